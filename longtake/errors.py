@@ -1,0 +1,301 @@
+"""Every error Longtake raises, in one tree.
+
+::
+
+    LongtakeError
+    ├── TerminalError                  asking again cannot help
+    │   ├── StoryboardError            the file is not a storyboard; holds every problem found
+    │   ├── SettingsError              an environment variable or an option is unusable
+    │   ├── CatalogError               a catalog file is unusable, or a model or a price is unknown
+    │   ├── RefusedError               the provider answered 4xx: nothing was charged
+    │   │   ├── KeyRefusedError        401, 403
+    │   │   ├── NoCreditsError         402
+    │   │   ├── UnknownModelError      404 on submit
+    │   │   └── UnknownTaskError       404 on poll
+    │   ├── TaskFailedError            a task failed and was refunded; says whether another attempt may help
+    │   ├── MediaError                 bytes that are not what was asked for
+    │   ├── UrlRefusedError            a URL that must not be fetched or sent
+    │   ├── FfmpegError                ffmpeg is missing or failed
+    │   ├── BudgetError                a cap would be passed: nothing was sent
+    │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
+    │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
+    │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
+    │   └── FilmIncompleteError        a run ended without every shot
+    └── TransientError                 the same call may succeed later
+        ├── NotSentError               not a byte of the request left: nothing was charged
+        ├── RateLimitedError           429: nothing was charged
+        ├── DoubtfulAnswerError        a POST whose answer was lost: never repeat it, record it
+        ├── ProviderUnavailableError   a poll, a balance or a download did not answer usefully
+        ├── PollTimeoutError           a task ran longer than the longest wait; it can be polled later
+        └── StoreError                 the store did not take or give an object
+
+A message says what happened and where; ``next_step`` says what to do about it and ends the printed message.
+Attributes are plain values, so errors survive pickling (Prefect does that), and none ever holds a key or a signed URL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "BudgetError",
+    "CatalogError",
+    "DoubtfulAnswerError",
+    "FfmpegError",
+    "FilmIncompleteError",
+    "InDoubtError",
+    "KeyRefusedError",
+    "LedgerError",
+    "LongtakeError",
+    "MediaError",
+    "NoCreditsError",
+    "NotSentError",
+    "PollTimeoutError",
+    "ProviderUnavailableError",
+    "RateLimitedError",
+    "RefusedError",
+    "SettingsError",
+    "StoreError",
+    "StoryboardError",
+    "TaskFailedError",
+    "TaskIdNotRecordedError",
+    "TerminalError",
+    "TransientError",
+    "UnknownModelError",
+    "UnknownTaskError",
+    "UrlRefusedError",
+]
+
+
+def _rebuild(cls: type[LongtakeError], attributes: dict[str, Any]) -> LongtakeError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, attributes.get("message", ""))
+    error.__dict__.update(attributes)
+    return error
+
+
+class LongtakeError(Exception):
+    """The root: catch this to catch everything Longtake raises on purpose.
+
+    Args:
+        message: what happened, naming the place; one sentence without a full stop at the end.
+        next_step: what a person does now; a class gives a default.
+        **attributes: plain values kept on the instance under these names.
+    """
+
+    exit_code: int = 1
+    """The exit code of `longtake` when this ends a command (0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt)."""
+    default_next_step: ClassVar[str] = "run again; if it stays, report it with the message above"
+
+    message: str
+    next_step: str
+
+    def __init__(self, message: str, *, next_step: str | None = None, **attributes: Any) -> None:  # noqa: ANN401 - plain values of any kind
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step or self.default_next_step
+        self.__dict__.update(attributes)
+
+    def __str__(self) -> str:
+        return f"{self.message}. Next: {self.next_step}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), dict(self.__dict__))
+
+
+class TerminalError(LongtakeError):
+    """Asking again cannot help until something else changes."""
+
+
+class TransientError(LongtakeError):
+    """The same call may succeed later."""
+
+
+class StoryboardError(TerminalError):
+    """A storyboard that cannot be used. `problems` holds all of them, in file order."""
+
+    exit_code = 2
+    default_next_step = "mend the lines named above and run `longtake plan` on the file"
+    problems: tuple[Any, ...]
+    source: str
+
+    def __init__(self, message: str, *, problems: Sequence[Any] = (), source: str = "", **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(message, problems=tuple(problems), source=source, **attributes)
+
+    def __str__(self) -> str:
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"{self.message}{lines}\nNext: {self.next_step}"
+
+
+class SettingsError(TerminalError):
+    """A setting is missing or unusable."""
+
+    exit_code = 2
+    default_next_step = "set it as `longtake doctor` shows"
+
+
+class CatalogError(TerminalError):
+    """A catalog file is unusable, or asks for a model, a resolution or a price it does not hold."""
+
+    exit_code = 2
+    default_next_step = "name a model of the catalog, or give your own catalog file in LONGTAKE_CATALOG"
+
+
+class RefusedError(TerminalError):
+    """The provider answered 4xx to a request: nothing was charged. 429 is `RateLimitedError`."""
+
+    default_next_step = "mend what the provider names; nothing was charged"
+    status: int
+    code: int | None
+    request_id: str | None
+
+
+class KeyRefusedError(RefusedError):
+    """401 or 403: the key is missing, malformed, invalid or revoked (codes 10001-10005)."""
+
+    default_next_step = "check LONGTAKE_API_KEY (or the ReapiCredentials block); nothing was charged"
+
+
+class NoCreditsError(RefusedError):
+    """402: the account holds too few credits for this request."""
+
+    exit_code = 3
+    default_next_step = "add credits to the account and run again: what is kept is not bought twice"
+
+
+class UnknownModelError(RefusedError):
+    """404 on submit: the provider does not offer this model (yet)."""
+
+    default_next_step = "choose another model in the storyboard; no other is used silently and nothing was charged"
+
+
+class UnknownTaskError(RefusedError):
+    """404 on poll: the provider does not know this task id under this key."""
+
+    default_next_step = "check that the key is the one the task was bought with"
+
+
+class TaskFailedError(TerminalError):
+    """A task ended `failed`: the provider refunds it by itself, once.
+
+    `retryable` follows the contract's table of codes: 80003 and 80007 yes, 80006 (content policy) no.
+    """
+
+    default_next_step = "change the prompt or the inputs of this shot and run again; the attempt is refunded"
+    task_id: str
+    code: int | None
+    retryable: bool
+
+
+class MediaError(TerminalError):
+    """Bytes that are not what was asked for: not an MP4, not a PNG, another length, too large."""
+
+    default_next_step = "look at the file named; run again to fetch it anew (fetching costs nothing)"
+
+
+class UrlRefusedError(TerminalError):
+    """A URL that must not be fetched or sent: not http(s), private, with a password in it, or loopback for a remote."""
+
+    default_next_step = "give a public http(s) URL"
+
+
+class FfmpegError(TerminalError):
+    """ffmpeg is missing, too old, or ended with an error; `log` holds the end of what it said."""
+
+    default_next_step = "run `longtake doctor`, or point LONGTAKE_FFMPEG at another ffmpeg"
+    log: str = ""
+
+
+class BudgetError(TerminalError):
+    """A cap would be passed, so nothing was sent. All amounts are whole credits."""
+
+    exit_code = 3
+    default_next_step = "raise the cap named, or shorten the film; what is kept is not bought twice"
+    scope: str
+    cap: int
+    needed: int
+    available: int
+
+
+class InDoubtError(TerminalError):
+    """An attempt that may or may not have been charged: it is never repeated until that is settled."""
+
+    exit_code = 4
+    attempt: str
+
+    def __init__(self, message: str, *, attempt: str, next_step: str | None = None, **attributes: Any) -> None:  # noqa: ANN401
+        step = next_step or (
+            f"run `longtake credits reconcile`, or look at the provider's own task list and say "
+            f"`longtake credits resolve {attempt} --adopt TASK_ID | --not-charged | --write-off`"
+        )
+        super().__init__(message, attempt=attempt, next_step=step, **attributes)
+
+
+class TaskIdNotRecordedError(TerminalError):
+    """The provider accepted and charged, but the ledger could not write the task id down: here it is."""
+
+    exit_code = 4
+    attempt: str
+    task_id: str
+
+    def __init__(self, message: str, *, attempt: str, task_id: str, **attributes: Any) -> None:  # noqa: ANN401
+        step = (
+            f"when the store works again: `longtake credits resolve {attempt} --adopt {task_id} --why 'store was away'`"
+        )
+        super().__init__(message, attempt=attempt, task_id=task_id, next_step=step, **attributes)
+
+
+class LedgerError(TerminalError):
+    """The log holds something it should not, or an order to it does not fit the attempt's state."""
+
+    default_next_step = "look at the entry named with `longtake credits --json`; nothing was written"
+
+
+class FilmIncompleteError(TerminalError):
+    """A run ended without every shot; everything paid for is kept. `exit_code` is the gravest of its reasons."""
+
+    default_next_step = "see the reasons above and run again: only what is missing is bought"
+
+
+class NotSentError(TransientError):
+    """The connection failed before a byte of the request left: nothing was charged."""
+
+    default_next_step = "check the network and LONGTAKE_BASE_URL, then run again; nothing was charged"
+
+
+class RateLimitedError(TransientError):
+    """429: the provider wants fewer requests. `retry_after` is in seconds, or None when it did not say."""
+
+    default_next_step = "wait and run again, or lower LONGTAKE_MAX_IN_FLIGHT; nothing was charged"
+    retry_after: float | None
+
+
+class DoubtfulAnswerError(TransientError):
+    """A POST left and no readable acceptance came back. Whoever catches this records it and never sends again."""
+
+    default_next_step = "do not send it again: record it as in doubt and reconcile"
+    reason: str
+
+
+class ProviderUnavailableError(TransientError):
+    """A GET (poll, balance, media) did not answer usefully. It changes nothing of what is known about a task."""
+
+    default_next_step = "run again later: accepted tasks are polled, not bought again"
+    retry_after: float | None
+
+
+class PollTimeoutError(TransientError):
+    """A task was still processing when the longest wait was over. Its id is in the ledger; the next run polls on."""
+
+    default_next_step = "run again later: the task is polled, not bought again"
+    task_id: str
+
+
+class StoreError(TransientError):
+    """The store did not take or give an object. `key` names it; it is never a signed URL."""
+
+    default_next_step = "check LONGTAKE_STORE and its credentials with `longtake doctor`, then run again"
+    key: str

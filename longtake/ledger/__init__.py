@@ -1,0 +1,29 @@
+"""The append-only record of money: intents, outcomes, budget, refunds, reconciliation.
+
+One log per account, kept in the store beside the media as write-once objects; its order is the same for every worker on every
+machine. Nothing is overwritten and no total is stored that a fold could not derive.
+"""
+
+from longtake.ledger.book import Book, Caps, Claim, doubt
+from longtake.ledger.entries import Order
+from longtake.ledger.log import Log, account_of, accounts
+from longtake.ledger.reconcile import Report, check_balance, reconcile
+from longtake.ledger.state import CHECKPOINT_EVERY, Attempt, Closed, State
+
+__all__ = [
+    "CHECKPOINT_EVERY",
+    "Attempt",
+    "Book",
+    "Caps",
+    "Claim",
+    "Closed",
+    "Log",
+    "Order",
+    "Report",
+    "State",
+    "account_of",
+    "accounts",
+    "check_balance",
+    "doubt",
+    "reconcile",
+]

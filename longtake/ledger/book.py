@@ -1,0 +1,301 @@
+"""Keeping the book: claims, outcomes and what people decide, each as one entry checked inside the append.
+
+Everything here is synchronous and thread-safe; coroutines call it through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from longtake.errors import BudgetError, InDoubtError, LedgerError
+from longtake.ledger import entries as e
+from longtake.ledger import owner
+from longtake.ledger.log import Log
+from longtake.ledger.state import DOUBTS, Attempt, State, day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from longtake.store import Store
+
+LEASE = timedelta(seconds=30)
+"""How long an intent stands without a sign of life; a POST that takes longer renews it."""
+
+SKEW = timedelta(seconds=10)
+"""How far the clocks of two machines may differ before a living owner is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most that may be spent, reserved and in doubt, in whole credits; None is no cap."""
+
+    film: int | None = None
+    run: int | None = None
+    day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim.
+
+    `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `wait`: somebody's POST is open or the account is
+    barred, ask again. `kept`: the take lies in the store.
+    """
+
+    kind: Literal["bought", "shared", "wait", "kept"]
+    attempt: Attempt | None = None
+
+
+def now() -> datetime:
+    """The time entries carry: UTC."""
+    return datetime.now(UTC)
+
+
+class Book:
+    """One account's ledger as processes use it.
+
+    Args:
+        store: where the log lies; its `put_if_absent` must be atomic.
+        account: see `account_of`.
+    """
+
+    def __init__(self, store: Store, account: str) -> None:
+        self.log = Log(store, account)
+
+    @property
+    def account(self) -> str:
+        """The account's name in the store."""
+        return self.log.account
+
+    def read(self) -> State:
+        """The state now."""
+        return self.log.read()
+
+    # -- a take ------------------------------------------------------------------------------------------------------
+
+    def claim(self, order: e.Order, *, body: dict[str, Any], caps: Caps, kept: Callable[[], bool]) -> Claim:
+        """Claim a take: write the intent, unless somebody has it or money says no.
+
+        `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
+        settled: so either the state still shows the attempt or the store shows the take.
+
+        Raises:
+            InDoubtError: an earlier attempt may have been charged.
+            BudgetError: a cap would be passed.
+            StoreError: the store is away; nothing was sent.
+        """
+        answer: list[Claim] = []
+
+        def decide(state: State) -> e.Entry | None:
+            answer.clear()
+            found = state.find(order.fingerprint)
+            if found is not None:
+                if found.phase in DOUBTS:
+                    raise doubt(found)
+                if found.phase != "intent":
+                    answer.append(Claim("shared", found.model_copy(deep=True)))
+                    return None
+                if not self._abandoned(found):
+                    answer.append(Claim("wait", found.model_copy(deep=True)))
+                    return None
+                return self._died(found)
+            if kept():
+                answer.append(Claim("kept"))
+                return None
+            if state.barred(now()):
+                answer.append(Claim("wait"))
+                return None
+            _afford(state, order, caps)
+            stamp = self._stamp()
+            return e.Intent(
+                **stamp,
+                order=order,
+                number=state.tries.get(order.fingerprint, 0) + 1,
+                lease_until=stamp["at"] + LEASE,
+                body=body,
+            )
+
+        while True:
+            sequence = self.log.append(decide)
+            if answer:
+                return answer[0]
+            state = self.log.read()
+            written = state.attempts.get(f"a{sequence}")
+            if written is not None:
+                return Claim("bought", written)
+            # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
+
+    def renew(self, attempt: Attempt) -> None:
+        """Say that the POST of an intent is still open."""
+        self._for(attempt.id, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
+
+    def accepted(self, attempt: Attempt, task_id: str) -> None:
+        """Write the task id down. Repeats of the same id change nothing."""
+
+        def decide(state: State) -> e.Entry | None:
+            current = state.attempts.get(attempt.id)
+            if current is not None and current.task_id is not None:
+                return None
+            order = attempt.order if current is None else None
+            return e.Accepted(**self._stamp(), attempt=attempt.id, task_id=task_id, order=order)
+
+        self.log.append(decide)
+
+    def refused(self, attempt: Attempt, *, status: int, code: int | None, message: str) -> None:
+        """A 4xx came back: the reserve is free again."""
+        self._for(
+            attempt.id,
+            lambda a: self._entry(e.Refused, a, status=status, code=code, message=message),
+            phases={"intent", "in_doubt"},
+        )
+
+    def not_sent(self, attempt: Attempt, reason: str) -> None:
+        """Nothing left: the reserve is free again."""
+        self._for(attempt.id, lambda a: self._entry(e.NotSent, a, reason=reason), phases={"intent", "in_doubt"})
+
+    def in_doubt(self, attempt: Attempt, reason: str) -> None:
+        """The answer was lost: the reserve stays held until somebody knows."""
+        self._for(attempt.id, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
+
+    def completed(self, attempt: Attempt, credits: int | None) -> None:
+        """The provider finished; `credits` is what it says it charged."""
+        self._for(attempt.id, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
+
+    def failed(self, attempt: Attempt, *, code: int | None, message: str, retryable: bool) -> None:
+        """The provider gave up; by contract the refund has been booked before we could see this."""
+        self._for(
+            attempt.id,
+            lambda a: self._entry(e.Failed, a, code=code, message=message, retryable=retryable),
+            phases={"accepted"},
+        )
+        self._for(
+            attempt.id,
+            lambda a: self._entry(e.Refunded, a, credits=a.order.reserve, proof="contract"),
+            phases={"failed"},
+        )
+
+    def settled(self, attempt: Attempt, *, clip: str) -> None:
+        """The take is kept: book its charge for good."""
+        self._for(
+            attempt.id,
+            lambda a: self._entry(
+                e.Settled, a, credits=a.charge, basis="estimate" if a.credits is None else "usage", clip=clip
+            ),
+            phases={"completed"},
+        )
+
+    # -- doubts ------------------------------------------------------------------------------------------------------
+
+    def bury_the_dead(self) -> list[Attempt]:
+        """Put every intent whose owner died in doubt; returns the intents that are still alive."""
+        while True:
+            alive = [a for a in self.read().attempts.values() if a.phase == "intent"]
+            dead = [a for a in alive if self._abandoned(a)]
+            if not dead:
+                return alive
+            for attempt in dead:
+                self._for(attempt.id, self._died, phases={"intent"})
+
+    def adopt(self, attempt_id: str, task_id: str, *, who: str, why: str) -> None:
+        """A person found the task of a doubt: go on polling it.
+
+        Raises:
+            LedgerError: there is no such doubt, or the task belongs to another attempt.
+        """
+
+        def decide(state: State) -> e.Entry:
+            attempt = self._doubt(state, attempt_id)
+            other = next((a.id for a in state.attempts.values() if a.task_id == task_id), None)
+            if other is not None:
+                raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)
+            return self._entry(e.Adopted, attempt, task_id=task_id, who=who, why=why)
+
+        if any(c.task_id == task_id for c in self.log.history()):
+            raise LedgerError(f"task {task_id} belongs to an attempt that is closed already", key=attempt_id)
+        self.log.append(decide)
+
+    def resolve(self, attempt_id: str, verdict: Literal["not_charged", "written_off"], *, who: str, why: str) -> None:
+        """A person, or the balance, settles a doubt.
+
+        Raises:
+            LedgerError: there is no such doubt.
+        """
+        kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
+        lost = verdict == "written_off"
+        self.log.append(
+            lambda state: self._entry(kind, self._doubt(state, attempt_id, or_accepted=lost), who=who, why=why)
+        )
+
+    def adjust(self, credits: int, *, who: str, why: str) -> None:
+        """Explain a drift of the balance: credits bought (positive), or spent outside this ledger (negative)."""
+        self.log.append(lambda _: e.Adjusted(**self._stamp(), credits=credits, who=who, why=why))
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _stamp(self) -> dict[str, Any]:
+        return {"at": now(), "by": owner.current()}
+
+    def _entry(self, kind: Callable[..., e.Entry], attempt: Attempt, **fields: Any) -> e.Entry:  # noqa: ANN401 - an entry's own fields
+        return kind(**self._stamp(), attempt=attempt.id, **fields)
+
+    def _died(self, attempt: Attempt) -> e.Entry:
+        return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
+
+    @staticmethod
+    def _abandoned(attempt: Attempt) -> bool:
+        return owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW
+
+    def _for(self, attempt_id: str, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> None:
+        """Write an outcome if the attempt still waits for one; what another process wrote first stands."""
+
+        def decide(state: State) -> e.Entry | None:
+            attempt = state.attempts.get(attempt_id)
+            return entry(attempt) if attempt is not None and attempt.phase in phases else None
+
+        self.log.append(decide)
+
+    @staticmethod
+    def _doubt(state: State, attempt_id: str, *, or_accepted: bool = False) -> Attempt:
+        attempt = state.attempts.get(attempt_id)
+        if attempt is not None and (attempt.phase in DOUBTS or (or_accepted and attempt.phase == "accepted")):
+            return attempt
+        is_now = "closed or unknown" if attempt is None else attempt.phase
+        doubts = ", ".join(a.id for a in state.doubts()) or "none"
+        raise LedgerError(
+            f"attempt {attempt_id} is not in doubt but {is_now}",
+            next_step=f"attempts in doubt now: {doubts}",
+            key=attempt_id,
+        )
+
+
+def doubt(attempt: Attempt) -> InDoubtError:
+    """The error that says an attempt is in doubt."""
+    certain = "was charged and its task is lost" if attempt.phase == "held" else "may have been charged"
+    return InDoubtError(
+        f"attempt {attempt.id} for {attempt.order.label} {certain} ({attempt.reason}); "
+        f"{attempt.order.reserve} credits are held",
+        attempt=attempt.id,
+        label=attempt.order.label,
+        credits=attempt.order.reserve,
+    )
+
+
+def _afford(state: State, order: e.Order, caps: Caps) -> None:
+    """Raise BudgetError when this order does not fit under every cap."""
+    today = day_of(now())
+    scopes = (
+        ("film", caps.film, state.used(film=order.film)),
+        ("run", caps.run, state.used(run=order.run)),
+        ("day", caps.day, state.used(day=today)),
+    )
+    for scope, cap, used in scopes:
+        if cap is not None and used + order.reserve > cap:
+            raise BudgetError(
+                f"{order.label} needs {order.reserve} credits and the {scope} cap of {cap} has {max(0, cap - used)} left",
+                scope=scope,
+                cap=cap,
+                needed=order.reserve,
+                available=max(0, cap - used),
+            )

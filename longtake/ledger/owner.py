@@ -1,0 +1,61 @@
+"""Who a process is, so that another can tell whether it still lives.
+
+A lease ends by the clock. On the same machine there is a quicker and surer way: the process is gone. That may only be
+concluded within one boot and one pid namespace, so both are part of the name.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+from pathlib import Path
+
+_UNKNOWN = "-"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return _UNKNOWN
+
+
+def _machine() -> str:
+    """This boot and this pid namespace, or `-` where the system does not say (no /proc)."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    except OSError:
+        return _UNKNOWN
+    boot = _read("/proc/sys/kernel/random/boot_id").replace("-", "")[:12]
+    return f"{boot}.{namespace}" if boot != _UNKNOWN else _UNKNOWN
+
+
+def _started(pid: int) -> str:
+    """The start time of a process in clock ticks since boot: pids are used again, a pid with its start time is not."""
+    stat = _read(f"/proc/{pid}/stat")
+    if stat == _UNKNOWN:
+        return _UNKNOWN
+    fields = stat.rpartition(")")[2].split()
+    return _UNKNOWN if fields[0] in {"Z", "X"} else fields[19]
+
+
+@functools.cache
+def _name(pid: int) -> str:
+    return f"{socket.gethostname()}/{_machine()}/{pid}/{_started(pid)}"
+
+
+def current() -> str:
+    """The name of this process: `host/machine/pid/start`."""
+    return _name(os.getpid())
+
+
+def is_dead(owner: str) -> bool:
+    """True only when the owner certainly no longer runs; False when it does, or when that cannot be known from here."""
+    parts = owner.split("/")
+    if len(parts) != 4 or not parts[2].isdigit():
+        return False
+    _, machine, pid, started = parts
+    if _UNKNOWN in (machine, started) or machine != _machine():
+        return False
+    return _started(int(pid)) != started

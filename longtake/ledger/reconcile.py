@@ -1,0 +1,359 @@
+"""Settling doubts by the balance: barrier, quiet, poll, compare.
+
+The provider lists nothing, so a POST whose answer was lost can only be seen in the balance. While a barrier stands no intent is
+written; once every open POST has an outcome, every known task has been asked for and two readings agree, what the log
+explains and what the balance says can be compared to the credit. Only what is certain is decided, and a doubt is never resolved in
+favour of spending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from longtake.errors import LedgerError, ProviderUnavailableError, UnknownTaskError
+from longtake.ledger import entries as e
+from longtake.ledger import owner
+from longtake.ledger.book import Book, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from longtake.ledger.state import Attempt, State
+
+QUIET = 180.0
+"""Seconds after a doubt before its charge must have shown: the longest POST and a minute."""
+
+LONGEST_GENERATION = 3600.0
+"""Seconds after which a lost task has certainly ended and its refund, if any, has come."""
+
+_READINGS = 5
+_LOOK_AGAIN = 0.5
+
+
+class TaskSeen(Protocol):
+    """What a poll tells (`longtake.provider.Task`)."""
+
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def credits(self) -> int | None: ...  # noqa: D102
+    @property
+    def error_code(self) -> int | None: ...  # noqa: D102
+    @property
+    def error_message(self) -> str | None: ...  # noqa: D102
+
+
+class Teller(Protocol):
+    """What reconciliation asks of the provider; both calls are free."""
+
+    async def poll(self, task_id: str) -> TaskSeen: ...  # noqa: D102
+    async def balance(self) -> int | None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Report:
+    """What a reconciliation saw and decided. Credits; `drift` is balance − expected with the doubts taken as not charged."""
+
+    balance: int | None = None
+    expected: int | None = None
+    drift: int | None = None
+    since: str | None = None
+    """The last time balance and log agreed."""
+    not_charged: list[str] = field(default_factory=list)
+    refunded: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    """Certainly charged: waiting for a refund until `ask_after`, then for a person."""
+    undecided: list[str] = field(default_factory=list)
+    needs_person: list[str] = field(default_factory=list)
+    refunds_missing: list[str] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def in_doubt(self) -> list[str]:
+        """The attempts that are still in doubt."""
+        return [*self.held, *self.undecided]
+
+
+def certain(amounts: Mapping[str, int], missing: int) -> dict[str, bool] | None:
+    """Which of several possible charges explain `missing` credits, where that is certain.
+
+    Returns:
+        For each key that has the same answer in every subset of `amounts` adding up to `missing`: whether it is in it. None when
+        no subset adds up.
+    """
+    if missing < 0:
+        return None
+    mask = (1 << (missing + 1)) - 1
+
+    def reachable(but: str | None) -> int:
+        """A bit set of the sums ≤ missing that subsets without `but` can make."""
+        sums = 1
+        for key, amount in amounts.items():
+            if key != but:
+                sums |= (sums << amount) & mask
+        return sums
+
+    if not reachable(None) >> missing & 1:
+        return None
+    verdicts: dict[str, bool] = {}
+    for key, amount in amounts.items():
+        others = reachable(key)
+        without = bool(others >> missing & 1)
+        with_it = amount <= missing and bool(others >> (missing - amount) & 1)
+        if with_it != without:
+            verdicts[key] = with_it
+    return verdicts
+
+
+async def reconcile(
+    book: Book,
+    teller: Teller,
+    *,
+    retryable: Callable[[int | None], bool],
+    quiet: float = QUIET,
+    longest: float = LONGEST_GENERATION,
+) -> Report:
+    """Settle what can be settled.
+
+    Args:
+        book: the account's ledger.
+        teller: the provider.
+        retryable: whether a failed task's code allows another attempt (contract §3).
+        quiet: seconds to let pass after the newest doubt before the balance is believed.
+        longest: seconds after which a charged, lost task can no longer be refunded.
+
+    Raises:
+        LedgerError: another reconciliation is under way.
+        ProviderUnavailableError: the provider does not answer; nothing was decided.
+        StoreError: the store is away.
+    """
+    barrier = await asyncio.to_thread(_raise_barrier, book, quiet)
+    try:
+        await _outcomes(book)
+        await _wait_quiet(book, quiet)
+        state, balance = await _reading(book, teller, retryable)
+        if balance is None:
+            return _unoffered(state)
+        report = _compare(book, state, balance, barrier, longest)
+        return await asyncio.to_thread(report)
+    finally:
+        await asyncio.shield(asyncio.to_thread(_lift, book, barrier))
+
+
+async def check_balance(book: Book, teller: Teller) -> Report | None:
+    """Compare the balance with the log if nothing is under way, and write the comparison down.
+
+    Returns:
+        None when something was under way, a doubt is open or the provider offers no balance: then nothing can be told.
+    """
+    for _ in range(_READINGS):
+        state = await asyncio.to_thread(book.read)
+        if any(a.phase != "completed" for a in state.attempts.values()):
+            return None
+        balance = await teller.balance()
+        if balance is None:
+            return None
+        if await asyncio.to_thread(_write_balance, book, state.head, balance):
+            return _summary(await asyncio.to_thread(book.read), balance)
+    return None
+
+
+# -- the steps -----------------------------------------------------------------------------------------------------------
+
+
+def _raise_barrier(book: Book, quiet: float) -> int:
+    def decide(state: State) -> e.Entry:
+        at = now()
+        if state.barred(at):
+            raise LedgerError(
+                f"another reconciliation of {book.account} is under way until {state.barrier_until:%H:%M:%S} UTC",
+                next_step="wait for it, or run again after that time",
+                key=book.account,
+            )
+        return e.Barrier(at=at, by=owner.current(), until=at + timedelta(seconds=quiet + 300))
+
+    sequence = book.log.append(decide)
+    assert sequence is not None  # noqa: S101 - decide never returns None
+    return sequence
+
+
+def _lift(book: Book, barrier: int) -> None:
+    book.log.append(lambda s: e.Lifted(at=now(), by=owner.current(), barrier=barrier) if s.barrier == barrier else None)
+
+
+async def _outcomes(book: Book) -> None:
+    """Let open POSTs finish; intents of the dead become doubts."""
+    while await asyncio.to_thread(book.bury_the_dead):  # noqa: ASYNC110 - what is waited for happens in other processes
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _wait_quiet(book: Book, quiet: float) -> None:
+    doubts = (await asyncio.to_thread(book.read)).doubts()
+    newest = max((a.since for a in doubts if a.phase == "in_doubt"), default=None)
+    if newest is not None:
+        left = quiet - (now() - newest).total_seconds()
+        await asyncio.sleep(max(0.0, min(left, quiet)))
+
+
+async def _reading(book: Book, teller: Teller, retryable: Callable[[int | None], bool]) -> tuple[State, int | None]:
+    """Poll, read the balance, poll again: until no task changed around the reading."""
+    for _ in range(_READINGS):
+        await _poll_known(book, teller, retryable)
+        before = await asyncio.to_thread(book.read)
+        balance = await teller.balance()
+        await _poll_known(book, teller, retryable)
+        after = await asyncio.to_thread(book.read)
+        if after.head == before.head:
+            return after, balance
+    raise ProviderUnavailableError(
+        "tasks kept changing while the balance was read",
+        next_step="reconcile again when less is under way",
+        retry_after=None,
+    )
+
+
+async def _poll_known(book: Book, teller: Teller, retryable: Callable[[int | None], bool]) -> None:
+    state = await asyncio.to_thread(book.read)
+    for attempt in state.attempts.values():
+        if attempt.phase == "failed":
+            await asyncio.to_thread(
+                book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+            )
+        elif attempt.phase == "accepted" and attempt.task_id is not None:
+            try:
+                task = await teller.poll(attempt.task_id)
+            except UnknownTaskError:
+                continue
+            if task.status == "completed":
+                await asyncio.to_thread(book.completed, attempt, task.credits)
+            elif task.status == "failed":
+                await asyncio.to_thread(
+                    book.failed,
+                    attempt,
+                    code=task.error_code,
+                    message=task.error_message or "",
+                    retryable=retryable(task.error_code),
+                )
+
+
+def _unoffered(state: State) -> Report:
+    return Report(
+        undecided=[a.id for a in state.doubts()],
+        needs_person=[a.id for a in state.doubts()],
+        note="the provider offers no balance: a person has to settle doubts",
+    )
+
+
+def _compare(book: Book, state: State, balance: int, barrier: int, longest: float) -> Callable[[], Report]:
+    def work() -> Report:
+        doubts = state.doubts()
+        expected = state.expected_balance
+        report = Report(balance=balance, expected=expected, since=_since(state))
+        if expected is None:
+            report.undecided = report.needs_person = [a.id for a in doubts]
+            report.note = "the account has no opening balance: a person has to settle these doubts"
+            if not doubts:
+                _write_balance(book, state.head, balance)
+            return report
+        report.drift = balance - expected
+        amounts = {a.id: a.order.reserve for a in doubts} | {f"refund {r.attempt}": r.credits for r in state.unproven}
+        verdicts = certain(amounts, -report.drift)
+        if verdicts is None:
+            report.undecided = [a.id for a in doubts]
+            report.needs_person = report.undecided
+            report.note = (
+                f"the balance is {report.drift:+} credits off and no set of doubts explains it: the key is used elsewhere, "
+                f"credits were bought, or a price is wrong"
+            )
+            if not doubts:
+                _write_balance(book, state.head, balance)
+            return report
+        for attempt in doubts:
+            _judge(book, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
+        for refund in state.unproven:
+            if verdicts.get(f"refund {refund.attempt}"):
+                _decide(
+                    book,
+                    barrier,
+                    lambda stamp, r=refund: e.RefundMissing(**stamp, attempt=r.attempt, credits=r.credits),  # type: ignore[misc]
+                )
+                report.refunds_missing.append(refund.attempt)
+        settled = book.read()
+        if not settled.doubts():
+            _write_balance(book, settled.head, balance)
+        return report
+
+    return work
+
+
+def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: Report) -> None:
+    too_old = (now() - attempt.at).total_seconds() > longest
+    # A task of open length may be debited its reserve or less: only an untouched balance says something about it.
+    open_length = attempt.order.reserve != attempt.order.expected
+    if charged is None or (charged and open_length):
+        report.undecided.append(attempt.id)
+        report.needs_person.append(attempt.id)
+    elif charged:
+        if attempt.phase == "in_doubt":
+            why = f"the balance is short by exactly this, expected {report.expected}, read {report.balance}"
+            _decide(book, barrier, lambda stamp: e.Held(**stamp, attempt=attempt.id, why=why))
+        report.held.append(attempt.id)
+        if too_old:
+            report.needs_person.append(attempt.id)
+    elif attempt.phase == "held":
+        _decide(
+            book,
+            barrier,
+            lambda stamp: e.Refunded(**stamp, attempt=attempt.id, credits=attempt.order.reserve, proof="balance"),
+        )
+        report.refunded.append(attempt.id)
+    else:
+        why = f"the balance of {report.balance} is explained without it"
+        _decide(book, barrier, lambda stamp: e.NotCharged(**stamp, attempt=attempt.id, who="reconcile", why=why))
+        report.not_charged.append(attempt.id)
+
+
+def _decide(book: Book, barrier: int, entry: Callable[[dict[str, object]], e.Entry]) -> None:
+    """Write a verdict, but only while nothing was bought since the barrier."""
+
+    def decide(state: State) -> e.Entry:
+        if state.barrier != barrier or state.last_intent > barrier:
+            raise LedgerError(
+                "the barrier ended before the balance was compared: nothing more was decided",
+                next_step="reconcile again",
+                key=book.account,
+            )
+        return entry({"at": now(), "by": owner.current()})
+
+    book.log.append(decide)
+
+
+def _write_balance(book: Book, head: int, balance: int) -> bool:
+    """Write a reading down if the log has not moved since; says whether it did."""
+    stale: list[bool] = []
+
+    def decide(state: State) -> e.Entry | None:
+        stale[:] = [state.head != head]
+        if stale[0]:
+            return None
+        return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance)
+
+    book.log.append(decide)
+    return not stale[0]
+
+
+def _summary(state: State, balance: int) -> Report:
+    check = state.checked
+    return Report(
+        balance=balance,
+        expected=state.expected_balance,
+        drift=check.drift if check else None,
+        since=_since(state),
+    )
+
+
+def _since(state: State) -> str | None:
+    return f"{state.agreed.at:%Y-%m-%d %H:%M:%S} UTC" if state.agreed else None

@@ -1,0 +1,365 @@
+"""The fold: what the log says now. Totals are derived from entries, never stored beside them.
+
+::
+
+    intent ─▶ accepted ─▶ completed ─▶ settled
+      │          └──────▶ failed ───▶ refunded
+      ├─▶ refused | not_sent
+      └─▶ in_doubt ─▶ held
+            └───┴────▶ accepted (adopted) | not_charged | refunded | written_off
+
+The state holds only what is open, and sums for what is closed, so that it does not grow with the log. Attempts that
+closed since the last checkpoint are listed in `closed`; the checkpoints together list all of them (see `log.py`).
+An entry that does not fit the attempt's state changes nothing: two processes may both report what they saw of a task.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from longtake.ledger import entries as e
+
+CHECKPOINT_EVERY = 64
+"""Entries between two checkpoints: the most a reader has to read one by one."""
+
+RUN_MEMORY = timedelta(days=7)
+"""A run without open attempts is forgotten (as a budget scope) this long after its last entry."""
+
+Phase = Literal["intent", "accepted", "completed", "failed", "in_doubt", "held"]
+Outcome = Literal["settled", "refunded", "refused", "not_sent", "not_charged", "written_off"]
+
+DOUBTS = frozenset({"in_doubt", "held"})
+
+
+class Attempt(BaseModel):
+    """An attempt whose money is not settled yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    number: int
+    order: e.Order
+    owner: str
+    at: datetime
+    lease_until: datetime
+    phase: Phase = "intent"
+    since: datetime
+    """When it came into this phase."""
+    task_id: str | None = None
+    credits: int | None = None
+    """`usage.credits` once completed, where the provider said."""
+    code: int | None = None
+    reason: str = ""
+    retryable: bool = False
+
+    @property
+    def money(self) -> int:
+        """Credits this attempt holds back: its reserve until the charge is known."""
+        return self.charge if self.phase == "completed" else self.order.reserve
+
+    @property
+    def charge(self) -> int:
+        """Credits of a completed attempt: what the provider said, else the estimate."""
+        return self.order.expected if self.credits is None else self.credits
+
+    @property
+    def sequence(self) -> int:
+        """The place of its intent in the log."""
+        return int(self.id[1:])
+
+
+class Closed(BaseModel):
+    """What became of an attempt, for the accounts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    number: int
+    order: e.Order
+    day: str
+    outcome: Outcome
+    charged: int = 0
+    refunded: int = 0
+    task_id: str | None = None
+    reason: str = ""
+
+
+class RunTotal(BaseModel):
+    """Credits spent by a run, kept while the run may still count against a cap."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    spent: int = 0
+    last: datetime
+
+
+class Check(BaseModel):
+    """A comparison of the balance with what the log explains."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sequence: int
+    at: datetime
+    balance: int
+    drift: int
+    """balance − expected: negative when credits are missing."""
+
+
+class Refund(BaseModel):
+    """A refund promised by the contract and not yet seen in the balance."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: str
+    credits: int
+    order: e.Order
+    day: str
+
+
+class State(BaseModel):
+    """Everything a decision needs. Made by `apply` alone; `head` is the last entry folded in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    head: int = 0
+    attempts: dict[str, Attempt] = Field(default_factory=dict)
+    closed: list[Closed] = Field(default_factory=list)
+    tries: dict[str, int] = Field(default_factory=dict)
+    """Attempts so far per fingerprint whose take is not settled."""
+    films: dict[str, int] = Field(default_factory=dict)
+    """Credits spent for good, per film."""
+    days: dict[str, int] = Field(default_factory=dict)
+    """Credits spent for good, per UTC day of the intent."""
+    runs: dict[str, RunTotal] = Field(default_factory=dict)
+    debits: int = 0
+    refunds: int = 0
+    adjustments: int = 0
+    opening: int | None = None
+    """The balance before the first debit, as derived from the first quiet reading; None until there is one."""
+    checked: Check | None = None
+    agreed: Check | None = None
+    """The last comparison without drift: a drift is younger than this."""
+    unproven: list[Refund] = Field(default_factory=list)
+    barrier: int | None = None
+    barrier_until: datetime | None = None
+    last_intent: int = 0
+    today: str = ""
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    @property
+    def expected_balance(self) -> int | None:
+        """Opening balance − debits + refunds + adjustments, doubts taken as not charged; None before the first reading."""
+        return None if self.opening is None else self.opening - self.debits + self.refunds + self.adjustments
+
+    def find(self, fingerprint: str) -> Attempt | None:
+        """The open attempt for a take; of several (a late answer after a wrong verdict) the one that got furthest."""
+        found = [a for a in self.attempts.values() if a.order.fingerprint == fingerprint]
+        rank = {"completed": 0, "accepted": 1, "failed": 2, "intent": 3, "in_doubt": 4, "held": 5}
+        return min(found, key=lambda a: (rank[a.phase], a.sequence), default=None)
+
+    def held(self, *, film: str | None = None, day: str | None = None, run: str | None = None) -> int:
+        """Credits held by open attempts within a scope."""
+        return sum(
+            a.money
+            for a in self.attempts.values()
+            if (film is None or a.order.film == film)
+            and (day is None or day_of(a.at) == day)
+            and (run is None or a.order.run == run)
+        )
+
+    def used(self, *, film: str | None = None, day: str | None = None, run: str | None = None) -> int:
+        """Credits spent, reserved or in doubt within one scope."""
+        if film is not None:
+            return self.films.get(film, 0) + self.held(film=film)
+        if day is not None:
+            return self.days.get(day, 0) + self.held(day=day)
+        if run is not None:
+            return (self.runs[run].spent if run in self.runs else 0) + self.held(run=run)
+        return sum(self.films.values()) + self.held()
+
+    def doubts(self) -> list[Attempt]:
+        """Attempts that may have been charged, oldest first."""
+        return sorted((a for a in self.attempts.values() if a.phase in DOUBTS), key=lambda a: a.sequence)
+
+    def barred(self, now: datetime) -> bool:
+        """True while no intent may be written."""
+        return self.barrier is not None and self.barrier_until is not None and now < self.barrier_until
+
+    # -- the fold ----------------------------------------------------------------------------------------------------
+
+    def apply(self, sequence: int, entry: e.Entry) -> None:
+        """Fold the entry at `sequence` in; entries come in order, without gaps."""
+        if sequence != self.head + 1:
+            raise AssertionError(f"entry {sequence} after {self.head}")
+        if (sequence - 1) % CHECKPOINT_EVERY == 0:
+            self.closed = []
+        self.head = sequence
+        self._forget_runs(entry.at)
+        match entry:
+            case e.Intent():
+                self._intent(sequence, entry)
+            case e.Barrier():
+                self.barrier, self.barrier_until = sequence, entry.until
+            case e.Lifted():
+                if entry.barrier == self.barrier:
+                    self.barrier = self.barrier_until = None
+            case e.Balance():
+                self._balance(sequence, entry)
+            case e.Adjusted():
+                self.adjustments += entry.credits
+            case e.RefundMissing():
+                self._refund_missing(entry)
+            case _:
+                self._transition(entry)
+
+    def _intent(self, sequence: int, entry: e.Intent) -> None:
+        order = entry.order
+        attempt = f"a{sequence}"
+        self.last_intent = sequence
+        self.attempts[attempt] = Attempt(
+            id=attempt,
+            number=entry.number,
+            order=order,
+            owner=entry.by,
+            at=entry.at,
+            lease_until=entry.lease_until,
+            since=entry.at,
+        )
+        self.tries[order.fingerprint] = self.tries.get(order.fingerprint, 0) + 1
+
+    def _transition(self, entry: e.Entry) -> None:  # noqa: C901, PLR0912 - one table, read from top to bottom
+        attempt = self.attempts.get(entry.attempt)  # type: ignore[union-attr]
+        if attempt is None:
+            if isinstance(entry, e.Accepted) and entry.order is not None:
+                self._reopen(entry, entry.order)
+            return
+        match entry, attempt.phase:
+            case e.Renewed(), "intent":
+                attempt.lease_until = entry.lease_until
+            case ((e.Accepted() | e.Adopted()), ("intent" | "in_doubt" | "held")):
+                attempt.task_id = entry.task_id
+                self.debits += attempt.order.reserve
+                self._enter(attempt, "accepted", entry.at)
+            case e.InDoubt(), "intent":
+                attempt.reason = entry.reason
+                self._enter(attempt, "in_doubt", entry.at)
+            case e.Held(), "in_doubt":
+                attempt.reason = entry.why
+                self._enter(attempt, "held", entry.at)
+            case e.Completed(), "accepted":
+                attempt.credits = entry.credits
+                self.debits += attempt.charge - attempt.order.reserve
+                self._enter(attempt, "completed", entry.at)
+            case e.Failed(), "accepted":
+                attempt.code, attempt.reason, attempt.retryable = entry.code, entry.message, entry.retryable
+                self._enter(attempt, "failed", entry.at)
+            case e.Refunded(), "failed":
+                self.refunds += entry.credits
+                if entry.proof == "contract":
+                    self.unproven.append(
+                        Refund(attempt=attempt.id, credits=entry.credits, order=attempt.order, day=day_of(attempt.at))
+                    )
+                self._close(attempt, "refunded", entry.at, charged=attempt.order.reserve, refunded=entry.credits)
+            case e.Refunded(), "held":
+                # Charged and given back between two readings: both sides are booked so that the books show it.
+                self.debits += entry.credits
+                self.refunds += entry.credits
+                self._close(attempt, "refunded", entry.at, charged=entry.credits, refunded=entry.credits)
+            case e.Settled(), "completed":
+                self.debits += entry.credits - attempt.charge
+                self._close(attempt, "settled", entry.at, charged=entry.credits)
+            case ((e.Refused() | e.NotSent()), ("intent" | "in_doubt")):
+                attempt.reason = entry.message if isinstance(entry, e.Refused) else entry.reason
+                self._close(attempt, "refused" if isinstance(entry, e.Refused) else "not_sent", entry.at)
+            case e.NotCharged(), ("in_doubt" | "held"):
+                attempt.reason = entry.why
+                self._close(attempt, "not_charged", entry.at)
+            case e.WrittenOff(), ("in_doubt" | "held" | "accepted"):
+                if attempt.phase != "accepted":
+                    self.debits += attempt.order.reserve
+                attempt.reason = entry.why
+                self._close(attempt, "written_off", entry.at, charged=attempt.order.reserve)
+            case _:
+                pass
+
+    def _reopen(self, entry: e.Accepted, order: e.Order) -> None:
+        sequence = int(entry.attempt[1:])
+        self.attempts[entry.attempt] = Attempt(
+            id=entry.attempt,
+            number=0,
+            order=order,
+            owner=entry.by,
+            at=entry.at,
+            lease_until=entry.at,
+            phase="accepted",
+            since=entry.at,
+            task_id=entry.task_id,
+            reason=f"accepted after it had been closed (intent {sequence})",
+        )
+        self.debits += order.reserve
+
+    @staticmethod
+    def _enter(attempt: Attempt, phase: Phase, at: datetime) -> None:
+        attempt.phase, attempt.since = phase, at
+
+    def _close(self, attempt: Attempt, outcome: Outcome, at: datetime, *, charged: int = 0, refunded: int = 0) -> None:
+        del self.attempts[attempt.id]
+        order, spent = attempt.order, charged - refunded
+        day = day_of(attempt.at)
+        self.closed.append(
+            Closed(
+                id=attempt.id,
+                number=attempt.number,
+                order=order,
+                day=day,
+                outcome=outcome,
+                charged=charged,
+                refunded=refunded,
+                task_id=attempt.task_id,
+                reason=attempt.reason,
+            )
+        )
+        if outcome == "settled":
+            self.tries.pop(order.fingerprint, None)
+        if spent:
+            self._spend(order, day, spent, at)
+
+    def _spend(self, order: e.Order, day: str, credits: int, at: datetime) -> None:
+        self.films[order.film] = self.films.get(order.film, 0) + credits
+        self.days[day] = self.days.get(day, 0) + credits
+        run = self.runs.setdefault(order.run, RunTotal(last=at))
+        run.spent, run.last = run.spent + credits, max(run.last, at)
+
+    def _balance(self, sequence: int, entry: e.Balance) -> None:
+        if self.opening is None:
+            self.opening = entry.balance + self.debits - self.refunds - self.adjustments
+        expected = self.expected_balance
+        assert expected is not None  # noqa: S101 - set two lines above
+        self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=entry.balance - expected)
+        if not self.checked.drift:
+            self.agreed = self.checked
+            self.unproven = []
+
+    def _refund_missing(self, entry: e.RefundMissing) -> None:
+        known = [r for r in self.unproven if r.attempt == entry.attempt]
+        for refund in known[:1]:
+            self.unproven.remove(refund)
+            self.refunds -= refund.credits
+            self._spend(refund.order, refund.day, refund.credits, entry.at)
+
+    def _forget_runs(self, at: datetime) -> None:
+        day = day_of(at)
+        if day <= self.today:
+            return
+        self.today = day
+        busy = {a.order.run for a in self.attempts.values()}
+        self.runs = {k: r for k, r in self.runs.items() if k in busy or at - r.last < RUN_MEMORY}
+
+
+def day_of(at: datetime) -> str:
+    """The UTC day a time belongs to, as `2026-11-22`."""
+    return at.strftime("%Y-%m-%d")

@@ -1,0 +1,69 @@
+"""Addresses of stores: which URI opens which kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from longtake.errors import SettingsError
+from longtake.store.keys import is_key
+from longtake.store.local import LocalStore
+from longtake.store.s3 import S3Store
+
+if TYPE_CHECKING:
+    from longtake.store.protocol import Store
+
+__all__ = ["open_store"]
+
+_NEXT = "set LONGTAKE_STORE to file:///a/folder, a plain path, or s3://bucket/prefix"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]\Z")
+_LONGEST_PREFIX = 256  # with a key of 512 characters this stays under S3's 1,024 bytes
+
+
+def open_store(uri: str, *, public_url: str | None = None) -> Store:
+    """Open the store at ``file:///abs/path``, at a plain path, or at ``s3://bucket/prefix``.
+
+    Nothing is read, made or connected yet: a folder is made by the first write, S3 is asked by the first call.
+
+    Args:
+        uri: the address. S3 credentials, region and endpoint come from the AWS variables and files boto3 reads.
+        public_url: a base URL under which others can read the store's objects (LONGTAKE_PUBLIC_URL).
+
+    Raises:
+        SettingsError: the address or the public URL is unusable.
+    """
+    if not uri.strip() or "\0" in uri:
+        raise SettingsError("the address of the store is empty or holds a NUL", next_step=_NEXT)
+    found = _SCHEME.match(uri)
+    scheme = found.group(1).lower() if found else ""
+    if scheme == "s3":
+        return _bucket(uri, public_url)
+    if scheme == "file":
+        return LocalStore(_folder(uri), public_url=public_url)
+    if scheme:
+        raise SettingsError(f"a store cannot be at a {scheme}: address", next_step=_NEXT)
+    return LocalStore(Path(uri).expanduser().absolute(), public_url=public_url)
+
+
+def _folder(uri: str) -> Path:
+    parts = urlsplit(uri)
+    folder = unquote(parts.path)
+    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or "\0" in folder:
+        raise SettingsError("the file: address of the store is not file:///an/absolute/path", next_step=_NEXT)
+    return Path(folder)
+
+
+def _bucket(uri: str, public_url: str | None) -> S3Store:
+    # Not `urlsplit(...).hostname`: it would lower a bucket's letters. Messages leave the address out: a person may
+    # have put keys into it.
+    bucket, _, prefix = uri[len("s3://") :].partition("/")
+    prefix = prefix.strip("/")
+    if not _BUCKET.match(bucket) or (prefix and (len(prefix) > _LONGEST_PREFIX or not is_key(prefix))):
+        raise SettingsError(
+            "the s3: address of the store is not s3://bucket/prefix in letters, digits and ._-/, without keys in it",
+            next_step=_NEXT,
+        )
+    return S3Store(bucket, prefix, public_url=public_url)

@@ -1,0 +1,80 @@
+"""What a store is: the protocol that the local folder and S3 both keep, and that one test suite checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Store"]
+
+GET_LIMIT = 16 * 1024 * 1024
+"""Bytes `Store.get` takes into memory unless told otherwise: ledger entries and manifests are far smaller."""
+
+DAY = 24 * 3600
+"""Seconds a URL for others lives unless told otherwise: longer than any generation, shorter than a leak is harmful."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What `Store.head` knows of an object: its size in bytes, its type where known, and when it was written (UTC)."""
+
+    key: str
+    size: int
+    content_type: str | None
+    modified: datetime
+
+
+class Store(Protocol):
+    """Objects by key. Every method is synchronous and may be called from many threads at once.
+
+    A key is letters, digits, ``._-`` and ``/`` between parts, at most 512 characters, no part beginning with a dot.
+    Every method raises `StoreError` (which names the key, never a signed URL) when the store does not do its work, and
+    `SettingsError` when there are no usable credentials.
+    """
+
+    @property
+    def uri(self) -> str:
+        """Where this store is, as `open` takes it; holds no secrets."""
+
+    def put_if_absent(self, key: str, data: bytes, *, content_type: str = "application/json") -> bool:
+        """Create an object in one atomic, durable step; True when this call created it, False when it existed.
+
+        A lost answer is settled by asking the store again before this returns. When even that fails `StoreError` is
+        raised and the object may or may not exist: read the key back before deciding anything.
+        """
+
+    def put_file(self, key: str, path: Path, *, content_type: str) -> None:
+        """Stream a file in; nothing happens when an object of the same size is there (keys are content addressed)."""
+
+    def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
+        """A whole small object, or None when there is none; `StoreError` when it is larger than ``limit`` bytes."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """Up to ``length`` bytes from ``start`` (fewer at the end, none past it), or None when there is no object."""
+
+    def download(self, key: str, into: Path) -> None:
+        """Stream an object into a file that appears whole or not at all; `StoreError` when there is no such object."""
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """Size, type and time of an object, or None when there is none."""
+
+    def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
+        """Keys that begin with ``prefix`` (a plain string), in lexicographic order, all greater than ``after``.
+
+        Lazy: with ``limit`` no more than that many keys are asked for.
+        """
+
+    def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:
+        """A URL under which others can read the object, or None when this store has no such URL.
+
+        With a public base URL it is that base and the key. Else S3 gives a presigned URL that lives ``seconds``: a
+        secret for that time, and one that answers 403 to HEAD.
+        """
+
+    def path(self, key: str) -> Path | None:
+        """Where a local folder keeps the object, there or not yet, for reading only; None for every other store."""

@@ -1,0 +1,275 @@
+"""An S3 bucket, or a prefix in one, as a store."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from longtake.errors import StoreError
+from longtake.store.keys import check_key, check_prefix, is_key, join_url, public_base
+from longtake.store.local import replacing
+from longtake.store.multipart import PART, upload
+from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
+from longtake.store.s3client import client, patiently, status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["S3Store"]
+
+_MARK = "longtake-write"
+_PAGE = 1000
+_WEEK = 7 * DAY
+
+
+class S3Store:
+    """A bucket of AWS or of a server that speaks S3, through boto3; connects on the first call.
+
+    A conditional write carries a mark of its own in the object's metadata, so that "exists already" can be told from
+    "our own write, whose answer was lost" even between writers of equal bytes. `probe_conditional` says whether the
+    server holds to ``If-None-Match`` at all.
+    """
+
+    def __init__(self, bucket: str, prefix: str, *, public_url: str | None = None) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._public = public_base(public_url) if public_url else None
+
+    @property
+    def uri(self) -> str:
+        """``s3://bucket/prefix``."""
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def put_if_absent(self, key: str, data: bytes, *, content_type: str = "application/json") -> bool:
+        """See `Store.put_if_absent`. The same mark and bytes are sent again after a lost answer or a 409."""
+        s3, name, mark = self._s3(), self._name(key), secrets.token_hex(16)
+
+        def put() -> bool:
+            from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
+
+            try:
+                s3.put_object(
+                    Bucket=self._bucket,
+                    Key=name,
+                    Body=data,
+                    ContentType=content_type,
+                    IfNoneMatch="*",
+                    Metadata={_MARK: mark},
+                )
+            except ClientError as error:
+                if status(error) != 412:
+                    raise
+                return False
+            return True
+
+        try:
+            if patiently(put, key=key, doing="created"):
+                return True
+        except StoreError:
+            # Perhaps it landed all the same; if nothing can be read now either, the caller is left in doubt.
+            ours = self._ours(key, data, mark)
+            if ours is None:
+                raise
+            return ours
+        ours = self._ours(key, data, mark)
+        if ours is None:
+            raise StoreError(f"{key} is said to exist by {self.uri} and cannot be read", key=key)
+        return ours
+
+    def _ours(self, key: str, data: bytes, mark: str) -> bool | None:
+        """Whether the object there is this write's, or None when there is none."""
+        found = self._read(key, limit=max(len(data), GET_LIMIT))
+        if found is None:
+            return None
+        body, metadata = found
+        # A server that drops metadata leaves the bytes to go by, which hold the writer's own id where it matters.
+        return metadata[_MARK] == mark if _MARK in metadata else body == data
+
+    def put_file(self, key: str, path: Path, *, content_type: str) -> None:
+        """See `Store.put_file`. Up to 8 MiB go in one piece, more in parts of which one is in memory."""
+        s3, name = self._s3(), self._name(key)
+        found = self.head(key)
+        try:
+            size = path.stat().st_size
+            if found is not None and found.size == size:
+                return
+            if size > PART:
+                upload(s3, self._bucket, name, path, content_type=content_type)
+                return
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"the file of {key} could not be read: {error.strerror}", key=key) from error
+        patiently(
+            lambda: s3.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=content_type),
+            key=key,
+            doing="written",
+        )
+
+    def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
+        """See `Store.get`."""
+        found = self._read(key, limit=limit)
+        return None if found is None else found[0]
+
+    def _read(self, key: str, *, limit: int) -> tuple[bytes, dict[str, str]] | None:
+        def read() -> tuple[bytes, dict[str, str]] | None:
+            answer = self._answer(key)
+            if answer is None:
+                return None
+            with contextlib.closing(answer["Body"]) as body:
+                if answer["ContentLength"] > limit:
+                    raise StoreError(f"{key} is larger than the {limit} bytes expected of it", key=key)
+                return body.read(), answer.get("Metadata", {})
+
+        return patiently(read, key=key, doing="read")
+
+    def get_range(self, key: str, start: int, length: int) -> bytes | None:
+        """See `Store.get_range`."""
+        if start < 0 or length < 0:
+            raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
+        if length == 0:
+            return None if self.head(key) is None else b""
+
+        def read() -> bytes | None:
+            from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
+
+            try:
+                answer = self._answer(key, Range=f"bytes={start}-{start + length - 1}")
+            except ClientError as error:
+                if status(error) != 416:
+                    raise
+                return b""
+            if answer is None:
+                return None
+            with contextlib.closing(answer["Body"]) as body:
+                _check_partial(answer, key)
+                return bytes(body.read())
+
+        return patiently(read, key=key, doing="read")
+
+    def download(self, key: str, into: Path) -> None:
+        """See `Store.download`. A broken stream is taken up where it broke, if the object is still the same."""
+        self._s3()
+        try:
+            with replacing(into) as file:
+                progress = _Progress()
+                patiently(lambda: self._stream(key, file, progress), key=key, doing="read")
+        except OSError as error:
+            raise StoreError(f"the copy of {key} could not be written: {error.strerror}", key=key) from error
+
+    def _stream(self, key: str, file: BinaryIO, progress: _Progress) -> None:
+        if progress.etag is None:
+            answer = self._answer(key)
+            if answer is None:
+                raise StoreError(f"the store holds no object {key}", key=key)
+            progress.etag, progress.size = answer["ETag"], answer["ContentLength"]
+        elif file.tell() == progress.size:
+            return
+        else:
+            answer = self._answer(key, Range=f"bytes={file.tell()}-", IfMatch=progress.etag)
+            if answer is None:
+                raise StoreError(f"{key} went away while it was read", key=key)
+            _check_partial(answer, key)
+        with contextlib.closing(answer["Body"]) as body:
+            # Ends with botocore's IncompleteReadError when fewer bytes come than were promised.
+            file.writelines(body.iter_chunks(1024 * 1024))
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See `Store.head`."""
+        s3, name = self._s3(), self._name(key)
+
+        def look() -> ObjectInfo | None:
+            from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
+
+            try:
+                answer = s3.head_object(Bucket=self._bucket, Key=name)
+            except ClientError as error:
+                if status(error) != 404:
+                    raise
+                return None
+            return ObjectInfo(key, answer["ContentLength"], answer.get("ContentType"), answer["LastModified"])
+
+        return patiently(look, key=key, doing="looked at")
+
+    def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
+        """See `Store.list`. Pages of at most 1,000 keys; objects whose names are no keys are left out."""
+        check_prefix(prefix)
+        return self._listed(prefix, check_prefix(after) if after else "", limit)
+
+    def _listed(self, prefix: str, after: str, limit: int | None) -> Iterator[str]:
+        left = limit
+        last = self._prefix + after if after else ""
+        more = True
+        while more and (left is None or left > 0):
+            names, more = self._page(prefix, last, _PAGE if left is None else min(left, _PAGE))
+            for name in names:
+                if name <= last:
+                    # Directory buckets do this: a ledger read from one would be wrong, so it is not read at all.
+                    raise StoreError(f"{self.uri} lists its keys out of order", key=prefix)
+                last = name
+                key = name[len(self._prefix) :]
+                if is_key(key):
+                    yield key
+                    left = None if left is None else left - 1
+
+    def _page(self, prefix: str, after: str, most: int) -> tuple[tuple[str, ...], bool]:
+        s3 = self._s3()
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, "MaxKeys": most}
+        if after:
+            where["StartAfter"] = after
+        answer = patiently(lambda: s3.list_objects_v2(**where), key=prefix or ".", doing="listed")
+        names = tuple(found["Key"] for found in answer.get("Contents", []))
+        return names, bool(names) and answer.get("IsTruncated", False)
+
+    def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:
+        """See `Store.url_for_others`. Presigned URLs live seven days at most, less with session credentials."""
+        name = self._name(key)
+        if self._public:
+            return join_url(self._public, key)
+        if not 1 <= seconds <= _WEEK:
+            raise StoreError(f"a presigned URL of {key} can live 1 to {_WEEK} seconds, not {seconds}", key=key)
+        s3 = self._s3()
+        place = {"Bucket": self._bucket, "Key": name}
+        return patiently(
+            lambda: s3.generate_presigned_url("get_object", Params=place, ExpiresIn=seconds), key=key, doing="signed"
+        )
+
+    def path(self, key: str) -> Path | None:
+        """See `Store.path`: always None."""
+        check_key(key)
+        return None
+
+    def _s3(self) -> S3Client:
+        return client(self._bucket)
+
+    def _name(self, key: str) -> str:
+        return self._prefix + check_key(key)
+
+    # Its body is closed by `contextlib.closing`: as a context manager of its own, botocore's body hands out the bare
+    # connection beneath it, which does not notice that bytes are missing.
+    def _answer(self, key: str, **how: Any) -> Any:  # noqa: ANN401 - botocore's answer
+        """The answer to a GET, or None when there is no such object (a missing bucket is an error)."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
+
+        try:
+            return self._s3().get_object(Bucket=self._bucket, Key=self._name(key), **how)
+        except ClientError as error:
+            if status(error) != 404 or error.response.get("Error", {}).get("Code") == "NoSuchBucket":
+                raise
+            return None
+
+
+class _Progress:
+    """How far a download got: which object it is (entity tag) and how many bytes it has."""
+
+    etag: str | None = None
+    size: int = 0
+
+
+def _check_partial(answer: Any, key: str) -> None:  # noqa: ANN401 - botocore's answer
+    if answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
+        raise StoreError(f"{key} was asked for in part and the store gave it whole", key=key)

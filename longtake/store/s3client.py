@@ -1,0 +1,152 @@
+"""The S3 client: one a process for each endpoint and account, and calls that are repeated only by us.
+
+boto3 repeats nothing here (one attempt a call): a repeat hidden inside it would turn our own conditional write into
+somebody else's (FINDINGS §3).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from longtake.errors import LongtakeError, SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_s3 import S3Client
+
+__all__ = ["client", "patiently", "status"]
+
+Answer = TypeVar("Answer")
+
+_ATTEMPTS = 5
+_FIRST_PAUSE = 0.2  # seconds; doubled each time: a call gives up about three seconds after quick failures began
+_CONNECTIONS = 32
+_PASSING = {408, 409, 425, 429}  # beside 5xx; 409 is what a conditional write that met another one is told
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+_clients: dict[tuple[object, ...], S3Client] = {}
+_lock = threading.Lock()
+
+
+def client(bucket: str) -> S3Client:
+    """The process's client for a bucket, safe for many threads; made on first use (about a second).
+
+    Endpoint (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), region and credentials are the AWS variables' and files'.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    # A dot in a bucket's name does not fit the certificate of the virtual host; other servers than AWS seldom have
+    # a name for each bucket.
+    style = "path" if endpoint or "." in bucket else "virtual"
+    who = tuple(
+        os.environ.get(name) for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION")
+    )
+    # The process id: a child of fork(2) must not share sockets with its parent.
+    cached = (os.getpid(), endpoint, style, who)
+    with _lock:
+        if cached not in _clients:
+            _clients[cached] = _made(endpoint, style)
+        return _clients[cached]
+
+
+def _made(endpoint: str | None, style: Any) -> S3Client:  # noqa: ANN401 - a literal type of the stubs
+    import boto3  # noqa: PLC0415 - half a second that only users of S3 pay
+    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
+
+    try:
+        session = boto3.Session()
+        region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+        return session.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": style},
+                retries={"total_max_attempts": 1, "mode": "standard"},
+                connect_timeout=10,
+                read_timeout=60,
+                max_pool_connections=_CONNECTIONS,
+                tcp_keepalive=True,
+                # Trailing checksums over https break several servers that are not AWS.
+                request_checksum_calculation="when_required" if endpoint else "when_supported",
+                response_checksum_validation="when_required" if endpoint else "when_supported",
+            ),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(
+            f"no S3 client can be made of the AWS settings ({type(error).__name__})",
+            next_step="check AWS_ENDPOINT_URL, AWS_PROFILE and AWS_REGION with `longtake doctor`",
+        ) from None
+
+
+def patiently(call: Callable[[], Answer], *, key: str, doing: str) -> Answer:
+    """Run an S3 call, again after failures that pass (no connection, a lost answer, 5xx, 409, 429), up to five times.
+
+    ``call`` must be one that may run twice. An answer of any other kind (404, 412, 416) comes out as botocore's
+    `ClientError` only when the caller handles it inside ``call``; here it ends as `StoreError`.
+
+    Args:
+        call: does it and gives the answer.
+        key: the key to name in an error.
+        doing: what failed, as "read" in "could not be read".
+
+    Raises:
+        StoreError: it did not work; the message holds the code of the answer, no URL and no header.
+        SettingsError: there are no credentials.
+    """
+    from botocore.exceptions import (  # noqa: PLC0415 - loaded with the client
+        BotoCoreError,
+        ClientError,
+        ConnectionError,  # noqa: A004 - botocore's name
+        HTTPClientError,
+        IncompleteReadError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415 - as above
+
+    for attempt in range(1, _ATTEMPTS + 1):
+        step = None
+        try:
+            return call()
+        except LongtakeError:
+            raise
+        except (NoCredentialsError, PartialCredentialsError):
+            raise SettingsError(
+                "there are no AWS credentials for the store",
+                next_step="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+            ) from None
+        except ClientError as error:
+            answer = status(error)
+            again = (answer >= 500 and answer != 501) or answer in _PASSING
+            reason = f"{_code(error)}, HTTP {answer}"
+            if answer in {401, 403}:
+                step = "check that the credentials of LONGTAKE_STORE may get, put and list there"
+        except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError) as error:
+            again, reason = True, type(error).__name__
+        except (BotoCoreError, OSError, ValueError) as error:
+            again, reason = False, type(error).__name__
+        if not again or attempt == _ATTEMPTS:
+            # `from None`: what botocore says may hold the endpoint's URL, and that may hold a password.
+            raise StoreError(f"{key} could not be {doing}: {reason}", key=key, next_step=step) from None
+        time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - spreads writers, no secret
+    raise AssertionError  # the last attempt returned or raised
+
+
+def status(error: Exception) -> int:
+    """The HTTP status of botocore's `ClientError`; 0 when it has none."""
+    answer = getattr(error, "response", {})
+    found = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return found if isinstance(found, int) else 0
+
+
+def _code(error: Exception) -> str:
+    code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return code if _CODE.match(code) else "an unreadable code"

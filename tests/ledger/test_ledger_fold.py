@@ -1,0 +1,230 @@
+"""The fold over random histories of many writers: nothing lost, nothing reordered, every total derived."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from longtake import store as stores
+from longtake.errors import BudgetError, InDoubtError
+from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order, State
+from longtake.ledger import entries as e
+
+WRITERS = 3
+
+
+def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run") -> Order:
+    return Order(
+        film=film,
+        scene="s",
+        shot=f"shot-{shot}",
+        take=1,
+        fingerprint=f"fingerprint-{shot}",
+        description=f"description-{shot}",
+        model="m",
+        run=run,
+        expected=credits,
+        reserve=credits,
+    )
+
+
+def claim(book: Book, wanted: Order, caps: Caps = Caps()):  # noqa: B008 - frozen
+    return book.claim(wanted, body={"prompt": "x"}, caps=caps, kept=lambda: False)
+
+
+OPS = ("claim", "accept", "refuse", "not_sent", "doubt", "complete", "fail", "settle", "adopt", "clear", "write_off")
+step = st.tuples(st.integers(0, WRITERS - 1), st.sampled_from(OPS), st.integers(0, 5), st.integers(1, 300))
+
+
+def play(book: Book, op: str, shot: int, amount: int, numbers: dict[str, int], caps: Caps) -> None:  # noqa: C901, PLR0912 - a table
+    state = book.read()
+    attempt = state.find(f"fingerprint-{shot}")
+    if op == "claim":
+        try:
+            claim(book, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), caps)
+        except (BudgetError, InDoubtError):
+            pass
+    elif attempt is None:
+        return
+    elif op == "accept":
+        numbers["task"] = numbers.get("task", 0) + 1
+        book.accepted(attempt, f"task_{numbers['task']:08d}")
+    elif op == "refuse":
+        book.refused(attempt, status=400, code=20002, message="no")
+    elif op == "not_sent":
+        book.not_sent(attempt, "refused connection")
+    elif op == "doubt":
+        book.in_doubt(attempt, "lost")
+    elif op == "complete":
+        book.completed(attempt, amount if amount % 2 else None)
+    elif op == "fail":
+        book.failed(attempt, code=80003, message="no", retryable=True)
+    elif op == "settle":
+        book.settled(attempt, clip="c" * 64)
+    elif attempt.phase in {"in_doubt", "held"}:
+        if op == "adopt":
+            numbers["task"] = numbers.get("task", 0) + 1
+            book.adopt(attempt.id, f"task_{numbers['task']:08d}", who="me", why="found")
+        else:
+            book.resolve(attempt.id, "not_charged" if op == "clear" else "written_off", who="me", why="said")
+
+
+def replay(book: Book) -> State:
+    state = State()
+    for sequence, entry in book.log.entries():
+        state.apply(sequence, entry)
+    return state
+
+
+def naive_spent(book: Book) -> dict[str, int]:
+    """Credits spent for good per film, worked out from the entries alone, attempt by attempt."""
+    intents: dict[str, Order] = {}
+    open_: dict[str, str] = {}
+    spent: dict[str, int] = {}
+    for sequence, entry in book.log.entries():
+        if isinstance(entry, e.Intent):
+            intents[f"a{sequence}"] = entry.order
+            open_[f"a{sequence}"] = "intent"
+            continue
+        attempt = getattr(entry, "attempt", None)
+        if attempt not in open_:
+            continue
+        film = intents[attempt].film
+        if isinstance(entry, e.Settled):
+            spent[film] = spent.get(film, 0) + entry.credits
+            del open_[attempt]
+        elif isinstance(entry, e.WrittenOff):
+            spent[film] = spent.get(film, 0) + intents[attempt].reserve
+            del open_[attempt]
+    return {film: amount for film, amount in spent.items() if amount}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(step, min_size=1, max_size=130))
+def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = stores.open(folder)
+        books = [Book(store, "account") for _ in range(WRITERS)]
+        numbers: dict[str, int] = {}
+        for writer, op, shot, amount in steps:
+            play(books[writer], op, shot, amount, numbers, Caps())
+        states = [book.read() for book in books]
+        assert states[0] == states[1] == states[2]
+        assert Book(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
+        assert replay(books[0]) == states[0], "a fold from zero differs"
+        assert states[0].films == naive_spent(books[0])
+        intents = sum(isinstance(entry, e.Intent) for _, entry in books[0].log.entries())
+        closed = list(books[0].log.history())
+        assert len({c.id for c in closed}) == len(closed)
+        assert intents == len(closed) + len(states[0].attempts), "an attempt was lost or counted twice"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(step, min_size=1, max_size=80), st.integers(200, 900), st.integers(200, 900))
+def test_no_prefix_of_the_log_is_ever_above_a_cap(steps, film_cap: int, day_cap: int) -> None:
+    # Charges above the reserve are the provider's doing, so completions here stay within it.
+    with tempfile.TemporaryDirectory() as folder:
+        books = [Book(stores.open(folder), "account") for _ in range(WRITERS)]
+        numbers: dict[str, int] = {}
+        for writer, op, shot, amount in steps:
+            if op != "complete":
+                play(books[writer], op, shot, amount, numbers, Caps(film=film_cap, day=day_cap))
+        state = State()
+        for sequence, entry in books[0].log.entries():
+            state.apply(sequence, entry)
+            for film in ("film-0", "film-1"):
+                assert state.used(film=film) <= film_cap
+            assert sum(state.days.values()) + state.held() <= day_cap
+
+
+def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
+    store = stores.open(str(tmp_path))
+    gate = threading.Barrier(12)
+    kinds: list[str] = []
+
+    def work() -> None:
+        book = Book(store, "account")
+        gate.wait()
+        kinds.append(claim(book, order(1)).kind)
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(kinds) == ["bought"] + ["wait"] * 11
+    assert Book(store, "account").read().head == 1
+
+
+def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
+    store = stores.open(str(tmp_path))
+    book = Book(store, "account")
+    for shot in range(CHECKPOINT_EVERY):
+        got = claim(book, order(shot))
+        book.accepted(got.attempt, f"task_{shot:08d}")
+        book.completed(got.attempt, 99)
+        book.settled(got.attempt, clip="c" * 64)
+    reads: list[str] = []
+
+    class Counting:
+        def __init__(self, inner) -> None:
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def get(self, key, **options):
+            reads.append(key)
+            return self.inner.get(key, **options)
+
+    late = Book(Counting(store), "account")
+    assert late.read() == replay(book)
+    assert len([k for k in reads if "checkpoints" in k]) == 1
+    assert len(reads) <= CHECKPOINT_EVERY + 2
+    assert len(list(late.log.history())) == CHECKPOINT_EVERY
+
+
+def test_a_missing_checkpoint_is_written_by_the_next_reader(tmp_path) -> None:
+    store = stores.open(str(tmp_path))
+    book = Book(store, "account")
+    for shot in range(CHECKPOINT_EVERY + 5):
+        book.refused(claim(book, order(shot)).attempt, status=400, code=None, message="no")
+    shortcuts = list(store.list("ledger/account/checkpoints/"))
+    for key in shortcuts:
+        store.path(key).unlink()
+    assert Book(store, "account").read() == book.read()
+    assert list(store.list("ledger/account/checkpoints/")) == shortcuts
+
+
+def test_entries_are_json_a_person_can_read(tmp_path) -> None:
+    book = Book(stores.open(str(tmp_path)), "account")
+    claim(book, order(1))
+    text = (tmp_path / "ledger" / "account" / "000000000001.json").read_text()
+    assert '"kind": "intent"' in text
+    assert '"shot": "shot-1"' in text
+    assert text.count("\n") > 15
+
+
+def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
+    book = Book(stores.open(str(tmp_path)), "account")
+    attempt = claim(book, order(1)).attempt
+    book.in_doubt(attempt, "timeout")
+    book.resolve(attempt.id, "not_charged", who="me", why="guess")
+    book.accepted(attempt, "task_late_0001")
+    state = book.read()
+    assert state.attempts[attempt.id].task_id == "task_late_0001"
+    assert state.debits == 100
+    assert claim(book, order(1)).kind == "shared"
+
+
+def test_caps_name_scope_and_what_is_left(tmp_path) -> None:
+    book = Book(stores.open(str(tmp_path)), "account")
+    claim(book, order(1, credits=300), Caps(film=500))
+    with pytest.raises(BudgetError) as caught:
+        claim(book, order(2, credits=300), Caps(film=500))
+    assert (caught.value.scope, caught.value.cap, caught.value.needed, caught.value.available) == ("film", 500, 300, 200)
+    assert book.read().head == 1

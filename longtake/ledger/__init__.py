@@ -6,7 +6,7 @@ machine. Nothing is overwritten and no total is stored that a fold could not der
 
 from longtake.ledger.book import Book, Caps, Claim, doubt
 from longtake.ledger.entries import Order
-from longtake.ledger.log import Log, account_of, accounts
+from longtake.ledger.log import Log, account_of, accounts_in
 from longtake.ledger.reconcile import Report, check_balance, reconcile
 from longtake.ledger.state import CHECKPOINT_EVERY, Attempt, Closed, State
 
@@ -22,7 +22,7 @@ __all__ = [
     "Report",
     "State",
     "account_of",
-    "accounts",
+    "accounts_in",
     "check_balance",
     "doubt",
     "reconcile",

@@ -107,7 +107,7 @@ class Book:
             if state.barred(now()):
                 answer.append(Claim("wait"))
                 return None
-            _afford(state, order, caps)
+            _afford(state, caps, film=order.film, run=order.run, credits=order.reserve, what=order.label)
             stamp = self._stamp()
             return e.Intent(
                 **stamp,
@@ -126,6 +126,15 @@ class Book:
             if written is not None:
                 return Claim("bought", written)
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
+
+    def afford(self, caps: Caps, *, film: str, run: str, credits: int) -> None:
+        """See whether a whole plan fits, before its first POST; each claim is checked again inside its append.
+
+        Raises:
+            BudgetError: it does not; names the cap.
+        """
+        if credits:
+            _afford(self.read(), caps, film=film, run=run, credits=credits, what="the film")
 
     def renew(self, attempt: Attempt) -> None:
         """Say that the POST of an intent is still open."""
@@ -225,7 +234,7 @@ class Book:
         kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
         lost = verdict == "written_off"
         self.log.append(
-            lambda state: self._entry(kind, self._doubt(state, attempt_id, or_accepted=lost), who=who, why=why)
+            lambda state: self._entry(kind, self._doubt(state, attempt_id, or_bought=lost), who=who, why=why)
         )
 
     def adjust(self, credits: int, *, who: str, why: str) -> None:
@@ -257,9 +266,11 @@ class Book:
         self.log.append(decide)
 
     @staticmethod
-    def _doubt(state: State, attempt_id: str, *, or_accepted: bool = False) -> Attempt:
+    def _doubt(state: State, attempt_id: str, *, or_bought: bool = False) -> Attempt:
         attempt = state.attempts.get(attempt_id)
-        if attempt is not None and (attempt.phase in DOUBTS or (or_accepted and attempt.phase == "accepted")):
+        # A bought attempt can be given up too: the provider may forget a task, or its URLs may end before they were copied.
+        bought = or_bought and attempt is not None and attempt.phase in {"accepted", "completed"}
+        if attempt is not None and (attempt.phase in DOUBTS or bought):
             return attempt
         is_now = "closed or unknown" if attempt is None else attempt.phase
         doubts = ", ".join(a.id for a in state.doubts()) or "none"
@@ -282,20 +293,20 @@ def doubt(attempt: Attempt) -> InDoubtError:
     )
 
 
-def _afford(state: State, order: e.Order, caps: Caps) -> None:
-    """Raise BudgetError when this order does not fit under every cap."""
-    today = day_of(now())
+def _afford(state: State, caps: Caps, *, film: str, run: str, credits: int, what: str) -> None:
+    """Raise BudgetError when so many credits more do not fit under every cap."""
     scopes = (
-        ("film", caps.film, state.used(film=order.film)),
-        ("run", caps.run, state.used(run=order.run)),
-        ("day", caps.day, state.used(day=today)),
+        ("film", caps.film, state.used(film=film)),
+        ("run", caps.run, state.used(run=run)),
+        ("day", caps.day, state.used(day=day_of(now()))),
     )
     for scope, cap, used in scopes:
-        if cap is not None and used + order.reserve > cap:
+        if cap is not None and used + credits > cap:
+            left = max(0, cap - used)
             raise BudgetError(
-                f"{order.label} needs {order.reserve} credits and the {scope} cap of {cap} has {max(0, cap - used)} left",
+                f"{what} needs {credits} credits and the {scope} cap of {cap} has {left} left",
                 scope=scope,
                 cap=cap,
-                needed=order.reserve,
-                available=max(0, cap - used),
+                needed=credits,
+                available=left,
             )

@@ -45,7 +45,7 @@ def account_of(host: str, key: str) -> str:
     return f"{safe}-{digest}"
 
 
-def accounts(store: Store) -> list[str]:
+def accounts_in(store: Store) -> list[str]:
     """The accounts that have a log in this store."""
     found: list[str] = []
     after: str | None = None
@@ -96,10 +96,15 @@ class Log:
             yield sequence, entry
             sequence += 1
 
-    def history(self) -> Iterator[Closed]:
-        """Every closed attempt since the log began, in the order they closed, from the checkpoints and the rest."""
+    def history(self, *, since: int = 0) -> Iterator[Closed]:
+        """Closed attempts in the order they closed, from the checkpoints and the entries behind the last.
+
+        Args:
+            since: attempts that closed in entries up to here may be left out (as far as checkpoints allow).
+        """
         head = self.read().head
-        state = State()
+        start = since - since % CHECKPOINT_EVERY
+        state = (self._load(start) if start else None) or State()
         while state.head < head:
             target = state.head - state.head % CHECKPOINT_EVERY + CHECKPOINT_EVERY
             known = self._load(target) if target <= head else None

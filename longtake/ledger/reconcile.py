@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from longtake.errors import LedgerError, ProviderUnavailableError, UnknownTaskError
 from longtake.ledger import entries as e
@@ -112,7 +112,7 @@ async def reconcile(
     book: Book,
     teller: Teller,
     *,
-    retryable: Callable[[int | None], bool],
+    retryable: Callable[[Any], bool],
     quiet: float = QUIET,
     longest: float = LONGEST_GENERATION,
 ) -> Report:
@@ -121,7 +121,7 @@ async def reconcile(
     Args:
         book: the account's ledger.
         teller: the provider.
-        retryable: whether a failed task's code allows another attempt (contract §3).
+        retryable: whether a failed task allows another attempt (contract §3).
         quiet: seconds to let pass after the newest doubt before the balance is believed.
         longest: seconds after which a charged, lost task can no longer be refunded.
 
@@ -157,7 +157,7 @@ async def check_balance(book: Book, teller: Teller) -> Report | None:
         if balance is None:
             return None
         if await asyncio.to_thread(_write_balance, book, state.head, balance):
-            return _summary(await asyncio.to_thread(book.read), balance)
+            return await asyncio.to_thread(_summary, book, balance)
     return None
 
 
@@ -198,7 +198,7 @@ async def _wait_quiet(book: Book, quiet: float) -> None:
         await asyncio.sleep(max(0.0, min(left, quiet)))
 
 
-async def _reading(book: Book, teller: Teller, retryable: Callable[[int | None], bool]) -> tuple[State, int | None]:
+async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> tuple[State, int | None]:
     """Poll, read the balance, poll again: until no task changed around the reading."""
     for _ in range(_READINGS):
         await _poll_known(book, teller, retryable)
@@ -215,7 +215,7 @@ async def _reading(book: Book, teller: Teller, retryable: Callable[[int | None],
     )
 
 
-async def _poll_known(book: Book, teller: Teller, retryable: Callable[[int | None], bool]) -> None:
+async def _poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
     state = await asyncio.to_thread(book.read)
     for attempt in state.attempts.values():
         if attempt.phase == "failed":
@@ -235,7 +235,7 @@ async def _poll_known(book: Book, teller: Teller, retryable: Callable[[int | Non
                     attempt,
                     code=task.error_code,
                     message=task.error_message or "",
-                    retryable=retryable(task.error_code),
+                    retryable=retryable(task),
                 )
 
 
@@ -345,14 +345,20 @@ def _write_balance(book: Book, head: int, balance: int) -> bool:
     return not stale[0]
 
 
-def _summary(state: State, balance: int) -> Report:
-    check = state.checked
-    return Report(
-        balance=balance,
-        expected=state.expected_balance,
-        drift=check.drift if check else None,
-        since=_since(state),
-    )
+def _summary(book: Book, balance: int) -> Report:
+    """What a quiet reading tells, with refunds that are certainly missing written down."""
+    state = book.read()
+    report = Report(balance=balance, expected=state.expected_balance, since=_since(state))
+    report.drift = state.checked.drift if state.checked else None
+    if not report.drift:
+        return report
+    verdicts = certain({r.attempt: r.credits for r in state.unproven}, -report.drift) or {}
+    for refund in state.unproven:
+        if verdicts.get(refund.attempt):
+            missing = e.RefundMissing(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
+            book.log.append(lambda _, entry=missing: entry)  # type: ignore[misc]
+            report.refunds_missing.append(refund.attempt)
+    return report
 
 
 def _since(state: State) -> str | None:

@@ -278,11 +278,11 @@ class State(BaseModel):
             case e.NotCharged(), ("in_doubt" | "held"):
                 attempt.reason = entry.why
                 self._close(attempt, "not_charged", entry.at)
-            case e.WrittenOff(), ("in_doubt" | "held" | "accepted"):
-                if attempt.phase != "accepted":
+            case e.WrittenOff(), ("in_doubt" | "held" | "accepted" | "completed"):
+                if attempt.phase in DOUBTS:
                     self.debits += attempt.order.reserve
                 attempt.reason = entry.why
-                self._close(attempt, "written_off", entry.at, charged=attempt.order.reserve)
+                self._close(attempt, "written_off", entry.at, charged=attempt.money)
             case _:
                 pass
 

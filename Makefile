@@ -1,0 +1,54 @@
+# Everything a person or a machine does with this repository. `make help` lists it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   ?= demo-film
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test test-all lint bench constraints clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.run ## set up and make a film of six shots on this machine: no key, no cost
+	$(BIN)/longtake demo $(DEMO)
+
+ui: $(VENV)/.run ## open the Prefect server that holds the demo's runs (http://127.0.0.1:4200)
+	PREFECT_HOME=$(abspath $(DEMO))/prefect $(BIN)/prefect server start
+
+test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+
+test-all: $(VENV)/.dev ## the tests with the slow ones
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
+	$(BIN)/python -m bench
+
+constraints: ## pin anew what is installed (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make constraints' --extra build -o constraints.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make constraints' --extra build --extra dev -c constraints.txt -o constraints-dev.txt pyproject.toml
+
+clean: ## remove what was installed and made
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info
+
+# Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in.
+$(VENV)/.run: constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longtake needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run constraints-dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints-dev.txt
+	touch $@

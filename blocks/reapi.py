@@ -1,0 +1,69 @@
+"""The provider's key and what may be spent with it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import Field, HttpUrl, SecretStr
+
+from longtake.provider import Provider
+from longtake.settings import PROVIDER, Settings
+
+
+class ReapiCredentials(CredentialsBlock):
+    """The key of a reAPI account, where the API is, and the limits every run with this key keeps to.
+
+    Example:
+        >>> from blocks import ReapiCredentials
+        >>> ReapiCredentials(api_key="...", day_cap=50_000).save("reapi")  # doctest: +SKIP
+    """
+
+    _block_type_name: ClassVar[str | None] = "reAPI Credentials"
+    _block_type_slug: ClassVar[str | None] = "reapi-credentials"
+    _description: ClassVar[str | None] = "Key, base URL and spending limits for the reAPI video models."
+    _documentation_url: ClassVar[HttpUrl | None] = HttpUrl(
+        "https://github.com/longtake/longtake/blob/main/docs/reference/blocks.md"
+    )
+
+    api_key: SecretStr = Field(title="API key", description="A key of the account that pays. Kept as a secret.")
+    base_url: str = Field(
+        default=PROVIDER, title="Base URL", description="Where the API is; an emulator on this machine works too."
+    )
+    max_in_flight: int = Field(
+        default=8, ge=1, le=1000, title="Takes in flight", description="How many takes one run has under way at once."
+    )
+    max_attempts: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        title="Attempts per take",
+        description="How often a run tries a take; every attempt before the last was refunded.",
+    )
+    run_cap: int | None = Field(
+        default=None, gt=0, title="Cap per run (credits)", description="The most one run may cost. Empty: no cap."
+    )
+    day_cap: int | None = Field(
+        default=None,
+        gt=0,
+        title="Cap per day (credits)",
+        description="The most this account may cost in a UTC day, over all films and runs. Empty: no cap.",
+    )
+
+    def get_client(self) -> Provider:
+        """A client of the provider; use it as an async context manager."""
+        return Provider(base_url=self.base_url, key=self.api_key)
+
+    def settings(self, base: Settings) -> Settings:
+        """The settings of a run: these values over those of `base`."""
+        return Settings.model_validate(
+            {
+                **base.model_dump(exclude={"api_key"}),
+                "api_key": self.api_key,
+                "base_url": self.base_url,
+                "max_in_flight": self.max_in_flight,
+                "max_attempts": self.max_attempts,
+                "run_cap": self.run_cap,
+                "day_cap": self.day_cap,
+            }
+        )

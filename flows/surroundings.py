@@ -1,0 +1,46 @@
+"""Where a flow gets its settings and its storyboard from: blocks by name, else the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from blocks import ArtifactStore, ReapiCredentials
+from longtake import settings as env
+from longtake import store as stores
+from longtake import storyboard
+from longtake.errors import StoryboardError
+
+if TYPE_CHECKING:
+    from longtake.settings import Settings
+    from longtake.storyboard import Loaded
+
+
+async def settings_of(credentials: str | None, store: str | None) -> Settings:
+    """The settings of a run. Block names travel as parameters, never what the blocks hold."""
+    found = env.from_environment()
+    if credentials is not None:
+        found = cast("ReapiCredentials", await ReapiCredentials.aload(credentials)).settings(found)
+    if store is not None:
+        found = cast("ArtifactStore", await ArtifactStore.aload(store)).settings(found)
+    return found
+
+
+async def load_board(board: str | dict[str, Any]) -> Loaded:
+    """A storyboard given inline, as a path, or as `s3://bucket/key`.
+
+    Raises:
+        StoryboardError: with every problem in it.
+        StoreError: the object cannot be read.
+    """
+    if isinstance(board, dict):
+        return storyboard.parse(json.dumps(board, indent=1), name="(inline)", base=Path.cwd())
+    if board.startswith("s3://"):
+        bucket, _, key = board.removeprefix("s3://").partition("/")
+        data = await asyncio.to_thread(lambda: stores.open(f"s3://{bucket}").get(key))
+        if data is None:
+            raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
+        return storyboard.parse(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
+    return storyboard.load(board.removeprefix("file://"))

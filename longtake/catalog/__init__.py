@@ -1,0 +1,12 @@
+"""The provider's models, limits, field names and rates, as dated data (`catalog.yaml` beside this code).
+
+>>> catalog = Catalog.load()
+>>> catalog.price("doubao-seedance-2.5-face", resolution="720p", seconds=5).credits
+1335
+"""
+
+from longtake.catalog.catalog import Billing, Catalog, Frames, Inputs
+from longtake.catalog.model import ADAPTIVE, AUTO_DURATION, InputRule, Model, Rate
+from longtake.catalog.price import Price
+
+__all__ = ["ADAPTIVE", "AUTO_DURATION", "Billing", "Catalog", "Frames", "InputRule", "Inputs", "Model", "Price", "Rate"]

@@ -1,0 +1,78 @@
+"""The `longtake` command.
+
+Each subcommand is a module with `add_arguments` and `main`; it is imported when it is called, so that `plan` stays quick and loads
+no engine. Exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt (a person must decide).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from longtake import __version__
+from longtake.errors import LongtakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "demo": ("longtake.cli.demo", "make a film of six shots on this machine, without a key"),
+    "new": ("longtake.cli.new", "write a starter storyboard"),
+    "plan": ("longtake.cli.plan", "say what a run would do and cost; needs no key and spends nothing"),
+    "run": ("longtake.cli.run", "make the film: buy what is missing, keep it, join it"),
+    "credits": ("longtake.cli.credits", "where every credit went; reconcile and resolve doubts"),
+    "doctor": ("longtake.cli.doctor", "check this machine and the settings"),
+    "emulator": ("longtake.emulator.command", "a local provider that speaks the whole contract"),
+    "schema": ("longtake.cli.schema", "print the JSON Schema of storyboards"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        return int(importlib.import_module(_COMMANDS[options.command][0]).main(options) or 0)
+    except LongtakeError as error:
+        return show(error, as_json=getattr(options, "json", False))
+    except KeyboardInterrupt:
+        print("longtake: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`longtake plan | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def show(error: LongtakeError, *, as_json: bool) -> int:
+    """Print an error as people or machines want it; returns its exit code."""
+    if as_json:
+        body: dict[str, Any] = {"kind": type(error).__name__, "message": error.message, "next_step": error.next_step}
+        problems = getattr(error, "problems", None)
+        if problems:
+            body["problems"] = [str(problem) for problem in problems]
+        print(json.dumps({"error": body}, indent=2))
+    print(f"longtake: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="longtake",
+        description="Long films from short generated clips, with every credit accounted for.",
+        epilog="exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt",
+    )
+    parser.add_argument("--version", action="version", version=f"longtake {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # Only the command that is called is imported; the others show their one line of help.
+    called = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module, text) in _COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        if name == called:
+            importlib.import_module(module).add_arguments(sub)
+    return parser

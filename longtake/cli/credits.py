@@ -1,0 +1,178 @@
+"""`longtake credits`: where every credit went, and what to do about doubts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from longtake import settings as env
+from longtake import store as stores
+from longtake.ledger import accounts
+from longtake.take import book_of
+
+if TYPE_CHECKING:
+    from longtake.ledger import Book, State
+    from longtake.ledger.accounts import Line
+    from longtake.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options and its subcommands."""
+    parser.add_argument("--film", help="only this film (its slug, as `plan --json` shows it)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    verbs = parser.add_subparsers(dest="verb", metavar="reconcile | resolve | adjust")
+    settle = verbs.add_parser("reconcile", help="settle doubts by the balance, as far as that is certain")
+    settle.add_argument("--quiet", type=float, help="seconds to let pass after the newest doubt (default 180)")
+    settle.add_argument(
+        "--longest", type=float, help="seconds after which a lost task is not refunded any more (default 3600)"
+    )
+    settle.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
+    resolve = verbs.add_parser("resolve", help="say what became of an attempt in doubt")
+    resolve.add_argument("attempt", metavar="ATTEMPT", help="its id, for example a17")
+    verdict = resolve.add_mutually_exclusive_group(required=True)
+    verdict.add_argument("--adopt", metavar="TASK_ID", help="it became this task: poll it and keep its clip")
+    verdict.add_argument("--not-charged", action="store_true", help="it was not charged; the take may be bought again")
+    verdict.add_argument("--write-off", action="store_true", help="its credits are lost; the take may be bought again")
+    adjust = verbs.add_parser("adjust", help="explain a drift: credits bought, or spent outside this ledger")
+    adjust.add_argument("credits", type=int, help="positive: bought; negative: spent elsewhere")
+    for sub in (resolve, adjust):
+        sub.add_argument("--why", required=True, help="the reason, kept in the ledger")
+        sub.add_argument("--who", default=_who(), help="the person, kept in the ledger (default: this login)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Show or do what was asked for."""
+    settings = env.from_environment()
+    if options.verb == "reconcile":
+        return _reconcile(settings, options)
+    book = book_of(settings, stores.open(settings.store, public_url=settings.public_url))
+    if options.verb == "resolve":
+        if options.adopt:
+            book.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
+        else:
+            book.resolve(
+                options.attempt,
+                "not_charged" if options.not_charged else "written_off",
+                who=options.who,
+                why=options.why,
+            )
+        print(f"{options.attempt}: written down; run the film again to go on")
+    elif options.verb == "adjust":
+        book.adjust(options.credits, who=options.who, why=options.why)
+        print(f"{options.credits:+} credits: written down")
+    else:
+        _show(book, options)
+    return 4 if book.read().doubts() else 0
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _reconcile(settings: Settings, options: argparse.Namespace) -> int:
+    from longtake import reconciliation
+
+    given = {name: getattr(options, name) for name in ("quiet", "longest") if getattr(options, name) is not None}
+    book, report = asyncio.run(reconciliation.run(settings, **given))
+    if options.json:
+        print(json.dumps({"account": book.account, **asdict(report)}, indent=2))
+    else:
+        print("\n".join(reconciliation.lines(report)))
+    return 4 if report.in_doubt else 0
+
+
+def answer(book: Book, *, film: str | None = None) -> dict[str, Any]:
+    """Everything the accounts say, for machines. Credits."""
+    state = book.read()
+    attempts = accounts.lines(book, film=film)
+    return {
+        "account": book.account,
+        "total": accounts.total(attempts).row(),
+        "films": [line.row() for line in accounts.grouped(attempts, ("film",))],
+        "scenes": [line.row() for line in accounts.grouped(attempts, ("film", "scene"))],
+        "shots": [line.row() for line in accounts.grouped(attempts, ("film", "scene", "shot"))],
+        "days": [line.row() for line in accounts.grouped(attempts, ("day",))],
+        "in_doubt": [
+            {
+                "attempt": a.id,
+                "film": a.order.film,
+                "shot": a.order.label,
+                "credits": a.money,
+                "phase": a.phase,
+                "since": a.since.isoformat(),
+                "reason": a.reason,
+            }
+            for a in state.doubts()
+            if film is None or a.order.film == film
+        ],
+        "balance": _balance(state),
+    }
+
+
+def _balance(state: State) -> dict[str, Any]:
+    """Opening − debits + refunds + adjustments = expected, beside the last quiet reading."""
+    checked = state.checked
+    return {
+        "opening": state.opening,
+        "debits": state.debits,
+        "refunds": state.refunds,
+        "adjustments": state.adjustments,
+        "expected": state.expected_balance,
+        "read": checked.balance if checked else None,
+        "read_at": checked.at.isoformat() if checked else None,
+        "drift": checked.drift if checked else None,
+        "agreed_at": state.agreed.at.isoformat() if state.agreed else None,
+        "refunds_unproven": sum(r.credits for r in state.unproven),
+    }
+
+
+def _show(book: Book, options: argparse.Namespace) -> None:
+    found = answer(book, film=options.film)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    attempts = accounts.lines(book, film=options.film)
+    if not attempts:
+        print(f"account {book.account}: nothing was bought yet")
+        return
+    _table(f"Account {book.account}", attempts)
+    balance = found["balance"]
+    if balance["opening"] is not None:
+        print(
+            f"balance: {balance['opening']} opening − {balance['debits']} debits + {balance['refunds']} refunds "
+            f"{balance['adjustments']:+} adjustments = {balance['expected']} expected"
+        )
+    if balance["read"] is not None:
+        drift = (
+            f"drift {balance['drift']:+}, last agreed {balance['agreed_at'] or 'never'}"
+            if balance["drift"]
+            else "no drift"
+        )
+        print(f"         {balance['read']} read at {balance['read_at']}: {drift}")
+    for doubt in found["in_doubt"]:
+        print(f"in doubt: {doubt['attempt']} {doubt['shot']}, {doubt['credits']} credits: {doubt['reason']}")
+
+
+def _table(title: str, attempts: list[Line]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("film", "scene", "shot"):
+        table.add_column(name)
+    numbers = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
+    for name in numbers:
+        table.add_column(name.replace("_", " "), justify="right")
+    for line in accounts.grouped(attempts, ("film", "scene", "shot")):
+        table.add_row(line.film, line.scene, line.shot, *(str(getattr(line, name)) for name in numbers))
+    whole = accounts.total(attempts)
+    table.add_section()
+    table.add_row("all", "", "", *(str(getattr(whole, name)) for name in numbers))
+    Console().print(table)

@@ -1,0 +1,34 @@
+"""`longtake run`: check everything that can be checked for free, then become the Prefect flow.
+
+The core never imports the flows: this process turns into `python -m flows.command`, so signals and the exit code are
+the flow's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from longtake.cli import board
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("board", metavar="BOARD", help="a storyboard, YAML or JSON")
+    parser.add_argument("--renew-stale", action="store_true", help="buy shots again that were made from an older input")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Replace this process by the flow; returns only when the storyboard or the settings are unusable."""
+    board.read(options.board).settings.key()
+    arguments = [options.board]
+    arguments += ["--renew-stale"] if options.renew_stale else []
+    arguments += ["--json"] if options.json else []
+    sys.stdout.flush()
+    # -P: a folder `flows/` in the working directory belongs to somebody else.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "flows.command", *arguments])  # noqa: S606 - no shell is wanted

@@ -1,0 +1,47 @@
+"""How an emulator behaves: everything that can be asked of it, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from longtake.emulator.faults import Rule
+
+__all__ = ["DEFAULT_KEY", "SPEEDS", "Config", "Speed"]
+
+DEFAULT_KEY = "emulator-key"
+"""The key an emulator takes when none is named. It guards play money, so it is no secret."""
+
+Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
+SPEEDS: tuple[Speed, ...] = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
+
+Key = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
+
+
+class Config(BaseModel):
+    """The options of one emulator. Durations are seconds, money is whole credits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    processing: float = Field(default=3.0, ge=0, le=3600)
+    """How long a task shows `processing`; rendering may take longer."""
+    balance: int = Field(default=100_000, ge=0, le=10**12)
+    keys: tuple[Key, ...] = Field(default=(DEFAULT_KEY,), min_length=1)
+    """Every key draws on the one balance, as keys of one workspace do."""
+    catalog: Path | None = None
+    """A catalog file laid over the shipped one."""
+    public: Path | None = None
+    """A folder store whose `media/` is served read-only under `/store/`."""
+    offers_balance: bool = True
+    """Whether `GET /balance` exists (404 when not; contract §1)."""
+    faults: tuple[Rule, ...] = ()
+    url_lifetime: float = Field(default=7 * 86400.0, ge=0, le=365 * 86400)
+    """How long output URLs live after completion (contract §1: about 7 days)."""
+    rate_limit: float | None = Field(default=None, gt=0, le=100_000)
+    """API requests per second and key before 429; None does not limit."""
+    seed: int = 0
+    """Decides pictures and the dice of fault shares."""
+    speed: Speed = "superfast"
+    """The x264 preset of rendered clips."""

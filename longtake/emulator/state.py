@@ -1,0 +1,97 @@
+"""Everything one running emulator holds, and the few things its routes share."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from longtake.emulator.refusal import RATE_LIMITED, Refusal
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from longtake.catalog import Catalog
+    from longtake.emulator.books import Books
+    from longtake.emulator.config import Config
+    from longtake.emulator.faults import Faults
+    from longtake.emulator.tasks import Task, Tasks
+
+__all__ = ["Posts", "State"]
+
+Connections = dict[tuple[str, int], "asyncio.Transport"]
+
+
+@dataclass
+class Posts:
+    """Counts of submits: that arrived, that were charged, that were answered with the id of a task."""
+
+    received: int = 0
+    charged: int = 0
+    answered: int = 0
+
+
+@dataclass(kw_only=True)
+class State:
+    """The parts of a running emulator. Used from its event loop only."""
+
+    config: Config
+    catalog: Catalog
+    books: Books
+    faults: Faults
+    tasks: Tasks
+    connections: Connections
+    posts: Posts = field(default_factory=Posts)
+    _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
+    _spent: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def key_of(self, header: str | None) -> str:
+        """The key of an Authorization header.
+
+        Raises:
+            Refusal: 401 with 10001 (missing), 10002 (malformed) or 10003 (unknown).
+        """
+        if not header:
+            raise Refusal(401, 10001, "the Authorization header is missing")
+        scheme, _, key = header.partition(" ")
+        if scheme.lower() != "bearer" or not key.strip() or " " in key.strip():
+            raise Refusal(401, 10002, "the Authorization header must be `Bearer <key>`")
+        given = key.strip().encode()
+        if not any(hmac.compare_digest(given, known.encode()) for known in self.config.keys):
+            raise Refusal(401, 10003, "the API key is not valid")
+        return key.strip()
+
+    def count_request(self, key: str) -> None:
+        """Take one request out of the key's share.
+
+        Raises:
+            Refusal: 429 when there is none left this second.
+        """
+        rate = self.config.rate_limit
+        if rate is None:
+            return
+        now, most = time.monotonic(), max(1.0, rate)
+        left, at = self._spent.get(key, (most, now))
+        left = min(most, left + (now - at) * rate)
+        self._spent[key] = (max(left - 1, 0.0) if left >= 1 else left, now)
+        if left < 1:
+            raise Refusal(429, RATE_LIMITED, "too many requests")
+
+    def file_url(self, base: str, task: Task, name: str) -> str:
+        """The public URL of a finished task's file; it stops working `url_lifetime` seconds after completion."""
+        until = int((task.finished_at or 0) + self.config.url_lifetime)
+        path = f"cdn/tasks/{task.id}/{name}"
+        return f"{base}{path}?expires={until}&signature={self._sign(path, until)}"
+
+    def is_signed(self, task: Task, name: str, until: str, signature: str) -> bool:
+        """Whether a file's URL is one we gave out and still lives."""
+        if not until.isascii() or not until.isdigit() or len(until) > 12 or not signature.isascii():
+            return False
+        expected = self._sign(f"cdn/tasks/{task.id}/{name}", int(until))
+        return hmac.compare_digest(expected, signature) and time.time() < int(until)
+
+    def _sign(self, path: str, until: int) -> str:
+        return hmac.new(self._secret, f"{path}:{until}".encode(), hashlib.sha256).hexdigest()[:32]

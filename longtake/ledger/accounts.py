@@ -1,0 +1,110 @@
+"""Where every credit went: lines per film, scene, shot, take and day, with the estimate beside the charge.
+
+A line is derived from attempts, open and closed; sums of lines are sums of attempts. All amounts are whole credits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from longtake.ledger.state import DOUBTS, day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from longtake.ledger.book import Book
+    from longtake.ledger.state import Attempt, Closed
+
+By = Literal["film", "scene", "shot", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Sums over attempts. `estimate` is what the settled ones should have cost, `settled` what they did cost."""
+
+    film: str = ""
+    scene: str = ""
+    shot: str = ""
+    day: str = ""
+    attempts: int = 0
+    estimate: int = 0
+    settled: int = 0
+    refunded: int = 0
+    reserved: int = 0
+    in_doubt: int = 0
+    written_off: int = 0
+
+    def plus(self, other: Line) -> Line:
+        """The sum of two lines; names are those of this one."""
+        return Line(
+            film=self.film,
+            scene=self.scene,
+            shot=self.shot,
+            day=self.day,
+            attempts=self.attempts + other.attempts,
+            estimate=self.estimate + other.estimate,
+            settled=self.settled + other.settled,
+            refunded=self.refunded + other.refunded,
+            reserved=self.reserved + other.reserved,
+            in_doubt=self.in_doubt + other.in_doubt,
+            written_off=self.written_off + other.written_off,
+        )
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table, without the names this line does not have."""
+        return {k: v for k, v in asdict(self).items() if v != ""}
+
+
+def _of_open(a: Attempt) -> Line:
+    doubtful, done = a.phase in DOUBTS, a.phase == "completed"
+    return Line(
+        film=a.order.film,
+        scene=a.order.scene,
+        shot=a.order.shot,
+        day=day_of(a.at),
+        attempts=1,
+        estimate=a.order.expected if done else 0,
+        settled=a.charge if done else 0,
+        reserved=0 if doubtful or done else a.money,
+        in_doubt=a.money if doubtful else 0,
+    )
+
+
+def _of_closed(c: Closed) -> Line:
+    settled = c.outcome == "settled"
+    return Line(
+        film=c.order.film,
+        scene=c.order.scene,
+        shot=c.order.shot,
+        day=c.day,
+        attempts=1,
+        estimate=c.order.expected if settled else 0,
+        settled=c.charged if settled else 0,
+        refunded=c.refunded,
+        written_off=c.charged if c.outcome == "written_off" else 0,
+    )
+
+
+def lines(book: Book, *, film: str | None = None) -> list[Line]:
+    """One line per attempt, the oldest closed first, the open ones last."""
+    found = [_of_closed(c) for c in book.log.history()] + [_of_open(a) for a in book.read().attempts.values()]
+    return [line for line in found if film is None or line.film == film]
+
+
+def total(attempts: Iterable[Line]) -> Line:
+    """The sum of all lines."""
+    result = Line()
+    for line in attempts:
+        result = result.plus(line)
+    return result
+
+
+def grouped(attempts: Iterable[Line], by: tuple[By, ...]) -> list[Line]:
+    """Sums of lines with the same names in `by`, in the order these first appear."""
+    groups: dict[tuple[str, ...], Line] = {}
+    for line in attempts:
+        key = tuple(getattr(line, name) for name in by)
+        known = groups.get(key) or replace(Line(), **dict(zip(by, key, strict=True)))
+        groups[key] = known.plus(line)
+    return list(groups.values())

@@ -1,0 +1,24 @@
+"""Writing beside the target and renaming, so that a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["replacing"]
+
+
+@contextlib.contextmanager
+def replacing(into: Path) -> Iterator[Path]:
+    """A name beside `into` to write to; renamed over `into` when the block ends well, removed when it does not."""
+    beside = into.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        yield beside
+        beside.replace(into)
+    finally:
+        beside.unlink(missing_ok=True)

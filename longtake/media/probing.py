@@ -1,0 +1,234 @@
+"""What is in a media file, found with PyAV: exact frame counts, codec parameters, sound."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from longtake.errors import MediaError
+from longtake.media.ffmpeg import file_url
+from longtake.media.index import Index
+from longtake.media.sniff import MAX_SIDE, Kind, Sniffed, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = ["Audio", "Color", "Look", "Probe", "look", "opened", "probe"]
+
+_MAX_STREAMS = 32
+_MAX_FRAMES = 2_000_000  # a day at 24 fps
+_MAX_SECONDS = 7 * 24 * 3600
+_STANDARD_RATES = (24, Fraction(24000, 1001), 25, 30, Fraction(30000, 1001), 50, 60, Fraction(60000, 1001))
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A sound track: `rate` in samples a second, `seconds` by its own duration."""
+
+    codec: str
+    rate: int
+    channels: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """How numbers mean colours, by the code points of ITU-T H.273 (2: not said; range 0 not said, 1 limited, 2 full)."""
+
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+    range: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is in a file.
+
+    `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
+    duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is
+    the rate the frames are spaced at. `delay` is how many frames the decoder holds back for reordering.
+    """
+
+    kind: Kind
+    format: str
+    bytes: int
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    fps: Fraction | None = None
+    seconds: float = 0.0
+    codec: str = ""
+    profile: str = ""
+    pix_fmt: str = ""
+    extradata_sha256: str = ""
+    sar: Fraction = Fraction(1)
+    color: Color = Color()
+    audio: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A probe and what only a join needs: the order of the frames (None but for a video) and the codec's configuration."""
+
+    probe: Probe
+    index: Index | None = None
+    extradata: bytes = b""
+
+
+def probe(path: Path) -> Probe:
+    """Say what is in the file at `path`, from its content alone.
+
+    Raises:
+        MediaError: it cannot be read, is of no known type, is broken or cut short, or is larger than any film or image of
+            ours may be (`MAX_SIDE` pixels a side, two million frames, a week).
+    """
+    return look(path).probe
+
+
+def look(path: Path) -> Look:
+    """`probe`, with what it learnt of the order of the frames; raises the same."""
+    found = sniff(path)
+    with opened(path, found) as container:
+        size = path.stat().st_size
+        sound = _sound(container)
+        if not container.streams.video or (found.kind == "audio" and sound):
+            if sound is None:
+                raise MediaError(f"{path.name} holds neither a picture nor a sound")
+            return Look(Probe("audio", found.format, size, seconds=sound.seconds, audio=sound))
+        video = container.streams.video[0]
+        _check_size(path, video)
+        extradata = bytes(video.codec_context.extradata or b"")
+        if found.kind == "image":
+            frames = _decode_one(path, container)
+            return Look(_picture(path, found, video, size, frames=frames, sound=None, fps=None), None, extradata)
+        times, keys, hidden = _times(path, container, video)
+        fps = _rate(video, sorted(times))
+        facts = _picture(path, found, video, size, frames=len(times), sound=sound, fps=fps)
+        ticks = float(1 / (fps * video.time_base)) if fps and video.time_base else 0.0
+        return Look(facts, Index.build(times, keys, ticks=ticks, whole=hidden == 0), extradata)
+
+
+@contextlib.contextmanager
+def opened(path: Path, found: Sniffed | None = None) -> Iterator[InputContainer]:
+    """Open a local file with the demuxer its content asks for; whatever libav raises inside becomes a MediaError."""
+    import av  # noqa: PLC0415 - a tenth of a second that planning does not have
+
+    found = found or sniff(path)
+    try:
+        with av.open(
+            file_url(path), "r", format=found.demuxer, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as container:
+            if len(container.streams) > _MAX_STREAMS:
+                raise MediaError(f"{path.name} holds {len(container.streams)} streams; at most {_MAX_STREAMS} are read")
+            yield container
+    except (av.FFmpegError, MemoryError) as error:
+        what = getattr(error, "strerror", None) or type(error).__name__
+        raise MediaError(f"{path.name} is a broken {found.format.upper()} file: {what}") from error
+
+
+def _check_size(path: Path, video: VideoStream) -> None:
+    if not (min(video.width, video.height) > 0 and max(video.width, video.height) <= MAX_SIDE):
+        raise MediaError(f"{path.name} is {video.width}×{video.height} pixels; a side may have 1 to {MAX_SIDE}")
+
+
+def _times(path: Path, container: InputContainer, video: VideoStream) -> tuple[list[int], frozenset[int], int]:
+    """Presentation times (ticks) and key positions of the frames that are shown, in stored order; how many are not."""
+    times: list[int] = []
+    keys: set[int] = set()
+    hidden = 0
+    for packet in container.demux(video):
+        if packet.size == 0:
+            continue
+        if packet.is_corrupt:
+            raise MediaError(f"{path.name} is cut short after {len(times)} frames")
+        if packet.is_discard:
+            hidden += 1
+            continue
+        if packet.pts is None:
+            raise MediaError(f"{path.name} has a frame without a time")
+        if packet.is_keyframe:
+            keys.add(len(times))
+        times.append(packet.pts)
+        if len(times) > _MAX_FRAMES:
+            raise MediaError(f"{path.name} has more than {_MAX_FRAMES} frames")
+    if not times:
+        raise MediaError(f"{path.name} has no frames")
+    if not hidden and len(times) < video.frames:
+        raise MediaError(f"{path.name} is cut short: {len(times)} of {video.frames} frames are there")
+    return times, frozenset(keys), hidden
+
+
+def _rate(video: VideoStream, times: list[int]) -> Fraction | None:
+    """The rate the frames are spaced at: from their times, snapped to a usual one where it rounds to it."""
+    base = video.time_base
+    if base is None or len(times) < 2 or times[-1] == times[0]:
+        return Fraction(video.average_rate) if video.average_rate else None
+    measured = Fraction(len(times) - 1) / ((times[-1] - times[0]) * base)
+    for usual in (*_STANDARD_RATES, Fraction(video.average_rate or measured)):
+        if abs(float(measured / usual) - 1) < 2e-4:
+            return Fraction(usual)
+    return measured.limit_denominator(1001)
+
+
+def _decode_one(path: Path, container: InputContainer) -> int:
+    for _ in container.decode(video=0):
+        return 1
+    raise MediaError(f"{path.name} holds no picture that can be decoded")
+
+
+def _sound(container: InputContainer) -> Audio | None:
+    if not container.streams.audio:
+        return None
+    stream: AudioStream = container.streams.audio[0]
+    context = stream.codec_context
+    seconds = 0.0
+    if stream.duration and stream.time_base:
+        seconds = float(stream.duration * stream.time_base)
+    elif container.duration:
+        seconds = container.duration / 1_000_000
+    if not 0 <= seconds < _MAX_SECONDS:
+        raise MediaError(f"a sound track of {seconds:.0f} s is longer than any film")
+    return Audio(context.name, context.sample_rate, context.channels, seconds)
+
+
+def _picture(
+    path: Path,
+    found: Sniffed,
+    video: VideoStream,
+    size: int,
+    *,
+    frames: int,
+    sound: Audio | None,
+    fps: Fraction | None,
+) -> Probe:
+    context = video.codec_context
+    if found.kind == "video" and fps is None:
+        raise MediaError(f"{path.name} does not say how fast its frames are shown")
+    return Probe(
+        kind=found.kind,
+        format=found.format,
+        bytes=size,
+        width=context.width,
+        height=context.height,
+        frames=frames,
+        fps=fps,
+        seconds=float(frames / fps) if fps else 0.0,
+        codec=context.name,
+        profile=context.profile or "",
+        pix_fmt=context.pix_fmt or "",
+        extradata_sha256=hashlib.sha256(context.extradata or b"").hexdigest(),
+        sar=Fraction(context.sample_aspect_ratio or 1),
+        color=Color(
+            int(context.colorspace), int(context.color_primaries), int(context.color_trc), int(context.color_range)
+        ),
+        audio=sound,
+    )

@@ -1,0 +1,318 @@
+"""The provider's three calls, and the fetching of what it made."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from longtake.errors import (
+    KeyRefusedError,
+    NotSentError,
+    PollTimeoutError,
+    ProviderUnavailableError,
+    RateLimitedError,
+    UnknownTaskError,
+)
+from longtake.provider import hosts, tasks
+from longtake.provider.answers import Answer, Complaint, clean, is_task_id, task_id, whole
+from longtake.provider.cadence import Cadence
+from longtake.provider.outcomes import Accepted, Wire, settle
+from longtake.provider.pools import GET_TIMEOUT, Pools, checked_base, checked_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from typing import NoReturn
+
+    from pydantic import SecretStr
+
+    from longtake.provider.part import Fetched, Kind
+
+log = logging.getLogger("longtake.provider")
+
+STRIKES = 3
+"""401, 403 and 404 answers in a row that a wait bears with: keys and tasks take a moment to be known everywhere."""
+
+
+class Provider:
+    """A client of one provider account, to be used as an async context manager.
+
+    Args:
+        base_url: the provider's, as "https://reapi.ai/api/v1".
+        key: sent in the Authorization header, to the base URL's origin only.
+        transport: instead of real connections.
+        post_timeout: seconds for the whole POST, from dialling to the last byte of the answer.
+        connect_timeout: seconds for a connection to stand.
+        fetch_timeout: seconds for one download with all its repeats.
+        cadence: the rhythm of polls and repeats.
+
+    Attributes:
+        realm: "loopback" when the base URL's host is loopback, else "provider".
+
+    Raises:
+        SettingsError: the base URL or the key cannot be used.
+    """
+
+    realm: str
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: SecretStr,
+        transport: httpx.AsyncBaseTransport | None = None,
+        post_timeout: float = 120.0,
+        connect_timeout: float = 15.0,
+        fetch_timeout: float = 900.0,
+        cadence: Cadence | None = None,
+    ) -> None:
+        self._base = checked_base(base_url)
+        self._key = checked_key(key)
+        self.realm = "loopback" if hosts.is_loopback(httpx.URL(self._base).host) else "provider"
+        self._post_timeout = post_timeout
+        self._cadence = cadence or Cadence()
+        self._open: Pools | None = None
+        self._opener = functools.partial(
+            Pools.open,
+            key=self._key,
+            loopback=self.realm == "loopback",
+            transport=transport,
+            post_timeout=post_timeout,
+            connect_timeout=min(connect_timeout, post_timeout),
+            fetch_timeout=fetch_timeout,
+            cadence=self._cadence,
+        )
+
+    async def __aenter__(self) -> Self:
+        if self._open is not None:
+            raise RuntimeError("this Provider is already open")
+        self._open = await self._opener()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._open is not None:
+            pools, self._open = self._open, None
+            await pools.aclose()
+
+    async def submit(self, body: Mapping[str, object]) -> Accepted:
+        """Send the one paid POST, once. Nothing here or below repeats it, follows a redirect or retries a connection.
+
+        Cancellation goes through as it is; whoever cancels a submit has an attempt in doubt.
+
+        Raises:
+            NotSentError: no byte of the request left; it may be sent again.
+            RateLimitedError: 429; it may be sent again after `retry_after` seconds.
+            KeyRefusedError, NoCreditsError, UnknownModelError, RefusedError: another 4xx; nothing was charged.
+            DoubtfulAnswerError: anything else. It may have been charged and must not be sent again.
+        """
+        posts = self._opened().posts
+        model = clean(str(body.get("model", "an unnamed model")), secret=self._key, limit=80)
+        try:
+            content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError) as error:
+            raise NotSentError(
+                f"the request for {model} was not sent: it is no JSON ({type(error).__name__})"
+            ) from None
+        wire = Wire()
+        answer: Answer | None = None
+        fault: Exception | None = None
+        try:
+            async with (
+                asyncio.timeout(self._post_timeout),
+                posts.stream(
+                    "POST",
+                    f"{self._base}/videos/generations",
+                    content=content,
+                    headers={"Content-Type": "application/json"},
+                    extensions={"trace": wire.trace},
+                ) as response,
+            ):
+                answer = Answer(response.status_code, response.headers)
+                await answer.read(response)
+        except Exception as error:  # noqa: BLE001 - every way it can break is classed below, none gets past
+            fault = error
+        return settle(answer, fault, began=wire.began, model=model, secret=self._key)
+
+    async def poll(self, task_id: str) -> tasks.Task:
+        """Ask for a task, once. It costs nothing.
+
+        Raises:
+            KeyRefusedError: 401 or 403.
+            UnknownTaskError: 404.
+            RateLimitedError: 429.
+            ProviderUnavailableError: any other answer than the task's envelope, or none.
+        """
+        if not is_task_id(task_id):
+            raise UnknownTaskError(
+                f"{clean(task_id, limit=40)!r} is no task id", status=404, code=None, request_id=None
+            )
+        place = f"the poll of task {task_id}"
+        answer = await self._get(f"/tasks/{task_id}", place)
+        if answer.status == 404:
+            complaint = Complaint.of(answer.document(), secret=self._key)
+            raise UnknownTaskError(
+                f"{place} answered 404{_in_brackets(complaint)}",
+                status=404,
+                code=complaint.code,
+                request_id=complaint.request_id,
+            )
+        document = self._document(answer, place)
+        told = _told_id(document)
+        if told not in (None, task_id):
+            self._unusable(place, "with the envelope of another task")
+        if not isinstance(document.get("status"), str):
+            self._unusable(place, "without a status")
+        return tasks.parse(document, task_id=task_id, secret=self._key)
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        longest: float,
+        on_poll: Callable[[tasks.Task], None] | None = None,
+        first_delay: float | None = None,
+    ) -> tasks.Task:
+        """Poll until the task ended, and return it as it ended, completed or failed.
+
+        A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (contract §3).
+
+        Args:
+            task_id: as accepted.
+            longest: seconds to wait in all. At least one poll is made, and one at the very end.
+            on_poll: called with what each good poll shows.
+            first_delay: seconds before the first poll; None for the cadence's own. 0 suits a task of an earlier run.
+
+        Raises:
+            PollTimeoutError: it was still going on after `longest`.
+            KeyRefusedError, UnknownTaskError: the fourth such answer in a row.
+        """
+        deadline = time.monotonic() + longest
+        pace = self._cadence.start()
+        delay = pace.after_answer() if first_delay is None else first_delay
+        strikes = 0
+        odd: str | None = None
+        while True:
+            left = deadline - time.monotonic()
+            last = delay >= left
+            await asyncio.sleep(max(0.0, min(delay, left)))
+            try:
+                task = await self.poll(task_id)
+            except (KeyRefusedError, UnknownTaskError):
+                strikes += 1
+                if strikes > STRIKES:
+                    raise
+                delay = pace.after_fault()
+            except (RateLimitedError, ProviderUnavailableError) as error:
+                log.debug("asking again: %s", error.message)
+                delay = pace.after_fault(error.retry_after)
+            else:
+                strikes = 0
+                if on_poll is not None:
+                    on_poll(task)
+                if task.terminal:
+                    return task
+                if task.status not in ("processing", odd):
+                    odd = task.status
+                    log.warning("task %s has the status %r and no result; polling on", task_id, task.status)
+                delay = pace.after_answer()
+            if last:
+                raise PollTimeoutError(f"task {task_id} did not end within {longest:g} s", task_id=task_id)
+
+    async def balance(self) -> int | None:
+        """Return the whole credits the account holds; None where the provider does not offer it (404).
+
+        Raises:
+            KeyRefusedError: 401 or 403.
+            RateLimitedError: 429.
+            ProviderUnavailableError: no usable answer.
+        """
+        answer = await self._get("/balance", "the balance")
+        if answer.status == 404:
+            return None
+        amount = whole(self._document(answer, "the balance").get("balance"))
+        if amount is None:
+            self._unusable("the balance", "without a whole number of credits")
+        return amount
+
+    async def fetch(self, url: str, into: Path, *, limit: int, kind: Kind) -> Fetched:
+        """Copy a result to a local file: streamed, checked, and there whole or not at all.
+
+        Transient failures are repeated, from where they broke off when the server allows it.
+
+        Args:
+            url: public http(s); up to 5 redirects are followed, each checked. Loopback only in the loopback realm.
+            into: the file to make or replace; its folder exists.
+            limit: bytes beyond which it is refused.
+            kind: what the first bytes must say: "video" MP4, "image" PNG, "any" nothing.
+
+        Raises:
+            UrlRefusedError: the URL, or one it redirects to, must not be fetched.
+            MediaError: not what was asked for, too long, or gone (then its attribute `expired` is true).
+            ProviderUnavailableError: it could not be copied now.
+        """
+        return await self._opened().media.fetch(url, into, limit=limit, kind=kind)
+
+    async def check_readable(self, url: str, *, digest_bytes: int | None = None) -> None:
+        """Check with HEAD that an input URL about to be sent can be read, and has the length expected.
+
+        A URL that answers GET but not HEAD (one presigned for GET) passes with a warning: providers differ on it.
+
+        Args:
+            url: the input's.
+            digest_bytes: bytes of the file that it should serve; None when unknown.
+
+        Raises:
+            UrlRefusedError: the provider could not read it; says what to do.
+            ProviderUnavailableError: its host did not answer usefully now.
+        """
+        await self._opened().media.check_readable(url, digest_bytes=digest_bytes)
+
+    def _opened(self) -> Pools:
+        if self._open is None:
+            raise RuntimeError("use `async with Provider(…) as provider`")
+        return self._open
+
+    async def _get(self, path: str, place: str) -> Answer:
+        gets = self._opened().gets
+        try:
+            async with asyncio.timeout(GET_TIMEOUT), gets.stream("GET", f"{self._base}{path}") as response:
+                answer = Answer(response.status_code, response.headers)
+                await answer.read(response)
+        except (httpx.HTTPError, TimeoutError) as error:
+            message = f"{place} did not go through: {type(error).__name__}"
+            raise ProviderUnavailableError(message, retry_after=None) from None
+        complaint = Complaint.of(answer.document(), secret=self._key)
+        message = f"{place} answered {answer.status}{_in_brackets(complaint)}"
+        if answer.status in (401, 403):
+            raise KeyRefusedError(message, status=answer.status, code=complaint.code, request_id=complaint.request_id)
+        if answer.status == 429:
+            raise RateLimitedError(message, retry_after=answer.retry_after, status=429)
+        if answer.status not in (200, 404):
+            raise ProviderUnavailableError(message, retry_after=answer.retry_after)
+        return answer
+
+    def _document(self, answer: Answer, place: str) -> dict[str, Any]:
+        document = answer.document()
+        if document is None:
+            kind = clean(answer.headers.get("content-type", "no content type"), secret=self._key, limit=80)
+            self._unusable(place, f"with something that is not a JSON object ({kind})")
+        return document
+
+    def _unusable(self, place: str, what: str) -> NoReturn:
+        raise ProviderUnavailableError(f"{place} answered {what}", retry_after=None)
+
+
+def _told_id(document: Mapping[str, Any]) -> str | None:
+    if document.get("id") is None and document.get("task_id") is None:
+        return None
+    return task_id(dict(document)) or "unusable"
+
+
+def _in_brackets(complaint: Complaint) -> str:
+    return f" ({complaint})" if str(complaint) else ""

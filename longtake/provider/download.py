@@ -1,0 +1,221 @@
+"""Fetching of public files: results from the provider's CDN, and a look at inputs before they are sent.
+
+Requests here never carry the key. Every hop is checked before it is asked: its form, the addresses of its host, and
+the address the connection really has, before a byte of the request leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from longtake.errors import MediaError, ProviderUnavailableError, UrlRefusedError
+from longtake.provider import hosts
+from longtake.provider.part import RANGE, Fetched, Kind, Part, number, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+    from longtake.provider.cadence import Cadence
+
+log = logging.getLogger("longtake.provider")
+
+MOST_HOPS = 5
+"""Redirects followed for one request."""
+ATTEMPTS = 4
+"""Tries of one fetch or look. GETs are free."""
+BLOCK = 1024 * 1024
+"""Bytes gathered before they go to the disk."""
+
+_EXPIRED = (403, 404, 410)
+
+
+class Media:
+    """The clients that fetch public files; `open_client` makes one for a proxy, or for none."""
+
+    def __init__(
+        self,
+        open_client: Callable[[str | None], httpx.AsyncClient],
+        *,
+        allow_loopback: bool,
+        cadence: Cadence,
+        timeout: float,
+    ) -> None:
+        self._open_client = open_client
+        self._clients: dict[str | None, httpx.AsyncClient] = {}
+        self._allow_loopback = allow_loopback
+        self._cadence = cadence
+        self._timeout = timeout
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        clients, self._clients = self._clients, {}
+        for client in clients.values():
+            await client.aclose()
+
+    async def fetch(self, url: str, into: Path, *, limit: int, kind: Kind) -> Fetched:
+        """Copy a file; `Provider.fetch` documents it."""
+        partial = into.with_name(f".fetch-{secrets.token_hex(8)}.part")
+        pace = self._cadence.start()
+        try:
+            async with asyncio.timeout(self._timeout):
+                with partial.open("xb") as file:
+                    part = Part(file, kind=kind, limit=limit, url=hosts.shown(url))
+                    for attempt in range(1, ATTEMPTS + 1):
+                        try:
+                            await self._pull(url, part)
+                            break
+                        except ProviderUnavailableError as error:
+                            if attempt == ATTEMPTS:
+                                raise
+                            await asyncio.sleep(pace.after_fault(error.retry_after))
+            partial.replace(into)
+        except TimeoutError:
+            message = f"the download of {hosts.shown(url)} took longer than {self._timeout:g} s"
+            raise ProviderUnavailableError(message, retry_after=None) from None
+        finally:
+            partial.unlink(missing_ok=True)
+        return Fetched(sha256=part.digest.hexdigest(), bytes=part.size, content_type=part.content_type)
+
+    async def check_readable(self, url: str, *, digest_bytes: int | None) -> None:
+        """Look whether others can read a URL; `Provider.check_readable` documents it."""
+        pace = self._cadence.start()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                length = await self._length(url)
+                break
+            except UrlRefusedError as error:
+                raise _unreachable(error) from None
+            except ProviderUnavailableError as error:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(pace.after_fault(error.retry_after))
+        if digest_bytes is not None and length is not None and length != digest_bytes:
+            raise UrlRefusedError(
+                f"the input URL {hosts.shown(url)} serves {length} bytes where the file has {digest_bytes}",
+                next_step="point LONGTAKE_PUBLIC_URL at the place that serves this very store",
+            )
+
+    async def _pull(self, url: str, part: Part) -> None:
+        try:
+            async with self._open("GET", url, part.resume_headers()) as response:
+                if response.status_code in _EXPIRED:
+                    raise MediaError(
+                        f"{part.url} answered {response.status_code}: the URL expired or the file is gone",
+                        next_step="poll the task again for a fresh URL; polling costs nothing",
+                        status=response.status_code,
+                        expired=True,
+                    )
+                if response.status_code not in (200, 206):
+                    part.restart()
+                    raise unavailable(response, f"{part.url} answered {response.status_code}")
+                part.begin(response)
+                block = bytearray()
+                async for chunk in response.aiter_raw():
+                    block += chunk
+                    part.admit(block)
+                    if len(block) >= BLOCK:
+                        await asyncio.to_thread(part.write, bytes(block))
+                        block.clear()
+                await asyncio.to_thread(part.write, bytes(block))
+                part.end()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"the download of {part.url} broke off: {type(error).__name__}"
+            raise ProviderUnavailableError(message, retry_after=None) from None
+
+    async def _length(self, url: str) -> int | None:
+        name = hosts.shown(url)
+        try:
+            async with self._open("HEAD", url, {}) as response:
+                status = response.status_code
+                length = number(response.headers.get("content-length"))
+                if status == 429 or (status >= 500 and status != 501):
+                    raise unavailable(response, f"the input URL {name} answered {status} to HEAD")
+            if status in (403, 405, 501):  # a URL signed for GET answers so to HEAD
+                async with self._open("GET", url, {"Range": "bytes=0-0"}) as response:
+                    if response.status_code in (200, 206):
+                        log.warning(
+                            "the input URL %s answers GET but not HEAD (%s); the provider may refuse it: "
+                            "LONGTAKE_PUBLIC_URL can name a base that answers both",
+                            name,
+                            status,
+                        )
+                        status = 200
+                        span = RANGE.fullmatch(response.headers.get("content-range", ""))
+                        whole_file = response.headers.get("content-length") if response.status_code == 200 else None
+                        length = number(span[2] if span else whole_file)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"the input URL {name} could not be asked: {type(error).__name__}"
+            raise ProviderUnavailableError(message, retry_after=None) from None
+        if status != 200:
+            raise UrlRefusedError(
+                f"the input URL {name} answered {status}, so the provider could not read it",
+                next_step="make it public, or set LONGTAKE_PUBLIC_URL to a base under which the store can be read",
+                status=status,
+            )
+        return length
+
+    @asynccontextmanager
+    async def _open(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        for _ in range(MOST_HOPS + 1):
+            await asyncio.to_thread(hosts.check_url, url, allow_loopback=self._allow_loopback)
+            proxy = hosts.proxy_for(httpx.URL(url))
+            if proxy not in self._clients:
+                self._clients[proxy] = self._open_client(proxy)
+            client = self._clients[proxy]
+            peer = _Peer(url, allow_loopback=self._allow_loopback)
+            extensions = {"trace": peer.trace} if proxy is None else {}
+            request = client.build_request(method, url, headers=headers, extensions=extensions)
+            response = await client.send(request, stream=True, follow_redirects=False)
+            try:
+                if proxy is None:
+                    peer.check(response.extensions.get("network_stream"))
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                target = str(response.url.join(response.headers["location"]))
+            finally:
+                await response.aclose()
+            if url.lower().startswith("https:") and not target.lower().startswith("https:"):
+                raise UrlRefusedError(f"{hosts.shown(url)} redirects from https to {hosts.shown(target)}")
+            url = target
+        raise UrlRefusedError(f"{hosts.shown(url)} is one of more than {MOST_HOPS} redirects")
+
+
+def _unreachable(error: UrlRefusedError) -> UrlRefusedError:
+    """Say of an input URL what to do about it, where nothing better has been said."""
+    if error.next_step != UrlRefusedError.default_next_step:
+        return error
+    step = (
+        "set LONGTAKE_PUBLIC_URL to a public base under which the store can be read: "
+        "a remote provider cannot reach private or loopback addresses"
+    )
+    return UrlRefusedError(error.message, next_step=step)
+
+
+class _Peer:
+    """The address a connection really has: a name may resolve otherwise than when it was checked."""
+
+    def __init__(self, url: str, *, allow_loopback: bool) -> None:
+        self._url = url
+        self._allow_loopback = allow_loopback
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Refuse a fresh connection before the request goes out on it."""
+        if event == "connection.connect_tcp.complete":
+            try:
+                self.check(info["return_value"])
+            except UrlRefusedError:
+                await info["return_value"].aclose()
+                raise
+
+    def check(self, stream: Any) -> None:  # noqa: ANN401 - httpcore's network stream, or none with another transport
+        address = stream.get_extra_info("server_addr") if stream is not None else None
+        if address:
+            hosts.check_address(str(address[0]), url=self._url, allow_loopback=self._allow_loopback)

@@ -1,0 +1,177 @@
+"""What a run says of itself: the outcome of every shot, the manifest of a film, tables for people and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, TaskIdNotRecordedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.ledger import State
+    from longtake.record import Take
+    from longtake.request import ResolvedShot
+
+Made = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one shot in a run: the take that is used, all takes that are kept, and why others are not."""
+
+    shot: ResolvedShot
+    state: Made
+    take: Take | None = None
+    takes: tuple[Take, ...] = ()
+    error: LongtakeError | None = None
+    seconds: float = 0.0
+    """Wall seconds the run spent on it."""
+
+    def row(self) -> dict[str, Any]:
+        """One line of the table of shots."""
+        return {
+            "shot": self.shot.label,
+            "state": self.state,
+            "take": self.take.take if self.take else None,
+            "credits": sum(t.credits for t in self.takes) if self.takes else None,
+            "task id": self.take.task_id if self.take else None,
+            "seconds": round(self.seconds, 1),
+            "note": self.error.message if self.error else "",
+        }
+
+    def answer(self) -> dict[str, Any]:
+        """The same for machines: one element of `shots` in `longtake run --json`."""
+        return {
+            "id": self.shot.id,
+            "state": self.state,
+            "take": self.take.take if self.take else None,
+            "task_id": self.take.task_id if self.take else None,
+            "credits": sum(t.credits for t in self.takes),
+            "error": self.error.message if self.error else None,
+        }
+
+
+class Money(BaseModel):
+    """A run's credits. `planned` is what the plan expected it to buy; the others are this run's own attempts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    planned: int
+    charged: int
+    refunded: int
+    in_doubt: int
+    reserved: int = 0
+
+
+class ManifestShot(BaseModel):
+    """A shot of a film: which take was used and what it cost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shot: str
+    state: str
+    take: int
+    fingerprint: str
+    clip: str
+    last_frame: str
+    task_id: str
+    credits: int
+    credits_from: str
+    start: float
+    end: float
+
+
+class FilmCredits(BaseModel):
+    """What the takes used in a film cost, and what all attempts for it cost so far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    used_takes: int
+    settled: int
+    reserved: int
+    in_doubt: int
+
+
+class Manifest(BaseModel):
+    """What a film is made of. It lies beside the film and is written once. Seconds are the film's own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    v: Literal["longtake-film/1"] = "longtake-film/1"
+    title: str
+    film: str
+    digest: str
+    sha256: str
+    frames: int
+    seconds: float
+    way: str
+    shots: tuple[ManifestShot, ...]
+    credits: FilmCredits
+
+
+def money_of(state: State, closed: Sequence[Any], *, run: str, planned: int) -> Money:
+    """What one run spent, from the open attempts and the closed ones given."""
+    mine = [a for a in state.attempts.values() if a.order.run == run]
+    done = [c for c in closed if c.order.run == run]
+    doubts = {"in_doubt", "held"}
+    return Money(
+        planned=planned,
+        charged=sum(c.charged for c in done) + sum(a.charge for a in mine if a.phase == "completed"),
+        refunded=sum(c.refunded for c in done),
+        in_doubt=sum(a.money for a in mine if a.phase in doubts),
+        reserved=sum(a.money for a in mine if a.phase not in doubts and a.phase != "completed"),
+    )
+
+
+def incomplete(outcomes: Sequence[Outcome], *, would_cost: int) -> FilmIncompleteError | None:
+    """The error that sums up a run that did not get every shot; None when it did.
+
+    Its exit code is the gravest reason's: in doubt before budget before failed.
+    """
+    missing = [o for o in outcomes if o.take is None]
+    doubtful = [o for o in outcomes if isinstance(o.error, InDoubtError | TaskIdNotRecordedError)]
+    if not missing and not doubtful:
+        return None
+    reasons = [o for o in outcomes if o.error is not None and o.state != "blocked"]
+    blocked = sum(o.state == "blocked" for o in outcomes)
+    lines = [f"{o.shot.label}: {o.error}" for o in reasons[:12]]
+    if len(reasons) > len(lines):
+        lines.append(f"and {len(reasons) - len(lines)} more")
+    if blocked:
+        lines.append(f"{blocked} shots wait for one of these")
+    error = FilmIncompleteError(
+        f"{len(missing)} of {len(outcomes)} shots are missing ({would_cost} credits to buy)\n  " + "\n  ".join(lines),
+        missing=tuple(o.shot.label for o in missing),
+        would_cost=would_cost,
+    )
+    codes = [o.error.exit_code for o in reasons if o.error is not None]
+    error.exit_code = max(codes, key=lambda code: (4, 3, 1, 2).index(code) * -1, default=1)
+    return error
+
+
+def summary(outcomes: Sequence[Outcome], money: Money, *, title: str, film: str | None, notes: Sequence[str]) -> str:
+    """The run in Markdown, for the Prefect UI."""
+    made = sum(o.state == "bought" for o in outcomes)
+    there = sum(o.state == "current" for o in outcomes)
+    missing = sum(o.take is None for o in outcomes)
+    lines = [
+        f"# {_plain(title)}",
+        "",
+        f"**{len(outcomes)}** shots: {made} bought in this run, {there} were there, {missing} missing.",
+        "",
+        f"Credits: planned **{money.planned}**, charged **{money.charged}**, refunded **{money.refunded}**, "
+        f"in doubt **{money.in_doubt}**.",
+        "",
+        *([f"Film: {film}", ""] if film else []),
+        *[f"* {_plain(note)}" for note in notes],
+    ]
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text from a storyboard or the provider, without Markdown or HTML of its own."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>" else c for c in text.replace("\n", " "))

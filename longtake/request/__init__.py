@@ -1,0 +1,18 @@
+"""A storyboard's shots as requests to the provider: what each asks for, what decides it, and what it may cost."""
+
+from longtake.request.bodies import body, frozen_body
+from longtake.request.fingerprints import description, fingerprint
+from longtake.request.resolved import Input, Resolved, ResolvedShot, Role
+from longtake.request.resolving import resolve
+
+__all__ = [
+    "Input",
+    "Resolved",
+    "ResolvedShot",
+    "Role",
+    "body",
+    "description",
+    "fingerprint",
+    "frozen_body",
+    "resolve",
+]

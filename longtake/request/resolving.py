@@ -1,0 +1,184 @@
+"""From a storyboard and a catalog to requests, or to every reason why not, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake.catalog import ADAPTIVE
+from longtake.request import rules
+from longtake.request.findings import Findings
+from longtake.request.media_inputs import MediaInputs
+from longtake.request.resolved import Resolved, ResolvedShot
+from longtake.request.wanted import Wanted, want
+from longtake.storyboard import cycles, parents, places
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.catalog import Catalog, Price
+    from longtake.storyboard import Loaded
+
+__all__ = ["resolve"]
+
+RATIO_TOLERANCE = 0.02
+"""How far an image's sides may be from a ratio and still be taken for it; the provider's own sizes are up to 1.6 % off."""
+
+
+def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
+    """Every shot worked out: defaults, names in prompts, inputs (files are read), chains, rules and prices.
+
+    Give it the result of `storyboard.draft` and a person sees the mistakes of the file and of what it asks for at once.
+
+    Raises:
+        StoryboardError: there are problems; it holds all of them in the order of lines.
+    """
+    found = Findings(loaded)
+    media = MediaInputs(catalog, found)
+    board = loaded.board
+    shots = list(places(board))
+    parent_of = parents(board)
+    for ring in cycles(parent_of):
+        parent_of[ring[0]] = None
+    wanted: list[Wanted | None] = []
+    cost: list[tuple[Price, Price] | None] = []
+    for position, (place, shot) in enumerate(shots):
+        one: Wanted | None = None
+        if not loaded.is_broken(place):
+            scene = board.scenes[int(place[1])]
+            parent = parent_of[position]
+            one = want(place, scene, shot, parent=parent, catalog=catalog, media=media, found=found)
+            if one is not None:
+                rules.check(one, found, parent_id=shots[parent][1].id if parent is not None else None)
+        wanted.append(one)
+        cost.append(rules.prices(one, catalog, found) if one is not None else None)
+    overlaps = _overlaps(wanted, catalog, found)
+    music = None
+    if board.sound is not None and board.sound.music is not None:
+        heard = media.music(board.sound.music, ("sound", "music"))
+        music = heard.as_input("audio") if heard is not None else None
+    found.raise_all()
+    sure = [(one, price) for one, price in zip(wanted, cost, strict=True) if one is not None and price is not None]
+    order = _parents_first(parent_of)
+    ratios = _ratios([one for one, _ in sure], order)
+    resolved = tuple(
+        _resolved(
+            position, one, price, ratio=ratios[position], parent_of=parent_of, shots=[w for w, _ in sure], found=found
+        )
+        for position, (one, price) in enumerate(sure)
+    )
+    longest = (catalog.frames.count(catalog.seconds_at_most(shot.duration)) for shot in resolved)
+    frames = sum(longest) - overlaps
+    chains = _chains(parent_of, order)
+    ids = tuple(tuple(resolved[position].id for position in chain) for chain in chains)
+    return Resolved(loaded, resolved, ids, frames, frames / catalog.frames.per_second, music)
+
+
+def _resolved(
+    position: int,
+    one: Wanted,
+    price: tuple[Price, Price],
+    *,
+    ratio: str | None,
+    parent_of: Sequence[int | None],
+    shots: Sequence[Wanted],
+    found: Findings,
+) -> ResolvedShot:
+    values, model, parent = one.values, one.model, parent_of[position]
+    return ResolvedShot(
+        scene=one.scene.id,
+        id=one.shot.id,
+        line=found.loaded.line(one.place),
+        model=model.id,
+        prompt=one.prompt,
+        duration=values["duration"],
+        size=values["size"],
+        sent_size=model.sent_size(values["size"], framed=one.framed),
+        resolution=values["resolution"],
+        seed=values["seed"],
+        generate_audio=values["generate_audio"],
+        web_search=values["web_search"],
+        inputs=one.inputs,
+        parent=shots[parent].shot.id if parent is not None else None,
+        continued=position in parent_of,
+        takes=one.shot.takes,
+        transition=one.scene.transition if one.place[3] == 0 else None,
+        expected=price[0],
+        reserve=price[1],
+        pixels=model.pixels_or_none(ratio, values["resolution"]) if ratio is not None else None,
+        extras=tuple(sorted(model.with_video.items())) if one.of_kind("video") else (),
+    )
+
+
+def _overlaps(wanted: Sequence[Wanted | None], catalog: Catalog, found: Findings) -> int:
+    """Frames that crossfades take off the film; one that eats up a shot is noted."""
+    total = 0
+    taken: dict[int, float] = {}
+    for position, one in enumerate(wanted):
+        if position == 0 or one is None or one.place[3] != 0:
+            continue
+        transition = one.scene.transition
+        if transition is None or transition.seconds is None:
+            continue
+        total += round(transition.seconds * catalog.frames.per_second)
+        for neighbour in (position - 1, position):
+            other = wanted[neighbour]
+            if other is None:
+                continue
+            seconds = max(other.values["duration"], other.model.duration.min)
+            taken[neighbour] = taken.get(neighbour, 0.0) + transition.seconds
+            if taken[neighbour] >= seconds:
+                message = f"the crossfades of shot {other.shot.id} take all of its {seconds} seconds"
+                found.add(
+                    (*one.place[:2], "transition", "seconds"), message, "crossfades shorter than the shots they join"
+                )
+    return total
+
+
+def _parents_first(parent_of: Sequence[int | None]) -> list[int]:
+    """Positions in film order, but each after the shot it continues."""
+    order: list[int] = []
+    placed: set[int] = set()
+    for start in range(len(parent_of)):
+        trail: list[int] = []
+        here: int | None = start
+        while here is not None and here not in placed:
+            placed.add(here)
+            trail.append(here)
+            here = parent_of[here]
+        order.extend(reversed(trail))
+    return order
+
+
+def _chains(parent_of: Sequence[int | None], order: Sequence[int]) -> list[list[int]]:
+    """Shots that hang together, parents first; the chains in the order of their earliest shot in the film."""
+    root_of: dict[int, int] = {}
+    chains: dict[int, list[int]] = {}
+    for position in order:
+        parent = parent_of[position]
+        root = position if parent is None else root_of[parent]
+        root_of[position] = root
+        chains.setdefault(root, []).append(position)
+    return sorted(chains.values(), key=min)
+
+
+def _ratios(shots: Sequence[Wanted], order: Sequence[int]) -> list[str | None]:
+    """The ratio each clip will have: the one sent, or for `adaptive` that of the frame it starts from, if known."""
+    ratios: list[str | None] = [None] * len(shots)
+    for position in order:
+        one = shots[position]
+        sent = one.model.sent_size(one.values["size"], framed=one.framed)
+        if sent != ADAPTIVE:
+            ratios[position] = sent
+        elif one.parent is not None:
+            ratios[position] = ratios[one.parent]
+        elif one.first_frame is not None and one.first_frame.height:
+            sides = one.first_frame.width / one.first_frame.height
+            ratios[position] = next((name for name in one.model.size.values if _near(name, sides)), None)
+    return ratios
+
+
+def _near(ratio: str, sides: float) -> bool:
+    width, colon, height = ratio.partition(":")
+    if not (colon and width.isdigit() and height.isdigit() and int(height)):
+        return False
+    return abs(int(width) / int(height) / sides - 1) <= RATIO_TOLERANCE

@@ -1,0 +1,106 @@
+"""What must hold between the parts of a storyboard: ids, names and continuations that mean something."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from longtake.storyboard.chains import cycles, parents, places
+from longtake.storyboard.problem import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from longtake.storyboard.loaded import Loaded, Place
+
+__all__ = ["Finding", "check", "listed"]
+
+Finding = tuple["Place", str, str]
+"""Place, message, allowed."""
+PROVIDER_NAME = re.compile(r"(image|video|audio)[0-9]+", re.IGNORECASE)
+
+
+def check(loaded: Loaded) -> Iterator[Finding]:
+    """Everything in the file that contradicts something else in it. Places already broken are left alone."""
+    yield from _names(loaded)
+    yield from _doubled(loaded)
+    yield from _references(loaded)
+    yield from _continuations(loaded)
+    if loaded.board.scenes[0].transition and loaded.board.scenes[0].transition.kind != "cut":
+        place: Place = ("scenes", 0, "transition")
+        yield place, "the first scene follows nothing, so it has no transition", "no transition on the first scene"
+
+
+def listed(names: Collection[str], near: str = "") -> str:
+    """Names as an error shows what is allowed: the nearest ones first when there are many."""
+    if not names:
+        return "none, for there are none"
+    close = difflib.get_close_matches(near, names, n=3) if near else []
+    ordered = close + [name for name in names if name not in close]
+    more = len(ordered) - 20
+    return ", ".join(ordered[:20]) + (f" and {more} more" if more > 0 else "")
+
+
+def _names(loaded: Loaded) -> Iterator[Finding]:
+    for name in loaded.board.references:
+        if PROVIDER_NAME.fullmatch(name):
+            what = f"the reference name {name} is one of the provider's own"
+            yield ("references", name), what, "names other than image1, video1, audio1 and so on"
+
+
+def _doubled(loaded: Loaded) -> Iterator[Finding]:
+    first: dict[str, Place] = {}
+    for index, scene in enumerate(loaded.board.scenes):
+        path: Place = ("scenes", index, "id")
+        if scene.id in first and not loaded.is_broken(path):
+            line = loaded.line(first[scene.id])
+            yield path, f"the scene id {scene.id} is already that of line {line}", "an id no other scene has"
+        first.setdefault(scene.id, path)
+    first.clear()
+    for place, shot in places(loaded.board):
+        path = (*place, "id")
+        if shot.id in first and not loaded.is_broken(path):
+            line = loaded.line(first[shot.id])
+            yield path, f"the id {shot.id} is already that of line {line}", "an id no other shot of the film has"
+        first.setdefault(shot.id, path)
+
+
+def _references(loaded: Loaded) -> Iterator[Finding]:
+    known = loaded.board.references
+    for place, shot in places(loaded.board):
+        for index, name in enumerate(shot.references):
+            path = (*place, "references", index)
+            if loaded.is_broken(path) or loaded.is_broken(("references", name)):
+                continue
+            if name not in known:
+                yield path, f"the reference {quoted(name)} is unknown", listed(known, name)
+            elif name in shot.references[:index]:
+                yield path, f"the reference {quoted(name)} is given twice", "each reference once"
+
+
+def _continuations(loaded: Loaded) -> Iterator[Finding]:
+    shots = list(places(loaded.board))
+    ids = [shot.id for place, shot in shots if not loaded.is_broken((*place, "id"))]
+    written = {_written_id(loaded, place) for place, _ in shots}
+    for place, shot in shots:
+        path = (*place, "continue_from")
+        other = shot.continue_from
+        if other is not None and other not in ids and other not in written and not loaded.is_broken(path):
+            what = f"continue_from names {quoted(other)}, and no shot has that id"
+            yield path, what, f"null, or one of {listed([one for one in ids if one != shot.id], other)}"
+    for ring in cycles(parents(loaded.board)):
+        names = [shots[position][1].id for position in ring]
+        said = " continues ".join([*names, names[0]])
+        path = (*shots[ring[0]][0], "continue_from")
+        yield path, f"this goes round in a circle: {said}", "null, or a shot that does not lead back here"
+
+
+def _written_id(loaded: Loaded, place: Place) -> object:
+    node = loaded.tree
+    for key in (*place, "id"):
+        found = node.child(key)
+        if found is None:
+            return None
+        node = found[1]
+    return node.scalar

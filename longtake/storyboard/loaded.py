@@ -1,0 +1,78 @@
+"""A storyboard that was read, with the place of everything in its file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from longtake.storyboard.models import ID, Storyboard
+from longtake.storyboard.problem import Problem, quoted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from longtake.storyboard.node import Node
+
+__all__ = ["Loaded", "Place"]
+
+Place = tuple[str | int, ...]
+"""Keys and indices from the top of the file: `("scenes", 0, "shots", 2, "duration")`."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A storyboard, the folder its relative paths start from, and its name in messages.
+
+    `problems` is empty but for a draft (see `draft`): then what `board` holds in the places of `broken` is a stand-in.
+    """
+
+    board: Storyboard
+    base: Path
+    name: str
+    tree: Node = field(repr=False, compare=False)
+    problems: tuple[Problem, ...] = ()
+    broken: frozenset[Place] = frozenset()
+
+    def line(self, path: Place) -> int:
+        """The line, counted from 1, on which a value's key stands; of the nearest value around it when it is not there."""
+        return line_of(self.tree, path)
+
+    def problem(self, path: Place, message: str, allowed: str) -> Problem:
+        """A problem at a place of this storyboard, naming the shot the place is in."""
+        return problem_at(self.tree, self.name, path, message, allowed)
+
+    def is_broken(self, path: Place) -> bool:
+        """Whether a problem was found at this place or around it, so that nothing there can be judged further."""
+        return any(path[:length] in self.broken for length in range(len(path) + 1))
+
+
+def line_of(tree: Node, path: Place) -> int:
+    """See `Loaded.line`."""
+    line, node = tree.line, tree
+    for key in path:
+        found = node.child(key)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str) -> Problem:
+    """See `Loaded.problem`."""
+    return Problem(name, line_of(tree, path), shot_label(tree, path), message, allowed)
+
+
+def shot_label(tree: Node, path: Place) -> str | None:
+    """What to call the shot a place is in: its id as written, its number in the scene when it has no usable one."""
+    match path:
+        case ("scenes", int() as scene, "shots", int() as shot, *_):
+            node: Node | None = tree
+            for key in ("scenes", scene, "shots", shot, "id"):
+                found = node.child(key) if node else None
+                node = found[1] if found else None
+            if node is None or not isinstance(node.scalar, str):
+                return f"number {shot + 1}"
+            return node.scalar if re.match(ID, node.scalar) else quoted(node.scalar)
+        case _:
+            return None

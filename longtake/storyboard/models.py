@@ -1,0 +1,188 @@
+"""What a storyboard holds, as frozen models; `Allowed` says for each field what may stand there.
+
+Values are typed strictly (no text for numbers) and nothing unknown is accepted. Whether a model of the catalog takes
+the values is a question for `longtake.request`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+__all__ = ["Allowed", "Generation", "Scene", "Shot", "Sound", "Storyboard", "Transition", "slug"]
+
+ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+REFERENCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+Id = Annotated[str, StringConstraints(pattern=ID)]
+ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a field takes, in the words of an error message."""
+
+    text: str
+
+
+ID_TEXT = Allowed("1 to 64 of a-z, 0-9, - and _, starting with a letter or a digit")
+REFERENCE_TEXT = Allowed("names to files or URLs; a name is 1 to 64 of A-Z, a-z, 0-9, - and _")
+PLACE_TEXT = Allowed("a name of `references`, a file or an http(s) URL")
+MODEL_TEXT = Allowed("the id of a model in the catalog, as text")
+
+
+class Strict(BaseModel):
+    """Read-only, strictly typed, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Generation(Strict):
+    """What decides a clip beside its prompt; a shot's own value goes before the storyboard's defaults."""
+
+    resolution: Annotated[Word | None, Allowed("a resolution as text, such as 480p")] = Field(
+        default=None, description="Lines of the picture. What a model offers is in the catalog."
+    )
+    size: Annotated[Word | None, Allowed('a ratio as text, such as "16:9"')] = Field(
+        default=None,
+        description="Ratio of the picture; `adaptive` takes that of the first picture given.",
+    )
+    duration: Annotated[int | None, Field(ge=-1, le=3600), Allowed("a whole number of seconds")] = Field(
+        default=None,
+        description="Length of a clip in whole seconds; -1 lets the model choose, where it can (30 s are reserved).",
+    )
+    generate_audio: Annotated[bool | None, Allowed("true or false")] = Field(
+        default=None, description="Whether sound is generated with the picture."
+    )
+    seed: Annotated[int | None, Field(ge=-1, le=2**63 - 1), Allowed("a whole number")] = Field(
+        default=None, description="A hint towards the same result again, where the model offers it."
+    )
+    web_search: Annotated[bool | None, Allowed("true or false")] = Field(
+        default=None, description="Whether the model may search the web for what the prompt speaks of."
+    )
+
+
+class Shot(Generation):
+    """One wanted clip."""
+
+    id: Annotated[Id, ID_TEXT] = Field(
+        description="Name of the shot, unique in the film: a-z, 0-9, - and _, up to 64 characters."
+    )
+    prompt: Annotated[str, StringConstraints(max_length=100_000), Allowed("text of up to 100,000 characters")] = Field(
+        default="",
+        description="What is seen and heard. `@name` stands for a reference of this shot; write @@ for a plain @.",
+    )
+    model: Annotated[Word | None, MODEL_TEXT] = Field(
+        default=None, description="Model of this shot, any id of the catalog; by default the storyboard's."
+    )
+    references: Annotated[tuple[ReferenceName, ...], Field(max_length=100), Allowed("a list of names")] = Field(
+        default=(),
+        description="Names of `references` this shot is given. A shot that continues another cannot carry any.",
+    )
+    continue_from: Annotated[Id | None, Allowed("the id of another shot, or null for none")] = Field(
+        default=None,
+        description="The shot whose last frame this one starts from; null starts fresh. Left out, a shot continues "
+        "the one before it in its scene.",
+    )
+    first_frame: Annotated[Place | None, PLACE_TEXT] = Field(
+        default=None, description="The image a shot starts from: a reference's name, a file or a URL."
+    )
+    last_frame: Annotated[Place | None, PLACE_TEXT] = Field(
+        default=None, description="The image a shot ends on; it needs a first frame or a shot it continues."
+    )
+    takes: Annotated[int, Field(ge=1, le=10), Allowed("1 to 10")] = Field(
+        default=1, description="How many generations of this shot are wanted, each paid for; one is used."
+    )
+
+
+class Transition(Strict):
+    """How a scene follows the one before it."""
+
+    kind: Annotated[Literal["cut", "crossfade"], Allowed("cut or crossfade")] = Field(
+        description="`cut` costs nothing; `crossfade` overlaps the two clips."
+    )
+    seconds: Annotated[float | None, Field(gt=0, le=5), Allowed("more than 0, up to 5")] = Field(
+        default=None, description="Length of a crossfade in seconds, more than 0 and up to 5."
+    )
+
+    @model_validator(mode="after")
+    def _seconds_belong_to_crossfade(self) -> Transition:
+        if (self.kind == "crossfade") != (self.seconds is not None):
+            said = "a crossfade needs its length" if self.kind == "crossfade" else "a cut has no length"
+            allowed = "{kind: cut} or {kind: crossfade, seconds: 0.5}"
+            raise PydanticCustomError("transition", "{said}", {"said": said, "allowed": allowed})
+        return self
+
+
+class Scene(Strict):
+    """Shots that follow one another; inside a scene each continues the one before it unless it says otherwise."""
+
+    id: Annotated[Id, ID_TEXT] = Field(
+        description="Name of the scene, unique in the film: a-z, 0-9, - and _, up to 64 characters."
+    )
+    title: Annotated[str | None, StringConstraints(min_length=1, max_length=200), Allowed("text")] = Field(
+        default=None, description="Title of the scene for people; by default its id."
+    )
+    transition: Annotated[Transition | None, Allowed("{kind: cut} or {kind: crossfade, seconds: 0.5}")] = Field(
+        default=None, description="How this scene follows the one before it; by default a cut."
+    )
+    shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=2000), Allowed("a list of shots, 1 or more")] = (
+        Field(description="The shots in the order of the film.")
+    )
+
+
+class Sound(Strict):
+    """The film's sound."""
+
+    loudness: Annotated[float | None, Field(ge=-70, le=-5), Allowed("-70 to -5 (LUFS)")] = Field(
+        default=None, description="Integrated loudness of the film in LUFS, -70 to -5; by default it stays as it is."
+    )
+    music: Annotated[Place | None, Allowed("a file")] = Field(
+        default=None, description="An audio file mixed under the whole film, relative to the storyboard."
+    )
+
+
+class Storyboard(Strict):
+    """A film as a person describes it."""
+
+    schema_: Annotated[Literal["longtake/1"], Allowed("longtake/1")] = Field(
+        alias="schema", description="Version of this format."
+    )
+    title: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S"), Allowed("text")] = Field(
+        description="Title of the film; the store keeps it under the title's slug."
+    )
+    model: Annotated[Word | None, MODEL_TEXT] = Field(
+        default=None, description="Model of every shot that names none: any id of the catalog."
+    )
+    defaults: Annotated[Generation, Allowed("a mapping of defaults")] = Field(
+        default=Generation(), description="Values for every shot that does not say its own."
+    )
+    budget: Annotated[int | None, Field(ge=1, le=10**12), Allowed("a whole number of credits, 1 or more")] = Field(
+        default=None, description="Credits this film may ever cost (1 credit is $0.001); a run stops before passing it."
+    )
+    references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT] = Field(
+        default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."
+    )
+    scenes: Annotated[
+        tuple[Scene, ...], Field(min_length=1, max_length=1000), Allowed("a list of scenes, 1 or more")
+    ] = Field(description="The scenes in the order of the film.")
+    sound: Annotated[Sound | None, Allowed("a mapping with loudness and music")] = Field(
+        default=None, description="What becomes of the film's sound."
+    )
+
+
+def slug(title: str) -> str:
+    """A title as a name for keys and files: a-z, 0-9 and single hyphens, up to 60 characters, never empty.
+
+    >>> slug("The Lighthouse – Part 2")
+    'the-lighthouse-part-2'
+    """
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-") or "film"

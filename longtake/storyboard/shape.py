@@ -1,0 +1,185 @@
+"""From a tree to models: every value that does not fit is named and replaced by a stand-in, until the rest fits.
+
+The stand-ins let the rest of a storyboard be judged, so that one run names all mistakes. A board with a finding is
+never used for anything else.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from longtake.storyboard.models import Allowed, Generation, Scene, Shot, Sound, Storyboard, Transition
+from longtake.storyboard.problem import quoted
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from longtake.storyboard.checks import Finding
+    from longtake.storyboard.loaded import Place
+    from longtake.storyboard.node import Node
+
+__all__ = ["shaped"]
+
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Storyboard,
+    ("defaults",): Generation,
+    ("scenes",): Scene,
+    ("scenes", "transition"): Transition,
+    ("scenes", "shots"): Shot,
+    ("sound",): Sound,
+}
+NULL_MEANS_SOMETHING = "continue_from"
+MOST_PASSES = 50
+
+
+def shaped(tree: Node) -> tuple[Storyboard | None, list[Finding]]:
+    """The models of a tree, and what was wrong with its shape: (place, message, allowed) in no order.
+
+    The board is None when not even stand-ins make one.
+    """
+    findings: list[Finding] = []
+    data = _mutable(tree.value())
+    for path, node in tree.walk():
+        for _, key in node.doubled:
+            findings.append(((*path, key), f"the key {quoted(key)} is there twice", "each key once"))
+        if _is_empty(node, path):
+            leave = "" if _is_required(path) else ", or leave the key out"
+            findings.append((path, f"{_label(path)} is empty", _allowed(path) + leave))
+            _stand_in(data, path)
+    broken = {path for path, _, _ in findings}
+    for _ in range(MOST_PASSES):
+        try:
+            return Storyboard.model_validate(_frozen(data)), findings
+        except ValidationError as error:
+            for one in error.errors(include_url=False, include_context=True):
+                if one["type"] == "too_short" and one["input"]:
+                    continue  # pydantic does not count the items that are wrong themselves, and those are named too
+                path = _place(one)
+                inside = one["type"] == "transition" and any(place[: len(path)] == path for place in broken)
+                if not inside and not any(path[:length] in broken for length in range(len(path) + 1)):
+                    findings.append(_finding(path, one))
+                    broken.add(path)
+                _stand_in(data, path, missing=one["type"] == "missing")
+    return None, findings
+
+
+def _is_empty(node: Node, path: Place) -> bool:
+    """Whether a key of ours has no value. Elsewhere null is just a value of the wrong type."""
+    if node.scalar is not None or node.items is not None or node.entries is not None or not path:
+        return False
+    if path[:1] == ("references",) and len(path) == 2:
+        return True
+    return path[-1] != NULL_MEANS_SOMETHING and path[-1] in _keys(path[:-1])
+
+
+def _finding(path: Place, error: ErrorDetails) -> Finding:
+    key = str(path[-1]) if path else ""
+    if error["type"] == "extra_forbidden":
+        known = _keys(path[:-1])
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return path, f"the key {quoted(key)} is unknown{hint}", ", ".join(known)
+    if error["type"] == "missing":
+        return path, f"{key} is missing", _allowed(path)
+    if error["type"] == "transition":
+        return path, str(error["ctx"]["said"]), str(error["ctx"]["allowed"])
+    if error["loc"][-1] == "[key]":
+        return path, f"the reference name {quoted(key)} cannot be used", _allowed(path)
+    return path, f"{_label(path)} is {quoted(error['input'])}", _allowed(path)
+
+
+def _place(error: ErrorDetails) -> Place:
+    return tuple(part for part in error["loc"] if part != "[key]")
+
+
+def _label(path: Place) -> str:
+    """What to call a value: its key, or its number in the list under a key."""
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"number {path[-1] + 1} of {path[-2]}"
+    return path[-1]
+
+
+def _owner(path: Place) -> tuple[type[BaseModel] | None, str | None]:
+    """The model a place is in and the name of its field there; for the inside of a field, of that field."""
+    names = tuple(part for part in path if isinstance(part, str))
+    for length in range(len(names) - 1, -1, -1):
+        if names[:length] in MODELS:
+            return MODELS[names[:length]], names[length]
+    return None, None
+
+
+def _is_required(path: Place) -> bool:
+    model, key = _owner(path)
+    fields = model.model_fields.items() if model else ()
+    return any(field.is_required() for name, field in fields if key in (name, field.alias))
+
+
+def _keys(path: Place) -> list[str]:
+    model = MODELS.get(tuple(part for part in path if isinstance(part, str)))
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def _allowed(path: Place) -> str:
+    if path and isinstance(path[-1], int):
+        keys = _keys(path)
+        if keys:
+            return f"a mapping of {', '.join(keys)}"
+    model, key = _owner(path)
+    for name, field in model.model_fields.items() if model else ():
+        if key in (name, field.alias):
+            texts = [one.text for one in field.metadata if isinstance(one, Allowed)]
+            return texts[0] if texts else "another value"
+    return ", ".join(_keys(path[:-1])) or "another value"
+
+
+def _stand_in(data: dict[str, Any], path: Place, *, missing: bool = False) -> None:
+    """Take the value at a place out of the data, or put one there that fits, without moving anything else."""
+    parent: Any = data
+    for part in path[:-1]:
+        try:
+            parent = parent[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    key = path[-1]
+    if isinstance(parent, list) and isinstance(key, int):
+        parent[key] = _stand_in_for(str(path[-2]), path)
+    elif isinstance(parent, dict) and missing:
+        parent[key] = _stand_in_for(str(key), path)
+        if key == "kind":
+            parent.pop("seconds", None)
+    elif isinstance(parent, dict):
+        parent.pop(key, None)
+
+
+def _stand_in_for(key: str, path: Place) -> Any:  # noqa: ANN401 - as varied as the fields
+    """A value for a required field, or for one item of a list (when the path ends in its index)."""
+    name = "unnamed-" + "-".join(str(part) for part in path if isinstance(part, int))
+    item = isinstance(path[-1], int)
+    shot = {"id": f"{name}-shot"}
+    scene = {"id": f"{name}-scene", "shots": [shot]}
+    return {
+        "schema": "longtake/1",
+        "title": "untitled",
+        "id": name,
+        "kind": "cut",
+        "references": "unnamed",
+        "shots": shot if item else [shot],
+        "scenes": scene if item else [scene],
+    }.get(key)
+
+
+def _mutable(value: Any) -> Any:  # noqa: ANN401 - whatever a YAML file can hold
+    if isinstance(value, dict):
+        return {key: _mutable(item) for key, item in value.items()}
+    return [_mutable(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - as above
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

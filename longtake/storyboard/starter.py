@@ -1,0 +1,12 @@
+"""The storyboard that `longtake new` writes: it plans clean as it is and says in comments what can be changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["starter"]
+
+
+def starter() -> str:
+    """The text of a commented storyboard that needs no files beside it."""
+    return Path(__file__).with_name("starter.yaml").read_text(encoding="utf-8")

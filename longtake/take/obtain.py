@@ -1,0 +1,91 @@
+"""The life of one take, from wanted to kept. The steps are passed in, so that Prefect can show each as a task."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from longtake import record
+from longtake.errors import TaskFailedError
+from longtake.record import Take
+from longtake.take.keep import keep
+from longtake.take.poll import poll
+from longtake.take.submit import submit
+from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
+
+if TYPE_CHECKING:
+    from longtake.ledger import Attempt
+    from longtake.provider import Task
+    from longtake.take.session import Session
+
+
+class _Upload(Protocol):
+    async def __call__(self, session: Session, identity: Identity) -> Prepared: ...
+
+
+class _Submit(Protocol):
+    async def __call__(self, session: Session, prepared: Prepared) -> Attempt | Take: ...
+
+
+class _Poll(Protocol):
+    async def __call__(self, session: Session, attempt: Attempt) -> Task: ...
+
+
+class _Keep(Protocol):
+    async def __call__(self, session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The four steps of a take: plain coroutines here, tasks in Prefect."""
+
+    upload: _Upload = upload
+    submit: _Submit = submit
+    poll: _Poll = poll
+    keep: _Keep = keep
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """A kept take and how the run came by it: it was there, it was there from an older input, or it came now."""
+
+    take: Take
+    state: Literal["current", "stale", "bought"]
+
+
+PLAIN = Steps()
+
+
+async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obtained:
+    """The take as kept: from the store when it is there, from a task under way, or newly bought.
+
+    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit; inputs are
+    checked anew before each, because 80007 says that one could not be read. A take that continued an older frame is used as it is
+    unless the session renews stale takes: one changed shot does not buy a whole chain again.
+
+    Raises:
+        LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
+    """
+    identity = await identify(session, wanted)
+    take = await asyncio.to_thread(kept, session, identity)
+    if take is not None:
+        return Obtained(take, "current")
+    if wanted.frame is not None and not session.renew_stale:
+        older = await asyncio.to_thread(record.older, session.store, identity.description)
+        if older is not None:
+            return Obtained(older, "stale")
+    async with session.slots:
+        for left in reversed(range(session.settings.max_attempts)):
+            prepared = await steps.upload(session, identity)
+            attempt = await steps.submit(session, prepared)
+            if isinstance(attempt, Take):
+                return Obtained(attempt, "current")
+            try:
+                task = await steps.poll(session, attempt)
+            except TaskFailedError as error:
+                if not error.retryable or not left:
+                    raise
+                continue
+            return Obtained(await steps.keep(session, prepared, attempt, task), "bought")
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,46 @@
+"""Waiting for an accepted attempt. Polling is free, so any run may do it, the buyer or another."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from longtake.errors import LedgerError, TaskFailedError
+from longtake.provider import failure
+
+if TYPE_CHECKING:
+    from longtake.ledger import Attempt
+    from longtake.provider import Task
+    from longtake.take.session import Session
+
+
+async def poll(session: Session, attempt: Attempt) -> Task:
+    """Poll until the provider is done, and write down what it says.
+
+    Raises:
+        TaskFailedError: the provider failed and refunds; `retryable` says whether another attempt may help.
+        PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
+        UnknownTaskError, KeyRefusedError: the provider does not know the task under this key.
+    """
+    if attempt.phase == "failed":
+        # A run died between seeing the failure and booking its refund.
+        await asyncio.to_thread(
+            session.book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+        )
+        raise TaskFailedError(
+            f"{attempt.order.label} failed: {attempt.reason}",
+            task_id=attempt.task_id or "",
+            code=attempt.code,
+            retryable=attempt.retryable,
+        )
+    if attempt.task_id is None:
+        raise LedgerError(f"attempt {attempt.id} has no task to poll", key=attempt.id)
+    task = await session.provider.wait(attempt.task_id, longest=session.settings.longest_wait)
+    if task.status == "completed":
+        await asyncio.to_thread(session.book.completed, attempt, task.credits)
+        return task
+    error = failure(task)
+    await asyncio.to_thread(
+        session.book.failed, attempt, code=error.code, message=task.error_message or "", retryable=error.retryable
+    )
+    raise error

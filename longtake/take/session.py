@@ -1,0 +1,132 @@
+"""What one run holds open: provider, store, ledger, and how much may be under way."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from longtake import store as stores
+from longtake.errors import KeyRefusedError, StoreError, TransientError
+from longtake.ledger import Book, Caps, Report, account_of, check_balance
+from longtake.provider import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from longtake.catalog import Catalog
+    from longtake.errors import LongtakeError
+    from longtake.settings import Settings
+    from longtake.store import Store
+
+
+class Session:
+    """The open connections of one run of one film. Not a dataclass on purpose: Prefect walks those.
+
+    Args:
+        settings: limits and where things are.
+        catalog: the provider's models and rules.
+        provider: an open client.
+        store: where everything is kept.
+        book: the account's ledger.
+        film: the film's slug.
+        budget: credits the film may ever cost, None for no cap.
+        run: an id of this run; one is made when there is none.
+        renew_stale: whether shots made from an older input are bought again.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        catalog: Catalog,
+        provider: Provider,
+        store: Store,
+        book: Book,
+        film: str,
+        budget: int | None = None,
+        run: str | None = None,
+        renew_stale: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.provider = provider
+        self.store = store
+        self.book = book
+        self.film = film
+        self.run = run or uuid.uuid4().hex
+        self.renew_stale = renew_stale
+        self.caps = Caps(film=budget, run=settings.run_cap, day=settings.day_cap)
+        self.slots = asyncio.Semaphore(settings.max_in_flight)
+        self.halted: LongtakeError | None = None
+        """Why nothing more is bought in this run: the budget, the account or the key. What is under way goes on."""
+
+    def __repr__(self) -> str:
+        return f"Session(film={self.film!r}, account={self.book.account!r})"
+
+    async def balance(self) -> Report | None:
+        """Compare the balance with the ledger if nothing is under way, else None. Free, and never worth failing for.
+
+        Raises:
+            KeyRefusedError: the key does not work, so nothing else will.
+        """
+        try:
+            return await check_balance(self.book, self.provider)
+        except KeyRefusedError:
+            raise
+        except TransientError:
+            return None
+
+
+def book_of(settings: Settings, store: Store) -> Book:
+    """The ledger of the account that the settings name.
+
+    Raises:
+        SettingsError: there is no key.
+    """
+    host = urlsplit(settings.base_url).hostname or ""
+    return Book(store, account_of(host, settings.key().get_secret_value()))
+
+
+@asynccontextmanager
+async def open_session(
+    settings: Settings,
+    *,
+    catalog: Catalog,
+    film: str,
+    budget: int | None,
+    run: str | None = None,
+    renew_stale: bool = False,
+) -> AsyncIterator[Session]:
+    """Open a run's connections; the arguments are those of `Session`.
+
+    The first time an account is used with a store, the store is raced to see that it really creates an object only once: a ledger
+    on a store that does not would let two workers buy the same take.
+
+    Raises:
+        SettingsError: no key, or a store URI that cannot be used.
+        StoreError: the store is away or not fit for a ledger.
+    """
+    store = stores.open(settings.store, public_url=settings.public_url)
+    book = book_of(settings, store)
+    state = await asyncio.to_thread(book.read)
+    if state.head == 0 and not await asyncio.to_thread(stores.probe_conditional, store):
+        raise StoreError(
+            f"{store.uri} lets several writers create the same object: it cannot carry a ledger",
+            next_step="use a store with conditional writes (AWS S3, Cloudflare R2, MinIO, a local folder)",
+            key="ledger/",
+        )
+    async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
+        yield Session(
+            settings=settings,
+            catalog=catalog,
+            provider=provider,
+            store=store,
+            book=book,
+            film=film,
+            budget=budget,
+            run=run,
+            renew_stale=renew_stale,
+        )

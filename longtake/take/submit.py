@@ -1,0 +1,199 @@
+"""Buying: claim in the ledger, one POST, its outcome in the ledger. Nothing here or below sends that POST twice.
+
+What runs between the claim and the written outcome is shielded: a cancelled run finishes the write before it goes. Only "not
+sent" and 429 are asked again, each time under a new intent, because nothing was charged (contract §2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from longtake import record
+from longtake.errors import (
+    BudgetError,
+    DoubtfulAnswerError,
+    InDoubtError,
+    KeyRefusedError,
+    NoCreditsError,
+    NotSentError,
+    RateLimitedError,
+    RefusedError,
+    StoreError,
+    TaskIdNotRecordedError,
+)
+from longtake.ledger.book import LEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from longtake.ledger import Attempt, Claim
+    from longtake.record import Take
+    from longtake.take.session import Session
+    from longtake.take.upload import Prepared
+
+_log = logging.getLogger("longtake.take")
+
+_NOT_SENT_TRIES = 4
+_RATE_LIMITED_TRIES = 10
+_LONGEST_PAUSE = 60.0
+_LONGEST_RETRY_AFTER = 600.0
+_RECORD_TRIES = 6
+_LOOK_AGAIN = 1.0
+
+
+async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
+    """Buy a take unless somebody has: returns an attempt to poll, or the take when it was kept meanwhile.
+
+    Raises:
+        InDoubtError: this or an earlier attempt may have been charged; nothing is sent until that is settled.
+        BudgetError, NoCreditsError, KeyRefusedError: nothing more is bought in this run.
+        RefusedError, RateLimitedError, NotSentError: nothing was charged.
+        TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
+        StoreError: the store is away; nothing was sent.
+    """
+    not_sent = rate_limited = 0
+    while True:
+        if session.halted is not None:
+            raise session.halted
+        try:
+            claim = await _finish_writing(session, prepared)
+        except NotSentError:
+            not_sent += 1
+            if not_sent >= _NOT_SENT_TRIES:
+                raise
+            await asyncio.sleep(_pause(not_sent))
+            continue
+        except RateLimitedError as error:
+            rate_limited += 1
+            if rate_limited >= _RATE_LIMITED_TRIES:
+                raise
+            asked = 0.0 if error.retry_after is None else min(error.retry_after, _LONGEST_RETRY_AFTER)
+            await asyncio.sleep(max(asked, _pause(rate_limited)))
+            continue
+        except (BudgetError, NoCreditsError, KeyRefusedError) as error:
+            session.halted = error
+            raise
+        if claim.kind == "kept":
+            take = await asyncio.to_thread(record.load, session.store, prepared.identity.fingerprint)
+            if take is not None:
+                return take
+        elif claim.kind == "wait" or claim.attempt is None:
+            await asyncio.sleep(_LOOK_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 - spreads waiters, guards nothing
+        else:
+            return claim.attempt
+
+
+async def _finish_writing(session: Session, prepared: Prepared) -> Claim:
+    """Run one claim to its written end even when the run is cancelled; then let the cancellation go on."""
+    stop = asyncio.Event()
+    work = asyncio.create_task(_claim_and_post(session, prepared, stop))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        while not work.done():
+            try:
+                await asyncio.wait({work})
+            except asyncio.CancelledError:
+                continue
+        if not work.cancelled() and (error := work.exception()) is not None:
+            _log.warning("cancelled while buying %s: %s", prepared.identity.wanted.label, error)
+        raise
+
+
+async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Event) -> Claim:
+    identity, book = prepared.identity, session.book
+    claim = await asyncio.to_thread(
+        book.claim,
+        identity.order(session),
+        body=identity.frozen_body(session),
+        caps=session.caps,
+        kept=lambda: session.store.head(record.key_of(identity.fingerprint)) is not None,
+    )
+    if claim.kind != "bought" or claim.attempt is None:
+        return claim
+    attempt = claim.attempt
+    if stop.is_set():
+        await _record(lambda: book.not_sent(attempt, "the run was cancelled"))
+        return claim
+    alive = asyncio.create_task(_renew(session, attempt))
+    try:
+        task_id = await _post(session, prepared, attempt)
+    finally:
+        alive.cancel()
+    try:
+        await _record(lambda: book.accepted(attempt, task_id))
+    except StoreError as error:
+        lost = TaskIdNotRecordedError(
+            f"task {task_id} for {attempt.order.label} is bought ({attempt.order.reserve} credits) and the ledger could "
+            f"not be written: {error.message}",
+            attempt=attempt.id,
+            task_id=task_id,
+        )
+        _log.critical("%s", lost)
+        raise lost from error
+    attempt.task_id, attempt.phase = task_id, "accepted"
+    return claim
+
+
+async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
+    """The one POST; whatever comes of it is in the ledger before this returns or raises."""
+    book = session.book
+    try:
+        return (await session.provider.submit(prepared.body)).task_id
+    except NotSentError as error:
+        reason = error.message
+        await _record(lambda: book.not_sent(attempt, reason))
+        raise
+    except RateLimitedError as error:
+        message = error.message
+        await _record(lambda: book.refused(attempt, status=429, code=None, message=message))
+        raise
+    except RefusedError as error:
+        status, code, message = error.status, error.code, error.message
+        await _record(lambda: book.refused(attempt, status=status, code=code, message=message))
+        raise
+    except DoubtfulAnswerError as error:
+        reason = error.message
+        await _record(lambda: book.in_doubt(attempt, reason))
+        raise InDoubtError(
+            f"attempt {attempt.id} for {attempt.order.label} may have been charged ({reason}); "
+            f"{attempt.order.reserve} credits are held",
+            attempt=attempt.id,
+            label=attempt.order.label,
+            credits=attempt.order.reserve,
+        ) from error
+    except BaseException as error:
+        # Whatever broke, the request may have left.
+        reason = f"stopped by {type(error).__name__}"
+        await _record(lambda: book.in_doubt(attempt, reason))
+        raise
+
+
+async def _renew(session: Session, attempt: Attempt) -> None:
+    """Keep the lease alive while the POST is open; a store that is away only makes others wait less."""
+    while True:
+        await asyncio.sleep(LEASE.total_seconds() / 2)
+        try:
+            await asyncio.to_thread(session.book.renew, attempt)
+        except StoreError as error:
+            _log.warning("lease of %s not renewed: %s", attempt.id, error.message)
+
+
+async def _record(write: Callable[[], None]) -> None:
+    """Write an outcome, patiently: it is worth money. Raises StoreError when the store stays away."""
+    for attempt in range(1, _RECORD_TRIES + 1):
+        try:
+            return await asyncio.to_thread(write)
+        except StoreError:
+            if attempt == _RECORD_TRIES:
+                raise
+            await asyncio.sleep(min(0.25 * 2**attempt, 5.0))
+    return None
+
+
+def _pause(tries: int) -> float:
+    return min(2.0 ** (tries - 1), _LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads clients, guards nothing

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from longtake import media
+from longtake.errors import MediaError
+
+RED_AFTER_GREY = "color=c=gray:s={size}:r=24:d=1[a];color=c=0xC83C28:s={size}:r=24:d=0.042[b];[a][b]concat=n=2"
+TAGS = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+
+
+def middle(path):
+    import av
+
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0)).reformat(format="rgb24")
+        plane = frame.planes[0]
+        at = frame.height // 2 * plane.line_size + frame.width // 2 * 3
+        return (frame.width, frame.height), tuple(bytes(plane)[at : at + 3])
+
+
+def ending_in_red(studio, name, size, *, matrix="bt601", colors="tv", tags=()):
+    graph = f"{RED_AFTER_GREY.format(size=size)},format=rgb24,scale=out_color_matrix={matrix}:out_range={colors},format=yuv420p"
+    source = ("-f", "lavfi", "-i", graph, "-c:v", "libx264", "-crf", "5", *tags)
+    return studio.file(name, *source, "-color_range", colors)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "made"),
+    [
+        ("red-small.mp4", "160x120", {}),
+        ("red-tagged.mp4", "160x120", {"matrix": "bt709", "tags": TAGS}),
+        ("red-tall.mp4", "128x720", {"matrix": "bt709"}),
+        ("red-full.mp4", "160x120", {"matrix": "bt709", "colors": "pc", "tags": TAGS}),
+    ],
+)
+def test_the_last_frame_is_the_last_one_in_its_true_colours(studio, tmp_path, name, size, made):
+    clip = ending_in_red(studio, name, size, **made)
+    media.last_frame(clip, tmp_path / "last.png")
+    media.check_image(tmp_path / "last.png")
+    measured, color = middle(tmp_path / "last.png")
+    assert measured == tuple(int(side) for side in size.split("x"))
+    assert color == pytest.approx((0xC8, 0x3C, 0x28), abs=4)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.png"]
+
+
+def test_two_last_frames_of_one_clip_are_equal_bytes(studio, tmp_path):
+    for name in ("1.png", "2.png"):
+        media.last_frame(studio.clip("plain"), tmp_path / name)
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.parametrize(("at", "red"), [(0.0, False), (0.95, False), (1.0, True), (9.0, True)])
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_poster_shows_the_frame_at_a_time(studio, tmp_path, at, red, suffix):
+    clip = ending_in_red(studio, "red-small.mp4", "160x120")
+    poster = tmp_path / f"poster.{suffix}"
+    media.poster(clip, poster, at)
+    assert media.inspect(poster).format == ("jpeg" if suffix == "jpg" else "png")
+    _, color = middle(poster)
+    assert color == pytest.approx((0xC8, 0x3C, 0x28) if red else (128, 128, 128), abs=6)
+
+
+def test_a_picture_has_no_last_frame(studio, tmp_path):
+    picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
+    with pytest.raises(MediaError, match="asked for a video, got PNG"):
+        media.last_frame(picture, tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,103 @@
+"""Small real media files, and a short way to resolve a storyboard's text."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import wave
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from longtake import storyboard
+from longtake.catalog import Catalog
+from longtake.errors import StoryboardError
+from longtake.request import resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def write_png(path: Path, width=400, height=300, shade=128):
+    rows = (b"\0" + bytes([shade]) * width) * height
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
+    )
+    return path
+
+
+def write_wav(path: Path, seconds=2.0):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\0" * int(8000 * seconds))
+    return path
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Clips of 400 x 300 pixels by length in seconds, made once."""
+    import imageio_ffmpeg
+
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(seconds, ending="mp4"):
+        path = folder / f"{seconds}.{ending}"
+        if not path.exists():
+            source = f"color=c=gray:s=400x300:r=24:d={seconds}"
+            codec = ["-c:v", "libvpx-vp9", "-deadline", "realtime"] if ending == "webm" else ["-c:v", "libx264"]
+            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", source]
+            subprocess.run([*command, *codec, str(path)], check=True, timeout=60)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def catalog():
+    return Catalog.load()
+
+
+@pytest.fixture
+def film(tmp_path, catalog):
+    """Resolve a storyboard from its shots (YAML lines) and head lines."""
+
+    def work(*shots, head="model: seedance-2.5\n", using=catalog, base=tmp_path):
+        return resolve(storyboard.draft_text(text(*shots, head=head), name="film.yaml", base=base), using)
+
+    return work
+
+
+@pytest.fixture
+def problems(film):
+    """The problems a storyboard has, as text."""
+
+    def work(*shots, **named):
+        with pytest.raises(StoryboardError) as caught:
+            film(*shots, **named)
+        return [str(problem) for problem in caught.value.problems]
+
+    return work
+
+
+def text(*shots, head):
+    lines = "\n".join(f"      - {shot}" for shot in shots)
+    return f"schema: longtake/1\ntitle: T\n{head}scenes:\n  - id: one\n    shots:\n{lines}\n"
+
+
+@pytest.fixture
+def png():
+    return write_png
+
+
+@pytest.fixture
+def wav():
+    return write_wav

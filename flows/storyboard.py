@@ -102,7 +102,9 @@ async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
     poster = await asyncio.to_thread(session.store.get, film.poster) if film else None
     await showing.shots(session.film, [outcome.row() for outcome in outcomes])
     await showing.credits(session.film, session.book)
-    text = report.summary(outcomes, money, title=plan.title, film=place, notes=notes)
+    public = None if session.settings.loopback else session.settings.public_url
+    links = film.links(session.store, public_url=public) if film else {}
+    text = report.summary(outcomes, money, title=plan.title, links=links, notes=notes)
     await showing.summary(session.film, text, poster=poster)
     answer = {
         "film": place,

@@ -36,11 +36,11 @@ async def load_board(board: str | dict[str, Any]) -> Loaded:
         StoreError: the object cannot be read.
     """
     if isinstance(board, dict):
-        return storyboard.parse(json.dumps(board, indent=1), name="(inline)", base=Path.cwd())
+        return storyboard.draft_text(json.dumps(board, indent=1), name="(inline)", base=Path.cwd())
     if board.startswith("s3://"):
         bucket, _, key = board.removeprefix("s3://").partition("/")
         data = await asyncio.to_thread(lambda: stores.open(f"s3://{bucket}").get(key))
         if data is None:
             raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
-        return storyboard.parse(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
-    return storyboard.load(board.removeprefix("file://"))
+        return storyboard.draft_text(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
+    return storyboard.draft(board.removeprefix("file://"))

@@ -41,6 +41,14 @@ class Film:
         path = store.path(self.key)
         return str(path) if path is not None else f"{store.uri.rstrip('/')}/{self.key}"
 
+    def links(self, store: Store, *, public_url: str | None) -> dict[str, str]:
+        """Where film and manifest are, for people: public URLs where there is a public base, else paths or URIs."""
+        if public_url is None:
+            return {"film": self.place(store), "manifest": self.manifest_place(store)}
+        folder = self.key.removesuffix("film.mp4")
+        keys = {"film": self.key, "manifest": f"{folder}manifest.json"}
+        return {name: f"{public_url.rstrip('/')}/{key}" for name, key in keys.items()}
+
     def manifest_place(self, store: Store) -> str:
         """Where the manifest is, as `place`."""
         return self.place(store).removesuffix("film.mp4") + "manifest.json"

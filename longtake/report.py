@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, TaskIdNotRecordedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from longtake.ledger import State
     from longtake.record import Take
@@ -153,8 +153,10 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int) -> FilmIncomplet
     return error
 
 
-def summary(outcomes: Sequence[Outcome], money: Money, *, title: str, film: str | None, notes: Sequence[str]) -> str:
-    """The run in Markdown, for the Prefect UI."""
+def summary(
+    outcomes: Sequence[Outcome], money: Money, *, title: str, links: Mapping[str, str], notes: Sequence[str]
+) -> str:
+    """The run in Markdown, for the Prefect UI. `links` are names to paths or public URLs, never signed ones."""
     made = sum(o.state == "bought" for o in outcomes)
     there = sum(o.state == "current" for o in outcomes)
     missing = sum(o.take is None for o in outcomes)
@@ -163,13 +165,20 @@ def summary(outcomes: Sequence[Outcome], money: Money, *, title: str, film: str 
         "",
         f"**{len(outcomes)}** shots: {made} bought in this run, {there} were there, {missing} missing.",
         "",
-        f"Credits: planned **{money.planned}**, charged **{money.charged}**, refunded **{money.refunded}**, "
-        f"in doubt **{money.in_doubt}**.",
+        (
+            f"Credits: planned **{money.planned}**, charged **{money.charged}**, refunded **{money.refunded}**, "
+            f"in doubt **{money.in_doubt}**."
+        ),
         "",
-        *([f"Film: {film}", ""] if film else []),
+        *[f"* {name}: {_link(place)}" for name, place in links.items()],
         *[f"* {_plain(note)}" for note in notes],
+        *[f"* **{o.shot.label}** {o.state}: {_plain(str(o.error))}" for o in outcomes if o.error is not None],
     ]
     return "\n".join(lines)
+
+
+def _link(place: str) -> str:
+    return f"<{place}>" if place.startswith(("http://", "https://")) else f"`{place}`"
 
 
 def _plain(text: str) -> str:

@@ -32,5 +32,5 @@ def read(source: str) -> Board:
     """
     current = settings.from_environment()
     catalog = Catalog.load(current.catalog)
-    resolved = request.resolve(storyboard.load(source), catalog)
+    resolved = request.resolve(storyboard.draft(source), catalog)
     return Board(current, catalog, resolved, storyboard.slug(resolved.loaded.board.title))

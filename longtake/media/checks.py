@@ -26,7 +26,7 @@ def check_clip(
     """Check a generated clip and say what is in it.
 
     Every frame is decoded: a clip is usually one group of pictures, so nothing less would find a broken frame, and at 480p
-    it costs about a hundredth of a CPU second for each second of film.
+    it costs a few hundredths of a CPU second for each second of film.
 
     Args:
         path: the downloaded file.

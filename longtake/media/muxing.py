@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from longtake.errors import FfmpegError, MediaError
 from longtake.media.ffmpeg import file_url
+from longtake.media.pcm import RATE
 from longtake.media.probing import opened
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def mux(
         template: the file whose picture track describes the film's.
         extradata: the codec configuration, when it is not the template's.
         fps: frames a second.
-        sound: an M4A file, or None.
+        sound: an M4A file of `pcm.RATE` samples a second, or None.
         chapters: titles may be any text.
         progress: called with 0 to 1; what it raises ends the work.
 
@@ -75,6 +76,7 @@ def mux(
     ticks, timescale = fps.denominator, fps.numerator
     while timescale < _MIN_TIMESCALE:
         ticks, timescale = ticks * 10, timescale * 10
+    frame = float(1 / fps)
     delay = max(_delay(stretch) for stretch in stretches)
     options = {"movflags": "+faststart", "fflags": "+bitexact", "video_track_timescale": str(timescale)}
     try:
@@ -99,7 +101,7 @@ def mux(
                         packet.pts = (at + stretch.index.ranks[stretch.first + k] - stretch.first) * ticks
                         packet.dts = (at + k - delay) * ticks
                         packet.duration = ticks
-                        heard.until((at + k) / fps)
+                        heard.until((at + k) * frame)
                         film.mux_one(packet)
                     at += stretch.count
                     progress((number + 1) / len(stretches))
@@ -131,9 +133,9 @@ class _Sound:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def until(self, time: Fraction | None) -> None:
-        """Write what is heard up to `time` (seconds); None: the rest."""
-        while self._next is not None and (time is None or (self._next.pts or 0) * self._next.time_base <= time):
+    def until(self, seconds: float | None) -> None:
+        """Write what is heard up to that time of the film; None: the rest."""
+        while self._next is not None and (seconds is None or (self._next.pts or 0) <= seconds * RATE):
             self._next.stream = self._stream
             self._film.mux_one(self._next)
             self._next = next(self._packets, None)
@@ -146,7 +148,7 @@ def _delay(stretch: Stretch) -> int:
 
 def _packets(stretch: Stretch) -> Iterator[Packet[VideoStream]]:
     position, end = 0, stretch.first + stretch.count
-    with opened(stretch.path) as container:
+    with opened(stretch.path, known=True) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size == 0 or packet.is_discard:
                 continue

@@ -80,7 +80,7 @@ def _read(path: Path, channels: int, count: int) -> array[int]:
     """Exactly `count` samples (of each channel) from the moment of the first picture on, silence where there are none."""
     wanted = count * channels
     samples: array[int] = array("h")
-    with opened(path) as container:
+    with opened(path, known=True) as container:
         if container.streams.audio:
             _decode(container, channels, wanted, samples)
     del samples[wanted:]

@@ -118,17 +118,25 @@ def look(path: Path) -> Look:
 
 
 @contextlib.contextmanager
-def opened(path: Path, found: Sniffed | None = None) -> Iterator[InputContainer]:
-    """Open a local file with the demuxer its content asks for; whatever libav raises inside becomes a MediaError."""
+def opened(path: Path, found: Sniffed | None = None, *, known: bool = False) -> Iterator[InputContainer]:
+    """Open a local file with the demuxer its content asks for; whatever libav raises inside becomes a MediaError.
+
+    `known` says that the file has been looked at before: libav then decodes nothing to learn more about it, which is most
+    of the cost of opening a clip.
+    """
     import av  # noqa: PLC0415 - a tenth of a second that planning does not have
 
     found = found or sniff(path)
+    options = {"protocol_whitelist": "file", **({"skip_frame": "all", "probesize": "32"} if known else {})}
     try:
         with av.open(
-            file_url(path), "r", format=found.demuxer, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+            file_url(path), "r", format=found.demuxer, options=options, metadata_errors="replace"
         ) as container:
             if len(container.streams) > _MAX_STREAMS:
                 raise MediaError(f"{path.name} holds {len(container.streams)} streams; at most {_MAX_STREAMS} are read")
+            for stream in (*container.streams.video[:1], *container.streams.audio[:1]):
+                if stream.codec_context is None:
+                    raise MediaError(f"{path.name} holds a {stream.type} track in an unknown codec")
             yield container
     except (av.FFmpegError, MemoryError) as error:
         what = getattr(error, "strerror", None) or type(error).__name__

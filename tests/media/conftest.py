@@ -27,11 +27,11 @@ class Studio:
         path = self.folder / f"{name}.mp4"
         if path.exists():
             return path
-        args = ["-f", "lavfi", "-i", f"{PATTERNS[pattern]}=s={size}:r={rate}"]
+        args = ["-f", "lavfi", "-i", f"{PATTERNS[pattern]}=s={size}:r={rate},trim=end_frame={frames}"]
         if audio:
             beep = f"if(between(t,{BEEP},{BEEP + 0.04}),0.5*sin(2*PI*1000*t),0)"
-            args += ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join([beep] * channels)}':s=44100"]
-        args += ["-frames:v", str(frames), "-t", str(frames / rate), "-c:v", "libx264", "-preset", "veryfast"]
+            args += ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join([beep] * channels)}':s=44100:d={frames / rate}"]
+        args += ["-c:v", "libx264", "-preset", "veryfast"]
         args += ["-pix_fmt", "yuv420p", "-c:a", "aac", *options, "-f", "mp4", ffmpeg.file_url(path)]
         ffmpeg.run(args)
         return path

@@ -121,9 +121,11 @@ def test_a_clip_cut_short_is_refused(studio, tmp_path):
 def test_broken_bytes_are_never_anything_but_a_media_error(studio, tmp_path):
     dice = random.Random(7)
     path = tmp_path / "broken"
-    for name in ("plain.mp4", "a.png", "a.jpg", "a.tiff", "a.webp", "b.mp3", "b.ogg"):
+    for name in ("plain.mp4", "fast.mp4", "a.png", "a.jpg", "a.tiff", "a.webp", "b.mp3", "b.ogg"):
         if name == "plain.mp4":
             studio.clip("plain")
+        elif name == "fast.mp4":
+            studio.file(name, "-i", str(studio.clip("plain")), "-c", "copy", "-movflags", "+faststart")
         else:
             studio.file(name, *(PICTURE if name.startswith("a.") else TONE))
         whole = (studio.folder / name).read_bytes()

@@ -20,9 +20,9 @@ from longtake import plan as plans
 from longtake import report, request
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
-from longtake.errors import BudgetError, InDoubtError, LongtakeError
+from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskIdNotRecordedError
 from longtake.report import Outcome
-from longtake.take import Wanted, obtain, open_session
+from longtake.take import Wanted, obtain, open_session, read_inputs
 
 if TYPE_CHECKING:
     from longtake.plan import Plan
@@ -80,6 +80,7 @@ async def storyboard(
 
 async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
     """The story: plan, shoot, join, account."""
+    await read_inputs(session, resolved)
     plan = await _plan(session, resolved)
     head = (await asyncio.to_thread(session.book.read)).head
     try:
@@ -150,7 +151,8 @@ async def _shot(session: Session, shot: ResolvedShot, parent: Outcome | None) ->
     error = max((r for r in results if isinstance(r, LongtakeError)), key=lambda e: e.exit_code, default=None)
     found = [r for r in results if not isinstance(r, LongtakeError)]
     if not found:
-        return Outcome(shot, "in doubt" if isinstance(error, InDoubtError) else "failed", error=error, seconds=seconds)
+        doubtful = isinstance(error, InDoubtError | TaskIdNotRecordedError)
+        return Outcome(shot, "in doubt" if doubtful else "failed", error=error, seconds=seconds)
     states: set[Made] = {r.state for r in found}
     state: Made = "bought" if "bought" in states else "stale" if "stale" in states else "current"
     return Outcome(shot, state, found[0].take, tuple(r.take for r in found), error, seconds)
@@ -160,7 +162,7 @@ async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
     """One take, or the error that says why not: an error stays with its shot."""
     try:
         return await obtain(session, wanted, tasks.STEPS)
-    except InDoubtError as error:
+    except (InDoubtError, TaskIdNotRecordedError) as error:
         showing.event(
             "attempt.in-doubt",
             film=session.film,
@@ -194,7 +196,7 @@ async def _plan(session: Session, resolved: Resolved) -> Plan:
         plans.make,
         resolved,
         store=session.store,
-        realm=session.settings.realm,
+        settings=session.settings,
         film=session.film,
         renew_stale=session.renew_stale,
     )

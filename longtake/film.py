@@ -148,7 +148,7 @@ def _sound(resolved: Resolved) -> media.Sound:
     sound = resolved.loaded.board.sound
     if sound is None:
         return media.Sound()
-    music = resolved.loaded.base / sound.music if sound.music else None
+    music = Path(resolved.music.source) if resolved.music is not None else None
     return media.Sound(loudness=sound.loudness, music=music)
 
 

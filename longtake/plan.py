@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake import record, request
+from longtake import inputs, record, request
 from longtake.ledger import Log, accounts_in
 
 if TYPE_CHECKING:
     from longtake.ledger import Attempt
     from longtake.record import Take
     from longtake.request import Resolved, ResolvedShot
+    from longtake.settings import Settings
     from longtake.store import Store
 
 State = Literal["current", "stale", "missing", "blocked", "in doubt", "under way"]
@@ -89,21 +90,21 @@ class Found:
     attempt: Attempt | None = None
 
 
-def make(resolved: Resolved, *, store: Store | None, realm: str, film: str, renew_stale: bool = False) -> Plan:
+def make(resolved: Resolved, *, store: Store | None, settings: Settings, film: str, renew_stale: bool = False) -> Plan:
     """Compare a storyboard with what the store holds.
 
     Args:
         resolved: the storyboard with the catalog's rules applied.
         store: where takes lie; None when there is no store yet.
-        realm: whose clips count (`Settings.realm`).
+        settings: whose clips and whose ledgers count (`realm` and `host`).
         film: the film's slug.
         renew_stale: count stale shots as to be bought again.
 
     Raises:
         StoreError: the store is away.
     """
-    open_attempts, spent = _ledgers(store, film)
-    found = _look(resolved, store, realm, open_attempts, renew_stale=renew_stale)
+    open_attempts, spent = _ledgers(store, settings.host, film)
+    found = _look(resolved, store, settings.realm, open_attempts, renew_stale=renew_stale)
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
     rows = tuple(_row(shot, found[shot.id], chain_of[shot.id]) for shot in resolved.shots)
     depth: dict[str, tuple[int, int]] = {}
@@ -129,14 +130,14 @@ def make(resolved: Resolved, *, store: Store | None, realm: str, film: str, rene
     )
 
 
-def _ledgers(store: Store | None, film: str) -> tuple[dict[str, Attempt], int]:
-    """Open attempts by fingerprint and by description, and what the film has used, over all accounts of the store."""
+def _ledgers(store: Store | None, host: str, film: str) -> tuple[dict[str, Attempt], int]:
+    """Open attempts by fingerprint and by description, and what the film has used, over all accounts with this provider."""
     found: dict[str, Attempt] = {}
     spent = 0
-    for account in accounts_in(store) if store is not None else []:
-        state = Log(store, account).read() if store is not None else None
-        if state is None:
-            continue
+    if store is None:
+        return found, spent
+    for account in accounts_in(store, host=host):
+        state = Log(store, account).read()
         spent += state.used(film=film)
         for attempt in state.attempts.values():
             found[attempt.order.fingerprint] = attempt
@@ -163,19 +164,20 @@ def _find(
     *,
     renew_stale: bool,
 ) -> Found:
-    if any(item.sha256 is None for item in shot.inputs):
-        # An input given as a URL is read by the run: until then nothing is known of the take.
-        return Found("missing", None, shot.takes)
+    digests = _digests(shot, store)
+    if digests is None:
+        # No run has read this URL yet, so nothing can be there that was made from it.
+        return Found("missing" if parent is None or parent.take is not None else "blocked", None, shot.takes)
     waiting = parent is not None and (parent.take is None or (parent.missing > 0 and parent.state != "current"))
     frame = parent.take.last_frame.sha256 if parent is not None and parent.take is not None and not waiting else None
     takes: list[Take | None] = []
     stale: Take | None = None
     attempt: Attempt | None = None
     for number in range(1, shot.takes + 1):
-        description = request.description(shot, take=number, realm=realm, digests={})
+        description = request.description(shot, take=number, realm=realm, digests=digests)
         take = None
         if not waiting:
-            fingerprint = request.fingerprint(shot, take=number, realm=realm, digests={}, frame=frame)
+            fingerprint = request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame)
             take = record.load(store, fingerprint) if store is not None else None
             if take is None:
                 attempt = attempt or attempts.get(fingerprint)
@@ -194,6 +196,18 @@ def _find(
     if first is None and stale is not None:
         return Found("stale", stale, shot.takes if renew_stale else 0)
     return Found("blocked" if waiting else "missing", first, missing)
+
+
+def _digests(shot: ResolvedShot, store: Store | None) -> dict[int, str] | None:
+    """What inputs given as URLs served when last read, by index; None when one was never read."""
+    found: dict[int, str] = {}
+    for index, item in enumerate(shot.inputs):
+        if item.sha256 is None:
+            digest = inputs.remembered(store, str(item.source)) if store is not None else None
+            if digest is None:
+                return None
+            found[index] = digest
+    return found
 
 
 def _row(shot: ResolvedShot, found: Found, chain: int) -> PlannedShot:

@@ -43,10 +43,14 @@ class Settings(BaseModel):
     day_cap: Credits | None = None
 
     @property
+    def host(self) -> str:
+        """The provider's host, which is part of an account's name."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
     def loopback(self) -> bool:
         """Whether the provider runs on this machine, which is what the emulator does."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
     def realm(self) -> str:

@@ -52,6 +52,7 @@ def main(options: argparse.Namespace) -> int:
     book = book_of(settings, stores.open(settings.store, public_url=settings.public_url))
     if options.verb == "resolve":
         if options.adopt:
+            asyncio.run(_known(settings, options.adopt))
             book.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
         else:
             book.resolve(
@@ -74,6 +75,14 @@ def _who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+async def _known(settings: Settings, task_id: str) -> None:
+    """See that the provider knows a task under this key; polling is free. Raises UnknownTaskError when it does not."""
+    from longtake.provider import Provider
+
+    async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
+        await provider.poll(task_id)
 
 
 def _reconcile(settings: Settings, options: argparse.Namespace) -> int:

@@ -37,7 +37,8 @@ def main(options: argparse.Namespace) -> int:
     folder = Path(options.folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     board = Path(options.board).absolute() if options.board else folder / "lighthouse.yaml"
-    if not options.board:
+    if not options.board and not board.exists():
+        # What a person changed in it is what the next demo is about.
         board.write_bytes(resources.files("longtake.cli").joinpath("demo.yaml").read_bytes())
     store = folder / "store"
     store.mkdir(exist_ok=True)
@@ -59,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(answer, indent=2))
     elif answer.get("film"):
-        _tell(answer, home)
+        _tell(answer, home, board)
     return done.returncode
 
 
@@ -89,7 +90,7 @@ def _emulator(folder: Path, store: Path) -> Iterator[str]:
         process.wait(timeout=30)
 
 
-def _tell(answer: dict[str, Any], home: Path) -> None:
+def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
     credits, shots = answer["credits"], answer["shots"]
     bought = sum(shot["state"] == "bought" for shot in shots)
     poster = Path(answer["film"]).with_name("poster.jpg")
@@ -104,5 +105,5 @@ def _tell(answer: dict[str, Any], home: Path) -> None:
         f"See the run in the Prefect UI:\n"
         f"  PREFECT_HOME={home} {prefect} server start\n"
         f"  http://127.0.0.1:4200/runs/flow-run/{answer['flow_run_id']}\n\n"
-        f"Run it again: nothing is bought twice. Change a prompt in {home.parent / 'lighthouse.yaml'} and see what a plan says."
+        f"Run it again: nothing is bought twice. Change a prompt in {board} and run it once more: only that shot is bought."
     )

@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> int:
     found = board.read(options.board)
     store = stores.open(found.settings.store, public_url=found.settings.public_url)
     plan = plans.make(
-        found.resolved, store=store, realm=found.settings.realm, film=found.film, renew_stale=options.renew_stale
+        found.resolved, store=store, settings=found.settings, film=found.film, renew_stale=options.renew_stale
     )
     if options.json:
         print(plan.model_dump_json(indent=2))

@@ -221,6 +221,7 @@ class Book:
                 raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)
             return self._entry(e.Adopted, attempt, task_id=task_id, who=who, why=why)
 
+        self.bury_the_dead()
         if any(c.task_id == task_id for c in self.log.history()):
             raise LedgerError(f"task {task_id} belongs to an attempt that is closed already", key=attempt_id)
         self.log.append(decide)
@@ -231,6 +232,7 @@ class Book:
         Raises:
             LedgerError: there is no such doubt.
         """
+        self.bury_the_dead()
         kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
         lost = verdict == "written_off"
         self.log.append(

@@ -41,18 +41,23 @@ class _Checkpoint(BaseModel):
 def account_of(host: str, key: str) -> str:
     """The name of an account's log: the provider's host and a digest of the key, which cannot be turned back."""
     digest = hashlib.sha256(b"longtake account\0" + key.encode()).hexdigest()[:12]
-    safe = "".join(c if c.isalnum() or c in ".-" else "-" for c in host.lower())
-    return f"{safe}-{digest}"
+    return f"{_safe(host)}-{digest}"
 
 
-def accounts_in(store: Store) -> list[str]:
-    """The accounts that have a log in this store."""
+def _safe(host: str) -> str:
+    return (
+        "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "-" for c in host.lower()).lstrip(".-") or "host"
+    )
+
+
+def accounts_in(store: Store, *, host: str) -> list[str]:
+    """The accounts with a provider that have a log in this store."""
     found: list[str] = []
     after: str | None = None
     while True:
         key = next(store.list("ledger/", limit=1, after=after), None)
         if key is None:
-            return found
+            return [name for name in found if name.rpartition("-")[0] == _safe(host)]
         name = key.split("/")[1]
         found.append(name)
         # '0' is the character behind '/': the next key that does not lie under this account.

@@ -21,6 +21,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.ledger import entries as e
+from longtake.ledger import owner
 
 CHECKPOINT_EVERY = 64
 """Entries between two checkpoints: the most a reader has to read one by one."""
@@ -145,6 +146,8 @@ class State(BaseModel):
     unproven: list[Refund] = Field(default_factory=list)
     barrier: int | None = None
     barrier_until: datetime | None = None
+    barrier_by: str = ""
+    """The process that raised it."""
     last_intent: int = 0
     today: str = ""
 
@@ -186,8 +189,9 @@ class State(BaseModel):
         return sorted((a for a in self.attempts.values() if a.phase in DOUBTS), key=lambda a: a.sequence)
 
     def barred(self, now: datetime) -> bool:
-        """True while no intent may be written."""
-        return self.barrier is not None and self.barrier_until is not None and now < self.barrier_until
+        """True while no intent may be written: a barrier stands, and its process is not known to be dead."""
+        stands = self.barrier is not None and self.barrier_until is not None and now < self.barrier_until
+        return stands and not owner.is_dead(self.barrier_by)
 
     # -- the fold ----------------------------------------------------------------------------------------------------
 
@@ -203,10 +207,10 @@ class State(BaseModel):
             case e.Intent():
                 self._intent(sequence, entry)
             case e.Barrier():
-                self.barrier, self.barrier_until = sequence, entry.until
+                self.barrier, self.barrier_until, self.barrier_by = sequence, entry.until, entry.by
             case e.Lifted():
                 if entry.barrier == self.barrier:
-                    self.barrier = self.barrier_until = None
+                    self.barrier, self.barrier_until, self.barrier_by = None, None, ""
             case e.Balance():
                 self._balance(sequence, entry)
             case e.Adjusted():

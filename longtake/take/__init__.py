@@ -6,7 +6,7 @@ from longtake.take.obtain import PLAIN, Obtained, Steps, obtain
 from longtake.take.poll import poll
 from longtake.take.session import Session, book_of, open_session
 from longtake.take.submit import submit
-from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
+from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, read_inputs, upload
 
 __all__ = [
     "PLAIN",
@@ -28,6 +28,7 @@ __all__ = [
     "older",
     "open_session",
     "poll",
+    "read_inputs",
     "submit",
     "upload",
 ]

@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from longtake import store as stores
 from longtake.errors import KeyRefusedError, StoreError, TransientError
@@ -60,6 +59,8 @@ class Session:
         self.renew_stale = renew_stale
         self.caps = Caps(film=budget, run=settings.run_cap, day=settings.day_cap)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
+        self.url_digests: dict[str, str] = {}
+        """What inputs given as URLs serve, read once in a run."""
         self.halted: LongtakeError | None = None
         """Why nothing more is bought in this run: the budget, the account or the key. What is under way goes on."""
 
@@ -86,8 +87,7 @@ def book_of(settings: Settings, store: Store) -> Book:
     Raises:
         SettingsError: there is no key.
     """
-    host = urlsplit(settings.base_url).hostname or ""
-    return Book(store, account_of(host, settings.key().get_secret_value()))
+    return Book(store, account_of(settings.host, settings.key().get_secret_value()))
 
 
 @asynccontextmanager

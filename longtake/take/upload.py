@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtake import record, request
+from longtake import inputs, record, request
 from longtake.errors import UrlRefusedError
 from longtake.ledger import Order
 
 if TYPE_CHECKING:
     from longtake.record import Frame, Take
-    from longtake.request import ResolvedShot
+    from longtake.request import Resolved, ResolvedShot
     from longtake.take.session import Session
 
 _INPUT_LIMIT = 200 * 1024 * 1024
@@ -90,6 +90,19 @@ class Prepared:
     body: dict[str, Any]
 
 
+async def read_inputs(session: Session, resolved: Resolved) -> None:
+    """Fetch every input given as a URL, once, before anything is planned or bought.
+
+    Raises:
+        UrlRefusedError, MediaError, ProviderUnavailableError: one cannot be read; nothing was sent to the provider.
+        StoreError: the store is away.
+    """
+    for shot in resolved.shots:
+        for item in shot.inputs:
+            if item.sha256 is None:
+                await _url_digest(session, str(item.source))
+
+
 async def identify(session: Session, wanted: Wanted) -> Identity:
     """Work out the fingerprint; inputs given as URLs are fetched and kept to know what they are.
 
@@ -104,7 +117,7 @@ async def identify(session: Session, wanted: Wanted) -> Identity:
         if item.sha256 is not None:
             digests[index] = item.sha256
         else:
-            digests[index] = await _fetch_input(session, str(item.source))
+            digests[index] = await _url_digest(session, str(item.source))
     frame = wanted.frame.sha256 if wanted.frame else None
     realm = session.settings.realm
     return Identity(
@@ -162,6 +175,13 @@ def _media_key(digest: str, suffix: str) -> str:
 async def _stored_key(session: Session, digest: str) -> str:
     key = await asyncio.to_thread(lambda: next(session.store.list(f"media/{digest}."), None))
     return key or f"media/{digest}.bin"
+
+
+async def _url_digest(session: Session, url: str) -> str:
+    if url not in session.url_digests:
+        session.url_digests[url] = await _fetch_input(session, url)
+        await asyncio.to_thread(inputs.remember, session.store, url, session.url_digests[url])
+    return session.url_digests[url]
 
 
 async def _fetch_input(session: Session, url: str) -> str:

@@ -418,7 +418,7 @@ async def test_a_5xx_may_have_been_charged(server, provider, status):
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("location", ["/api/v1/videos/generations", "ftp://x/y", "http://[", "\x01", None])
 async def test_a_redirect_is_not_followed(server, provider, status, location):
-    server.handle = replies(status, b"", **({} if location is None else {"location": location}))
+    server.handle = replies(status, ENVELOPE, **({} if location is None else {"location": location}))
     assert type(await submit(provider, server)) is DoubtfulAnswerError
     assert len(server.requests) == 1
 
@@ -447,6 +447,7 @@ async def test_a_redirect_is_not_followed(server, provider, status, location):
         (b'{"id": ["' + ID.encode() + b'"]}', "without a usable task id"),
         (b'{"id": 12345678, "task_id": true}', "without a usable task id"),
         (json.dumps({**ENVELOPE, "pad": "x" * 1_100_000}).encode(), "over 1048576 bytes"),
+        (json.dumps(ENVELOPE).encode() + b" " * 1_100_000, "over 1048576 bytes"),
     ],
 )
 async def test_a_2xx_without_a_readable_id(server, provider, body, reason):
@@ -487,6 +488,40 @@ async def test_an_answer_that_is_not_http(server, provider, garbage):
 
     server.handle = handle
     assert type(await submit(provider, server)) is DoubtfulAnswerError
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        httpx.ReadError(""),
+        httpx.ReadTimeout(""),
+        httpx.WriteError(""),
+        httpx.WriteTimeout(""),
+        httpx.RemoteProtocolError(""),
+        httpx.LocalProtocolError(""),
+        httpx.UnsupportedProtocol(""),
+        httpx.CloseError(""),
+        TimeoutError(),
+        ConnectionResetError(),
+        OSError(),
+        RuntimeError("a bug somewhere"),
+        ExceptionGroup("several", [OSError()]),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_fault_is_a_doubt_by_its_kind_alone_where_nothing_tells_what_was_sent(connect, fault):
+    class Broken(httpx.AsyncBaseTransport):
+        calls = 0
+
+        async def handle_async_request(self, _):
+            Broken.calls += 1
+            raise fault
+
+    async with connect("https://provider.example", transport=Broken()) as provider:
+        with pytest.raises(DoubtfulAnswerError) as caught:
+            await provider.submit(BODY)
+    assert caught.value.reason
+    assert Broken.calls == 1
 
 
 async def test_an_error_of_the_connecting_kind_after_the_request_began_is_a_doubt(connect):

@@ -1,0 +1,215 @@
+"""What a plan says of each shot, from the store alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longtake import inputs, plan, record, request, storyboard
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.ledger import Book, Caps, Order, account_of
+from longtake.record import Clip, Frame, Take
+from longtake.settings import Settings
+
+CATALOG = Catalog.load()
+SETTINGS = Settings(base_url="https://reapi.example/api/v1")
+BOARD = """
+schema: longtake/1
+title: Plan Me
+model: seedance-2.5
+defaults: {resolution: 480p, duration: 5}
+budget: 2000
+scenes:
+  - id: a
+    shots:
+      - {id: one, prompt: "One"}
+      - {id: two, prompt: "Two", duration: 8}
+      - {id: three, prompt: "Three"}
+  - id: b
+    shots:
+      - {id: four, prompt: "Four", takes: 2}
+      - {id: five, prompt: "Five", continue_from: one}
+"""
+
+
+def resolved(text: str = BOARD, tmp_path=None):
+    return request.resolve(storyboard.draft_text(text, name="b.yaml", base=tmp_path or stores.__path__[0]), CATALOG)
+
+
+def made(board, store=None, **options):
+    return plan.make(board, store=store, settings=SETTINGS, film="plan-me", **options)
+
+
+def states(found) -> dict[str, str]:
+    return {shot.id: shot.state for shot in found.shots}
+
+
+def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f" * 64) -> Take:
+    """Put a take into the store as if it had been bought."""
+    fields = {"take": take, "realm": SETTINGS.realm, "digests": {}}
+    kept = Take(
+        fingerprint=request.fingerprint(shot, frame=frame, **fields),
+        description=request.description(shot, **fields),
+        model=shot.model,
+        request={},
+        clip=Clip(key="media/x.mp4", sha256="c" * 64, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False),
+        last_frame=Frame(key="media/x.png", sha256=last, source="clip"),
+        account="a",
+        attempt="a1",
+        task_id="task_12345678",
+        credits=1,
+        credits_from="usage",
+        film="plan-me",
+        shot=shot.label,
+        take=take,
+        kept_at=datetime.now(UTC),
+    )
+    return record.save(store, kept)
+
+
+def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Order:
+    fields = {"take": 1, "realm": SETTINGS.realm, "digests": {}}
+    return Order(
+        film=film,
+        scene=shot.scene,
+        shot=shot.id,
+        take=1,
+        fingerprint=request.fingerprint(shot, frame=frame, **fields),
+        description=request.description(shot, **fields),
+        model=shot.model,
+        run="r",
+        expected=shot.expected.credits,
+        reserve=shot.reserve.credits,
+    )
+
+
+def test_an_empty_store_means_everything_is_to_be_bought() -> None:
+    found = made(resolved())
+    assert states(found) == {"one": "missing", "two": "blocked", "three": "blocked", "four": "missing", "five": "blocked"}
+    assert [shot.to_buy for shot in found.shots] == [1, 1, 1, 2, 1]
+    assert (found.chains, found.longest_chain, found.longest_chain_seconds) == (2, 3, 18)
+    assert found.frames == sum(24 * s + 1 for s in (5, 8, 5, 5, 5))
+    assert found.planning_rates
+
+
+def test_prices_are_sums_of_the_catalogs_prices() -> None:
+    found = made(resolved())
+    prices = {s: CATALOG.price("seedance-2.5", resolution="480p", seconds=s).credits for s in (5, 8)}
+    assert [shot.expected for shot in found.shots] == [prices[5], prices[8], prices[5], 2 * prices[5], prices[5]]
+    assert found.expected == 5 * prices[5] + prices[8]
+    assert found.fits is (found.reserve <= 2000)
+
+
+def test_current_then_missing_then_blocked(tmp_path) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    keep(store, board.shot("one"))
+    assert states(made(board, store)) == {
+        "one": "current",
+        "two": "missing",
+        "three": "blocked",
+        "four": "missing",
+        "five": "missing",
+    }
+
+
+def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed(tmp_path) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    keep(store, board.shot("one"), last="a" * 64)
+    keep(store, board.shot("two"), frame="b" * 64)
+    found = made(board, store)
+    assert states(found)["two"] == "stale"
+    assert {s.id: s.to_buy for s in found.shots}["two"] == 0
+    assert {s.id: s.to_buy for s in made(board, store, renew_stale=True).shots}["two"] == 1
+
+
+def test_one_of_two_takes_kept_leaves_one_to_buy(tmp_path) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    keep(store, board.shot("four"), take=2)
+    row = next(shot for shot in made(board, store).shots if shot.id == "four")
+    assert (row.state, row.to_buy) == ("missing", 1)
+
+
+def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    book = Book(store, account_of(SETTINGS.host, "key"))
+    one, four = (
+        book.claim(order(board.shot(s)), body={}, caps=Caps(), kept=lambda: False).attempt for s in ("one", "four")
+    )
+    book.in_doubt(one, "lost")
+    book.accepted(four, "task_12345678")
+    found = made(board, store)
+    assert (states(found)["one"], states(found)["four"]) == ("in doubt", "under way")
+    assert found.in_doubt == (one.id,)
+    assert found.spent == one.order.reserve + four.order.reserve
+
+
+def test_ledgers_of_other_providers_do_not_count(tmp_path) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    book = Book(store, account_of("127.0.0.1", "key"))
+    book.claim(order(board.shot("one")), body={}, caps=Caps(), kept=lambda: False)
+    assert made(board, store).spent == 0
+    assert states(made(board, store))["one"] == "missing"
+
+
+def test_a_url_input_is_planned_by_what_it_last_served(tmp_path) -> None:
+    text = BOARD.replace('{id: one, prompt: "One"}', '{id: one, prompt: "One", first_frame: "https://example.com/x.png"}')
+    store, board = stores.open(str(tmp_path)), resolved(text)
+    assert states(made(board, store))["one"] == "missing"
+    inputs.remember(store, "https://example.com/x.png", "d" * 64)
+    assert inputs.remembered(store, "https://example.com/x.png") == "d" * 64
+    assert states(made(board, store))["one"] == "missing"
+    assert "example.com" not in "".join(store.list(""))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 11)), min_size=1, max_size=12))
+def test_parents_come_first_whatever_the_order(links: list[int | None]) -> None:
+    """Any forest by id: a parent may stand anywhere in the file."""
+    parents = {i: p for i, p in enumerate(links) if p is not None and p < len(links)}
+    for start in list(parents):
+        seen, at = {start}, start
+        while (at := parents.get(at)) is not None:
+            if at in seen:
+                parents.pop(start, None)
+                break
+            seen.add(at)
+    shots = "".join(
+        f'      - {{id: s{i}, prompt: "P", continue_from: {f"s{parents[i]}" if i in parents else "null"}}}\n'
+        for i in range(len(links))
+    )
+    board = resolved(f"schema: longtake/1\ntitle: T\nmodel: seedance-2.5\nscenes:\n  - id: a\n    shots:\n{shots}")
+    ordered = [shot.id for shot in plan.parents_first(board)]
+    assert sorted(ordered) == sorted(shot.id for shot in board.shots)
+    for i, p in parents.items():
+        assert ordered.index(f"s{p}") < ordered.index(f"s{i}")
+    assert made(board).longest_chain >= 1
+
+
+def test_planning_loads_neither_prefect_nor_a_network_client() -> None:
+    code = (
+        "import sys; from longtake.cli import main; main(['plan', sys.argv[1], '--json']); "
+        "heavy = {'prefect', 'boto3', 'av', 'fastapi', 'httpx'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    board = storyboard.starter()
+    import pathlib
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "film.yaml"
+        path.write_text(board)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=folder, check=False
+        )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("budget", "fits"), [(2000, False), (20_000, True)])
+def test_the_budget_is_compared_with_what_is_reserved(budget: int, fits: bool) -> None:
+    board = resolved(BOARD.replace("budget: 2000", f"budget: {budget}"))
+    assert made(board).fits is fits

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from longtake import emulator, request, storyboard
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.settings import Settings
+from longtake.take import Session, Wanted, obtain, open_session
+
+KEY = "key-of-the-take-tests"
+
+BOARD = """
+schema: longtake/1
+title: Two Takes
+model: seedance-2.5
+defaults: {resolution: 480p, size: "16:9", duration: 4}
+scenes:
+  - id: s
+    shots:
+      - {id: one, prompt: "A harbour at night"}
+      - {id: two, prompt: "A boat leaves"}
+"""
+
+
+@dataclass
+class Studio:
+    """An emulator, a store it serves, and settings that name both."""
+
+    settings: Settings
+    admin: str
+    folder: Path
+    catalog: Catalog
+    board: str = BOARD
+
+    @property
+    def store(self):
+        return stores.open(self.settings.store, public_url=self.settings.public_url)
+
+    def resolved(self, text: str = BOARD, base: Path | None = None):
+        return request.resolve(storyboard.draft_text(text, name="board.yaml", base=base or self.folder), self.catalog)
+
+    def session(self, **changes: Any):
+        settings = self.settings.model_copy(update=changes)
+        return open_session(settings, catalog=self.catalog, film="two-takes", budget=None)
+
+    def books(self) -> dict[str, Any]:
+        return httpx.get(f"{self.admin}/books").json()
+
+    def posts(self) -> int:
+        return self.books()["posts"]["received"]
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        httpx.delete(f"{self.admin}/faults").raise_for_status()
+        for rule in rules:
+            httpx.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
+
+    def film(self, text: str = BOARD, **changes: Any):
+        """Every shot of the board in chain order, in one session; the results by shot id, errors included."""
+
+        async def work():
+            results: dict[str, Any] = {}
+            async with self.session(**changes) as session:
+                for shot in self.resolved(text).shots:
+                    parent = results.get(shot.parent) if shot.parent else None
+                    frame = parent.take.last_frame if parent is not None else None
+                    results[shot.id] = await obtain(session, Wanted(shot, 1, frame))
+            return results
+
+        return asyncio.run(work())
+
+
+@pytest.fixture
+def make_studio(tmp_path):
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: Any) -> Studio:
+            folder = tmp_path / "store"
+            folder.mkdir(exist_ok=True)
+            config = emulator.Config(
+                keys=(KEY,), processing=0, public=folder, speed="ultrafast", **{"balance": 50_000, **options}
+            )
+            place = stack.enter_context(emulator.running(config))
+            settings = Settings(
+                api_key=KEY, base_url=place.base_url, store=str(folder), public_url=place.store_url, longest_wait=120
+            )
+            return Studio(settings, place.admin_url, folder, Catalog.load())
+
+        yield make
+
+
+@pytest.fixture
+def studio(make_studio) -> Studio:
+    return make_studio()
+
+
+__all__ = ["BOARD", "KEY", "Session", "Studio"]

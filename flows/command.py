@@ -6,11 +6,14 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
+from prefect.exceptions import PrefectException
+
+from flows.storyboard import storyboard
 from longtake.errors import LongtakeError
 
 
@@ -21,27 +24,42 @@ def main() -> int:
     parser.add_argument("--renew-stale", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    # Only where the profile names no server does Prefect start its own, for as long as this process lives.
-    os.environ.setdefault("PREFECT_SERVER_ALLOW_EPHEMERAL_MODE", "true")
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-
-    from flows.storyboard import storyboard
-
-    # The run's error is told once, below; Prefect would print its traceback on the way.
-    logging.getLogger("prefect.flow_runs").setLevel(logging.CRITICAL)
-    logging.getLogger("prefect.task_runs").setLevel(logging.CRITICAL)
+    logging.getLogger("prefect.flow_runs").addFilter(_echo)
+    logging.getLogger("longtake").addHandler(_warnings())
     board = options.board if "://" in options.board else str(Path(options.board).absolute())
     try:
         answer = asyncio.run(storyboard(board, renew_stale=options.renew_stale))
     except LongtakeError as error:
         _tell(getattr(error, "answer", None), error, as_json=options.json)
         return error.exit_code
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        away = LongtakeError(
+            f"Prefect did not run the flow: {type(error).__name__}: {error}",
+            next_step="check PREFECT_API_URL and that its server answers, or unset it for a temporary server, and run again",
+        )
+        _tell(None, away, as_json=options.json)
+        return away.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("longtake: stopped; what was bought is in the ledger and the next run takes it up", file=sys.stderr)  # noqa: T201
         return 130
     _tell(answer, None, as_json=options.json)
     return 0
+
+
+def _warnings() -> logging.Handler:
+    """What the core warns of, at the terminal; the run's error itself is told once, at the end."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("longtake: %(message)s"))
+    return handler
+
+
+def _echo(record: logging.LogRecord) -> bool:
+    """Show the progress lines of the run at the terminal too."""
+    message = record.getMessage()
+    if message.startswith("["):
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - people at a terminal
+    return True
 
 
 def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json: bool) -> None:

@@ -32,9 +32,9 @@ async def reconcile(
     settings = await settings_of(credentials, store)
     book, report = await reconciliation.run(settings, quiet=quiet, longest=longest)
     for attempt in report.needs_person:
-        showing.event("attempt.in-doubt", film="account", account=book.account, attempt=attempt, reason=report.note)
+        showing.event("attempt.in-doubt", film=None, account=book.account, attempt=attempt, reason=report.note)
     for attempt in report.refunds_missing:
-        showing.event("refund.missing", film="account", account=book.account, attempt=attempt)
+        showing.event("refund.missing", film=None, account=book.account, attempt=attempt)
     text = "# Reconciliation\n\n" + "\n".join(f"* {line}" for line in reconciliation.lines(report))
     await showing.harmless(acreate_markdown_artifact(text, key="reconcile", description="What the balance settled"))
     return asdict(report)

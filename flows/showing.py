@@ -9,10 +9,10 @@ import asyncio
 import base64
 import contextlib
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
@@ -69,6 +69,7 @@ class Progress:
         self.done = 0
         self.joined = 0.0
         self.note = "starting"
+        self._logger = get_run_logger()
         self._artifact: UUID | None = None
         self._shown = -1.0
 
@@ -81,7 +82,7 @@ class Progress:
         """A shot ended, well or not."""
         self.done += 1
         self.note = f"{self.done} of {self.takes} shots, last: {label} {state}"
-        print(f"[{self.percent:5.1f} %] {label}: {state}", file=sys.stderr, flush=True)  # noqa: T201 - people at a terminal
+        self._logger.info("[%5.1f %%] %s: %s", self.percent, label, state)
 
     def join(self, share: float) -> None:
         """The join is this far, 0 to 1."""
@@ -143,14 +144,18 @@ async def summary(film: str, text: str, *, poster: bytes | None) -> None:
     await harmless(acreate_markdown_artifact(text, key=f"{film}-summary", description=f"Summary of {film}"))
 
 
-def event(name: str, *, film: str, account: str, **payload: Any) -> None:  # noqa: ANN401 - an event's own values
-    """Emit `longtake.<name>`; an automation can match the event name and the film."""
+def event(name: str, *, film: str | None, account: str, **payload: Any) -> None:  # noqa: ANN401 - an event's own values
+    """Emit `longtake.<name>`; an automation can match the event name and the film.
+
+    Without a film the event is the account's: an automation that answers films' doubts with the flow `reconcile` must not be
+    started again by what that flow says.
+    """
     try:
         emit_event(
             f"longtake.{name}",
             resource={
-                "prefect.resource.id": f"longtake.film.{film}",
-                "prefect.resource.name": film,
+                "prefect.resource.id": f"longtake.account.{account}" if film is None else f"longtake.film.{film}",
+                "prefect.resource.name": film or account,
                 "longtake.account": account,
             },
             related=[

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from prefect.runtime import deployment
+
 from blocks import ArtifactStore, ReapiCredentials
 from longtake import settings as env
 from longtake import store as stores
 from longtake import storyboard
-from longtake.errors import StoryboardError
+from longtake.errors import SettingsError, StoryboardError
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
@@ -19,13 +21,27 @@ if TYPE_CHECKING:
 
 
 async def settings_of(credentials: str | None, store: str | None) -> Settings:
-    """The settings of a run. Block names travel as parameters, never what the blocks hold."""
+    """The settings of a run. Block names travel as parameters, never what the blocks hold.
+
+    Raises:
+        SettingsError: a setting is unusable; in a deployment also a store at a relative path, because a worker may run each
+            flow in a folder of its own that goes away with it, and with it what was paid for.
+    """
     found = env.from_environment()
     if credentials is not None:
         found = cast("ReapiCredentials", await ReapiCredentials.aload(credentials)).settings(found)
     if store is not None:
         found = cast("ArtifactStore", await ArtifactStore.aload(store)).settings(found)
+    if deployment.get_id() is not None and _relative(found.store):
+        raise SettingsError(
+            f"the store {found.store} of this deployment is a relative path, which may end with the run",
+            next_step="name an ArtifactStore block in the parameter `store`, or set LONGTAKE_STORE to file:///… or s3://…",
+        )
     return found
+
+
+def _relative(store: str) -> bool:
+    return "://" not in store and not Path(store).expanduser().is_absolute()
 
 
 async def load_board(board: str | dict[str, Any]) -> Loaded:

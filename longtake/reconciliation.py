@@ -45,9 +45,9 @@ def lines(report: Report) -> list[str]:
     ):
         if attempts:
             found.append(f"{', '.join(attempts)}: {words}")
-    if report.drift and not report.held:
+    if report.unexplained:
         since = f" since {report.since}" if report.since else ""
-        found.append(f"{report.drift:+} credits are unexplained{since}")
+        found.append(f"{report.unexplained:+} credits are unexplained{since}")
     if report.note:
         found.append(report.note)
     if report.needs_person:

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     import argparse
 
 
+_PREFECT = {
+    # Only where the profile names no server does Prefect start its own, for as long as the process lives.
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The log goes to the API, for the UI; at the terminal the flow shows its own lines.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "longtake",
+}
+"""Settings of Prefect for a run at a terminal, read when it is imported; what is set in the shell goes before them."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("board", metavar="BOARD", help="a storyboard, YAML or JSON")
@@ -31,4 +43,5 @@ def main(options: argparse.Namespace) -> int:
     arguments += ["--json"] if options.json else []
     sys.stdout.flush()
     # -P: a folder `flows/` in the working directory belongs to somebody else.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "flows.command", *arguments])  # noqa: S606 - no shell is wanted
+    command = [sys.executable, "-P", "-m", "flows.command", *arguments]
+    os.execve(sys.executable, command, {**_PREFECT, **os.environ})  # noqa: S606 - no shell is wanted

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from longtake.errors import LedgerError, ProviderUnavailableError, UnknownTaskError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.book import Book, now
+from longtake.ledger.book import Book, barred, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,6 +60,8 @@ class Report:
     balance: int | None = None
     expected: int | None = None
     drift: int | None = None
+    unexplained: int = 0
+    """What of the drift neither doubts nor missing refunds explain."""
     since: str | None = None
     """The last time balance and log agreed."""
     not_charged: list[str] = field(default_factory=list)
@@ -77,23 +79,27 @@ class Report:
         return [*self.held, *self.undecided]
 
 
-def certain(amounts: Mapping[str, int], missing: int) -> dict[str, bool] | None:
+def certain(amounts: Mapping[str, int | range], missing: int) -> dict[str, bool] | None:
     """Which of several possible charges explain `missing` credits, where that is certain.
 
+    Args:
+        amounts: what each charge would be, above zero; a range (with step 1) where it could be any of these.
+        missing: credits.
+
     Returns:
-        For each key that has the same answer in every subset of `amounts` adding up to `missing`: whether it is in it. None when
-        no subset adds up.
+        For each key that has the same answer in every choice of `amounts` adding up to `missing`: whether it is in it. None when
+        no choice adds up.
     """
-    if missing < 0:
+    if not 0 <= missing <= sum(amount if isinstance(amount, int) else amount[-1] for amount in amounts.values()):
         return None
     mask = (1 << (missing + 1)) - 1
 
     def reachable(but: str | None) -> int:
-        """A bit set of the sums ≤ missing that subsets without `but` can make."""
+        """A bit set of the sums ≤ missing that choices without `but` can make."""
         sums = 1
         for key, amount in amounts.items():
             if key != but:
-                sums |= (sums << amount) & mask
+                sums |= _plus(sums, amount) & mask
         return sums
 
     if not reachable(None) >> missing & 1:
@@ -102,10 +108,22 @@ def certain(amounts: Mapping[str, int], missing: int) -> dict[str, bool] | None:
     for key, amount in amounts.items():
         others = reachable(key)
         without = bool(others >> missing & 1)
-        with_it = amount <= missing and bool(others >> (missing - amount) & 1)
+        with_it = bool(_plus(others, amount) >> missing & 1)
         if with_it != without:
             verdicts[key] = with_it
     return verdicts
+
+
+def _plus(sums: int, amount: int | range) -> int:
+    """The bit set of the sums with one charge more."""
+    if isinstance(amount, int):
+        return sums << amount
+    have = 1
+    while have < len(amount):
+        step = min(have, len(amount) - have)
+        sums |= sums << step
+        have += step
+    return sums << amount.start
 
 
 async def reconcile(
@@ -167,7 +185,7 @@ async def check_balance(book: Book, teller: Teller) -> Report | None:
 def _raise_barrier(book: Book, quiet: float) -> int:
     def decide(state: State) -> e.Entry:
         at = now()
-        if state.barred(at):
+        if barred(state, at):
             raise LedgerError(
                 f"another reconciliation of {book.account} is under way until {state.barrier_until:%H:%M:%S} UTC",
                 next_step="wait for it, or run again after that time",
@@ -255,20 +273,25 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
         if expected is None:
             report.undecided = report.needs_person = [a.id for a in doubts]
             report.note = "the account has no opening balance: a person has to settle these doubts"
-            if not doubts:
+            if all(a.phase == "completed" for a in state.attempts.values()):
                 _write_balance(book, state.head, balance)
             return report
         report.drift = balance - expected
-        amounts = {a.id: a.order.reserve for a in doubts} | {f"refund {r.attempt}": r.credits for r in state.unproven}
-        verdicts = certain(amounts, -report.drift)
+        # A refund comes before any poll can show `failed`: the debit of a task under way may be back already, so it is one
+        # more amount that is missing or not.
+        under_way = [a for a in state.attempts.values() if a.phase == "accepted"]
+        amounts = {a.id: _charges(a) for a in [*doubts, *under_way]}
+        amounts |= {f"refund {r.attempt}": r.credits for r in state.unproven}
+        verdicts = certain(amounts, sum(a.order.reserve for a in under_way) - report.drift)
         if verdicts is None:
+            report.unexplained = report.drift
             report.undecided = [a.id for a in doubts]
-            report.needs_person = report.undecided
+            report.needs_person = list(report.undecided)
             report.note = (
                 f"the balance is {report.drift:+} credits off and no set of doubts explains it: the key is used elsewhere, "
                 f"credits were bought, or a price is wrong"
             )
-            if not doubts:
+            if not doubts and not under_way:
                 _write_balance(book, state.head, balance)
             return report
         for attempt in doubts:
@@ -281,19 +304,28 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
                     lambda stamp, r=refund: e.RefundMissing(**stamp, attempt=r.attempt, credits=r.credits),  # type: ignore[misc]
                 )
                 report.refunds_missing.append(refund.attempt)
+        if report.undecided and under_way:
+            report.needs_person = [a for a in report.needs_person if a not in report.undecided]
+            report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"
         settled = book.read()
-        if not settled.doubts():
+        if not settled.doubts() and not under_way:
             _write_balance(book, settled.head, balance)
         return report
 
     return work
 
 
+def _charges(attempt: Attempt) -> int | range:
+    """What the balance may lack for an attempt that was charged and not refunded."""
+    reserve = attempt.order.reserve
+    # Of an open length, the part that was not needed is given back before the task shows its end.
+    return reserve if reserve == attempt.order.expected else range(1, reserve + 1)
+
+
 def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: Report) -> None:
     too_old = (now() - attempt.at).total_seconds() > longest
-    # A task of open length may be debited its reserve or less: only an untouched balance says something about it.
-    open_length = attempt.order.reserve != attempt.order.expected
-    if charged is None or (charged and open_length):
+    # How much a task of open length cost stays unknown.
+    if charged is None or (charged and not isinstance(_charges(attempt), int)):
         report.undecided.append(attempt.id)
         report.needs_person.append(attempt.id)
     elif charged:
@@ -358,6 +390,7 @@ def _summary(book: Book, balance: int) -> Report:
             missing = e.RefundMissing(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
             book.log.append(lambda _, entry=missing: entry)  # type: ignore[misc]
             report.refunds_missing.append(refund.attempt)
+    report.unexplained = 0 if verdicts else report.drift
     return report
 
 

@@ -91,7 +91,7 @@ def _check_pixels(path: Path, facts: Probe, pixels: tuple[int, int] | None) -> N
 
 
 def _decode_all(path: Path, facts: Probe) -> None:
-    """Decode every frame; libav hides some damage, but says so on the frame."""
+    """Decode every frame; libav paints over damage, and says so on the frame when it noticed any."""
     whole = 0
     with opened(path) as container:
         container.streams.video[0].thread_type = "AUTO"

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import signal
 import sys
+import threading
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.exceptions import PrefectException
 
 from flows.storyboard import storyboard
+from longtake.cli.run import SIGNALS
 from longtake.errors import LongtakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+class _StoppedError(LongtakeError):
+    """SIGINT or SIGTERM came. The exit code is the one shells expect of that."""
+
+    default_next_step = "run again: what was bought is in the ledger and is taken up, not bought twice"
 
 
 def main() -> int:
@@ -28,7 +42,7 @@ def main() -> int:
     logging.getLogger("longtake").addHandler(_warnings())
     board = options.board if "://" in options.board else str(Path(options.board).absolute())
     try:
-        answer = asyncio.run(storyboard(board, renew_stale=options.renew_stale))
+        answer = _run(storyboard(board, renew_stale=options.renew_stale))
     except LongtakeError as error:
         _tell(getattr(error, "answer", None), error, as_json=options.json)
         return error.exit_code
@@ -39,11 +53,54 @@ def main() -> int:
         )
         _tell(None, away, as_json=options.json)
         return away.exit_code
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        print("longtake: stopped; what was bought is in the ledger and the next run takes it up", file=sys.stderr)  # noqa: T201
-        return 130
     _tell(answer, None, as_json=options.json)
     return 0
+
+
+def _run(flow: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Run the flow in a thread and cancel it on SIGINT and SIGTERM: what comes of an open POST is written down before it ends.
+
+    Prefect takes SIGTERM for itself where a flow runs in the main thread, and leaves at once.
+
+    Raises:
+        _StoppedError: it was cancelled by a signal.
+    """
+    done: Future[dict[str, Any]] = Future()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    caught: list[int] = []
+
+    async def work() -> dict[str, Any]:
+        task = asyncio.ensure_future(flow)
+        running.append((asyncio.get_running_loop(), task))
+        if caught:
+            task.cancel()
+        return await task
+
+    def body() -> None:
+        try:
+            done.set_result(asyncio.run(work()))
+        except BaseException as error:  # noqa: BLE001 - carried over to the main thread
+            done.set_exception(error)
+
+    def stop(number: int, _frame: object) -> None:
+        caught.append(number)
+        for loop, task in running:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    thread = threading.Thread(target=body, name="flow")
+    thread.start()
+    thread.join()
+    error = done.exception()
+    if error is None or not caught or isinstance(error, LongtakeError):
+        return done.result()
+    # Of whatever kind: Ctrl-C also reaches a temporary server, and then Prefect fails before the cancellation comes through.
+    stopped = _StoppedError("stopped by a signal")
+    stopped.exit_code = 128 + caught[0]
+    raise stopped from None
 
 
 def _warnings() -> logging.Handler:
@@ -66,7 +123,11 @@ def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json
     if as_json:
         body = dict(answer or {})
         if error is not None:
-            body["error"] = {"kind": type(error).__name__, "message": error.message, "next_step": error.next_step}
+            body["error"] = {
+                "kind": type(error).__name__.lstrip("_"),
+                "message": error.message,
+                "next_step": error.next_step,
+            }
         print(json.dumps(body, indent=2))  # noqa: T201 - this is the command's output
     elif answer is not None:
         credits = answer["credits"]

@@ -20,7 +20,7 @@ from longtake import plan as plans
 from longtake import report, request
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
-from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskIdNotRecordedError
+from longtake.errors import BudgetError, InDoubtError, LongtakeError, SettingsError, TaskIdNotRecordedError
 from longtake.report import Outcome
 from longtake.take import Wanted, obtain, open_session, read_inputs
 
@@ -82,6 +82,7 @@ async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
     """The story: plan, shoot, join, account."""
     await read_inputs(session, resolved)
     plan = await _plan(session, resolved)
+    _readable(session, resolved, plan)
     head = (await asyncio.to_thread(session.book.read)).head
     try:
         await asyncio.to_thread(
@@ -177,6 +178,17 @@ async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
         return error
     except LongtakeError as error:
         return error
+
+
+def _readable(session: Session, resolved: Resolved, plan: Plan) -> None:
+    """See that the provider can read what shots to buy start from, before the first of a chain is bought for nothing."""
+    to_buy = {row.shot for row in plan.shots if row.to_buy}
+    sent = [shot for shot in resolved.shots if shot.label in to_buy and (shot.parent or shot.inputs)]
+    if sent and session.store.url_for_others("media/0.png") is None:
+        raise SettingsError(
+            f"{sent[0].label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
+            next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
+        )
 
 
 def _refused(session: Session, error: BudgetError) -> None:

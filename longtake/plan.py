@@ -192,7 +192,8 @@ def _find(
         return Found("current", first, 0)
     if attempt is not None:
         doubtful = attempt.phase in {"in_doubt", "held"}
-        return Found("in doubt" if doubtful else "under way", first, missing if doubtful else missing - 1, attempt)
+        # Its money is held already, and while it is open nobody buys that take again.
+        return Found("in doubt" if doubtful else "under way", first, missing - 1, attempt)
     if first is None and stale is not None:
         return Found("stale", stale, shot.takes if renew_stale else 0)
     return Found("blocked" if waiting else "missing", first, missing)

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verdict.add_argument("--not-charged", action="store_true", help="it was not charged; the take may be bought again")
     verdict.add_argument("--write-off", action="store_true", help="its credits are lost; the take may be bought again")
     adjust = verbs.add_parser("adjust", help="explain a drift: credits bought, or spent outside this ledger")
-    adjust.add_argument("credits", type=int, help="positive: bought; negative: spent elsewhere")
+    adjust.add_argument("credits", metavar="CREDITS", type=int, help="positive: bought; negative: spent elsewhere")
     for sub in (resolve, adjust):
         sub.add_argument("--why", required=True, help="the reason, kept in the ledger")
         sub.add_argument("--who", default=_who(), help="the person, kept in the ledger (default: this login)")
@@ -170,18 +170,26 @@ def _show(book: Book, options: argparse.Namespace) -> None:
 
 
 def _table(title: str, attempts: list[Line]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for name in ("film", "scene", "shot"):
-        table.add_column(name)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
+    # Names stay whole on a narrow terminal.
+    table.add_column("film, shot", no_wrap=True)
     numbers = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
-    for line in accounts.grouped(attempts, ("film", "scene", "shot")):
-        table.add_row(line.film, line.scene, line.shot, *(str(getattr(line, name)) for name in numbers))
-    whole = accounts.total(attempts)
-    table.add_section()
-    table.add_row("all", "", "", *(str(getattr(whole, name)) for name in numbers))
+
+    def add(name: str, line: Line, style: str | None = None) -> None:
+        table.add_row(name, *(str(getattr(line, number)) for number in numbers), style=style)
+
+    shots = accounts.grouped(attempts, ("film", "scene", "shot"))
+    for film in accounts.grouped(attempts, ("film",)):
+        add(film.film, film, "bold")
+        for line in shots:
+            if line.film == film.film:
+                add(f"  {line.scene}/{line.shot}", line)
+        table.add_section()
+    add("all", accounts.total(attempts), "bold")
     Console().print(table)

@@ -48,22 +48,22 @@ def main(options: argparse.Namespace) -> int:
 
 def show(plan: Plan) -> None:
     """Print a plan as a table with its sums below."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    table = Table(title=Text(plan.title), title_justify="left", header_style="bold")
-    for name, justify in (
-        ("shot", "left"),
-        ("state", "left"),
-        ("chain", "right"),
-        ("continues", "left"),
-        ("model", "left"),
-    ):
-        table.add_column(name, justify="right" if justify == "right" else "left")
+    table = Table(title=Text(plan.title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.collapse_padding = True
+    # Names stay whole on a narrow terminal; what is long there breaks into lines.
+    table.add_column("shot", no_wrap=True)
+    table.add_column("state", min_width=7)
+    table.add_column("chain", justify="right", no_wrap=True)
+    table.add_column("continues", no_wrap=True)
+    table.add_column("model", overflow="fold")
     for name in ("seconds", "takes", "credits"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for shot in plan.shots:
         price = f"{shot.expected}{'*' if shot.planning_rate else ''}" if shot.to_buy else "–"
         table.add_row(

@@ -7,6 +7,7 @@ the flow's own.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ _PREFECT = {
 }
 """Settings of Prefect for a run at a terminal, read when it is imported; what is set in the shell goes before them."""
 
+SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
+"""What stops a run. They wait while the flow is being loaded and are taken when it can be stopped in good order."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
@@ -44,4 +48,5 @@ def main(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     # -P: a folder `flows/` in the working directory belongs to somebody else.
     command = [sys.executable, "-P", "-m", "flows.command", *arguments]
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     os.execve(sys.executable, command, {**_PREFECT, **os.environ})  # noqa: S606 - no shell is wanted

@@ -21,7 +21,11 @@ By = Literal["film", "scene", "shot", "day"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Sums over attempts. `estimate` is what the settled ones should have cost, `settled` what they did cost."""
+    """Sums over attempts. `estimate` is what the settled ones should have cost, `settled` what they did cost.
+
+    `written_off` is what was lost: given up by a person, or never refunded. So settled, reserved, in doubt (where it was charged)
+    and written off together are what the balance lost.
+    """
 
     film: str = ""
     scene: str = ""
@@ -73,22 +77,26 @@ def _of_open(a: Attempt) -> Line:
 
 def _of_closed(c: Closed) -> Line:
     settled = c.outcome == "settled"
+    lost = {"written_off": c.charged, "refund_missing": -c.refunded}
     return Line(
         film=c.order.film,
         scene=c.order.scene,
         shot=c.order.shot,
         day=c.day,
-        attempts=1,
+        attempts=0 if c.outcome == "refund_missing" else 1,
         estimate=c.order.expected if settled else 0,
         settled=c.charged if settled else 0,
         refunded=c.refunded,
-        written_off=c.charged if c.outcome == "written_off" else 0,
+        written_off=lost.get(c.outcome, 0),
     )
 
 
 def lines(book: Book, *, film: str | None = None) -> list[Line]:
     """One line per attempt, the oldest closed first, the open ones last."""
-    found = [_of_closed(c) for c in book.log.history()] + [_of_open(a) for a in book.read().attempts.values()]
+    state = book.read()
+    # What closes while this is read is still among the open.
+    found = [_of_closed(c) for c in book.log.history(until=state.head)]
+    found += [_of_open(a) for a in state.attempts.values()]
     return [line for line in found if film is None or line.film == film]
 
 

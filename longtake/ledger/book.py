@@ -95,10 +95,10 @@ class Book:
                 if found.phase in DOUBTS:
                     raise doubt(found)
                 if found.phase != "intent":
-                    answer.append(Claim("shared", found.model_copy(deep=True)))
+                    answer.append(Claim("shared", found.model_copy()))
                     return None
                 if not self._abandoned(found):
-                    answer.append(Claim("wait", found.model_copy(deep=True)))
+                    answer.append(Claim("wait", found.model_copy()))
                     return None
                 return self._died(found)
             if kept():
@@ -121,10 +121,9 @@ class Book:
             sequence = self.log.append(decide)
             if answer:
                 return answer[0]
-            state = self.log.read()
-            written = state.attempts.get(f"a{sequence}")
+            written = self.log.known().attempts.get(f"a{sequence}")
             if written is not None:
-                return Claim("bought", written)
+                return Claim("bought", written.model_copy())
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
     def afford(self, caps: Caps, *, film: str, run: str, credits: int) -> None:

@@ -3,7 +3,8 @@
 ``ledger/<account>/<sequence>.json`` is an entry; it is created at the next free number only if nothing lies there, and
 a writer that loses reads on and decides anew. Every `CHECKPOINT_EVERY` entries the state is written beside them under
 ``ledger/<account>/checkpoints/``, named so that the newest is the first in a listing: a reader needs one listing of one
-key, one checkpoint and at most `CHECKPOINT_EVERY` entries, however long the log is. A checkpoint is a pure function of
+key, one checkpoint and at most `CHECKPOINT_EVERY` entries, however long the log is. They lie in folders of `_FOLDER`
+sequence numbers, since to list one file of a folder on disk is to read all its names. A checkpoint is a pure function of
 the entries before it: when its writer died before writing it, whoever reads past that place writes the same.
 """
 
@@ -20,14 +21,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from longtake.errors import LedgerError, StoreError
 from longtake.ledger import entries as e
 from longtake.ledger.state import CHECKPOINT_EVERY, Closed, State
+from longtake.store import GET_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from longtake.store import Store
 
 _READ_AHEAD = 16
 _NINES = 10**12 - 1
+_FOLDER = 10**4
 _CHECKPOINT_LIMIT = 64 * 1024 * 1024
 
 
@@ -36,6 +39,17 @@ class _Checkpoint(BaseModel):
 
     v: Literal[1] = 1
     state: State
+
+
+class _Part(BaseModel):
+    closed: list[Closed]
+
+
+class _Listed(BaseModel):
+    """What `history` reads of a checkpoint: much less than all of it."""
+
+    v: Literal[1]
+    state: _Part
 
 
 def account_of(host: str, key: str) -> str:
@@ -64,6 +78,13 @@ def accounts_in(store: Store, *, host: str) -> list[str]:
         after = f"ledger/{name}0"
 
 
+def _closed_in(checkpoint: bytes | None) -> list[Closed] | None:
+    try:
+        return _Listed.model_validate_json(checkpoint).state.closed if checkpoint is not None else None
+    except ValidationError:
+        return None
+
+
 class Log:
     """One account's log. Thread-safe; several instances in several processes share one order through the store."""
 
@@ -86,7 +107,12 @@ class Log:
         """
         with self._lock:
             self._catch_up()
-            return self._state.model_copy(deep=True)
+            return self._state.copied()
+
+    def known(self) -> State:
+        """The state as far as this instance has read or written, without asking the store."""
+        with self._lock:
+            return self._state.copied()
 
     def entry(self, sequence: int) -> e.Entry | None:
         """The entry at a place, None where the log does not reach."""
@@ -101,27 +127,28 @@ class Log:
             yield sequence, entry
             sequence += 1
 
-    def history(self, *, since: int = 0) -> Iterator[Closed]:
+    def history(self, *, since: int = 0, until: int | None = None) -> Iterator[Closed]:
         """Closed attempts in the order they closed, from the checkpoints and the entries behind the last.
 
         Args:
             since: attempts that closed in entries up to here may be left out (as far as checkpoints allow).
+            until: the last entry to look at; None for all.
         """
-        head = self.read().head
-        start = since - since % CHECKPOINT_EVERY
-        state = (self._load(start) if start else None) or State()
-        while state.head < head:
-            target = state.head - state.head % CHECKPOINT_EVERY + CHECKPOINT_EVERY
-            known = self._load(target) if target <= head else None
-            if known is not None:
-                state = known
-            else:
-                for sequence in range(state.head + 1, min(target, head) + 1):
-                    entry = self.entry(sequence)
-                    if entry is None:
-                        raise self._gap(sequence)
-                    state.apply(sequence, entry)
-            yield from state.closed
+        head = self.read().head if until is None else until
+        done = min(since, head) // CHECKPOINT_EVERY * CHECKPOINT_EVERY
+        state = State()
+        while done < head:
+            ends = range(done + CHECKPOINT_EVERY, head + 1, CHECKPOINT_EVERY)[:_READ_AHEAD]
+            keys = [self._checkpoint_key(end) for end in ends]
+            # At the end there is no checkpoint yet.
+            for data in self._get(keys, limit=_CHECKPOINT_LIMIT) if keys else [None]:
+                end = min(done + CHECKPOINT_EVERY, head)
+                closed = _closed_in(data)
+                if closed is None:
+                    state = self._fold(state if state.head == done else self._load(done), end)
+                    closed = state.closed
+                yield from closed
+                done = end
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -154,7 +181,8 @@ class Log:
         return f"{self._prefix}{sequence:012d}.json"
 
     def _checkpoint_key(self, sequence: int) -> str:
-        return f"{self._prefix}checkpoints/{_NINES - sequence:012d}.json"
+        down = _NINES - sequence
+        return f"{self._prefix}checkpoints/{down // _FOLDER:08d}/{down:012d}.json"
 
     def _gap(self, sequence: int) -> LedgerError:
         return LedgerError(
@@ -174,6 +202,24 @@ class Log:
             # Another release's: it is only a shortcut, the entries say the same.
             return None
 
+    def _fold(self, state: State | None, end: int) -> State:
+        """The state at `end`, from an earlier one or from the first entry."""
+        state = state or State()
+        while state.head < end:
+            sequences = range(state.head + 1, end + 1)[:_READ_AHEAD]
+            for sequence, data in zip(sequences, self._get([self._key(s) for s in sequences]), strict=True):
+                if data is None:
+                    raise self._gap(sequence)
+                state.apply(sequence, e.parse(data, key=self._key(sequence)))
+        return state
+
+    def _get(self, keys: Sequence[str], *, limit: int = GET_LIMIT) -> list[bytes | None]:
+        """Several objects: at once, unless they are files of this machine."""
+        if len(keys) == 1 or self.store.path(keys[0]) is not None:
+            return [self.store.get(key, limit=limit) for key in keys]
+        with ThreadPoolExecutor(len(keys)) as pool:
+            return list(pool.map(lambda key: self.store.get(key, limit=limit), keys))
+
     def _catch_up(self) -> None:
         if not self._started:
             newest = next(self.store.list(f"{self._prefix}checkpoints/", limit=1), None)
@@ -184,12 +230,7 @@ class Log:
         width = 1
         while True:
             wanted = [self._key(self._state.head + 1 + i) for i in range(width)]
-            if width == 1:
-                found = [self.store.get(wanted[0])]
-            else:
-                with ThreadPoolExecutor(width) as pool:
-                    found = list(pool.map(self.store.get, wanted))
-            for key, data in zip(wanted, found, strict=True):
+            for key, data in zip(wanted, self._get(wanted), strict=True):
                 if data is None:
                     return
                 self._apply(self._state.head + 1, e.parse(data, key=key))

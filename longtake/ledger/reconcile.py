@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from longtake.errors import LedgerError, ProviderUnavailableError, UnknownTaskError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.book import Book, barred, now
+from longtake.ledger.book import Book, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -185,7 +185,7 @@ async def check_balance(book: Book, teller: Teller) -> Report | None:
 def _raise_barrier(book: Book, quiet: float) -> int:
     def decide(state: State) -> e.Entry:
         at = now()
-        if barred(state, at):
+        if state.barred(at):
             raise LedgerError(
                 f"another reconciliation of {book.account} is under way until {state.barrier_until:%H:%M:%S} UTC",
                 next_step="wait for it, or run again after that time",

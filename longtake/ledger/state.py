@@ -30,7 +30,7 @@ RUN_MEMORY = timedelta(days=7)
 """A run without open attempts is forgotten (as a budget scope) this long after its last entry."""
 
 Phase = Literal["intent", "accepted", "completed", "failed", "in_doubt", "held"]
-Outcome = Literal["settled", "refunded", "refused", "not_sent", "not_charged", "written_off"]
+Outcome = Literal["settled", "refunded", "refused", "not_sent", "not_charged", "written_off", "refund_missing"]
 
 DOUBTS = frozenset({"in_doubt", "held"})
 
@@ -73,7 +73,7 @@ class Attempt(BaseModel):
 
 
 class Closed(BaseModel):
-    """What became of an attempt, for the accounts."""
+    """What became of an attempt, for the accounts. `refund_missing` is a correction of an earlier one, not one more."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -193,6 +193,11 @@ class State(BaseModel):
         stands = self.barrier is not None and self.barrier_until is not None and now < self.barrier_until
         return stands and not owner.is_dead(self.barrier_by)
 
+    def copied(self) -> State:
+        """A state that stays as it is now: what is inside is shared, because the fold replaces it and changes none of it."""
+        own = {name: value.copy() for name, value in self if isinstance(value, dict | list)}
+        return self.model_copy(update=own)
+
     # -- the fold ----------------------------------------------------------------------------------------------------
 
     def apply(self, sequence: int, entry: e.Entry) -> None:
@@ -241,6 +246,7 @@ class State(BaseModel):
             if isinstance(entry, e.Accepted) and entry.order is not None:
                 self._reopen(entry, entry.order)
             return
+        attempt = self.attempts[attempt.id] = attempt.model_copy()
         match entry, attempt.phase:
             case e.Renewed(), "intent":
                 attempt.lease_until = entry.lease_until
@@ -335,8 +341,8 @@ class State(BaseModel):
     def _spend(self, order: e.Order, day: str, credits: int, at: datetime) -> None:
         self.films[order.film] = self.films.get(order.film, 0) + credits
         self.days[day] = self.days.get(day, 0) + credits
-        run = self.runs.setdefault(order.run, RunTotal(last=at))
-        run.spent, run.last = run.spent + credits, max(run.last, at)
+        run = self.runs.get(order.run) or RunTotal(last=at)
+        self.runs[order.run] = RunTotal(spent=run.spent + credits, last=max(run.last, at))
 
     def _balance(self, sequence: int, entry: e.Balance) -> None:
         if self.opening is None:
@@ -354,6 +360,18 @@ class State(BaseModel):
             self.unproven.remove(refund)
             self.refunds -= refund.credits
             self._spend(refund.order, refund.day, refund.credits, entry.at)
+            # The attempt closed as refunded, perhaps long ago and behind a checkpoint: this line takes that back.
+            self.closed.append(
+                Closed(
+                    id=refund.attempt,
+                    number=0,
+                    order=refund.order,
+                    day=refund.day,
+                    outcome="refund_missing",
+                    refunded=-refund.credits,
+                    reason="its refund is not in the balance",
+                )
+            )
 
     def _forget_runs(self, at: datetime) -> None:
         day = day_of(at)

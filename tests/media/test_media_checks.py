@@ -91,6 +91,20 @@ def test_damage_in_the_middle_of_a_clip_is_found(clip, tmp_path):
         media.check_clip(damaged, seconds=4)
 
 
+def test_damage_that_libav_would_paint_over_is_found(clip, tmp_path):
+    import av
+
+    with av.open(str(clip)) as container:
+        first = next(iter(container.demux(video=0)))
+        half, end = first.pos + first.size // 2, first.pos + first.size
+    whole = bytearray(clip.read_bytes())
+    whole[half:end] = b"\xff" * (end - half)
+    damaged = tmp_path / "damaged.mp4"
+    damaged.write_bytes(whole)
+    with pytest.raises(MediaError, match=r"damaged\.mp4: frame 0 of 97 is damaged"):
+        media.check_clip(damaged, seconds=4)
+
+
 def test_a_png_as_asked_for_passes_and_a_cut_one_does_not(studio, tmp_path):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
     assert media.check_image(picture, pixels=(322, 240)).frames == 1

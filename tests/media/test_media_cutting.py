@@ -46,6 +46,10 @@ def test_an_open_group_is_no_place_to_begin():
     opened = Index.build([0, 1, 2, 5, 3, 4], frozenset({0, 3}), ticks=1, whole=True)
     assert opened.start(1) is None
 
+    # A key frame in its place, but one before it is shown after it.
+    tangled = Index.build([0, 3, 2, 1], frozenset({0, 2}), ticks=1, whole=True)
+    assert tangled.start(1) is None
+
 
 def test_clips_that_agree_are_copied_whole():
     assert list(cut([3, 4], [0, 0], [plain(3), plain(4)])) == [Copy(0, 0, 3), Copy(1, 0, 4)]

@@ -6,6 +6,7 @@ from longtake import media
 from longtake.errors import MediaError
 
 RED_AFTER_GREY = "color=c=gray:s={size}:r=24:d=1[a];color=c=0xC83C28:s={size}:r=24:d=0.042[b];[a][b]concat=n=2"
+UNTAGGED = ("-bsf:v", "h264_metadata=matrix_coefficients=2:colour_primaries=2:transfer_characteristics=2")
 TAGS = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
 
 
@@ -28,14 +29,15 @@ def ending_in_red(studio, name, size, *, matrix="bt601", colors="tv", tags=()):
 @pytest.mark.parametrize(
     ("name", "size", "made"),
     [
-        ("red-small.mp4", "160x120", {}),
+        ("red-small.mp4", "160x120", {"tags": UNTAGGED}),
         ("red-tagged.mp4", "160x120", {"matrix": "bt709", "tags": TAGS}),
-        ("red-tall.mp4", "128x720", {"matrix": "bt709"}),
+        ("red-tall.mp4", "128x720", {"matrix": "bt709", "tags": UNTAGGED}),
         ("red-full.mp4", "160x120", {"matrix": "bt709", "colors": "pc", "tags": TAGS}),
     ],
 )
 def test_the_last_frame_is_the_last_one_in_its_true_colours(studio, tmp_path, name, size, made):
     clip = ending_in_red(studio, name, size, **made)
+    assert media.probe(clip).color.matrix == (1 if made["tags"] is TAGS else 2)
     media.last_frame(clip, tmp_path / "last.png")
     media.check_image(tmp_path / "last.png")
     measured, color = middle(tmp_path / "last.png")

@@ -118,6 +118,20 @@ def test_a_clip_cut_short_is_refused(studio, tmp_path):
         media.probe(cut)
 
 
+def test_a_clip_cut_between_two_frames_is_refused(studio, tmp_path):
+    import av
+
+    source = studio.file(
+        "silent-fast.mp4", "-i", str(studio.clip("plain")), "-an", "-c", "copy", "-movflags", "+faststart"
+    )
+    with av.open(str(source)) as container:
+        at = next(packet.pos for number, packet in enumerate(container.demux(video=0)) if number == 30)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(source.read_bytes()[:at])
+    with pytest.raises(MediaError, match="cut short: 30 of 49"):
+        media.probe(cut)
+
+
 def test_broken_bytes_are_never_anything_but_a_media_error(studio, tmp_path):
     dice = random.Random(7)
     path = tmp_path / "broken"

@@ -130,7 +130,7 @@ async def test_an_acceptance_that_is_whole_before_the_deadline_counts(server, co
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=0.5) as provider:
+    async with connect(server.base_url, post_timeout=1.0) as provider:
         assert (await provider.submit(BODY)).task_id == ID
     assert server.posts == 1
 
@@ -275,7 +275,7 @@ async def test_a_4xx_whose_body_never_ends_is_refused(server, connect):
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=0.3) as provider:
+    async with connect(server.base_url, post_timeout=1.0) as provider:
         assert type(await submit(provider, server)) is NoCreditsError
 
 
@@ -384,7 +384,7 @@ async def test_a_stall(server, connect, read):
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=0.3) as provider:
+    async with connect(server.base_url, post_timeout=1.0) as provider:
         raised = await submit(provider, server)
     assert type(raised) is DoubtfulAnswerError
 
@@ -401,7 +401,7 @@ async def test_a_slow_drip_ends_at_the_deadline(server, connect, where):
             await asyncio.sleep(0.02)
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=0.5) as provider:
+    async with connect(server.base_url, post_timeout=1.0) as provider:
         raised = await submit(provider, server)
     assert type(raised) is DoubtfulAnswerError
     assert "no whole answer before the deadline" in raised.reason

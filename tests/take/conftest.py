@@ -3,8 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -14,6 +13,9 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
 from longtake.take import Session, Wanted, obtain, open_session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "key-of-the-take-tests"
 

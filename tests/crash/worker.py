@@ -1,26 +1,31 @@
 """A process that makes a small film, reconciles, or writes a person's verdict down, and may kill itself on the way.
 
-It uses the product as it is. What it adds is around it: a store and a transport that pass everything on and send SIGKILL to this
-process at a named moment, for example "before accepted" (the ledger entry), "after POST" or "before film". The key and
-the places come from the environment, as in a shell.
+It uses the product as it is. What it adds is around it: a store and a transport that pass everything on and send SIGKILL to
+this process at a named moment, for example "before accepted" (the ledger entry), "after POST" or "before film". The key
+and the places come from the environment, as in a shell.
+
+`serve` reads orders from standard input and forks a process for each, so that what they all import is imported once.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
+import traceback
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 
+from longtake import cli, request, settings, storyboard
 from longtake import film as films
-from longtake import request, settings, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import LongtakeError, StoreError
@@ -30,7 +35,7 @@ from longtake.provider.cadence import Cadence
 from longtake.report import Outcome
 from longtake.take import Session, Wanted, book_of, obtain
 
-QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+QUICK = Cadence(shortest=0.15, longest=0.5, longest_fault=0.5)
 
 
 class Moments:
@@ -54,19 +59,20 @@ class Moments:
 
 
 class KillingStore:
-    """A store that names what it is told to keep. `broken`, while that file exists, fails writes of task ids."""
+    """A store that names what it is told to keep. The first `failures` writes of task ids fail."""
 
-    def __init__(self, inner: stores.Store, moments: Moments, broken: Path | None) -> None:
+    def __init__(self, inner: stores.Store, moments: Moments, failures: int) -> None:
         self._inner = inner
         self._moments = moments
-        self._broken = broken
+        self._failures = failures
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
     def put_if_absent(self, key, data, *, content_type="application/json"):
         name = self._object(key, data)
-        if name == "accepted" and self._broken is not None and self._broken.exists():
+        if name == "accepted" and self._failures:
+            self._failures -= 1
             raise StoreError(f"{key} could not be written: no space left on device", key=key)
         self._moments.pass_by(f"before {name}")
         created = self._inner.put_if_absent(key, data, content_type=content_type)
@@ -104,7 +110,7 @@ class KillingTransport(httpx.AsyncBaseTransport):
         if self._deaf is not None:
             request.url = request.url.copy_with(port=self._deaf)
         self._moments.pass_by("before POST")
-        watching = asyncio.create_task(self._watch()) if "during POST" in self._moments else None
+        watching = asyncio.create_task(self._watch(await self._charged())) if "during POST" in self._moments else None
         try:
             return await self._inner.handle_async_request(request)
         finally:
@@ -112,16 +118,15 @@ class KillingTransport(httpx.AsyncBaseTransport):
                 await watching
             self._moments.pass_by("after POST")
 
-    async def _watch(self):
-        """Wait until the provider has charged for a request that it has not answered."""
+    async def _watch(self, before):
+        """Wait until the provider has charged for a request that it does not answer."""
+        while await self._charged() == before:  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.02)
+        self._moments.pass_by("during POST")
+
+    async def _charged(self):
         async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
-            charged = None
-            while True:
-                found = (await http.get(f"{self._admin}/books")).json()["posts"]["charged"]
-                charged = found if charged is None else charged
-                if found > charged:
-                    self._moments.pass_by("during POST")
-                await asyncio.sleep(0.02)
+            return (await http.get(f"{self._admin}/books")).json()["posts"]["charged"]
 
     async def aclose(self):
         await self._inner.aclose()
@@ -148,7 +153,7 @@ class Worker:
         self.moments = Moments(options.kill, options.count)
         self.settings = settings.from_environment()
         inner = stores.open(self.settings.store, public_url=self.settings.public_url)
-        self.store = KillingStore(inner, self.moments, options.broken)
+        self.store = KillingStore(inner, self.moments, options.failures)
         self.book = book_of(self.settings, self.store)
         root = self.settings.base_url.removesuffix("/api/v1")
         self.provider = KillingProvider(
@@ -228,7 +233,7 @@ class Worker:
         return {}, []
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=("make", "reconcile", "verdict"))
     parser.add_argument("--board", type=Path)
@@ -236,19 +241,66 @@ def main() -> int:
     parser.add_argument("--verdict", help="not_charged, written_off, or the id of a task")
     parser.add_argument("--kill", metavar="MOMENT")
     parser.add_argument("--count", type=int, default=1, help="the how-maniest such moment")
-    parser.add_argument("--broken", type=Path, help="task ids cannot be written while this file exists")
+    parser.add_argument("--failures", type=int, default=0, help="so many writes of task ids fail")
     parser.add_argument("--deaf", type=int, metavar="PORT", help="a port nobody listens on, for POSTs")
     try:
-        answer, errors = asyncio.run(Worker(parser.parse_args()).run())
+        answer, errors = asyncio.run(Worker(parser.parse_args(words)).run())
     except LongtakeError as error:
         answer, errors = {}, [error]
     answer["errors"] = [
-        {"kind": type(e).__name__, "message": e.message, "next_step": e.next_step, "attempt": getattr(e, "attempt", None)}
+        {
+            "kind": type(e).__name__,
+            "message": e.message,
+            "next_step": e.next_step,
+            "attempt": getattr(e, "attempt", None),
+        }
         for e in errors
     ]
-    print(json.dumps(answer))  # noqa: T201 - the answer of this process
+    print(json.dumps(answer), flush=True)  # noqa: T201 - the answer of this process
     return max((error.exit_code for error in errors), default=0)
 
 
+def serve() -> None:
+    """For each line `{"words", "env", "out", "err"}` run a process to its end; answer `{"pid", "code"}`, negative for a signal.
+
+    The first word may be `longtake`: then it is the command itself that runs.
+    """
+    for name in ("cli.credits", "reconciliation", *(f"media.{part}" for part in ("checks", "frames", "joining"))):
+        importlib.import_module(f"longtake.{name}")
+    Catalog.load()
+    while line := sys.stdin.readline():
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _be(order)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}), flush=True)  # noqa: T201
+
+
+def _be(order: dict) -> NoReturn:
+    """Be the process that was ordered, and end with its exit code."""
+    code = 70
+    signal.alarm(150)  # a process that hangs fails its own test, not those after it
+    try:
+        for target, path in enumerate((os.devnull, order["out"], order["err"])):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.dup2(handle, target)
+            os.close(handle)
+        os.environ.update(order["env"])
+        words = order["words"]
+        code = cli.main(words[1:]) if words[0] == "longtake" else main(words)
+        sys.stdout.flush()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 70
+    except BaseException:  # noqa: BLE001 - told on standard error; this process must not go on as its parent
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    else:
+        sys.exit(main(sys.argv[1:]))

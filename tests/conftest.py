@@ -1,0 +1,38 @@
+"""What the whole test session tells at its end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the tables whose cells tests filled in, and with LONGTAKE_WRITE_DOCS put the whole ones into their documents.
+
+    A cell is `record_property("cell of <document>", [row number, row, column, text, cells in all])`. The document has the
+    table between two marks, with its head and a first column; `–` is where no cell belongs.
+    """
+    tables: dict[str, list[tuple]] = {}
+    for report in (r for reports in terminalreporter.stats.values() for r in reports):
+        for name, cell in report.user_properties if getattr(report, "when", "") == "call" else ():
+            if name.startswith("cell of "):
+                tables.setdefault(name.removeprefix("cell of "), []).append(tuple(cell))
+    for document, cells in tables.items():
+        path = ROOT / document
+        before, mark, rest = path.read_text(encoding="utf-8").partition("<!-- table -->\n")
+        written, end, after = rest.partition("<!-- /table -->")
+        top, rule, *known = written.splitlines()
+        columns = [column.strip() for column in top.strip("|").split("|")][1:]
+        filled = {(row, column): text for _, row, column, text, _ in cells}
+        absent = {line.split("|")[1].strip(): [cell.strip() == "–" for cell in line.split("|")[2:-1]] for line in known}
+        lines = [top, rule]
+        for row in dict.fromkeys(row for _, row, *_ in sorted(cells)):
+            empty = ["–" if no else "not run" for no in absent.get(row, [True] * len(columns))]
+            texts = [filled.get((row, column), other) for column, other in zip(columns, empty, strict=True)]
+            lines.append(f"| {' | '.join([row, *texts])} |")
+        terminalreporter.section(document)
+        terminalreporter.write_line("\n".join(lines))
+        if "LONGTAKE_WRITE_DOCS" in os.environ and len(filled) == cells[0][-1]:
+            path.write_text(before + mark + "\n".join(lines) + "\n" + end + after, encoding="utf-8")

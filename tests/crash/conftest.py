@@ -1,0 +1,202 @@
+"""A provider in a process of its own, a nursery of processes that may die, and a film of two shots for each cell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from longtake import store as stores
+from longtake.ledger import Log, account_of
+
+WORKER = Path(__file__).with_name("worker.py")
+KEYS = 120
+
+
+@dataclass
+class Ended:
+    """How a process ended: its exit code (negative: the signal), what it printed, and the JSON in that."""
+
+    code: int
+    out: str
+    err: str
+    answer: dict = field(default_factory=dict)
+
+
+@contextmanager
+def process(words, log, **options):
+    """A process with a group of its own; in the end neither it nor a child in its group is left."""
+    with (
+        log.open("ab") as err,
+        subprocess.Popen(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=err,
+            text=True,
+            start_new_session=True,
+            env=_clean(log.parent),
+            **options,
+        ) as started,
+    ):
+        try:
+            yield started
+        finally:
+            # The group's name is ours until the process is waited for, which is after this.
+            os.killpg(started.pid, signal.SIGTERM)
+
+
+def _clean(folder):
+    """The environment without a key, a place or a proxy of whoever runs the tests; what the killed leave behind is ours."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LONGTAKE_", "REAPI_")) and not name.lower().endswith("_proxy")
+    }
+    if "LONGTAKE_FFMPEG" in os.environ:
+        kept["LONGTAKE_FFMPEG"] = os.environ["LONGTAKE_FFMPEG"]
+    return {**kept, "TMPDIR": str(folder / "tmp")}
+
+
+class Stage:
+    """One emulator and one nursery for all cells of a test process. The cells come one after another, each with its own key."""
+
+    def __init__(self, folder, address, nursery, http) -> None:
+        self.folder = folder
+        self.store = folder / "store"
+        self.base = address["base_url"]
+        self.admin = address["admin_url"]
+        self.public = address["store_url"]
+        self.http = http
+        self._nursery = nursery
+        self._cells = 0
+        self._made = None
+
+    def cell(self, *, chained=True, like=None):
+        """A film nobody has made yet; `like` another cell's: its shots, which lie in the store, under another title and key."""
+        self.http.delete(f"{self.admin}/faults").raise_for_status()
+        self.http.post(f"{self.admin}/advance").raise_for_status()
+        self._cells += 1
+        marker = f"cell {self._cells}:" if like is None else like.marker
+        return Cell(self, self._cells, marker=marker, chained=chained, buys=like is None)
+
+    def made(self):
+        """A cell with a whole film."""
+        if self._made is None:
+            self._made = self.cell()
+            assert self._made.make().code == 0
+        return self._made
+
+    def process(self, words, *, env, name):
+        out, err = (self.folder / f"{name}.{kind}" for kind in ("out", "err"))
+        order = {"words": [str(word) for word in words], "env": env, "out": str(out), "err": str(err)}
+        self._nursery.stdin.write(json.dumps(order) + "\n")
+        self._nursery.stdin.flush()
+        ended = json.loads(self._nursery.stdout.readline())
+        text = out.read_text()
+        return Ended(ended["code"], text, err.read_text(), json.loads(text) if text.startswith("{") else {})
+
+
+class Cell:
+    """One film of two shots, its account, and every process that works on it."""
+
+    def __init__(self, stage, number, *, marker, chained, buys) -> None:
+        self.stage = stage
+        self.number = number
+        self.marker = marker
+        self.buys = buys
+        self.key = f"key-{number}"
+        self.board = stage.folder / f"board-{number}.yaml"
+        apart = "" if chained else ", continue_from: null"
+        self.board.write_text(
+            f"schema: longtake/1\ntitle: Cell {number}\nmodel: seedance-2.5\n"
+            "defaults: {resolution: 480p, duration: 4, generate_audio: false}\n"
+            "scenes:\n- id: s\n  shots:\n"
+            f'  - {{id: first, prompt: "{marker} first, waves"}}\n'
+            f'  - {{id: second, prompt: "{marker} second, hills"{apart}}}\n'
+        )
+        self.env = {
+            "LONGTAKE_API_KEY": self.key,
+            "LONGTAKE_BASE_URL": stage.base,
+            "LONGTAKE_STORE": stage.store.as_uri(),
+            "LONGTAKE_PUBLIC_URL": stage.public,
+        }
+        self._processes = 0
+
+    # -- processes ---------------------------------------------------------------------------------------------------
+
+    def process(self, *words):
+        self._processes += 1
+        return self.stage.process(words, env=self.env, name=f"{self.number}-{self._processes}")
+
+    def make(self, *words):
+        return self.process("make", "--board", self.board, *words)
+
+    def command(self, *words):
+        return self.process("longtake", "credits", *words)
+
+    def reconcile(self):
+        return self.command("reconcile", "--quiet", "0", "--longest", "0", "--json")
+
+    # -- the provider ------------------------------------------------------------------------------------------------
+
+    def faults(self, *rules, shot="first"):
+        """Let the provider fail once for a shot, in each of these ways."""
+        match = f"{self.marker} {shot}".strip()
+        sent = [{"where": "submit", "times": 1, "match": match, **rule} for rule in rules]
+        answer = self.stage.http.post(f"{self.stage.admin}/faults", json=sent)
+        assert answer.status_code == 200, answer.text
+
+    def advance(self):
+        return self.stage.http.post(f"{self.stage.admin}/advance").json()["finished"]
+
+    def books(self):
+        """The provider's balance, and this film's entries and tasks, of which each says what shot it is."""
+        books = self.stage.http.get(f"{self.stage.admin}/books").json()
+        mine = {
+            task["id"]: {**task, "shot": task["prompt"].removeprefix(self.marker).split(",")[0].strip()}
+            for task in books["tasks"]
+            if task["prompt"].startswith(self.marker)
+        }
+        entries = [{**e, "shot": mine[e["task"]]["shot"]} for e in books["entries"] if e["task"] in mine]
+        return {"balance": books["balance"], "tasks": list(mine.values()), "entries": entries, "posts": books["posts"]}
+
+    # -- the ledger --------------------------------------------------------------------------------------------------
+
+    @property
+    def log(self):
+        return Log(stores.open(str(self.stage.store)), account_of("127.0.0.1", self.key))
+
+    def state(self):
+        return self.log.read()
+
+    def kinds(self):
+        return [entry.kind for _, entry in self.log.entries()]
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crash")
+    for name in ("store", "tmp"):
+        (folder / name).mkdir()
+    keys = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number}")]
+    emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000", "--processing", "0"]
+    with (
+        process([*emulator, "--speed", "ultrafast", "--public", folder / "store"], folder / "emulator.log") as provider,
+        process([sys.executable, "-P", WORKER, "serve"], folder / "nursery.log", stdin=subprocess.PIPE) as nursery,
+        httpx.Client(trust_env=False, timeout=60) as http,
+    ):
+        line = provider.stdout.readline()
+        assert line, (folder / "emulator.log").read_text()
+        yield Stage(folder, json.loads(line), nursery, http)
+    # The logs and the ledgers stay for whoever looks into a failure; the clips would fill the disk.
+    for name in ("store/media", "store/films", "tmp"):
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.exceptions import PrefectException
+from prefect.settings import get_current_settings
 
 from flows.storyboard import storyboard
 from longtake.cli.run import SIGNALS
@@ -38,6 +40,8 @@ def main() -> int:
     parser.add_argument("--renew-stale", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
+    logging.raiseExceptions = False
     logging.getLogger("prefect.flow_runs").addFilter(_echo)
     logging.getLogger("longtake").addHandler(_warnings())
     board = options.board if "://" in options.board else str(Path(options.board).absolute())
@@ -48,10 +52,17 @@ def main() -> int:
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         away = LongtakeError(
-            f"Prefect did not run the flow: {type(error).__name__}: {error}",
-            next_step="check PREFECT_API_URL and that its server answers, or unset it for a temporary server, and run again",
+            f"Prefect failed the run: {type(error).__name__}: {error}",
+            next_step=(
+                "check PREFECT_API_URL and that its server answers, or unset it for a temporary server, and run again: "
+                "nothing is bought twice"
+            ),
         )
         _tell(None, away, as_json=options.json)
+        if get_current_settings().api.url is not None:
+            # Prefect would try for minutes to get rid of its events, and there is nobody to take them.
+            sys.stdout.flush()
+            os._exit(away.exit_code)
         return away.exit_code
     _tell(answer, None, as_json=options.json)
     return 0
@@ -77,6 +88,8 @@ def _run(flow: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         return await task
 
     def body() -> None:
+        # What is started from here inherits this: a temporary server has to outlive the Ctrl-C that reaches it too.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             done.set_result(asyncio.run(work()))
         except BaseException as error:  # noqa: BLE001 - carried over to the main thread
@@ -97,7 +110,7 @@ def _run(flow: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     error = done.exception()
     if error is None or not caught or isinstance(error, LongtakeError):
         return done.result()
-    # Of whatever kind: Ctrl-C also reaches a temporary server, and then Prefect fails before the cancellation comes through.
+    # Of whatever kind: where the API is away, Prefect fails before the cancellation comes through.
     stopped = _StoppedError("stopped by a signal")
     stopped.exit_code = 128 + caught[0]
     raise stopped from None

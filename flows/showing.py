@@ -33,13 +33,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger("longtake.flows")
 
 _BEAT = 1.0
+_PATIENCE = 15.0
+"""Seconds for one call that shows something: Prefect's client by itself would try for a minute where the API is away."""
 _POSTER_LIMIT = 300_000
 
 
 async def harmless(call: Awaitable[Any]) -> Any:  # noqa: ANN401 - whatever the call gives
     """Await a call that only shows something; its failure is a line in the log."""
     try:
-        return await call
+        async with asyncio.timeout(_PATIENCE):
+            return await call
     except Exception as error:  # noqa: BLE001 - of whatever kind: showing must not cost a film
         _log.warning("not shown in Prefect: %s: %s", type(error).__name__, error)
         return None

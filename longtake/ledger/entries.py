@@ -46,7 +46,9 @@ class Order(BaseModel):
     expected: int = Field(gt=0)
     """What the attempt should cost, credits."""
     reserve: int = Field(gt=0)
-    """What the provider may debit at acceptance, credits (more than `expected` where the length is open)."""
+    """The most the provider may debit at acceptance, credits."""
+    exact: bool = True
+    """Whether it debits just that, as far as the price is right. False where it chooses the length or an input's is unknown."""
 
     @property
     def label(self) -> str:

@@ -319,7 +319,7 @@ def _charges(attempt: Attempt) -> int | range:
     """What the balance may lack for an attempt that was charged and not refunded."""
     reserve = attempt.order.reserve
     # Of an open length, the part that was not needed is given back before the task shows its end.
-    return reserve if reserve == attempt.order.expected else range(1, reserve + 1)
+    return reserve if attempt.order.exact else range(1, reserve + 1)
 
 
 def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: Report) -> None:

@@ -72,6 +72,7 @@ class Identity:
             run=session.run,
             expected=shot.expected.credits,
             reserve=shot.reserve.credits,
+            exact=shot.duration > 0 and all(i.seconds is not None for i in shot.inputs if i.role == "video"),
         )
 
     def frozen_body(self, session: Session) -> dict[str, Any]:

@@ -1,0 +1,229 @@
+"""An emulator, a store, and a board of shots that cost what a test asks for; S3 as moto speaks it over the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import json
+import secrets
+import urllib.request
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from longtake import emulator, request, storyboard
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.emulator import Config, Rule
+from longtake.errors import LongtakeError
+from longtake.ledger import check_balance, reconcile
+from longtake.provider import Provider, failure
+from longtake.provider.cadence import Cadence
+from longtake.settings import Settings
+from longtake.store import s3client
+from longtake.take import Wanted, book_of, obtain, open_session
+
+KEY = "key-of-the-ledger-tests"
+FILM = "a-film"
+
+# Money is the matter here: pictures of 64 by 36 pixels cost little to make. Prices are the shipped ones.
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {
+        "seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}},
+        "doubao-seedance-2.5-face": {"pixels": {"480p": {"16:9": [64, 36]}}},
+    },
+}
+DEARER = {"usd": "0.1", "usd_with_video": "0.1", "as_of": "2026-11-01", "source": "a test"}
+QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+
+
+@dataclass
+class Desk:
+    """One account at one emulator. A shot is named and has a length in seconds; at 480p a second costs 80 credits, in whole
+    credits rounded up: 1 s 80, 2 s 160, 3 s 240, 4 s 320, 5 s 400, 6 s 479."""
+
+    settings: Settings
+    catalog: Catalog
+    admin: str
+    base: object
+    seconds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def book(self):
+        """As a process that has just started sees it."""
+        return book_of(self.settings, stores.open(self.settings.store))
+
+    def shots(self, model="seedance-2.5", **seconds):
+        lines = [
+            f'  - {{id: {name}, prompt: "a picture of {name}.", duration: {length}}}'
+            for name, length in seconds.items()
+        ]
+        board = (
+            f"schema: longtake/1\ntitle: A film\nmodel: {model}\n"
+            'defaults: {resolution: 480p, size: "16:9", generate_audio: false}\nscenes:\n'
+            "- id: s\n  shots:\n" + "\n".join(line.replace("}", ", continue_from: null}") for line in lines)
+        )
+        loaded = storyboard.draft_text(board, name="board.yaml", base=self.base)
+        return request.resolve(loaded, self.catalog).shots
+
+    async def buy(self, *, model="seedance-2.5", film=FILM, run=None, **seconds):
+        """Try to get every shot, side by side; gives what came of each: an `Obtained` or the error."""
+        async with (
+            open_session(self.settings, catalog=self.catalog, film=film, budget=None, run=run) as session,
+            self.provider() as provider,
+        ):
+            session.provider = provider
+            await session.balance()
+            results = await asyncio.gather(
+                *(self._one(session, shot) for shot in self.shots(model, **seconds)),
+            )
+            await session.balance()
+        return dict(zip(seconds, results, strict=True))
+
+    @staticmethod
+    async def _one(session, shot):
+        try:
+            return await obtain(session, Wanted(shot, 1, None))
+        except LongtakeError as error:
+            return error
+
+    def provider(self):
+        return Provider(base_url=self.settings.base_url, key=self.settings.key(), cadence=QUICK)
+
+    async def reconcile(self, *, book=None, teller=None, **options):
+        given = {"quiet": 0, **options}
+        async with self.provider() as provider:
+            return await reconcile(
+                book or self.book, teller or provider, retryable=lambda task: failure(task).retryable, **given
+            )
+
+    async def check(self):
+        async with self.provider() as provider:
+            return await check_balance(self.book, provider)
+
+    # -- the provider's side -----------------------------------------------------------------------------------------
+
+    def faults(self, *rules):
+        self._admin("POST", "faults", json=[{"where": "submit", **rule} for rule in rules])
+
+    def lose(self, *names, charged):
+        """Let the answers for these shots be lost, after or before they are charged."""
+        what = "drop-after" if charged else "drop-before"
+        self.faults(*({"what": what, "match": f"of {name}.", "times": 1} for name in names))
+
+    def finish(self):
+        return self._admin("POST", "advance")["finished"]
+
+    def top_up(self, credits):
+        self._admin("POST", "balance", json={"add": credits})
+
+    def books(self):
+        return self._admin("GET", "books")
+
+    def balance(self):
+        return self.books()["balance"]
+
+    def task_of(self, name):
+        return next(task["id"] for task in self.books()["tasks"] if f"of {name}." in task["prompt"])
+
+    def _admin(self, method, path, **more):
+        answer = httpx.request(method, f"{self.admin}/{path}", trust_env=False, timeout=60, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # -- our side ----------------------------------------------------------------------------------------------------
+
+    def attempts(self):
+        """Shot id -> the open attempt."""
+        return {a.order.shot: a for a in self.book.read().attempts.values()}
+
+    def phases(self):
+        return {name: attempt.phase for name, attempt in self.attempts().items()}
+
+    def names(self, ids):
+        """The shots of attempts, by the intents in the log."""
+        book = self.book
+        return {book.log.entry(int(each[1:])).order.shot for each in ids}
+
+    def kinds(self):
+        return [entry.kind for _, entry in self.book.log.entries()]
+
+    def times(self):
+        """When each intent was written."""
+        return [entry.at for _, entry in self.book.log.entries() if entry.kind == "intent"]
+
+    def environment(self):
+        """The variables of a shell that works with this account."""
+        return {
+            "LONGTAKE_API_KEY": KEY,
+            "LONGTAKE_BASE_URL": self.settings.base_url,
+            "LONGTAKE_STORE": self.settings.store,
+            "LONGTAKE_CATALOG": str(self.settings.catalog),
+        }
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """Start an emulator with fault rules and options; tasks end at once. A dearer one charges 100 credits a second."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*rules, dearer=False, **options):
+            folder = tmp_path / f"desk-{secrets.token_hex(4)}"
+            (folder / "store").mkdir(parents=True)
+            ours, theirs = folder / "ours.json", folder / "theirs.json"
+            ours.write_text(json.dumps(SMALL))
+            their_own = copy.deepcopy(SMALL)
+            if dearer:
+                their_own["models"]["seedance-2.5"]["rates"] = {"480p": DEARER}
+            theirs.write_text(json.dumps(their_own))
+            config = Config(
+                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", **options},
+                catalog=theirs,
+                public=folder / "store",
+                faults=tuple(Rule(**{"where": "submit", **rule}) for rule in rules),
+            )
+            place = stack.enter_context(emulator.running(config))
+            settings = Settings(
+                api_key=KEY,
+                base_url=place.base_url,
+                store=str(folder / "store"),
+                public_url=place.store_url,
+                catalog=ours,
+                longest_wait=120,
+            )
+            return Desk(settings, Catalog.load(ours), place.admin_url, folder)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def moto():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_store(moto, monkeypatch, tmp_path):
+    """A new bucket of a server on this machine, as a store."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-for-tests")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    monkeypatch.setattr(s3client, "_FIRST_PAUSE", 0.001)
+    name = f"ledger-{secrets.token_hex(6)}"
+    with urllib.request.urlopen(urllib.request.Request(f"{moto}/{name}", method="PUT")) as answer:  # noqa: S310 - 127.0.0.1
+        assert answer.status == 200
+    return stores.open(f"s3://{name}/films")

@@ -1,0 +1,273 @@
+"""The log on a folder and on S3: what a reader asks of the store, what it gets while others write, and its history."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from longtake import store as stores
+from longtake.errors import LedgerError
+from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order, State
+
+ACCOUNT = "account"
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request, tmp_path):
+    return stores.open(str(tmp_path / "store")) if request.param == "local" else request.getfixturevalue("s3_store")
+
+
+@pytest.fixture
+def local(tmp_path):
+    return stores.open(str(tmp_path / "store"))
+
+
+def order(number, *, film="film"):
+    return Order(
+        film=film,
+        scene="s",
+        shot=f"shot-{number}",
+        take=1,
+        fingerprint=f"fingerprint-{number}",
+        description=f"description-{number}",
+        model="m",
+        run=f"run-{number % 3}",
+        expected=100,
+        reserve=100,
+    )
+
+
+def claim(book, number):
+    return book.claim(order(number), body={"prompt": "x"}, caps=Caps(), kept=lambda: False).attempt
+
+
+def buy(book, number, *, settle=True):
+    attempt = claim(book, number)
+    book.accepted(attempt, f"task_{number:08d}")
+    if settle:
+        book.completed(attempt, 90 + number % 20)
+        book.settled(attempt, clip="c" * 64)
+
+
+def replay(entries, until=None):
+    state = State()
+    for sequence, entry in entries:
+        if until is not None and sequence > until:
+            break
+        state.apply(sequence, entry)
+    return state
+
+
+def closings(entries):
+    """The entry that closed each attempt, and the attempt: what `history` has to tell."""
+    state, found = State(), []
+    for sequence, entry in entries:
+        known = len(state.closed) if sequence % CHECKPOINT_EVERY != 1 else 0
+        state.apply(sequence, entry)
+        found += [(sequence, c.id, c.outcome, c.charged) for c in state.closed[known:]]
+    return found
+
+
+class Watching:
+    """A store that counts what is asked of it, and how many questions were open at once."""
+
+    def __init__(self, inner, *, forget=()):
+        self.inner = inner
+        self.forget = forget
+        self.lock = threading.Lock()
+        self.open, self.most = 0, 0
+        self.got, self.listed = [], []
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    @contextmanager
+    def _asked(self):
+        with self.lock:
+            self.open += 1
+            self.most = max(self.most, self.open)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.open -= 1
+
+    def get(self, key, **options):
+        self.got.append(key)
+        with self._asked():
+            return None if any(part in key for part in self.forget) else self.inner.get(key, **options)
+
+    def list(self, prefix, **options):
+        self.listed.append((prefix, options))
+        return iter(()) if prefix.partition("/checkpoints")[1] in self.forget else self.inner.list(prefix, **options)
+
+
+def test_a_reader_asks_for_the_newest_checkpoint_and_what_came_after(store) -> None:
+    book = Book(store, ACCOUNT)
+    for number in range(CHECKPOINT_EVERY // 4):
+        buy(book, number)
+    for number in range(1000, 1007):
+        claim(book, number)
+    head = book.read().head
+    assert head == CHECKPOINT_EVERY + 7
+    watching = Watching(store)
+    assert Book(watching, ACCOUNT).read() == book.read() == replay(book.log.entries())
+    assert watching.listed == [(f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1})]
+    assert sum("checkpoints" in key for key in watching.got) == 1
+    assert len(watching.got) <= 1 + 7 + 16
+
+
+def test_a_reader_without_checkpoints_reads_ahead_where_the_store_is_far(store) -> None:
+    book = Book(store, ACCOUNT)
+    for number in range(25):
+        buy(book, number)
+    watching = Watching(store, forget=("/checkpoints",))
+    assert Book(watching, ACCOUNT).read() == book.read()
+    entries = [key for key in watching.got if "checkpoints" not in key]
+    assert len(set(entries)) == len(entries), "no entry is asked for twice"
+    if store.path("x") is None:
+        assert watching.most > 4, "entries come side by side"
+        assert len(entries) <= 100 + 16
+    else:
+        assert (watching.most, len(entries)) == (1, 101)
+
+
+def test_readers_see_one_order_while_others_write(store) -> None:
+    each, writers = (30, 4) if store.path("x") is not None else (5, 3)
+    done = threading.Event()
+    seen: list[State] = []
+    failed: list[BaseException] = []
+
+    def guarded(work):
+        def run():
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - told below
+                failed.append(error)
+
+        return threading.Thread(target=run)
+
+    def write(writer):
+        book = Book(store, ACCOUNT)
+        for number in range(writer * 1000, writer * 1000 + each):
+            buy(book, number, settle=number % 3 > 0)
+
+    def read():
+        book = Book(store, ACCOUNT)
+        while not done.is_set():
+            seen.append(book.read())
+            seen.append(Book(store, ACCOUNT).read())
+
+    threads = [guarded(lambda w=w: write(w)) for w in range(writers)]
+    reader = guarded(read)
+    for thread in [*threads, reader]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    reader.join()
+    assert not failed
+    last, entries = Book(store, ACCOUNT).read(), list(Book(store, ACCOUNT).log.entries())
+    assert last == replay(entries)
+    assert sum(last.films.values()) + last.held() > 0
+    assert [s.head for s in seen[::2]] == sorted(s.head for s in seen[::2]), "a reader never goes back"
+    for state in seen[:: max(1, len(seen) // 5)]:
+        assert state == replay(entries, state.head), "what was read is a prefix of the one order"
+
+
+def test_what_was_read_does_not_change_with_the_log(local) -> None:
+    book = Book(local, ACCOUNT)
+    shown = []
+
+    def look():
+        state = book.read()
+        shown.append((state, state.model_dump_json()))
+
+    for number in range(30):
+        attempt = claim(book, number)
+        look()
+        book.renew(attempt)
+        look()
+        match number % 5:
+            case 0:
+                book.in_doubt(attempt, "lost")
+                look()
+                book.resolve(attempt.id, "written_off", who="me", why="gone")
+            case 1:
+                book.refused(attempt, status=400, code=None, message="no")
+            case 2:
+                book.accepted(attempt, f"task_{number:08d}")
+                look()
+                book.failed(attempt, code=80003, message="no", retryable=True)
+            case _:
+                book.accepted(attempt, f"task_{number:08d}")
+                look()
+                book.completed(attempt, 80 + number)
+                look()
+                book.settled(attempt, clip="c" * 64)
+        look()
+    assert book.read().head > CHECKPOINT_EVERY
+    assert all(state.model_dump_json() == text for state, text in shown)
+    assert claim(book, 99) is not claim(book, 99), "a claim's attempt is the claimant's own"
+
+
+def told(closed):
+    return [(c.id, c.outcome, c.charged) for c in closed]
+
+
+def test_history_is_the_same_with_and_without_checkpoints(store) -> None:
+    book = Book(store, ACCOUNT)
+    for number in range(80 if store.path("x") is not None else 20):
+        buy(book, number, settle=number % 7 > 0)
+    truth = closings(book.log.entries())
+    whole, head = [line[1:] for line in truth], book.read().head
+    assert len(whole) > head // 6
+    assert told(book.log.history()) == whole
+    watching = Watching(store)
+    assert told(Book(watching, ACCOUNT).log.history()) == whole
+    assert sum("checkpoints" not in key for key in watching.got) <= 2 * CHECKPOINT_EVERY + 32
+    assert told(Book(Watching(store, forget=("/checkpoints",)), ACCOUNT).log.history()) == whole
+    for since in (1, CHECKPOINT_EVERY, head, head + 100):
+        found = told(book.log.history(since=since))
+        assert found == whole[len(whole) - len(found) :], "only the oldest are left out"
+        assert len(found) >= sum(sequence > since for sequence, *_ in truth)
+    for until in (1, CHECKPOINT_EVERY, CHECKPOINT_EVERY + 3, head):
+        assert told(book.log.history(until=until)) == [line[1:] for line in truth if line[0] <= until]
+
+
+def test_a_checkpoint_of_another_release_is_read_past(local) -> None:
+    book = Book(local, ACCOUNT)
+    for number in range(40):
+        buy(book, number)
+    whole, state = told(book.log.history()), book.read()
+    for key in local.list(f"ledger/{ACCOUNT}/checkpoints/"):
+        local.path(key).write_text(json.dumps({"v": 2, "state": {"closed": "elsewhere"}}))
+    late = Book(local, ACCOUNT)
+    assert late.read() == state
+    assert told(late.log.history()) == whole
+
+
+def test_a_lost_entry_is_named(local) -> None:
+    book = Book(local, ACCOUNT)
+    for number in range(20):
+        buy(book, number)
+    for key in local.list(f"ledger/{ACCOUNT}/checkpoints/"):
+        local.path(key).unlink()
+    local.path(f"ledger/{ACCOUNT}/{7:012d}.json").unlink()
+    with pytest.raises(LedgerError, match="entry 7 of account is missing"):
+        list(book.log.history())
+
+
+def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) -> None:
+    book = Book(store, ACCOUNT)
+    buy(book, 1)
+    store.put_if_absent(f"ledger/{ACCOUNT}/{5:012d}.json", b'{"v": 9, "kind": "bet"}\n')
+    for reader in (book, Book(store, ACCOUNT)):
+        with pytest.raises(LedgerError, match="000000000005"):
+            reader.read()
+        with pytest.raises(LedgerError, match="not an entry"):
+            claim(reader, 2)
+    assert store.get(f"ledger/{ACCOUNT}/{6:012d}.json") is None

@@ -1,0 +1,174 @@
+"""A provider in a process of its own, processes that race for its money, and S3 as moto speaks it over the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from longtake import settings
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.take import book_of, open_session
+
+WORKER = Path(__file__).with_name("worker.py")
+KEY = "key-of-the-races"
+# Money is the matter here: pictures of 64 by 36 pixels and a second cost little to make.
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
+}
+
+
+def clean():
+    """The environment without a key, a place or a proxy of whoever runs the tests."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LONGTAKE_", "REAPI_", "AWS_")) and not name.lower().endswith("_proxy")
+    }
+
+
+@contextmanager
+def running(words, **options):
+    """A process that ends with the block."""
+    with subprocess.Popen([sys.executable, "-P", *map(str, words)], env=clean(), text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+class Arena:
+    """One provider, one store, and the film that everybody wants."""
+
+    def __init__(self, folder, address, environment):
+        self.folder = folder
+        self.admin = address["admin_url"]
+        self.environment = environment
+        self._races = 0
+
+    def board(self, scenes, *, title="The Race"):
+        """A storyboard file: scenes of {shot id: its other fields}."""
+        path = self.folder / "board.json"
+        listed = [
+            {
+                "id": name,
+                "shots": [{"id": shot, "prompt": f"a picture of {shot}.", **more} for shot, more in shots.items()],
+            }
+            for name, shots in scenes.items()
+        ]
+        defaults = {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}
+        board = {
+            "schema": "longtake/1",
+            "title": title,
+            "model": "seedance-2.5",
+            "defaults": defaults,
+            "scenes": listed,
+        }
+        path.write_text(json.dumps(board))
+        return path
+
+    def race(self, *words, processes):
+        """Let processes loose; gives what each of them came to."""
+        self._races += 1
+        results = self.folder / f"race-{self._races}"
+        environment = {**clean(), **self.environment}
+        command = [sys.executable, "-P", WORKER, *map(str, words), results, "--processes", str(processes)]
+        with subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            try:
+                _, told = process.communicate()
+            except BaseException:
+                # Nobody of a race that was given up goes on.
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        assert process.returncode == 0, told[-4000:]
+        return [json.loads((results / f"{number}.json").read_text()) for number in range(processes)]
+
+    def open_account(self):
+        """The first session of an account tries the store out and reads the balance."""
+
+        async def work():
+            async with open_session(
+                self.settings, catalog=Catalog.load(self.settings.catalog), film="none", budget=None
+            ) as session:
+                assert await session.balance()
+
+        asyncio.run(work())
+
+    def books(self):
+        answer = httpx.get(f"{self.admin}/books", trust_env=False, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    @property
+    def settings(self):
+        return settings.from_environment(self.environment)
+
+    @property
+    def book(self):
+        return book_of(self.settings, stores.open(self.settings.store))
+
+
+@pytest.fixture
+def arena(tmp_path):
+    """Start a provider; takes its further options, and the environment of a store that is not the folder it serves."""
+    with ExitStack() as stack:
+
+        def start(*options, environment=None):
+            (catalog := tmp_path / "small.json").write_text(json.dumps(SMALL))
+            (folder := tmp_path / "store").mkdir()
+            words = ["-m", "longtake.emulator", "--key", KEY, "--balance", "100000", "--processing", "0"]
+            words += ["--speed", "ultrafast", "--catalog", catalog, "--public", folder, *options]
+            log = stack.enter_context((tmp_path / "emulator.log").open("wb"))
+            provider = stack.enter_context(running(words, stdout=subprocess.PIPE, stderr=log))
+            line = provider.stdout.readline()
+            assert line, (tmp_path / "emulator.log").read_text()
+            address = json.loads(line)
+            place = {"LONGTAKE_STORE": str(folder), "LONGTAKE_PUBLIC_URL": address["store_url"]}
+            given = {
+                "LONGTAKE_API_KEY": KEY,
+                "LONGTAKE_BASE_URL": address["base_url"],
+                "LONGTAKE_CATALOG": str(catalog),
+                "LONGTAKE_LONGEST_WAIT": "300",
+                "LONGTAKE_MAX_ATTEMPTS": "12",
+            }
+            return Arena(tmp_path, address, {**given, **(environment or place)})
+
+        yield start
+
+
+@pytest.fixture
+def bucket(tmp_path):
+    """The environment of a store in a new bucket of a server on this machine."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    name = f"race-{secrets.token_hex(6)}"
+    with urllib.request.urlopen(urllib.request.Request(f"http://{host}:{port}/{name}", method="PUT")) as answer:
+        assert answer.status == 200
+    yield {
+        "LONGTAKE_STORE": f"s3://{name}/films",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "a-secret-for-tests",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    server.stop()

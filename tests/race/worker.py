@@ -1,0 +1,202 @@
+"""Processes that race: each is forked from one that has imported everything, waits at a gate, and starts with all the others.
+
+    worker.py film BOARD FOLDER --processes 8     every process gets every shot of the board; settings from the environment
+    worker.py caps STORE FOLDER --processes 16    every process claims takes until the caps of the film and the day are reached
+    worker.py claim STORE                         one process claims a take, prints the attempt's id, and lives until its input ends
+
+What each process came to lies in FOLDER as JSON, named after its number. The product is used as it is, but for the pace of polls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import traceback
+from pathlib import Path
+
+from longtake import media, request, settings, storyboard
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.errors import BudgetError, InDoubtError, LongtakeError
+from longtake.ledger import Book, Caps, Order
+from longtake.provider import Provider
+from longtake.provider.cadence import Cadence
+from longtake.take import Obtained, Wanted, obtain, open_session
+
+QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+WARM = (media.probe, media.check_clip)
+
+
+async def film(board):
+    """Every take of every shot, each as soon as the shot it continues is there; what came of each."""
+    given = settings.from_environment()
+    catalog = Catalog.load(given.catalog)
+    resolved = request.resolve(storyboard.draft(board), catalog)
+    name = storyboard.slug(resolved.loaded.board.title)
+    jobs = {}
+    async with (
+        open_session(given, catalog=catalog, film=name, budget=resolved.loaded.board.budget) as session,
+        Provider(base_url=given.base_url, key=given.key(), cadence=QUICK) as provider,
+    ):
+        session.provider = provider
+        await session.balance()
+
+        async def take(shot, number, frame):
+            try:
+                return await obtain(session, Wanted(shot, number, frame))
+            except LongtakeError as error:
+                return error
+
+        async def work(shot):
+            parent = await jobs[shot.parent] if shot.parent else None
+            if parent is not None and not isinstance(parent[0], Obtained):
+                return [None]
+            frame = parent[0].take.last_frame if parent else None
+            return await asyncio.gather(*(take(shot, number, frame) for number in range(1, shot.takes + 1)))
+
+        async with asyncio.TaskGroup() as group:
+            for shot in resolved.shots:
+                jobs[shot.id] = group.create_task(work(shot))
+        await session.balance()
+    return {
+        f"{shot.id} {number}": told(result)
+        for shot in resolved.shots
+        for number, result in enumerate(jobs[shot.id].result(), 1)
+    }
+
+
+def told(result):
+    if result is None:
+        return {"state": "blocked"}
+    if isinstance(result, LongtakeError):
+        return {"state": "in doubt" if isinstance(result, InDoubtError) else "failed", "error": str(result)}
+    take = result.take
+    return {
+        "state": result.state,
+        "take": {
+            "task": take.task_id,
+            "clip": take.clip.sha256,
+            "frame": take.last_frame.sha256,
+            "credits": take.credits,
+        },
+    }
+
+
+def caps(store, number, *, film_cap, day_cap):
+    """Claim takes of random prices for two films until both caps say no; what was claimed goes on in a random way."""
+    book = Book(stores.open(store), "account")
+    dice = random.Random(number)
+    refused = {"film": 0, "day": 0}
+    claimed = 0
+    for turn in range(40):
+        credits = dice.randint(5, 120)
+        shot = f"shot-{number}-{turn}"
+        order = Order(
+            film=f"film-{turn % 2}",
+            scene="s",
+            shot=shot,
+            take=1,
+            fingerprint=f"fingerprint of {shot}",
+            description=f"description of {shot}",
+            model="m",
+            run="run",
+            expected=credits,
+            reserve=credits,
+        )
+        try:
+            attempt = book.claim(order, body={}, caps=Caps(film=film_cap, day=day_cap), kept=lambda: False).attempt
+        except BudgetError as error:
+            refused[error.scope] += 1
+            if min(refused.values()) > 1 or max(refused.values()) > 8:
+                break
+            continue
+        claimed += 1
+        match dice.randrange(5):
+            case 0:
+                book.refused(attempt, status=400, code=20002, message="no")
+            case 1:
+                book.in_doubt(attempt, "lost")
+            case _:
+                book.accepted(attempt, f"task_{number:04d}_{turn:04d}")
+                if dice.random() < 0.3:
+                    book.failed(attempt, code=80003, message="no", retryable=True)
+                else:
+                    book.completed(attempt, dice.randint(1, credits))
+                    book.settled(attempt, clip="c" * 64)
+    return {"claimed": claimed, "refused": refused}
+
+
+def claim(store):
+    """Claim a take, say so, and wait; the test decides whether this process lives."""
+    credits = 100
+    order = Order(
+        film="film",
+        scene="s",
+        shot="shot",
+        take=1,
+        fingerprint="fingerprint",
+        description="description",
+        model="m",
+        run="run",
+        expected=credits,
+        reserve=credits,
+    )
+    book = Book(stores.open(store), "account")
+    found = book.claim(order, body={}, caps=Caps(), kept=lambda: False)
+    print(found.attempt.id, flush=True)  # noqa: T201 - what the test waits for
+    sys.stdin.read()
+    book.not_sent(found.attempt, "told to stop")
+
+
+def race(count, folder, work):
+    """Fork, open the gate, and wait for all; 0 when every process came to an end by itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gate, opener = os.pipe()
+    children = []
+    for number in range(count):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.close(opener)
+                os.read(gate, 1)
+                result = json.dumps(work(number))
+                (folder / f"{number}.json").write_text(result)
+                code = 0
+            except BaseException:  # noqa: BLE001 - the test shows it
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        children.append(child)
+    os.close(opener)
+    return max(abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])) for child in children)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    for kind, first in (("film", "board"), ("caps", "store")):
+        sub = kinds.add_parser(kind)
+        sub.add_argument(first)
+        sub.add_argument("folder", type=Path)
+        sub.add_argument("--processes", type=int, default=1)
+        if kind == "caps":
+            sub.add_argument("--film-cap", type=int)
+            sub.add_argument("--day-cap", type=int)
+    kinds.add_parser("claim").add_argument("store")
+    options = parser.parse_args()
+    if options.kind == "claim":
+        return claim(options.store)
+    if options.kind == "film":
+        return race(options.processes, options.folder, lambda _: asyncio.run(film(options.board)))
+    given = {"film_cap": options.film_cap, "day_cap": options.day_cap}
+    return race(options.processes, options.folder, lambda number: caps(options.store, number, **given))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, tags
+from prefect import flow, get_run_logger, tags
 from prefect.runtime import flow_run
 
 import tasks
@@ -20,11 +20,19 @@ from longtake import plan as plans
 from longtake import report, request
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
-from longtake.errors import BudgetError, InDoubtError, LongtakeError, SettingsError, TaskIdNotRecordedError
+from longtake.errors import (
+    BudgetError,
+    InDoubtError,
+    KeyRefusedError,
+    LongtakeError,
+    SettingsError,
+    TaskIdNotRecordedError,
+)
 from longtake.report import Outcome
 from longtake.take import Wanted, obtain, open_session, read_inputs
 
 if TYPE_CHECKING:
+    from longtake.film import Film
     from longtake.plan import Plan
     from longtake.report import Made
     from longtake.request import Resolved, ResolvedShot
@@ -90,15 +98,16 @@ async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
         )
     except BudgetError as error:
         _refused(session, error)
-        raise
+        if not any(shot.state == "under way" for shot in plan.shots):
+            raise
+        # What was bought before is fetched and kept all the same; nothing more is bought.
+        session.halted = session.refused = error
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
     async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
         outcomes = await shoot(session, resolved, progress)
-        film = None
-        if all(outcome.take for outcome in outcomes):
-            film = await tasks.join(session, resolved, outcomes, progress.join)
-    would_cost = 0 if film else (await _plan(session, resolved)).reserve
+        film, unjoined = await _join(session, resolved, outcomes, progress)
+    would_cost = (await _plan(session, resolved)).reserve
     money, notes = await _account(session, plan, head)
     place = film.place(session.store) if film else None
     poster = await asyncio.to_thread(session.store.get, film.poster) if film else None
@@ -113,14 +122,28 @@ async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
         "manifest": film.manifest_place(session.store) if film else None,
         "shots": [outcome.answer() for outcome in outcomes],
         "credits": money.model_dump(),
+        "would_cost": would_cost,
         "flow_run_id": flow_run.get_id(),
     }
-    incomplete = report.incomplete(outcomes, would_cost=would_cost)
+    if film:
+        showing.event("film.ready", film=session.film, account=session.book.account, place=place, **money.model_dump())
+    incomplete = report.incomplete(outcomes, would_cost=would_cost, unjoined=unjoined)
     if incomplete is not None:
         incomplete.__dict__["answer"] = answer
         raise incomplete
-    showing.event("film.ready", film=session.film, account=session.book.account, place=place, **money.model_dump())
     return answer
+
+
+async def _join(
+    session: Session, resolved: Resolved, outcomes: list[Outcome], progress: showing.Progress
+) -> tuple[Film | None, LongtakeError | None]:
+    """The film when every shot is there; a join that fails is told after the account."""
+    if not all(outcome.take for outcome in outcomes):
+        return None, None
+    try:
+        return await tasks.join(session, resolved, outcomes, progress.join), None
+    except LongtakeError as error:
+        return None, error
 
 
 async def shoot(session: Session, resolved: Resolved, progress: showing.Progress) -> list[Outcome]:
@@ -174,10 +197,16 @@ async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
         )
         return error
     except BudgetError as error:
-        _refused(session, error)
+        if session.refused is not error:
+            session.refused = error
+            _refused(session, error)
         return error
     except LongtakeError as error:
         return error
+    except Exception as error:  # noqa: BLE001 - see below
+        # A full disk, an API that is away: of whatever kind, it is this shot's and must not end the others.
+        get_run_logger().exception("%s", wanted.label)
+        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
 
 
 def _readable(session: Session, resolved: Resolved, plan: Plan) -> None:
@@ -216,8 +245,12 @@ async def _plan(session: Session, resolved: Resolved) -> Plan:
 
 async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Money, list[str]]:
     """This run's money, and what the balance says at its end."""
-    checked = await session.balance()
     notes = []
+    try:
+        checked = await session.balance()
+    except KeyRefusedError as error:
+        checked = None
+        notes.append(f"the balance could not be read at the end: {error.message}")
     if checked is not None and checked.drift:
         since = f" since {checked.since}" if checked.since else ""
         notes.append(f"the balance is {checked.drift:+} credits off{since}: `longtake credits` says more")
@@ -226,4 +259,17 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
         showing.event("refund.missing", film=session.film, account=session.book.account, attempt=attempt)
     state = await asyncio.to_thread(session.book.read)
     closed = await asyncio.to_thread(lambda: list(session.book.log.history(since=head)))
-    return report.money_of(state, closed, run=session.run, planned=plan.expected), notes
+    estimate = sum(c.order.expected for c in closed if c.outcome == "settled" and c.order.run == session.run)
+    charged = sum(c.charged for c in closed if c.outcome == "settled" and c.order.run == session.run)
+    if charged != estimate:
+        notes.append(
+            f"the provider charged {charged} credits where the catalog expects {estimate}: its rates may be old"
+        )
+    labels = {shot.shot for shot in plan.shots}
+    notes.extend(
+        f"attempt {a.id} for {a.order.label} is bought and belongs to no shot of this storyboard any more"
+        for a in state.attempts.values()
+        if a.phase == "completed" and a.order.film == session.film and f"{a.order.scene}/{a.order.shot}" not in labels
+    )
+    money = report.money_of(state, closed, run=session.run, film=session.film, planned=plan.expected)
+    return money, notes

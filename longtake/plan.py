@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from longtake import inputs, record, request
-from longtake.ledger import Log, accounts_in
+from longtake.ledger import DOUBTS, Log, accounts_in
 
 if TYPE_CHECKING:
     from longtake.ledger import Attempt
@@ -149,9 +149,10 @@ def _look(
     resolved: Resolved, store: Store | None, realm: str, attempts: dict[str, Attempt], *, renew_stale: bool
 ) -> dict[str, Found]:
     found: dict[str, Found] = {}
+    priced: set[str] = set()
     for shot in parents_first(resolved):
         parent = found[shot.parent] if shot.parent else None
-        found[shot.id] = _find(shot, parent, store, realm, attempts, renew_stale=renew_stale)
+        found[shot.id] = _find(shot, parent, store, realm, attempts=attempts, priced=priced, renew_stale=renew_stale)
     return found
 
 
@@ -160,43 +161,50 @@ def _find(
     parent: Found | None,
     store: Store | None,
     realm: str,
-    attempts: dict[str, Attempt],
     *,
+    attempts: dict[str, Attempt],
+    priced: set[str],
     renew_stale: bool,
 ) -> Found:
+    """What there is of one shot. `priced` collects the takes a run would buy: shots alike in everything share one."""
     digests = _digests(shot, store)
     if digests is None:
         # No run has read this URL yet, so nothing can be there that was made from it.
         return Found("missing" if parent is None or parent.take is not None else "blocked", None, shot.takes)
     waiting = parent is not None and (parent.take is None or (parent.missing > 0 and parent.state != "current"))
     frame = parent.take.last_frame.sha256 if parent is not None and parent.take is not None and not waiting else None
-    takes: list[Take | None] = []
+    first: Take | None = None
     stale: Take | None = None
     attempt: Attempt | None = None
+    wanted: list[str] = []
     for number in range(1, shot.takes + 1):
         description = request.description(shot, take=number, realm=realm, digests=digests)
+        name = f"{description} after {shot.parent}"
         take = None
         if not waiting:
-            fingerprint = request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame)
-            take = record.load(store, fingerprint) if store is not None else None
-            if take is None:
-                attempt = attempt or attempts.get(fingerprint)
-        else:
-            attempt = attempt or attempts.get(description)
-        takes.append(take)
-        if take is None and stale is None and store is not None:
-            stale = record.older(store, description)
-    missing = sum(t is None for t in takes)
-    first = next((t for t in takes if t is not None), None)
-    if not missing:
-        return Found("current", first, 0)
-    if attempt is not None:
-        doubtful = attempt.phase in {"in_doubt", "held"}
+            name = request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame)
+            take = record.load(store, name) if store is not None else None
+        if take is not None:
+            first = first or take
+            continue
         # Its money is held already, and while it is open nobody buys that take again.
-        return Found("in doubt" if doubtful else "under way", first, missing - 1, attempt)
+        open_attempt = attempts.get(description if waiting else name)
+        attempt = attempt or open_attempt
+        if open_attempt is None:
+            wanted.append(name)
+        if stale is None and store is not None:
+            stale = record.older(store, description)
+    if attempt is None and not wanted:
+        return Found("current", first, 0)
+    if attempt is None and first is None and stale is not None and not renew_stale:
+        return Found("stale", stale, 0)
+    to_buy = sum(name not in priced for name in wanted)
+    priced.update(wanted)
+    if attempt is not None:
+        return Found("in doubt" if attempt.phase in DOUBTS else "under way", first, to_buy, attempt)
     if first is None and stale is not None:
-        return Found("stale", stale, shot.takes if renew_stale else 0)
-    return Found("blocked" if waiting else "missing", first, missing)
+        return Found("stale", stale, to_buy)
+    return Found("blocked" if waiting else "missing", first, to_buy)
 
 
 def _digests(shot: ResolvedShot, store: Store | None) -> dict[int, str] | None:

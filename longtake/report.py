@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, TaskIdNotRecordedError
+from longtake.errors import FilmIncompleteError, LongtakeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class Outcome:
 
 
 class Money(BaseModel):
-    """A run's credits. `planned` is what the plan expected it to buy; the others are this run's own attempts."""
+    """A run's credits. `planned` is what the plan expected it to buy; `in_doubt` is the film's, the others this run's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -113,8 +113,8 @@ class Manifest(BaseModel):
     credits: FilmCredits
 
 
-def money_of(state: State, closed: Sequence[Any], *, run: str, planned: int) -> Money:
-    """What one run spent, from the open attempts and the closed ones given."""
+def money_of(state: State, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
+    """What one run spent, from the open attempts and the closed ones given; doubts are the whole film's."""
     mine = [a for a in state.attempts.values() if a.order.run == run]
     done = [c for c in closed if c.order.run == run]
     doubts = {"in_doubt", "held"}
@@ -122,34 +122,38 @@ def money_of(state: State, closed: Sequence[Any], *, run: str, planned: int) -> 
         planned=planned,
         charged=sum(c.charged for c in done) + sum(a.charge for a in mine if a.phase == "completed"),
         refunded=sum(c.refunded for c in done),
-        in_doubt=sum(a.money for a in mine if a.phase in doubts),
+        in_doubt=sum(a.money for a in state.attempts.values() if a.order.film == film and a.phase in doubts),
         reserved=sum(a.money for a in mine if a.phase not in doubts and a.phase != "completed"),
     )
 
 
-def incomplete(outcomes: Sequence[Outcome], *, would_cost: int) -> FilmIncompleteError | None:
-    """The error that sums up a run that did not get every shot; None when it did.
+def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: LongtakeError | None) -> LongtakeError | None:
+    """The error that sums up a run that did not get everything; None when it did.
 
-    Its exit code is the gravest reason's: in doubt before budget before failed.
+    A second take that failed for good is a note, not an error: the shot has another. The exit code is the gravest reason's: in
+    doubt before budget before failed.
     """
     missing = [o for o in outcomes if o.take is None]
-    doubtful = [o for o in outcomes if isinstance(o.error, InDoubtError | TaskIdNotRecordedError)]
-    if not missing and not doubtful:
-        return None
-    reasons = [o for o in outcomes if o.error is not None and o.state != "blocked"]
+    reasons = [o for o in missing if o.error is not None]
+    reasons += [o for o in outcomes if o.take is not None and o.error is not None and o.error.exit_code in {3, 4}]
+    if not missing and not reasons:
+        return unjoined
     blocked = sum(o.state == "blocked" for o in outcomes)
     lines = [f"{o.shot.label}: {o.error}" for o in reasons[:12]]
     if len(reasons) > len(lines):
         lines.append(f"and {len(reasons) - len(lines)} more")
     if blocked:
         lines.append(f"{blocked} shots wait for one of these")
+    said = (
+        f"{len(missing)} of {len(outcomes)} shots are missing ({would_cost} credits to buy)"
+        if missing
+        else f"the film is whole, {len(reasons)} of its extra takes are not ({would_cost} credits to buy)"
+    )
     error = FilmIncompleteError(
-        f"{len(missing)} of {len(outcomes)} shots are missing ({would_cost} credits to buy)\n  " + "\n  ".join(lines),
-        missing=tuple(o.shot.label for o in missing),
-        would_cost=would_cost,
+        said + "\n  " + "\n  ".join(lines), missing=tuple(o.shot.label for o in missing), would_cost=would_cost
     )
     codes = [o.error.exit_code for o in reasons if o.error is not None]
-    error.exit_code = max(codes, key=lambda code: (4, 3, 1, 2).index(code) * -1, default=1)
+    error.exit_code = min(codes, key=(4, 3, 1, 2).index, default=1)
     return error
 
 

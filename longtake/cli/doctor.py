@@ -112,8 +112,8 @@ def _store(settings: Settings) -> str:
 
 
 def _urls(settings: Settings) -> Finding:
-    store = stores.open(settings.store, public_url=settings.public_url)
     try:
+        store = stores.open(settings.store, public_url=settings.public_url)
         url = store.url_for_others("media/0.png")
     except LongtakeError as error:
         return Finding("URLs", "bad", str(error))

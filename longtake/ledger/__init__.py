@@ -7,11 +7,12 @@ machine. Nothing is overwritten and no total is stored that a fold could not der
 from longtake.ledger.book import Book, Caps, Claim, doubt
 from longtake.ledger.entries import Order
 from longtake.ledger.log import Log, account_of, accounts_in
-from longtake.ledger.reconcile import Report, check_balance, reconcile
-from longtake.ledger.state import CHECKPOINT_EVERY, Attempt, Closed, State
+from longtake.ledger.reconcile import Report, check_balance, poll_known, reconcile
+from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, State
 
 __all__ = [
     "CHECKPOINT_EVERY",
+    "DOUBTS",
     "Attempt",
     "Book",
     "Caps",
@@ -25,5 +26,6 @@ __all__ = [
     "accounts_in",
     "check_balance",
     "doubt",
+    "poll_known",
     "reconcile",
 ]

@@ -77,13 +77,13 @@ def _of_open(a: Attempt) -> Line:
 
 def _of_closed(c: Closed) -> Line:
     settled = c.outcome == "settled"
-    lost = {"written_off": c.charged, "refund_missing": -c.refunded}
+    lost = {"written_off": c.charged, "refund_missing": -c.refunded, "refund_found": -c.refunded}
     return Line(
         film=c.order.film,
         scene=c.order.scene,
         shot=c.order.shot,
         day=c.day,
-        attempts=0 if c.outcome == "refund_missing" else 1,
+        attempts=0 if c.outcome in {"refund_missing", "refund_found"} else 1,
         estimate=c.order.expected if settled else 0,
         settled=c.charged if settled else 0,
         refunded=c.refunded,

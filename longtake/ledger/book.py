@@ -5,6 +5,7 @@ Everything here is synchronous and thread-safe; coroutines call it through `asyn
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from longtake.ledger.state import DOUBTS, Attempt, State, day_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from longtake.errors import LongtakeError
     from longtake.store import Store
 
 LEASE = timedelta(seconds=30)
@@ -25,6 +27,12 @@ LEASE = timedelta(seconds=30)
 
 SKEW = timedelta(seconds=10)
 """How far the clocks of two machines may differ before a living owner is taken for dead."""
+
+
+_ABSURD = 3
+"""A charge of so many times the reserve is a mistake of somebody's, not a price: the books take the estimate."""
+
+_log = logging.getLogger("longtake.ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,20 @@ class Book:
 
     # -- a take ------------------------------------------------------------------------------------------------------
 
-    def claim(self, order: e.Order, *, body: dict[str, Any], caps: Caps, kept: Callable[[], bool]) -> Claim:
+    def claim(
+        self,
+        order: e.Order,
+        *,
+        body: dict[str, Any],
+        caps: Caps,
+        kept: Callable[[], bool],
+        halted: LongtakeError | None = None,
+    ) -> Claim:
         """Claim a take: write the intent, unless somebody has it or money says no.
 
         `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
-        settled: so either the state still shows the attempt or the store shows the take.
+        settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
+        new intent: what was bought before is still shared.
 
         Raises:
             InDoubtError: an earlier attempt may have been charged.
@@ -107,6 +124,8 @@ class Book:
             if state.barred(now()):
                 answer.append(Claim("wait"))
                 return None
+            if halted is not None:
+                raise halted
             _afford(state, caps, film=order.film, run=order.run, credits=order.reserve, what=order.label)
             stamp = self._stamp()
             return e.Intent(
@@ -140,12 +159,27 @@ class Book:
         self._for(attempt.id, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
 
     def accepted(self, attempt: Attempt, task_id: str) -> None:
-        """Write the task id down. Repeats of the same id change nothing."""
+        """Write the task id down. Repeats of the same id change nothing.
+
+        Raises:
+            LedgerError: a person wrote the attempt off meanwhile: its credits are counted as lost already.
+        """
 
         def decide(state: State) -> e.Entry | None:
             current = state.attempts.get(attempt.id)
             if current is not None and current.task_id is not None:
                 return None
+            if current is None:
+                closed = [c for c in self.log.history(since=attempt.sequence) if c.id == attempt.id]
+                if any(c.task_id == task_id for c in closed):
+                    # Written by an earlier call whose answer was lost, and settled by another run since.
+                    return None
+                if any(c.outcome == "written_off" for c in closed):
+                    raise LedgerError(
+                        f"attempt {attempt.id} was written off, and now it has the task {task_id}",
+                        next_step="its credits count as spent; fetch the clip from the provider by hand if you want it",
+                        key=attempt.id,
+                    )
             order = attempt.order if current is None else None
             return e.Accepted(**self._stamp(), attempt=attempt.id, task_id=task_id, order=order)
 
@@ -168,7 +202,12 @@ class Book:
         self._for(attempt.id, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
 
     def completed(self, attempt: Attempt, credits: int | None) -> None:
-        """The provider finished; `credits` is what it says it charged."""
+        """The provider finished; `credits` is what it says it charged, left out where that cannot be."""
+        if credits is not None and not 0 < credits <= _ABSURD * attempt.order.reserve:
+            _log.warning(
+                "attempt %s: the provider says it charged %s credits, which is not believed", attempt.id, credits
+            )
+            credits = None
         self._for(attempt.id, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
 
     def failed(self, attempt: Attempt, *, code: int | None, message: str, retryable: bool) -> None:

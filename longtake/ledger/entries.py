@@ -194,6 +194,14 @@ class RefundMissing(_Entry):
     credits: int
 
 
+class RefundFound(_Entry):
+    """A refund that was missing came after all: the credits are back."""
+
+    kind: Literal["refund_found"] = "refund_found"
+    attempt: str
+    credits: int
+
+
 class Barrier(_Entry):
     """No intent may follow until `until`, or until it is lifted: somebody compares the balance."""
 
@@ -241,6 +249,7 @@ Entry = (
     | NotCharged
     | WrittenOff
     | RefundMissing
+    | RefundFound
     | Barrier
     | Lifted
     | Balance

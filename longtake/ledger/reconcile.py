@@ -29,6 +29,9 @@ QUIET = 180.0
 LONGEST_GENERATION = 3600.0
 """Seconds after which a lost task has certainly ended and its refund, if any, has come."""
 
+_CLOCKS = 600.0
+"""Seconds by which clocks of two machines may differ before a fresh doubt is taken for an old one."""
+
 _READINGS = 5
 _LOOK_AGAIN = 0.5
 
@@ -211,18 +214,18 @@ async def _outcomes(book: Book) -> None:
 async def _wait_quiet(book: Book, quiet: float) -> None:
     doubts = (await asyncio.to_thread(book.read)).doubts()
     newest = max((a.since for a in doubts if a.phase == "in_doubt"), default=None)
-    if newest is not None:
-        left = quiet - (now() - newest).total_seconds()
-        await asyncio.sleep(max(0.0, min(left, quiet)))
+    if newest is not None and (now() - newest).total_seconds() < quiet + _CLOCKS:
+        # By this process's own patience: the doubt's time is its writer's clock, which may be minutes off.
+        await asyncio.sleep(quiet)
 
 
 async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> tuple[State, int | None]:
     """Poll, read the balance, poll again: until no task changed around the reading."""
     for _ in range(_READINGS):
-        await _poll_known(book, teller, retryable)
+        await poll_known(book, teller, retryable)
         before = await asyncio.to_thread(book.read)
         balance = await teller.balance()
-        await _poll_known(book, teller, retryable)
+        await poll_known(book, teller, retryable)
         after = await asyncio.to_thread(book.read)
         if after.head == before.head:
             return after, balance
@@ -233,7 +236,12 @@ async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool])
     )
 
 
-async def _poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
+async def poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
+    """Ask once for every task that was accepted and not seen to end, whoever bought it, and write down what ended.
+
+    Raises:
+        ProviderUnavailableError, RateLimitedError: the provider does not answer.
+    """
     state = await asyncio.to_thread(book.read)
     for attempt in state.attempts.values():
         if attempt.phase == "failed":
@@ -277,6 +285,15 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
                 _write_balance(book, state.head, balance)
             return report
         report.drift = balance - expected
+        if doubts and state.offset:
+            report.unexplained = report.drift
+            report.undecided = [a.id for a in doubts]
+            report.needs_person = list(report.undecided)
+            report.note = (
+                f"the balance was {state.offset:+} credits off before these doubts, so it cannot tell about them: explain that "
+                f"first (`longtake credits adjust`), then reconcile again"
+            )
+            return report
         # A refund comes before any poll can show `failed`: the debit of a task under way may be back already, so it is one
         # more amount that is missing or not.
         under_way = [a for a in state.attempts.values() if a.phase == "accepted"]
@@ -384,13 +401,15 @@ def _summary(book: Book, balance: int) -> Report:
     report.drift = state.checked.drift if state.checked else None
     if not report.drift:
         return report
-    verdicts = certain({r.attempt: r.credits for r in state.unproven}, -report.drift) or {}
-    for refund in state.unproven:
+    kind: type[e.RefundMissing | e.RefundFound] = e.RefundMissing if report.drift < 0 else e.RefundFound
+    refunds, found = (state.unproven, report.refunds_missing) if report.drift < 0 else (state.missing, report.refunded)
+    verdicts = certain({r.attempt: r.credits for r in refunds}, abs(report.drift)) or {}
+    for refund in refunds:
         if verdicts.get(refund.attempt):
-            missing = e.RefundMissing(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
-            book.log.append(lambda _, entry=missing: entry)  # type: ignore[misc]
-            report.refunds_missing.append(refund.attempt)
-    report.unexplained = 0 if verdicts else report.drift
+            entry = kind(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
+            book.log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
+            found.append(refund.attempt)
+    report.unexplained = 0 if found else report.drift
     return report
 
 

@@ -30,7 +30,9 @@ RUN_MEMORY = timedelta(days=7)
 """A run without open attempts is forgotten (as a budget scope) this long after its last entry."""
 
 Phase = Literal["intent", "accepted", "completed", "failed", "in_doubt", "held"]
-Outcome = Literal["settled", "refunded", "refused", "not_sent", "not_charged", "written_off", "refund_missing"]
+Outcome = Literal[
+    "settled", "refunded", "refused", "not_sent", "not_charged", "written_off", "refund_missing", "refund_found"
+]
 
 DOUBTS = frozenset({"in_doubt", "held"})
 
@@ -73,7 +75,7 @@ class Attempt(BaseModel):
 
 
 class Closed(BaseModel):
-    """What became of an attempt, for the accounts. `refund_missing` is a correction of an earlier one, not one more."""
+    """What became of an attempt, for the accounts. `refund_missing` and `refund_found` correct an earlier line."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -143,7 +145,11 @@ class State(BaseModel):
     checked: Check | None = None
     agreed: Check | None = None
     """The last comparison without drift: a drift is younger than this."""
+    offset: int = 0
+    """Credits by which the balance was off at the last reading and which nobody has explained since."""
     unproven: list[Refund] = Field(default_factory=list)
+    missing: list[Refund] = Field(default_factory=list)
+    """Refunds that were owed and not in the balance when it was last read."""
     barrier: int | None = None
     barrier_until: datetime | None = None
     barrier_by: str = ""
@@ -220,8 +226,11 @@ class State(BaseModel):
                 self._balance(sequence, entry)
             case e.Adjusted():
                 self.adjustments += entry.credits
+                self._explain(entry.credits)
             case e.RefundMissing():
-                self._refund_missing(entry)
+                self._correct(entry.attempt, self.unproven, self.missing, -1, entry.at)
+            case e.RefundFound():
+                self._correct(entry.attempt, self.missing, None, +1, entry.at)
             case _:
                 self._transition(entry)
 
@@ -350,28 +359,42 @@ class State(BaseModel):
         expected = self.expected_balance
         assert expected is not None  # noqa: S101 - set two lines above
         self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=entry.balance - expected)
+        self.offset = self.checked.drift
         if not self.checked.drift:
             self.agreed = self.checked
             self.unproven = []
 
-    def _refund_missing(self, entry: e.RefundMissing) -> None:
-        known = [r for r in self.unproven if r.attempt == entry.attempt]
-        for refund in known[:1]:
-            self.unproven.remove(refund)
-            self.refunds -= refund.credits
-            self._spend(refund.order, refund.day, refund.credits, entry.at)
-            # The attempt closed as refunded, perhaps long ago and behind a checkpoint: this line takes that back.
-            self.closed.append(
-                Closed(
-                    id=refund.attempt,
-                    number=0,
-                    order=refund.order,
-                    day=refund.day,
-                    outcome="refund_missing",
-                    refunded=-refund.credits,
-                    reason="its refund is not in the balance",
-                )
+    def _explain(self, credits: int) -> None:
+        """Part of what was off is accounted for now; more than that says nothing about the last reading."""
+        if self.offset > 0 < credits:
+            self.offset = max(0, self.offset - credits)
+        elif self.offset < 0 > credits:
+            self.offset = min(0, self.offset - credits)
+
+    def _correct(self, attempt: str, of: list[Refund], to: list[Refund] | None, sign: int, at: datetime) -> None:
+        """A refund that is not there (-1), or there after all (+1): books and caps follow."""
+        refund = next((r for r in of if r.attempt == attempt), None)
+        if refund is None:
+            return
+        credits = sign * refund.credits
+        of.remove(refund)
+        if to is not None:
+            to.append(refund)
+        self.refunds += credits
+        self._explain(credits)
+        self._spend(refund.order, refund.day, -credits, at)
+        # The attempt closed as refunded, perhaps long ago and behind a checkpoint: this line corrects that.
+        self.closed.append(
+            Closed(
+                id=refund.attempt,
+                number=0,
+                order=refund.order,
+                day=refund.day,
+                outcome="refund_missing" if sign < 0 else "refund_found",
+                refunded=credits,
+                reason="its refund is not in the balance" if sign < 0 else "its refund came late",
             )
+        )
 
     def _forget_runs(self, at: datetime) -> None:
         day = day_of(at)

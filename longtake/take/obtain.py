@@ -62,7 +62,7 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
 
     A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit; inputs are
     checked anew before each, because 80007 says that one could not be read. A take that continued an older frame is used as it is
-    unless the session renews stale takes: one changed shot does not buy a whole chain again.
+    unless the session renews stale takes, or a newer one is bought already: one changed shot does not buy a whole chain again.
 
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
@@ -72,8 +72,9 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
     if take is not None:
         return Obtained(take, "current")
     if wanted.frame is not None and not session.renew_stale:
+        open_attempt = (await asyncio.to_thread(session.book.read)).find(identity.fingerprint)
         older = await asyncio.to_thread(record.older, session.store, identity.description)
-        if older is not None:
+        if older is not None and open_attempt is None:
             return Obtained(older, "stale")
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from longtake import store as stores
 from longtake.errors import KeyRefusedError, StoreError, TransientError
-from longtake.ledger import Book, Caps, Report, account_of, check_balance
-from longtake.provider import Provider
+from longtake.ledger import Book, Caps, Log, Report, account_of, accounts_in, check_balance, poll_known
+from longtake.provider import Provider, failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from longtake.catalog import Catalog
     from longtake.errors import LongtakeError
+    from longtake.ledger import Attempt
     from longtake.settings import Settings
     from longtake.store import Store
 
@@ -59,6 +60,10 @@ class Session:
         self.renew_stale = renew_stale
         self.caps = Caps(film=budget, run=settings.run_cap, day=settings.day_cap)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
+        self.refused: LongtakeError | None = None
+        """The refusal of a cap that people were told of."""
+        self.foreign: dict[str, tuple[str, Attempt]] = {}
+        """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
         self.url_digests: dict[str, str] = {}
         """What inputs given as URLs serve, read once in a run."""
         self.halted: LongtakeError | None = None
@@ -74,6 +79,8 @@ class Session:
             KeyRefusedError: the key does not work, so nothing else will.
         """
         try:
+            # What a dead run left open is asked for, so that it neither hides a drift nor keeps a refund from being seen.
+            await poll_known(self.book, self.provider, lambda task: failure(task).retryable)
             return await check_balance(self.book, self.provider)
         except KeyRefusedError:
             raise
@@ -118,15 +125,30 @@ async def open_session(
             next_step="use a store with conditional writes (AWS S3, Cloudflare R2, MinIO, a local folder)",
             key="ledger/",
         )
+    foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, book.account, film)
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
-        yield Session(
+        session = Session(
             settings=settings,
             catalog=catalog,
             provider=provider,
             store=store,
             book=book,
             film=film,
-            budget=budget,
+            budget=None if budget is None else max(0, budget - spent),
             run=run,
             renew_stale=renew_stale,
         )
+        session.foreign = foreign
+        yield session
+
+
+def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[str, tuple[str, Attempt]], int]:
+    """Open attempts under other keys of the provider, and what the film has used of theirs, in credits."""
+    found: dict[str, tuple[str, Attempt]] = {}
+    spent = 0
+    for other in accounts_in(store, host=host):
+        if other != account:
+            state = Log(store, other).read()
+            spent += state.used(film=film)
+            found |= {a.order.fingerprint: (other, a) for a in state.attempts.values()}
+    return found, spent

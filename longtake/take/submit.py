@@ -7,6 +7,7 @@ sent" and 429 are asked again, each time under a new intent, because nothing was
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from longtake.errors import (
     DoubtfulAnswerError,
     InDoubtError,
     KeyRefusedError,
+    LongtakeError,
     NoCreditsError,
     NotSentError,
     RateLimitedError,
@@ -24,12 +26,13 @@ from longtake.errors import (
     StoreError,
     TaskIdNotRecordedError,
 )
-from longtake.ledger.book import LEASE
+from longtake.ledger import Claim
+from longtake.ledger.book import LEASE, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.ledger import Attempt, Claim
+    from longtake.ledger import Attempt
     from longtake.record import Take
     from longtake.take.session import Session
     from longtake.take.upload import Prepared
@@ -56,8 +59,6 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
     """
     not_sent = rate_limited = 0
     while True:
-        if session.halted is not None:
-            raise session.halted
         try:
             claim = await _finish_writing(session, prepared)
         except NotSentError:
@@ -106,12 +107,20 @@ async def _finish_writing(session: Session, prepared: Prepared) -> Claim:
 
 async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Event) -> Claim:
     identity, book = prepared.identity, session.book
+    if identity.fingerprint in session.foreign:
+        account, other = session.foreign[identity.fingerprint]
+        raise InDoubtError(
+            f"{other.order.label} was bought with another key: attempt {other.id} of account {account} is open ({other.phase})",
+            attempt=other.id,
+            next_step="run once with that key to fetch or settle it; then this key goes on",
+        )
     claim = await asyncio.to_thread(
         book.claim,
         identity.order(session),
         body=identity.frozen_body(session),
         caps=session.caps,
         kept=lambda: session.store.head(record.key_of(identity.fingerprint)) is not None,
+        halted=session.halted,
     )
     if claim.kind != "bought" or claim.attempt is None:
         return claim
@@ -119,6 +128,10 @@ async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Ev
     if stop.is_set():
         await _record(lambda: book.not_sent(attempt, "the run was cancelled"))
         return claim
+    if now() - attempt.at > LEASE / 2:
+        # The machine slept, or the store took that long: others may think us dead and be about to buy this themselves.
+        await _record(lambda: book.not_sent(attempt, "its claim was too old to be used"))
+        return Claim("wait")
     alive = asyncio.create_task(_renew(session, attempt))
     try:
         task_id = await _post(session, prepared, attempt)
@@ -126,14 +139,17 @@ async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Ev
         alive.cancel()
     try:
         await _record(lambda: book.accepted(attempt, task_id))
-    except StoreError as error:
+    except BaseException as error:
+        reason = error.message if isinstance(error, LongtakeError) else type(error).__name__
         lost = TaskIdNotRecordedError(
             f"task {task_id} for {attempt.order.label} is bought ({attempt.order.reserve} credits) and the ledger could "
-            f"not be written: {error.message}",
+            f"not be written: {reason}",
             attempt=attempt.id,
             task_id=task_id,
         )
         _log.critical("%s", lost)
+        if not isinstance(error, Exception):
+            raise
         raise lost from error
     attempt.task_id, attempt.phase = task_id, "accepted"
     return claim
@@ -158,7 +174,9 @@ async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
         raise
     except DoubtfulAnswerError as error:
         reason = error.message
-        await _record(lambda: book.in_doubt(attempt, reason))
+        # Where even this cannot be written, the intent without an outcome says the same once its lease is over.
+        with contextlib.suppress(LongtakeError):
+            await _record(lambda: book.in_doubt(attempt, reason))
         raise InDoubtError(
             f"attempt {attempt.id} for {attempt.order.label} may have been charged ({reason}); "
             f"{attempt.order.reserve} credits are held",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtake import inputs, record, request
-from longtake.errors import UrlRefusedError
+from longtake.errors import MediaError, UrlRefusedError
 from longtake.ledger import Order
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Prepared:
     """A request that can be sent. The body holds URLs, which may be signed: it is never logged or kept."""
 
     identity: Identity
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
 
 
 async def read_inputs(session: Session, resolved: Resolved) -> None:
@@ -141,6 +142,7 @@ async def upload(session: Session, identity: Identity) -> Prepared:
     for index, item in enumerate(identity.wanted.shot.inputs):
         if isinstance(item.source, Path):
             key = _media_key(identity.digests[index], item.source.suffix)
+            await asyncio.to_thread(_unchanged, item.source, item.name, identity.digests[index])
             await asyncio.to_thread(session.store.put_file, key, item.source, content_type=_content_type(key))
         else:
             key = await _stored_key(session, identity.digests[index])
@@ -162,6 +164,19 @@ def kept(session: Session, identity: Identity) -> Take | None:
 
 
 # -- inside --------------------------------------------------------------------------------------------------------------
+
+
+def _unchanged(path: Path, name: str, digest: str) -> None:
+    """A file that was edited since the storyboard was read would be paid for under the old one's name."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(
+            f"{name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
+        ) from None
+    if found != digest:
+        raise MediaError(f"{name} changed while the run was under way", next_step="run again: it is read anew then")
 
 
 def _content_type(key: str) -> str:

@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 
 import tasks
 from flows import showing
+from flows.stopping import in_good_order
 from flows.surroundings import load_board, settings_of
 from longtake import plan as plans
 from longtake import report, request
@@ -83,7 +84,8 @@ async def storyboard(
             run=flow_run.get_id(),
             renew_stale=renew_stale,
         ) as session:
-            return await make(session, resolved)
+            with in_good_order():
+                return await make(session, resolved)
 
 
 async def make(session: Session, resolved: Resolved) -> dict[str, Any]:

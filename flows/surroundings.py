@@ -32,7 +32,7 @@ async def settings_of(credentials: str | None, store: str | None) -> Settings:
         found = cast("ReapiCredentials", await ReapiCredentials.aload(credentials)).settings(found)
     if store is not None:
         found = cast("ArtifactStore", await ArtifactStore.aload(store)).settings(found)
-    if deployment.get_id() is not None and _relative(found.store):
+    if deployment.id is not None and _relative(found.store):
         raise SettingsError(
             f"the store {found.store} of this deployment is a relative path, which may end with the run",
             next_step="name an ArtifactStore block in the parameter `store`, or set LONGTAKE_STORE to file:///… or s3://…",

@@ -1,0 +1,361 @@
+"""Real processes: one Prefect server for the session, providers on this machine, and the `longtake` command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+PATIENCE = 240.0
+"""Seconds before something that never happens fails a test; a loaded machine needs far less."""
+
+QUICK_SERVER = {
+    # Written in batches: a third of the CPU, and what happened can be read back sooner.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
+}
+
+
+def pytest_collection_modifyitems(items):
+    """What uses the server may wait longer than other tests. (All tests of this folder run in one worker, see tests/conftest.py.)"""
+    for item in items:
+        if "prefect_api" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.prefect)
+            item.add_marker(pytest.mark.timeout(900))
+
+
+def until(what: Callable[[], Any], *, why: str, process: subprocess.Popen | None = None) -> Any:
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        if found := what():
+            return found
+        if process is not None and process.poll() is not None:
+            said = "".join(pipe.read() or "" for pipe in (process.stdout, process.stderr) if pipe is not None)
+            pytest.fail(f"the process ended with {process.returncode} while waiting: {why}\n{said}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited too long: {why}")
+        time.sleep(0.1)
+
+
+@pytest.fixture(name="until", scope="session")
+def until_fixture():
+    """`until(what, why=...)`: wait for a condition."""
+    return until
+
+
+def clean_environment(**over: str) -> dict[str, str]:
+    """This process's variables without what steers Longtake or Prefect."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_"))}
+    return {**kept, "NO_PROXY": "*", "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **over}
+
+
+@contextmanager
+def process(*command: str, **options: Any):
+    """A process in a group of its own, of which nothing is left afterwards."""
+    started = subprocess.Popen([*command], start_new_session=True, **options)
+    try:
+        yield started
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(started.pid, number)
+            except ProcessLookupError:
+                break
+            try:
+                started.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                continue
+        started.wait()
+        if started.stdout is not None:
+            started.stdout.close()
+
+
+# -- Prefect -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    """The folder of the server: its database and nothing of a person's own profile."""
+    return tmp_path_factory.mktemp("prefect-server")
+
+
+@contextmanager
+def prefect_server(home: Path):
+    """A Prefect server; yields its process and its API's URL."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    api = f"http://127.0.0.1:{port}/api"
+    env = clean_environment(PREFECT_HOME=str(home), PREFECT_SERVER_UI_ENABLED="false", **QUICK_SERVER)
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+    with (
+        (home / "server.log").open("wb") as out,
+        process(*command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as server,
+    ):
+
+        def healthy() -> bool:
+            try:
+                return httpx.get(f"{api}/health", trust_env=False).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        until(healthy, why="the Prefect server answers", process=server)
+        yield server, api
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home):
+    """The URL of a real Prefect server, one for all tests of the session."""
+    with prefect_server(prefect_home) as (_, api):
+        yield api
+
+
+@pytest.fixture
+def mortal_prefect(tmp_path):
+    """A server of its own for a test that kills it: process and URL. The process leads a group."""
+    with prefect_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def prefect_env(prefect_api, tmp_path_factory):
+    """What a process needs to talk to the server, and to nothing else of Prefect."""
+    return clean_environment(PREFECT_API_URL=prefect_api, PREFECT_HOME=str(tmp_path_factory.mktemp("prefect-client")))
+
+
+@pytest.fixture(scope="session")
+def prefect_client(prefect_api):
+    """Prefect's own client of the server, the synchronous one."""
+    from prefect.client.orchestration import SyncPrefectClient
+
+    with SyncPrefectClient(api=prefect_api) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def events(prefect_api):
+    """`events(name, film)`: wait until the server has events of this name about a film, and return them."""
+
+    def find(name: str, film: str) -> list[dict[str, Any]]:
+        wanted = {"event": {"name": [name]}, "resource": {"id": [f"longtake.film.{film}"]}}
+        answer = httpx.post(f"{prefect_api}/events/filter", json={"filter": wanted}, trust_env=False, timeout=60)
+        answer.raise_for_status()
+        return list(answer.json()["events"])
+
+    return lambda name, film: until(lambda: find(name, film), why=f"the event {name} of {film}")
+
+
+# -- the provider --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A provider in a process of its own."""
+
+    base_url: str
+    admin_url: str
+    store_url: str
+    key: str
+
+    def books(self) -> dict[str, Any]:
+        return self._ask("GET", "books")
+
+    @property
+    def posts(self) -> int:
+        """Submits that arrived, whatever became of them."""
+        return int(self.books()["posts"]["received"])
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return self._ask("GET", "tasks")
+
+    def fault(self, *rules: Mapping[str, Any]) -> None:
+        self._ask("POST", "faults", json=list(rules))
+
+    def mend(self) -> None:
+        """Take all faults away."""
+        self._ask("DELETE", "faults")
+
+    def _ask(self, method: str, what: str, **options: Any) -> Any:
+        answer = httpx.request(method, f"{self.admin_url}/{what}", trust_env=False, timeout=60, **options)
+        answer.raise_for_status()
+        return answer.json()
+
+
+@contextmanager
+def standing(store: Path, *faults: Mapping[str, Any], **options: Any):
+    """An emulator process; options are those of `longtake emulator`."""
+    key = options.pop("key", "e2e-key-that-no-output-may-hold")
+    given = {"key": key, "processing": 0.2, "speed": "ultrafast", "public": store, **options}
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    command = (sys.executable, "-m", "longtake.emulator", *words, "--faults", json.dumps(list(faults)))
+    with (
+        (store.parent / "emulator.log").open("ab") as log,
+        process(*command, env=clean_environment(), stdout=subprocess.PIPE, stderr=log) as running,
+    ):
+        line = running.stdout.readline()
+        assert line, (store.parent / "emulator.log").read_text()
+        yield Emulator(**json.loads(line), key=key)
+
+
+@pytest.fixture
+def emulator():
+    """Start providers: `emulator(store_folder, *faults, **options)`."""
+    with _several(standing) as start:
+        yield start
+
+
+# -- the command ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a `longtake` process said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The one JSON object on standard output."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of each shot."""
+        return {shot["id"]: shot["state"] for shot in self.answer["shots"]}
+
+
+@dataclass
+class Stage:
+    """A store, a provider and an environment: where one film is made."""
+
+    folder: Path
+    provider: Emulator
+    env: dict[str, str]
+    secrets: list[str] = field(default_factory=list)
+
+    process = staticmethod(process)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def board(self, title: str, scenes: Mapping[str, list[dict[str, Any]]], **keys: Any) -> Path:
+        """Write a storyboard of short, small, silent shots."""
+        small = {"resolution": "480p", "size": "16:9", "duration": 4, "generate_audio": False}
+        path = self.folder / f"{title.lower().replace(' ', '-')}.json"
+        whole = {
+            "schema": "longtake/1",
+            "title": title,
+            "model": "seedance-2.5",
+            "defaults": small,
+            "scenes": [{"id": scene, "shots": shots} for scene, shots in scenes.items()],
+            **keys,
+        }
+        path.write_text(json.dumps(whole, indent=1))
+        return path
+
+    @contextmanager
+    def started(self, *words: str | Path, **env: str):
+        """A `longtake` process; `finished` reads it to its end."""
+        command = (sys.executable, "-m", "longtake.cli", *map(str, words))
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with process(*command, env={**self.env, **env}, cwd=self.folder, text=True, **pipes) as running:
+            yield running
+
+    def finished(self, running: subprocess.Popen) -> Ran:
+        """What a process said; whatever happened, no traceback and no key."""
+        out, err = running.communicate(timeout=PATIENCE)
+        for text in (out, err):
+            assert "Traceback" not in text, text
+            assert not [s for s in (self.provider.key, *self.secrets) if s in text], "a key was shown"
+        return Ran(running.returncode, out, err)
+
+    def longtake(self, *words: str | Path, **env: str) -> Ran:
+        """Run a command to its end."""
+        with self.started(*words, **env) as running:
+            return self.finished(running)
+
+    def run(self, board: Path, *options: str, code: int = 0, **env: str) -> Ran:
+        """`longtake run --json`, which must end with this exit code."""
+        ran = self.longtake("run", board, "--json", *options, **env)
+        assert ran.code == code, f"exit code {ran.code}\n{ran.out}\n{ran.err}"
+        assert isinstance(ran.answer, dict)
+        return ran
+
+    def credits(self, *options: str) -> dict[str, Any]:
+        """What the ledger says, as `longtake credits --json`."""
+        return self.longtake("credits", "--json", *options).answer
+
+
+@contextmanager
+def _several(context):
+    """Enter any number of a kind of context, and leave all of them."""
+    open_ones: list[Any] = []
+
+    def start(*given: Any, **options: Any) -> Any:
+        one = context(*given, **options)
+        entered = one.__enter__()
+        open_ones.append(one)
+        return entered
+
+    try:
+        yield start
+    finally:
+        for one in reversed(open_ones):
+            one.__exit__(None, None, None)
+
+
+def _stages(prefect_env, tmp_path_factory):
+    @contextmanager
+    def staged(*faults: Mapping[str, Any], **options: Any):
+        folder = tmp_path_factory.mktemp("stage")
+        store = folder / "store"
+        store.mkdir()
+        with standing(store, *faults, **options) as provider:
+            env = {
+                **prefect_env,
+                "LONGTAKE_API_KEY": provider.key,
+                "LONGTAKE_BASE_URL": provider.base_url,
+                "LONGTAKE_STORE": store.as_uri(),
+                "LONGTAKE_PUBLIC_URL": provider.store_url,
+            }
+            yield Stage(folder, provider, env)
+
+    return _several(staged)
+
+
+@pytest.fixture
+def stage(prefect_env, tmp_path_factory):
+    """Set stages: `stage(*faults, **options of the emulator)`."""
+    with _stages(prefect_env, tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_stage(prefect_env, tmp_path_factory):
+    """The same for tests of one module that build on one another."""
+    with _stages(prefect_env, tmp_path_factory) as start:
+        yield start

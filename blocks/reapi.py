@@ -15,8 +15,14 @@ class ReapiCredentials(CredentialsBlock):
     """The key of a reAPI account, where the API is, and the limits every run with this key keeps to.
 
     Example:
-        >>> from blocks import ReapiCredentials
-        >>> ReapiCredentials(api_key="...", day_cap=50_000).save("reapi")  # doctest: +SKIP
+        Save one with `ReapiCredentials(api_key="...", day_cap=50_000).save("BLOCK_NAME")`, then name it in the parameter
+        `credentials` of a flow, or load it:
+
+        ```python
+        from blocks import ReapiCredentials
+
+        credentials = ReapiCredentials.load("BLOCK_NAME")
+        ```
     """
 
     _block_type_name: ClassVar[str | None] = "reAPI Credentials"

@@ -18,8 +18,14 @@ class ArtifactStore(Block):
     """A store: a local folder or an S3 bucket with a prefix. Credentials for S3 are the ones boto3 finds.
 
     Example:
-        >>> from blocks import ArtifactStore
-        >>> ArtifactStore(uri="s3://films/longtake").save("films")  # doctest: +SKIP
+        Save one with `ArtifactStore(uri="s3://films/longtake").save("BLOCK_NAME")`, then name it in the parameter `store` of a
+        flow, or load it:
+
+        ```python
+        from blocks import ArtifactStore
+
+        store = ArtifactStore.load("BLOCK_NAME").open()
+        ```
     """
 
     _block_type_name: ClassVar[str | None] = "Longtake Artifact Store"

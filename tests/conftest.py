@@ -1,11 +1,28 @@
-"""What the whole test session tells at its end."""
+"""Which tests share a worker, and what the whole test session tells at its end."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Send all of tests/e2e to one worker, because a Prefect server is started there; spread everything else.
+
+    `--dist loadgroup` would do it by a mark, but xdist 3.8 writes the group into an attribute that pytest 9.2 does not read.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
+
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

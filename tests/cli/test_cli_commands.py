@@ -1,0 +1,367 @@
+"""The `longtake` command without an engine: what it prints, how it fails, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from longtake import __version__, storyboard
+from longtake.cli import main
+from longtake.ledger import Book, Order, account_of
+from longtake.store import open as open_store
+
+PRICE = 320
+KEY = "a-key-for-these-tests"
+BOARD = """\
+schema: longtake/1
+title: The Pier
+model: seedance-2.5
+defaults: {resolution: 480p, size: "16:9", duration: 4}
+budget: 1000
+scenes:
+  - id: one
+    shots:
+      - {id: pier, prompt: "A pier"}
+      - {id: boat, prompt: "A boat", takes: 2}
+  - id: two
+    shots:
+      - {id: gull, prompt: "A gull"}
+"""
+TEN_MISTAKES = """\
+schema: longtake/1
+title: Ten Mistakes
+model: seedance-2.5
+defaults: {resolution: 4k, durations: 5}
+budget: -5
+scenes:
+  - id: one
+    shots:
+      - {id: Bad Id, prompt: "a"}
+      - {id: long, prompt: "a", duration: 99}
+      - {id: wide, prompt: "a", size: "17:9"}
+      - {id: twice, prompt: "a", takes: 0}
+      - {id: twice, prompt: "a"}
+      - {id: lost, prompt: "a", continue_from: nowhere}
+      - {id: cast, prompt: "a", continue_from: null, references: [nobody]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch, tmp_path):
+    """Nothing of the person's own settings; a folder to work in."""
+    for name in os.environ:
+        if name.startswith(("LONGTAKE_", "REAPI_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+@pytest.fixture
+def longtake(capsys):
+    """Run a command in this process: its exit code, what it printed, and what it printed as an error."""
+
+    def run(*words):
+        code = main([str(word) for word in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def board(tmp_path):
+    path = tmp_path / "pier.yaml"
+    path.write_text(BOARD)
+    return path
+
+
+def process(*words, **env):
+    command = [sys.executable, "-m", "longtake.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
+
+
+# -- plan ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_needs_no_key_and_says_what_a_run_would_do(longtake, board, tmp_path):
+    code, out, err = longtake("plan", board, "--json")
+    plan = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [(s["shot"], s["state"], s["to_buy"], s["chain"], s["continues"]) for s in plan["shots"]] == [
+        ("one/pier", "missing", 1, 1, None),
+        ("one/boat", "blocked", 2, 1, "pier"),
+        ("two/gull", "missing", 1, 2, None),
+    ]
+    assert (plan["film"], plan["expected"], plan["reserve"], plan["budget"], plan["spent"]) == (
+        "the-pier", 4 * PRICE, 4 * PRICE, 1000, 0,
+    )  # fmt: skip
+    assert (plan["frames"], plan["chains"], plan["longest_chain"], plan["longest_chain_seconds"]) == (3 * 97, 2, 2, 8)
+    assert plan["planning_rates"] is True
+    assert not (tmp_path / "store" / "ledger").exists()
+
+
+def test_a_plan_for_people(longtake, board):
+    code, out, _ = longtake("plan", board)
+    assert code == 0
+    for text in (
+        "one/pier",
+        "one/boat",
+        "two/gull",
+        "640*",
+        "1280 credits expected",
+        "$1.28",
+        "DOES NOT FIT",
+        "planning rate",
+    ):
+        assert text in out
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_ten_mistakes_are_told_at_once_with_their_lines(longtake, tmp_path, command):
+    path = tmp_path / "ten.yaml"
+    path.write_text(TEN_MISTAKES)
+    code, out, err = longtake(command, path, "--json")
+    assert code == 2
+    error = json.loads(out)["error"]
+    assert error["kind"] == "StoryboardError"
+    problems = error["problems"]
+    assert len(problems) == 10
+    lines = [int(p.removeprefix(f"{path}:").split(":")[0]) for p in problems]
+    assert lines == [4, 4, 5, 9, 10, 11, 12, 13, 14, 15]
+    assert all("allowed:" in p for p in problems)
+    assert err.splitlines()[0] == f"longtake: {path} has 10 problems"
+    assert [line.strip() for line in err.splitlines()[1:-1]] == problems
+    assert err.splitlines()[-1].startswith("Next: ")
+
+
+def test_a_storyboard_that_is_not_there(longtake, tmp_path):
+    code, _, err = longtake("plan", tmp_path / "nowhere.yaml")
+    assert code == 2
+    assert "nowhere.yaml:1: the file cannot be read" in err
+
+
+def test_a_reader_that_goes_away_is_no_error(board):
+    command = f'"{sys.executable}" -m longtake.cli plan "{board}" | true'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+# -- new, schema, help ---------------------------------------------------------------------------------------------------
+
+
+def test_a_new_storyboard_plans_clean_and_is_never_overwritten(longtake, tmp_path):
+    path = tmp_path / "film.yaml"
+    assert longtake("new", path)[0] == 0
+    assert longtake("plan", path)[0] == 0
+    path.write_text("mine")
+    code, _, err = longtake("new", path)
+    assert code == 2
+    assert "is there already" in err
+    assert path.read_text() == "mine"
+    assert longtake("new", tmp_path / "no" / "such" / "folder.yaml")[0] == 2
+
+
+def test_the_schema_is_the_storyboards(longtake):
+    code, out, _ = longtake("schema")
+    assert code == 0
+    assert json.loads(out) == storyboard.json_schema()
+
+
+def test_help_and_version(capsys):
+    for words in (["--help"], ["--version"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert f"longtake {__version__}" in said
+    assert "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt" in said
+    for command in ("demo", "new", "plan", "run", "credits", "doctor", "emulator", "schema"):
+        assert f"\n    {command} " in said
+
+
+@pytest.mark.parametrize("command", ["demo", "new", "plan", "run", "credits", "doctor", "emulator", "schema"])
+def test_every_command_has_help_of_its_own(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"usage: longtake {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["plan"], ["plan", "a", "b"], ["credits", "resolve", "a1"]])
+def test_wrong_words_are_bad_input(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: longtake" in capsys.readouterr().err
+
+
+# -- run, before it becomes the flow -------------------------------------------------------------------------------------
+
+
+def test_a_run_without_a_key_ends_before_an_engine_is_loaded(longtake, board):
+    code, out, err = longtake("run", board, "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["kind"] == "SettingsError"
+    assert err.count("\n") == 1
+    assert "LONGTAKE_API_KEY" in err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LONGTAKE_BASE_URL", "ftp://somewhere"),
+        ("LONGTAKE_BASE_URL", "https://user:pa55@somewhere/api"),
+        ("LONGTAKE_MAX_IN_FLIGHT", "many"),
+        ("LONGTAKE_RUN_CAP", "-1"),
+    ],
+)
+def test_unusable_settings_are_named(longtake, settings, board, variable, value):
+    settings.setenv("LONGTAKE_API_KEY", KEY)
+    settings.setenv(variable, value)
+    code, _, err = longtake("run", board)
+    assert code == 2
+    assert variable in err
+    assert "pa55" not in err
+
+
+def test_a_catalog_that_is_not_one(longtake, settings, board, tmp_path):
+    (tmp_path / "catalog.yaml").write_text("models: 3")
+    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "catalog.yaml"))
+    code, _, err = longtake("plan", board)
+    assert code == 2
+    assert "catalog.yaml" in err
+
+
+# -- credits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(settings, tmp_path):
+    """An account with one settled take and one in doubt."""
+    settings.setenv("LONGTAKE_API_KEY", KEY)
+    settings.setenv("LONGTAKE_BASE_URL", "http://127.0.0.1:9/api/v1")
+    found = Book(open_store(str(tmp_path / "store")), account_of("127.0.0.1", KEY))
+    pier = claim(found, "pier")
+    found.accepted(pier, "task_0000000001")
+    found.completed(pier, 300)
+    found.settled(pier, clip="c" * 64)
+    found.in_doubt(claim(found, "boat"), "the answer was lost")
+    return found
+
+
+def claim(book, shot):
+    from longtake.ledger import Caps
+
+    order = Order(
+        film="the-pier", scene="one", shot=shot, take=1, fingerprint=f"f-{shot}", description=f"d-{shot}", model="m",
+        run="r", expected=PRICE, reserve=PRICE,
+    )  # fmt: skip
+    return book.claim(order, body={}, caps=Caps(), kept=lambda: False).attempt
+
+
+def doubt(book):
+    return book.read().doubts()[0].id
+
+
+def test_credits_say_where_everything_went_and_that_a_person_must_decide(longtake, book):
+    code, out, _ = longtake("credits", "--json")
+    told = json.loads(out)
+    assert code == 4
+    assert told["account"] == book.account
+    assert told["total"] == {
+        "attempts": 2, "estimate": PRICE, "settled": 300, "refunded": 0, "reserved": 0, "in_doubt": PRICE, "written_off": 0,
+    }  # fmt: skip
+    assert [line["shot"] for line in told["shots"]] == ["pier", "boat"]
+    assert [line["film"] for line in told["films"]] == ["the-pier"]
+    assert told["in_doubt"][0]["attempt"] == doubt(book)
+    assert KEY not in out
+    code, out, _ = longtake("credits")
+    assert code == 4
+    assert f"in doubt: {doubt(book)} one/boat · take 1, 320 credits: the answer was lost" in out
+    code, out, _ = longtake("credits", "--json", "--film", "another")
+    assert json.loads(out)["total"]["attempts"] == 0
+
+
+def test_an_account_without_entries(longtake, settings):
+    settings.setenv("LONGTAKE_API_KEY", KEY)
+    code, out, _ = longtake("credits")
+    assert code == 0
+    assert "nothing was bought yet" in out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "total"),
+    [("--not-charged", {"in_doubt": 0, "written_off": 0}), ("--write-off", {"in_doubt": 0, "written_off": PRICE})],
+)
+def test_a_person_settles_a_doubt_and_says_why(longtake, book, verdict, total):
+    attempt = doubt(book)
+    code, out, _ = longtake("credits", "resolve", attempt, verdict, "--why", "looked it up", "--who", "me")
+    assert code == 0
+    assert attempt in out
+    told = json.loads(longtake("credits", "--json")[1])["total"]
+    assert {name: told[name] for name in total} == total
+    *_, (_, last) = book.log.entries()
+    assert (last.who, last.why) == ("me", "looked it up")
+    code, _, err = longtake("credits", "resolve", attempt, verdict, "--why", "again")
+    assert code == 1
+    assert "is not in doubt" in err
+
+
+def test_a_verdict_needs_a_reason(book, capsys):
+    with pytest.raises(SystemExit):
+        main(["credits", "resolve", doubt(book), "--write-off"])
+    assert "--why" in capsys.readouterr().err
+
+
+def test_an_adjustment_is_an_entry_with_a_reason(longtake, book):
+    code, out, _ = longtake("credits", "adjust", "5000", "--why", "bought")
+    assert (code, "+5000 credits" in out) == (4, True)
+    assert json.loads(longtake("credits", "--json")[1])["balance"]["adjustments"] == 5000
+
+
+# -- doctor --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_looks_at_everything_without_a_key(longtake):
+    code, out, _ = longtake("doctor", "--json")
+    found = {f["name"]: f["state"] for f in json.loads(out)["findings"]}
+    assert code == 0
+    assert {name: found[name] for name in ("python", "ffmpeg", "catalog", "store")} == {
+        "python": "ok", "ffmpeg": "ok", "catalog": "ok", "store": "ok",
+    }  # fmt: skip
+    assert found["key"] == "warn"
+
+
+def test_the_doctor_names_what_stops_a_run(longtake, settings):
+    settings.setenv("LONGTAKE_API_KEY", KEY)
+    settings.setenv("LONGTAKE_FFMPEG", "/nowhere/ffmpeg")
+    settings.setenv("LONGTAKE_STORE", "ftp://films")
+    code, out, _ = longtake("doctor")
+    assert code == 1
+    assert " bad  ffmpeg: " in out
+    assert " bad  store: " in out
+    assert KEY not in out
+
+
+def test_the_doctor_says_when_another_package_hides_ours(tmp_path):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "__init__.py").write_text("")
+    done = process("doctor", "--json", PYTHONPATH=str(tmp_path))
+    warned = [f["text"] for f in json.loads(done.stdout)["findings"] if f["name"] == "package"]
+    assert len(warned) == 1
+    assert str(tmp_path) in warned[0]
+    assert "run_deployment" in warned[0]
+
+
+# -- emulator ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_emulator_with_unusable_options(longtake):
+    code, _, err = longtake("emulator", "--faults", "{")
+    assert code == 2
+    assert "--faults" in err

@@ -1,0 +1,65 @@
+"""The error tree: documented whole, and every error survives the trip through Prefect."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import re
+
+import cloudpickle
+import pytest
+
+from longtake import errors
+from longtake.errors import LongtakeError, TerminalError, TransientError
+
+ALL = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, LongtakeError)]
+NEEDS = {"InDoubtError": {"attempt": "a17"}, "TaskIdNotRecordedError": {"attempt": "a17", "task_id": "task_0123456789"}}
+
+
+def tree():
+    """The tree of the module's docstring: child to parent."""
+    found, above = {}, []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"^    ([│├└─ ]*)([A-Z]\w+Error)\b", line)
+        if match:
+            depth = len(match[1]) // 4
+            above = [*above[:depth], match[2]]
+            found[match[2]] = above[depth - 1] if depth else None
+    return found
+
+
+def test_the_docstring_shows_the_whole_tree():
+    real = {cls.__name__: cls.__base__.__name__ if cls is not LongtakeError else None for cls in ALL}
+    assert tree() == real
+
+
+def test_every_error_is_exported():
+    assert sorted(errors.__all__) == sorted(cls.__name__ for cls in ALL)
+
+
+def test_no_error_of_the_product_is_outside_of_the_tree():
+    """Leaves that can pass by themselves are apart from those that cannot: that is what retries go by."""
+    leaves = [cls for cls in ALL if cls not in (LongtakeError, TerminalError, TransientError)]
+    assert all(issubclass(cls, TerminalError) != issubclass(cls, TransientError) for cls in leaves)
+
+
+@pytest.mark.parametrize("pickler", [pickle, cloudpickle], ids=["pickle", "cloudpickle"])
+@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+def test_errors_survive_pickling(cls, pickler):
+    error = cls("it broke", **NEEDS.get(cls.__name__, {}), place="here")
+    error.exit_code = 4
+    again = pickler.loads(pickler.dumps(error))
+    assert type(again) is cls
+    assert str(again) == str(error)
+    assert again.args == error.args == ("it broke",)
+    assert vars(again) == vars(error)
+    assert (again.place, again.exit_code) == ("here", 4)
+
+
+@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+def test_every_error_says_what_to_do_next_and_has_a_known_exit_code(cls):
+    error = cls("it broke", **NEEDS.get(cls.__name__, {}))
+    assert str(error).startswith("it broke")
+    assert f"Next: {error.next_step}" in str(error)
+    assert error.exit_code in {1, 2, 3, 4}
+    assert cls.__doc__

@@ -1,0 +1,67 @@
+"""Where a flow gets its settings and its storyboard from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+
+import pytest
+
+from flows.surroundings import load_board, settings_of
+from longtake.catalog import Catalog
+from longtake.errors import SettingsError, StoryboardError
+from longtake.request import resolve
+
+BOARD = {
+    "schema": "longtake/1",
+    "title": "Small",
+    "model": "seedance-2.5",
+    "scenes": [{"id": "one", "shots": [{"id": "pier", "prompt": "A pier"}]}],
+}
+
+
+def load(board):
+    return asyncio.run(load_board(board))
+
+
+def test_a_board_inline_by_path_and_by_url_is_the_same(tmp_path):
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(BOARD))
+    inline, by_path, by_url = load(BOARD), load(str(path)), load(path.as_uri())
+    assert inline.board == by_path.board == by_url.board
+    assert (inline.name, by_path.base) == ("(inline)", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["inline", "missing"])
+def test_a_board_that_is_wrong_or_not_there(tmp_path, kind):
+    board, where = {
+        "inline": ({**BOARD, "scens": []}, "(inline):"),
+        "missing": (str(tmp_path / "nowhere.yaml"), f"{tmp_path}/nowhere.yaml:1: "),
+    }[kind]
+    with pytest.raises(StoryboardError) as caught:
+        resolve(load(board), Catalog.load())
+    assert str(caught.value.problems[0]).startswith(where)
+
+
+@pytest.fixture
+def in_a_deployment(monkeypatch):
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", str(uuid.uuid4()))
+
+
+@pytest.mark.parametrize("store", ["films", "./films", ""])
+def test_a_deployment_needs_a_store_that_outlives_the_run(monkeypatch, in_a_deployment, store):
+    monkeypatch.setenv("LONGTAKE_STORE", store)
+    with pytest.raises(SettingsError, match="relative path"):
+        asyncio.run(settings_of(None, None))
+
+
+@pytest.mark.parametrize("store", ["/srv/films", "~/films", "file:///srv/films", "s3://films/longtake"])
+def test_stores_that_do(monkeypatch, in_a_deployment, store):
+    monkeypatch.setenv("LONGTAKE_STORE", store)
+    assert asyncio.run(settings_of(None, None)).store == store
+
+
+def test_outside_of_a_deployment_a_relative_store_is_fine(monkeypatch):
+    monkeypatch.setenv("LONGTAKE_STORE", "films")
+    assert asyncio.run(settings_of(None, None)).store == "films"

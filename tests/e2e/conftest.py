@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -35,7 +37,7 @@ QUICK_SERVER = {
 
 
 def pytest_collection_modifyitems(items):
-    """What uses the server may wait longer than other tests. (All tests of this folder run in one worker, see tests/conftest.py.)"""
+    """What uses the server may wait longer. All tests of this folder run in one worker, see tests/conftest.py."""
     for item in items:
         if "prefect_api" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.prefect)
@@ -220,6 +222,65 @@ def standing(store: Path, *faults: Mapping[str, Any], **options: Any):
 def emulator():
     """Start providers: `emulator(store_folder, *faults, **options)`."""
     with _several(standing) as start:
+        yield start
+
+
+class Gate(ThreadingHTTPServer):
+    """Stands before a provider and holds back the answers to its POSTs until they are let through."""
+
+    daemon_threads = True
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.target = base_url.removesuffix("/api/v1")
+        self.charged = threading.Event()
+        """A POST has reached the provider, and its answer waits here."""
+        self.opened = threading.Event()
+        self.base_url = f"http://127.0.0.1:{self.server_port}/api/v1"
+
+
+class _Passing(BaseHTTPRequestHandler):
+    server: Gate
+
+    def do_GET(self):
+        self._pass()
+
+    def do_POST(self):
+        self._pass()
+
+    def _pass(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
+        url = self.server.target + self.path
+        answer = httpx.request(self.command, url, content=body, headers=headers, trust_env=False, timeout=60)
+        if self.command == "POST":
+            self.server.charged.set()
+            self.server.opened.wait()
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers["content-type"])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def _gated(base_url: str):
+    with Gate(base_url) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.opened.set()
+            server.shutdown()
+
+
+@pytest.fixture
+def gate():
+    """Gates before providers: `gate(base_url)`."""
+    with _several(_gated) as start:
         yield start
 
 

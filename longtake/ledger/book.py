@@ -170,7 +170,7 @@ class Book:
             if current is not None and current.task_id is not None:
                 return None
             if current is None:
-                closed = [c for c in self.log.history(since=attempt.sequence) if c.id == attempt.id]
+                closed = [c for c in self.log.history(since=attempt.sequence, until=state.head) if c.id == attempt.id]
                 if any(c.task_id == task_id for c in closed):
                     # Written by an earlier call whose answer was lost, and settled by another run since.
                     return None

@@ -299,7 +299,10 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
         under_way = [a for a in state.attempts.values() if a.phase == "accepted"]
         amounts = {a.id: _charges(a) for a in [*doubts, *under_way]}
         amounts |= {f"refund {r.attempt}": r.credits for r in state.unproven}
-        verdicts = certain(amounts, sum(a.order.reserve for a in under_way) - report.drift)
+        # A refund written down as missing may have come since the last reading: it is still missing or not, too.
+        amounts |= {f"late {r.attempt}": r.credits for r in state.missing}
+        gone = sum(a.order.reserve for a in under_way) + sum(r.credits for r in state.missing)
+        verdicts = certain(amounts, gone - report.drift)
         if verdicts is None:
             report.unexplained = report.drift
             report.undecided = [a.id for a in doubts]
@@ -313,14 +316,7 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
             return report
         for attempt in doubts:
             _judge(book, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
-        for refund in state.unproven:
-            if verdicts.get(f"refund {refund.attempt}"):
-                _decide(
-                    book,
-                    barrier,
-                    lambda stamp, r=refund: e.RefundMissing(**stamp, attempt=r.attempt, credits=r.credits),  # type: ignore[misc]
-                )
-                report.refunds_missing.append(refund.attempt)
+        _judge_refunds(book, state, verdicts, barrier=barrier, report=report)
         if report.undecided and under_way:
             report.needs_person = [a for a in report.needs_person if a not in report.undecided]
             report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"
@@ -363,6 +359,19 @@ def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, 
         why = f"the balance of {report.balance} is explained without it"
         _decide(book, barrier, lambda stamp: e.NotCharged(**stamp, attempt=attempt.id, who="reconcile", why=why))
         report.not_charged.append(attempt.id)
+
+
+def _judge_refunds(book: Book, state: State, verdicts: Mapping[str, bool], *, barrier: int, report: Report) -> None:
+    for refund in state.unproven:
+        if verdicts.get(f"refund {refund.attempt}"):
+            missing = {"attempt": refund.attempt, "credits": refund.credits}
+            _decide(book, barrier, lambda stamp, m=missing: e.RefundMissing(**stamp, **m))  # type: ignore[misc]
+            report.refunds_missing.append(refund.attempt)
+    for refund in state.missing:
+        if verdicts.get(f"late {refund.attempt}") is False:
+            came = {"attempt": refund.attempt, "credits": refund.credits}
+            _decide(book, barrier, lambda stamp, c=came: e.RefundFound(**stamp, **c))  # type: ignore[misc]
+            report.refunded.append(refund.attempt)
 
 
 def _decide(book: Book, barrier: int, entry: Callable[[dict[str, object]], e.Entry]) -> None:

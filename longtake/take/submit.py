@@ -175,7 +175,7 @@ async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
     except DoubtfulAnswerError as error:
         reason = error.message
         # Where even this cannot be written, the intent without an outcome says the same once its lease is over.
-        with contextlib.suppress(LongtakeError):
+        with contextlib.suppress(Exception):
             await _record(lambda: book.in_doubt(attempt, reason))
         raise InDoubtError(
             f"attempt {attempt.id} for {attempt.order.label} may have been charged ({reason}); "

@@ -91,7 +91,13 @@ def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Order:
 
 def test_an_empty_store_means_everything_is_to_be_bought() -> None:
     found = made(resolved())
-    assert states(found) == {"one": "missing", "two": "blocked", "three": "blocked", "four": "missing", "five": "blocked"}
+    assert states(found) == {
+        "one": "missing",
+        "two": "blocked",
+        "three": "blocked",
+        "four": "missing",
+        "five": "blocked",
+    }
     assert [shot.to_buy for shot in found.shots] == [1, 1, 1, 2, 1]
     assert (found.chains, found.longest_chain, found.longest_chain_seconds) == (2, 3, 18)
     assert found.frames == sum(24 * s + 1 for s in (5, 8, 5, 5, 5))
@@ -158,7 +164,9 @@ def test_ledgers_of_other_providers_do_not_count(tmp_path) -> None:
 
 
 def test_a_url_input_is_planned_by_what_it_last_served(tmp_path) -> None:
-    text = BOARD.replace('{id: one, prompt: "One"}', '{id: one, prompt: "One", first_frame: "https://example.com/x.png"}')
+    text = BOARD.replace(
+        '{id: one, prompt: "One"}', '{id: one, prompt: "One", first_frame: "https://example.com/x.png"}'
+    )
     store, board = stores.open(str(tmp_path)), resolved(text)
     assert states(made(board, store))["one"] == "missing"
     inputs.remember(store, "https://example.com/x.png", "d" * 64)

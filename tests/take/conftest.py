@@ -87,7 +87,7 @@ def make_studio(tmp_path):
             folder = tmp_path / "store"
             folder.mkdir(exist_ok=True)
             config = emulator.Config(
-                keys=(KEY,), processing=0, public=folder, speed="ultrafast", **{"balance": 50_000, **options}
+                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", **options}, public=folder
             )
             place = stack.enter_context(emulator.running(config))
             settings = Settings(

@@ -38,7 +38,7 @@ def lines(report: Report) -> list[str]:
         found.append(f"the balance is {report.balance} credits{known}")
     for attempts, words in (
         (report.not_charged, "were not charged and may be bought again"),
-        (report.refunded, "were charged and refunded and may be bought again"),
+        (report.refunded, "were refunded: the credits are in the balance"),
         (report.held, "were charged and their tasks are lost: held until a refund shows or a person decides"),
         (report.undecided, "stay in doubt"),
         (report.refunds_missing, "were to be refunded and the refund is missing"),

@@ -9,14 +9,15 @@ favour of spending.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from longtake.errors import LedgerError, ProviderUnavailableError, UnknownTaskError
+from longtake.errors import LedgerError, ProviderUnavailableError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
+from longtake.ledger.balance import Report, Teller, poll_known, since, write_balance
 from longtake.ledger.book import Book, now
+from longtake.ledger.verdicts import certain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,99 +35,6 @@ _CLOCKS = 600.0
 
 _READINGS = 5
 _LOOK_AGAIN = 0.5
-
-
-class TaskSeen(Protocol):
-    """What a poll tells (`longtake.provider.Task`)."""
-
-    @property
-    def status(self) -> str: ...  # noqa: D102
-    @property
-    def credits(self) -> int | None: ...  # noqa: D102
-    @property
-    def error_code(self) -> int | None: ...  # noqa: D102
-    @property
-    def error_message(self) -> str | None: ...  # noqa: D102
-
-
-class Teller(Protocol):
-    """What reconciliation asks of the provider; both calls are free."""
-
-    async def poll(self, task_id: str) -> TaskSeen: ...  # noqa: D102
-    async def balance(self) -> int | None: ...  # noqa: D102
-
-
-@dataclass(slots=True)
-class Report:
-    """What a reconciliation saw and decided. Credits; `drift` is balance − expected with the doubts taken as not charged."""
-
-    balance: int | None = None
-    expected: int | None = None
-    drift: int | None = None
-    unexplained: int = 0
-    """What of the drift neither doubts nor missing refunds explain."""
-    since: str | None = None
-    """The last time balance and log agreed."""
-    not_charged: list[str] = field(default_factory=list)
-    refunded: list[str] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
-    """Certainly charged: waiting for a refund until `ask_after`, then for a person."""
-    undecided: list[str] = field(default_factory=list)
-    needs_person: list[str] = field(default_factory=list)
-    refunds_missing: list[str] = field(default_factory=list)
-    note: str = ""
-
-    @property
-    def in_doubt(self) -> list[str]:
-        """The attempts that are still in doubt."""
-        return [*self.held, *self.undecided]
-
-
-def certain(amounts: Mapping[str, int | range], missing: int) -> dict[str, bool] | None:
-    """Which of several possible charges explain `missing` credits, where that is certain.
-
-    Args:
-        amounts: what each charge would be, above zero; a range (with step 1) where it could be any of these.
-        missing: credits.
-
-    Returns:
-        For each key that has the same answer in every choice of `amounts` adding up to `missing`: whether it is in it. None when
-        no choice adds up.
-    """
-    if not 0 <= missing <= sum(amount if isinstance(amount, int) else amount[-1] for amount in amounts.values()):
-        return None
-    mask = (1 << (missing + 1)) - 1
-
-    def reachable(but: str | None) -> int:
-        """A bit set of the sums ≤ missing that choices without `but` can make."""
-        sums = 1
-        for key, amount in amounts.items():
-            if key != but:
-                sums |= _plus(sums, amount) & mask
-        return sums
-
-    if not reachable(None) >> missing & 1:
-        return None
-    verdicts: dict[str, bool] = {}
-    for key, amount in amounts.items():
-        others = reachable(key)
-        without = bool(others >> missing & 1)
-        with_it = bool(_plus(others, amount) >> missing & 1)
-        if with_it != without:
-            verdicts[key] = with_it
-    return verdicts
-
-
-def _plus(sums: int, amount: int | range) -> int:
-    """The bit set of the sums with one charge more."""
-    if isinstance(amount, int):
-        return sums << amount
-    have = 1
-    while have < len(amount):
-        step = min(have, len(amount) - have)
-        sums |= sums << step
-        have += step
-    return sums << amount.start
 
 
 async def reconcile(
@@ -162,24 +70,6 @@ async def reconcile(
         return await asyncio.to_thread(report)
     finally:
         await asyncio.shield(asyncio.to_thread(_lift, book, barrier))
-
-
-async def check_balance(book: Book, teller: Teller) -> Report | None:
-    """Compare the balance with the log if nothing is under way, and write the comparison down.
-
-    Returns:
-        None when something was under way, a doubt is open or the provider offers no balance: then nothing can be told.
-    """
-    for _ in range(_READINGS):
-        state = await asyncio.to_thread(book.read)
-        if any(a.phase != "completed" for a in state.attempts.values()):
-            return None
-        balance = await teller.balance()
-        if balance is None:
-            return None
-        if await asyncio.to_thread(_write_balance, book, state.head, balance):
-            return await asyncio.to_thread(_summary, book, balance)
-    return None
 
 
 # -- the steps -----------------------------------------------------------------------------------------------------------
@@ -236,35 +126,6 @@ async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool])
     )
 
 
-async def poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
-    """Ask once for every task that was accepted and not seen to end, whoever bought it, and write down what ended.
-
-    Raises:
-        ProviderUnavailableError, RateLimitedError: the provider does not answer.
-    """
-    state = await asyncio.to_thread(book.read)
-    for attempt in state.attempts.values():
-        if attempt.phase == "failed":
-            await asyncio.to_thread(
-                book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
-            )
-        elif attempt.phase == "accepted" and attempt.task_id is not None:
-            try:
-                task = await teller.poll(attempt.task_id)
-            except UnknownTaskError:
-                continue
-            if task.status == "completed":
-                await asyncio.to_thread(book.completed, attempt, task.credits)
-            elif task.status == "failed":
-                await asyncio.to_thread(
-                    book.failed,
-                    attempt,
-                    code=task.error_code,
-                    message=task.error_message or "",
-                    retryable=retryable(task),
-                )
-
-
 def _unoffered(state: State) -> Report:
     return Report(
         undecided=[a.id for a in state.doubts()],
@@ -277,12 +138,12 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
     def work() -> Report:
         doubts = state.doubts()
         expected = state.expected_balance
-        report = Report(balance=balance, expected=expected, since=_since(state))
+        report = Report(balance=balance, expected=expected, since=since(state))
         if expected is None:
             report.undecided = report.needs_person = [a.id for a in doubts]
             report.note = "the account has no opening balance: a person has to settle these doubts"
             if all(a.phase == "completed" for a in state.attempts.values()):
-                _write_balance(book, state.head, balance)
+                write_balance(book, state.head, balance)
             return report
         report.drift = balance - expected
         if doubts and state.offset:
@@ -312,7 +173,7 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
                 f"credits were bought, or a price is wrong"
             )
             if not doubts and not under_way:
-                _write_balance(book, state.head, balance)
+                write_balance(book, state.head, balance)
             return report
         for attempt in doubts:
             _judge(book, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
@@ -322,7 +183,7 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
             report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"
         settled = book.read()
         if not settled.doubts() and not under_way:
-            _write_balance(book, settled.head, balance)
+            write_balance(book, settled.head, balance)
         return report
 
     return work
@@ -387,40 +248,3 @@ def _decide(book: Book, barrier: int, entry: Callable[[dict[str, object]], e.Ent
         return entry({"at": now(), "by": owner.current()})
 
     book.log.append(decide)
-
-
-def _write_balance(book: Book, head: int, balance: int) -> bool:
-    """Write a reading down if the log has not moved since; says whether it did."""
-    stale: list[bool] = []
-
-    def decide(state: State) -> e.Entry | None:
-        stale[:] = [state.head != head]
-        if stale[0]:
-            return None
-        return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance)
-
-    book.log.append(decide)
-    return not stale[0]
-
-
-def _summary(book: Book, balance: int) -> Report:
-    """What a quiet reading tells, with refunds that are certainly missing written down."""
-    state = book.read()
-    report = Report(balance=balance, expected=state.expected_balance, since=_since(state))
-    report.drift = state.checked.drift if state.checked else None
-    if not report.drift:
-        return report
-    kind: type[e.RefundMissing | e.RefundFound] = e.RefundMissing if report.drift < 0 else e.RefundFound
-    refunds, found = (state.unproven, report.refunds_missing) if report.drift < 0 else (state.missing, report.refunded)
-    verdicts = certain({r.attempt: r.credits for r in refunds}, abs(report.drift)) or {}
-    for refund in refunds:
-        if verdicts.get(refund.attempt):
-            entry = kind(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
-            book.log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
-            found.append(refund.attempt)
-    report.unexplained = 0 if found else report.drift
-    return report
-
-
-def _since(state: State) -> str | None:
-    return f"{state.agreed.at:%Y-%m-%d %H:%M:%S} UTC" if state.agreed else None

@@ -21,7 +21,7 @@ from longtake.errors import InDoubtError, LedgerError, ProviderUnavailableError
 from longtake.ledger import Caps, Order
 from longtake.ledger import entries as e
 from longtake.ledger.book import now
-from longtake.ledger.reconcile import certain
+from longtake.ledger.verdicts import certain
 
 run = asyncio.run
 

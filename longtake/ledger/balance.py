@@ -1,0 +1,151 @@
+"""Readings of the balance beside the ledger: what is asked of the provider, and what a quiet reading tells."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from longtake.errors import UnknownTaskError
+from longtake.ledger import entries as e
+from longtake.ledger import owner
+from longtake.ledger.book import Book, now
+from longtake.ledger.verdicts import certain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from longtake.ledger.state import State
+
+_READINGS = 5
+
+
+class TaskSeen(Protocol):
+    """What a poll tells (`longtake.provider.Task`)."""
+
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def credits(self) -> int | None: ...  # noqa: D102
+    @property
+    def error_code(self) -> int | None: ...  # noqa: D102
+    @property
+    def error_message(self) -> str | None: ...  # noqa: D102
+
+
+class Teller(Protocol):
+    """What reconciliation asks of the provider; both calls are free."""
+
+    async def poll(self, task_id: str) -> TaskSeen: ...  # noqa: D102
+    async def balance(self) -> int | None: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Report:
+    """What a reconciliation saw and decided. Credits; `drift` is balance − expected with the doubts taken as not charged."""
+
+    balance: int | None = None
+    expected: int | None = None
+    drift: int | None = None
+    unexplained: int = 0
+    """What of the drift neither doubts nor missing refunds explain."""
+    since: str | None = None
+    """The last time balance and log agreed."""
+    not_charged: list[str] = field(default_factory=list)
+    refunded: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    """Certainly charged: waiting for a refund until `ask_after`, then for a person."""
+    undecided: list[str] = field(default_factory=list)
+    needs_person: list[str] = field(default_factory=list)
+    refunds_missing: list[str] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def in_doubt(self) -> list[str]:
+        """The attempts that are still in doubt."""
+        return [*self.held, *self.undecided]
+
+
+async def poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
+    """Ask once for every task that was accepted and not seen to end, whoever bought it, and write down what ended.
+
+    Raises:
+        ProviderUnavailableError, RateLimitedError: the provider does not answer.
+    """
+    state = await asyncio.to_thread(book.read)
+    for attempt in state.attempts.values():
+        if attempt.phase == "failed":
+            await asyncio.to_thread(
+                book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+            )
+        elif attempt.phase == "accepted" and attempt.task_id is not None:
+            try:
+                task = await teller.poll(attempt.task_id)
+            except UnknownTaskError:
+                continue
+            if task.status == "completed":
+                await asyncio.to_thread(book.completed, attempt, task.credits)
+            elif task.status == "failed":
+                await asyncio.to_thread(
+                    book.failed,
+                    attempt,
+                    code=task.error_code,
+                    message=task.error_message or "",
+                    retryable=retryable(task),
+                )
+
+
+async def check_balance(book: Book, teller: Teller) -> Report | None:
+    """Compare the balance with the log if nothing is under way, and write the comparison down.
+
+    Returns:
+        None when something was under way, a doubt is open or the provider offers no balance: then nothing can be told.
+    """
+    for _ in range(_READINGS):
+        state = await asyncio.to_thread(book.read)
+        if any(a.phase != "completed" for a in state.attempts.values()):
+            return None
+        balance = await teller.balance()
+        if balance is None:
+            return None
+        if await asyncio.to_thread(write_balance, book, state.head, balance):
+            return await asyncio.to_thread(_summary, book, balance)
+    return None
+
+
+def write_balance(book: Book, head: int, balance: int) -> bool:
+    """Write a reading down if the log has not moved since; says whether it did."""
+    stale: list[bool] = []
+
+    def decide(state: State) -> e.Entry | None:
+        stale[:] = [state.head != head]
+        if stale[0]:
+            return None
+        return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance)
+
+    book.log.append(decide)
+    return not stale[0]
+
+
+def _summary(book: Book, balance: int) -> Report:
+    """What a quiet reading tells, with refunds that are certainly missing written down."""
+    state = book.read()
+    report = Report(balance=balance, expected=state.expected_balance, since=since(state))
+    report.drift = state.checked.drift if state.checked else None
+    if not report.drift:
+        return report
+    kind: type[e.RefundMissing | e.RefundFound] = e.RefundMissing if report.drift < 0 else e.RefundFound
+    refunds, found = (state.unproven, report.refunds_missing) if report.drift < 0 else (state.missing, report.refunded)
+    verdicts = certain({r.attempt: r.credits for r in refunds}, abs(report.drift)) or {}
+    for refund in refunds:
+        if verdicts.get(refund.attempt):
+            entry = kind(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
+            book.log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
+            found.append(refund.attempt)
+    report.unexplained = 0 if found else report.drift
+    return report
+
+
+def since(state: State) -> str | None:
+    """When balance and ledger last agreed, for people."""
+    return f"{state.agreed.at:%Y-%m-%d %H:%M:%S} UTC" if state.agreed else None

@@ -74,7 +74,7 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
     if wanted.frame is not None and not session.renew_stale:
         open_attempt = (await asyncio.to_thread(session.book.read)).find(identity.fingerprint)
         older = await asyncio.to_thread(record.older, session.store, identity.description)
-        if older is not None and open_attempt is None:
+        if older is not None and open_attempt is None and identity.fingerprint not in session.foreign:
             return Obtained(older, "stale")
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):

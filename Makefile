@@ -33,9 +33,9 @@ bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
 	$(BIN)/python -m bench
 
 constraints: ## pin anew what is installed (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build -o constraints.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build --extra dev -c constraints.txt -o constraints-dev.txt pyproject.toml
 
 clean: ## remove what was installed and made

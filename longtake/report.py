@@ -143,7 +143,7 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: Longta
     if len(reasons) > len(lines):
         lines.append(f"and {len(reasons) - len(lines)} more")
     if blocked:
-        lines.append(f"{blocked} shots wait for one of these")
+        lines.append("1 shot waits for one of these" if blocked == 1 else f"{blocked} shots wait for one of these")
     said = (
         f"{len(missing)} of {len(outcomes)} shots are missing ({would_cost} credits to buy)"
         if missing

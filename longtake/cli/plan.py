@@ -61,8 +61,8 @@ def show(plan: Plan) -> None:
     table.add_column("state", min_width=7)
     table.add_column("chain", justify="right", no_wrap=True)
     table.add_column("continues", no_wrap=True)
-    table.add_column("model", overflow="fold")
-    for name in ("seconds", "takes", "credits"):
+    table.add_column("model", overflow="fold", min_width=12)
+    for name in ("s", "takes", "credits"):
         table.add_column(name, justify="right", no_wrap=True)
     for shot in plan.shots:
         price = f"{shot.expected}{'*' if shot.planning_rate else ''}" if shot.to_buy else "–"

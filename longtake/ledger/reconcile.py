@@ -178,6 +178,10 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
         for attempt in doubts:
             _judge(book, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
         _judge_refunds(book, state, verdicts, barrier=barrier, report=report)
+        if report.undecided and not under_way:
+            may = [f"{a.id} was charged" for a in doubts if a.id in report.undecided]
+            may += [f"the refund of {r.attempt} is missing" for r in state.unproven if f"refund {r.attempt}" not in verdicts]
+            report.note = f"{-report.drift} credits are missing, and more than one thing explains it: {'; '.join(may)}"
         if report.undecided and under_way:
             report.needs_person = [a for a in report.needs_person if a not in report.undecided]
             report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"

@@ -180,7 +180,9 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
         _judge_refunds(book, state, verdicts, barrier=barrier, report=report)
         if report.undecided and not under_way:
             may = [f"{a.id} was charged" for a in doubts if a.id in report.undecided]
-            may += [f"the refund of {r.attempt} is missing" for r in state.unproven if f"refund {r.attempt}" not in verdicts]
+            may += [
+                f"the refund of {r.attempt} is missing" for r in state.unproven if f"refund {r.attempt}" not in verdicts
+            ]
             report.note = f"{-report.drift} credits are missing, and more than one thing explains it: {'; '.join(may)}"
         if report.undecided and under_way:
             report.needs_person = [a for a in report.needs_person if a not in report.undecided]

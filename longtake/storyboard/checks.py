@@ -88,7 +88,8 @@ def _continuations(loaded: Loaded) -> Iterator[Finding]:
         other = shot.continue_from
         if other is not None and other not in ids and other not in written and not loaded.is_broken(path):
             what = f"continue_from names {quoted(other)}, and no shot has that id"
-            yield path, what, f"null, or one of {listed(sorted({one for one in ids if one != shot.id}, key=ids.index), other)}"
+            others = [one for one in dict.fromkeys(ids) if one != shot.id]
+            yield path, what, f"null, or one of {listed(others, other)}"
     for ring in cycles(parents(loaded.board)):
         names = [shots[position][1].id for position in ring]
         said = " continues ".join([*names, names[0]])

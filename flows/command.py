@@ -22,6 +22,7 @@ from prefect.settings import get_current_settings
 from flows.storyboard import storyboard
 from longtake.cli.run import SIGNALS
 from longtake.errors import LongtakeError
+from longtake.report import stale_note
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -149,6 +150,8 @@ def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json
             f"credits: planned {credits['planned']}, charged {credits['charged']}, refunded {credits['refunded']}, "
             f"in doubt {credits['in_doubt']}"
         )
+        if (note := stale_note([shot["id"] for shot in answer["shots"] if shot["state"] == "stale"])) is not None:
+            print(note)  # noqa: T201
     if error is not None:
         print(f"longtake: {error}", file=sys.stderr)  # noqa: T201
 

@@ -157,6 +157,13 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: Longta
     return error
 
 
+def stale_note(labels: Sequence[str]) -> str | None:
+    """What people must know of shots that were used though an input of theirs changed; None when there are none."""
+    if not labels:
+        return None
+    return f"made from an older input and used as they are: {', '.join(labels)}; `longtake run --renew-stale` buys them again"
+
+
 def summary(
     outcomes: Sequence[Outcome], money: Money, *, title: str, links: Mapping[str, str], notes: Sequence[str]
 ) -> str:
@@ -164,6 +171,7 @@ def summary(
     made = sum(o.state == "bought" for o in outcomes)
     there = sum(o.state == "current" for o in outcomes)
     missing = sum(o.take is None for o in outcomes)
+    stale = stale_note([o.shot.label for o in outcomes if o.state == "stale"])
     lines = [
         f"# {_plain(title)}",
         "",
@@ -175,7 +183,7 @@ def summary(
         ),
         "",
         *[f"* {name}: {_link(place)}" for name, place in links.items()],
-        *[f"* {_plain(note)}" for note in notes],
+        *[f"* {_plain(note)}" for note in [*notes, *([stale] if stale else [])]],
         *[f"* **{o.shot.label}** {o.state}: {_plain(str(o.error))}" for o in outcomes if o.error is not None],
     ]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from longtake import store as stores
 from longtake.errors import LongtakeError
 from longtake.ledger import Log, account_of
+from longtake.report import stale_note
 
 if TYPE_CHECKING:
     import argparse
@@ -94,6 +95,7 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
     credits, shots = answer["credits"], answer["shots"]
     bought = sum(shot["state"] == "bought" for shot in shots)
     poster = Path(answer["film"]).with_name("poster.jpg")
+    stale = stale_note([shot["id"] for shot in shots if shot["state"] == "stale"])
     prefect = Path(sys.executable).with_name("prefect")
     print(
         f"\nfilm:     {answer['film']}\n"
@@ -101,7 +103,8 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
         f"manifest: {answer['manifest']}\n"
         f"shots:    {len(shots)}, of which {bought} were bought now\n"
         f"cost:     {credits['charged']} credits charged, {credits['refunded']} refunded, {credits['in_doubt']} in doubt "
-        f"(of the emulator's: nobody pays)\n\n"
+        f"(of the emulator's: nobody pays)\n"
+        f"{f'stale:    {stale}{chr(10)}' if stale else ''}\n"
         f"See the run in the Prefect UI:\n"
         f"  PREFECT_HOME={home} {prefect} server start\n"
         f"  http://127.0.0.1:4200/runs/flow-run/{answer['flow_run_id']}\n\n"

@@ -1,0 +1,59 @@
+"""What a run says of itself in words: stale shots are named, hostile text stays text, the gravest reason decides."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskFailedError
+from longtake.report import Money, Outcome, incomplete, stale_note, summary
+
+MONEY = Money(planned=1, charged=1, refunded=0, in_doubt=0)
+TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
+
+
+def outcome(label: str, state: str, *, error: LongtakeError | None = None) -> Outcome:
+    kept = TAKE if state in {"current", "bought", "stale"} else None
+    return Outcome(SimpleNamespace(label=label), state, kept, (kept,) if kept else (), error)
+
+
+def budget() -> BudgetError:
+    return BudgetError("no", scope="film", cap=1, needed=2, available=0)
+
+
+def test_a_stale_shot_is_never_used_in_silence() -> None:
+    text = summary([outcome("a/one", "bought"), outcome("a/two", "stale")], MONEY, title="T", links={}, notes=[])
+    assert "older input" in text
+    assert "a/two" in text
+    assert stale_note([]) is None
+
+
+def test_titles_and_notes_cannot_bring_markup() -> None:
+    text = summary([outcome("a/one", "bought")], MONEY, title="<script> [x](y)", links={}, notes=["# big"])
+    assert "\\<script\\>" in text
+    assert "\\# big" in text
+
+
+def test_the_gravest_reason_decides_the_exit_code() -> None:
+    doubt = InDoubtError("maybe", attempt="a1")
+    failed = TaskFailedError("no", task_id="t", code=80006, retryable=False)
+    found = incomplete(
+        [
+            outcome("a/1", "failed", error=failed),
+            outcome("a/2", "failed", error=budget()),
+            outcome("a/3", "in doubt", error=doubt),
+        ],
+        would_cost=7,
+        unjoined=None,
+    )
+    assert found is not None
+    assert found.exit_code == 4
+    assert "7 credits" in str(found)
+
+
+def test_an_extra_take_that_failed_for_good_is_no_error_and_one_that_money_stopped_is() -> None:
+    failed = TaskFailedError("no", task_id="t", code=80006, retryable=False)
+    assert incomplete([outcome("a/1", "bought", error=failed)], would_cost=0, unjoined=None) is None
+    stopped = incomplete([outcome("a/1", "bought", error=budget())], would_cost=3, unjoined=None)
+    assert stopped is not None
+    assert stopped.exit_code == 3
+    assert "the film is whole" in str(stopped)

@@ -95,7 +95,8 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
     credits, shots = answer["credits"], answer["shots"]
     bought = sum(shot["state"] == "bought" for shot in shots)
     poster = Path(answer["film"]).with_name("poster.jpg")
-    stale = stale_note([shot["id"] for shot in shots if shot["state"] == "stale"])
+    note = stale_note([shot["id"] for shot in shots if shot["state"] == "stale"])
+    stale = f"stale:    {note}\n" if note else ""
     prefect = Path(sys.executable).with_name("prefect")
     print(
         f"\nfilm:     {answer['film']}\n"
@@ -104,7 +105,7 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
         f"shots:    {len(shots)}, of which {bought} were bought now\n"
         f"cost:     {credits['charged']} credits charged, {credits['refunded']} refunded, {credits['in_doubt']} in doubt "
         f"(of the emulator's: nobody pays)\n"
-        f"{f'stale:    {stale}{chr(10)}' if stale else ''}\n"
+        f"{stale}\n"
         f"See the run in the Prefect UI:\n"
         f"  PREFECT_HOME={home} {prefect} server start\n"
         f"  http://127.0.0.1:4200/runs/flow-run/{answer['flow_run_id']}\n\n"

@@ -39,6 +39,20 @@ class ReapiCredentials(CredentialsBlock):
     max_in_flight: int = Field(
         default=8, ge=1, le=1000, title="Takes in flight", description="How many takes one run has under way at once."
     )
+    account_in_flight: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        title="Takes in flight, whole account",
+        description="How many takes the account has under way at once, over all runs and workers. Empty: no limit.",
+    )
+    submits_per_second: float | None = Field(
+        default=5.0,
+        ge=0.01,
+        le=1000,
+        title="Submits per second, whole account",
+        description="How many takes are submitted in a second, over all runs and workers. Empty: no limit.",
+    )
     max_attempts: int = Field(
         default=3,
         ge=1,
@@ -68,6 +82,8 @@ class ReapiCredentials(CredentialsBlock):
                 "api_key": self.api_key,
                 "base_url": self.base_url,
                 "max_in_flight": self.max_in_flight,
+                "account_in_flight": self.account_in_flight,
+                "submits_per_second": self.submits_per_second,
                 "max_attempts": self.max_attempts,
                 "run_cap": self.run_cap,
                 "day_cap": self.day_cap,

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl
+from pydantic import ConfigDict, Field, HttpUrl, ValidationError, field_validator
 
 from longtake import store as stores
+from longtake.errors import SettingsError
+from longtake.settings import Addressing, Checksums, S3Settings
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
+_INSTALLED = importlib.util.find_spec("prefect_aws") is not None
+if TYPE_CHECKING or _INSTALLED:
+    from prefect_aws.credentials import AwsCredentials, MinIOCredentials
+
+    Credentials: TypeAlias = AwsCredentials | MinIOCredentials
+else:
+    # The field stays: a block saved with credentials must not pass for one without where the package is missing.
+    Credentials = type(None)
+
 
 class ArtifactStore(Block):
-    """A store: a local folder or an S3 bucket with a prefix. Credentials for S3 are the ones boto3 finds.
+    """A store: a local folder or an S3 bucket with a prefix. What is left empty for S3, boto3 finds on the worker.
 
     Example:
         Save one with `ArtifactStore(uri="s3://films/longtake").save("BLOCK_NAME")`, then name it in the parameter `store` of a
@@ -27,6 +40,9 @@ class ArtifactStore(Block):
         store = ArtifactStore.load("BLOCK_NAME").open()
         ```
     """
+
+    # A value that does not fit may be a key.
+    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name: ClassVar[str | None] = "Longtake Artifact Store"
     _block_type_slug: ClassVar[str | None] = "longtake-artifact-store"
@@ -44,11 +60,99 @@ class ArtifactStore(Block):
             "folder cannot serve references or last frames to the provider."
         ),
     )
+    credentials: Credentials | None = Field(
+        default=None,
+        repr=False,  # prefect-aws shows session tokens
+        title="Credentials",
+        description=(
+            "An AWS Credentials or MinIO Credentials block of prefect-aws: its keys or profile, region and endpoint. "
+            "Empty: what boto3 finds on the worker."
+        ),
+    )
+    endpoint_url: str | None = Field(
+        default=None,
+        title="Endpoint",
+        description="The S3 server's URL, where it is not AWS. Goes before the one of the credentials.",
+    )
+    region: str | None = Field(
+        default=None, title="Region", description="The bucket's region. Goes before the one of the credentials."
+    )
+    addressing_style: Addressing = Field(
+        default="auto",
+        title="Addressing style",
+        description="Where the bucket's name stands: in the `path` or in the host's name (`virtual`).",
+    )
+    checksums: Checksums = Field(
+        default="auto",
+        title="Checksums",
+        description="`when_required` for servers that stumble over checksums they did not ask for.",
+    )
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _can_be_used(cls, value: object) -> object:
+        if value is not None and not _INSTALLED:
+            raise ValueError("credentials of prefect-aws need that package here too: pip install 'longtake[aws]'")
+        return value
 
     def open(self) -> Store:
-        """The store itself."""
-        return stores.open(self.uri, public_url=self.public_url)
+        """The store itself.
+
+        Raises:
+            SettingsError: the address, or how to reach it, is unusable.
+        """
+        return stores.open(self.uri, public_url=self.public_url, s3=self.s3())
 
     def settings(self, base: Settings) -> Settings:
-        """The settings of a run: these values over those of `base`."""
-        return base.model_copy(update={"store": self.uri, "public_url": self.public_url})
+        """The settings of a run: these values over those of `base`.
+
+        Raises:
+            SettingsError: how to reach S3 is unusable.
+        """
+        return base.model_copy(update={"store": self.uri, "public_url": self.public_url, "s3": self.s3()})
+
+    def s3(self) -> S3Settings:
+        """How to reach S3: the fields, and what they leave empty from the credentials.
+
+        Raises:
+            SettingsError: they do not fit together, or the credentials ask for something that is not done here.
+        """
+        said = {"endpoint_url": self.endpoint_url, "region": self.region}
+        manners = {"addressing_style": self.addressing_style, "checksums": self.checksums}
+        found: dict[str, object] = {} if self.credentials is None else _told(self.credentials)
+        try:
+            return S3Settings.model_validate({**found, **manners, **{k: v for k, v in said.items() if v}})
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            raise SettingsError(
+                f"the store's block: {'.'.join(map(str, first['loc']))} {first['msg']}".replace("  ", " "),
+                next_step="mend the ArtifactStore block or the credentials it names",
+            ) from None
+
+
+def _told(block: Credentials) -> dict[str, object]:
+    """What a block of prefect-aws says, in our words."""
+    client = block.aws_client_parameters
+    # A role's keys would be asked for once and end within the hour, with the film half made.
+    role = None if isinstance(block, MinIOCredentials) else block.assume_role_arn
+    for name, set_ in (
+        ("assume_role_arn", role),
+        ("aws_client_parameters.config", client.config),
+        ("aws_client_parameters.verify = false", client.verify is False),
+    ):
+        if set_:
+            raise SettingsError(
+                f"the credentials block sets {name}, which a store does not take",
+                next_step="put a role into a profile; addressing style and checksums are fields of the ArtifactStore block",
+            )
+    bundle = client.verify_cert_path or (client.verify if isinstance(client.verify, Path) else None)
+    common = {"region": block.region_name, "endpoint_url": client.endpoint_url, "ca_bundle": bundle}
+    if isinstance(block, MinIOCredentials):
+        return {**common, "access_key_id": block.minio_root_user, "secret_access_key": block.minio_root_password}
+    return {
+        **common,
+        "profile": block.profile_name,
+        "access_key_id": block.aws_access_key_id,
+        "secret_access_key": block.aws_secret_access_key,
+        "session_token": block.aws_session_token,
+    }

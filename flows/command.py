@@ -38,7 +38,8 @@ def main() -> int:
     """Run the flow once; prints the answer; returns the exit code."""
     parser = argparse.ArgumentParser(prog="longtake run")
     parser.add_argument("board")
-    parser.add_argument("--renew-stale", action="store_true")
+    parser.add_argument("--redo", action="append", default=[])
+    parser.add_argument("--follow")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
@@ -47,7 +48,7 @@ def main() -> int:
     logging.getLogger("longtake").addHandler(_warnings())
     board = options.board if "://" in options.board else str(Path(options.board).absolute())
     try:
-        answer = _run(storyboard(board, renew_stale=options.renew_stale))
+        answer = _run(storyboard(board, redo=options.redo, follow=options.follow))
     except LongtakeError as error:
         _tell(getattr(error, "answer", None), error, as_json=options.json)
         return error.exit_code

@@ -26,9 +26,9 @@ from prefect.runtime import flow_run
 from longtake.ledger import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from longtake.ledger import Book
+    from longtake.ledger.accounts import Line
 
 _log = logging.getLogger("longtake.flows")
 
@@ -75,6 +75,8 @@ class Progress:
         self._logger = get_run_logger()
         self._artifact: UUID | None = None
         self._shown = -1.0
+        self._current = 0
+        """Shots that needed nothing and were not told of yet."""
 
     @property
     def percent(self) -> float:
@@ -82,10 +84,20 @@ class Progress:
         return round(90.0 * self.done / self.takes + 10.0 * self.joined, 1)
 
     def shot_done(self, label: str, state: str) -> None:
-        """A shot ended, well or not."""
+        """A shot ended, well or not. Each has its line, but those that needed nothing share one."""
         self.done += 1
         self.note = f"{self.done} of {self.takes} shots, last: {label} {state}"
+        if state == "current":
+            self._current += 1
+            return
+        self._tell_current()
         self._logger.info("[%5.1f %%] %s: %s", self.percent, label, state)
+
+    def _tell_current(self) -> None:
+        if self._current:
+            many = f"{self._current} shots are" if self._current > 1 else "1 shot is"
+            self._logger.info("[%5.1f %%] %s current", self.percent, many)
+            self._current = 0
 
     def join(self, share: float) -> None:
         """The join is this far, 0 to 1."""
@@ -94,6 +106,7 @@ class Progress:
 
     async def show(self) -> None:
         """Write the artifact if something moved."""
+        self._tell_current()
         if self.percent == self._shown:
             return
         self._shown = self.percent
@@ -128,14 +141,14 @@ async def shots(film: str, rows: Sequence[dict[str, Any]]) -> None:
     await harmless(acreate_table_artifact(list(rows), key=f"{film}-shots", description=f"Shots of {film}"))
 
 
-async def credits(film: str, book: Book) -> None:
+async def credits(film: str, read: Callable[[], list[Line]]) -> None:
     """The table of credits: where they went for this film, by shot."""
 
     async def work() -> None:
-        attempts = await asyncio.to_thread(accounts.lines, book, film=film)
-        rows = [line.row() for line in accounts.grouped(attempts, ("scene", "shot"))]
-        total = {**accounts.total(attempts).row(), "scene": "all", "shot": ""}
-        await acreate_table_artifact([*rows, total], key=f"{film}-credits", description=f"Credits of {film}, by shot")
+        lines = await asyncio.to_thread(read)
+        total = {**accounts.total(lines).row(), "scene": "all", "shot": ""}
+        rows = [*(line.row() for line in lines), total]
+        await acreate_table_artifact(rows, key=f"{film}-credits", description=f"Credits of {film}, by shot")
 
     await harmless(work())
 

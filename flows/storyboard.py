@@ -8,36 +8,46 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect import flow, get_run_logger, tags
 from prefect.runtime import flow_run
+from prefect.utilities.annotations import quote
 
 import tasks
 from flows import showing
 from flows.stopping import in_good_order
 from flows.surroundings import load_board, settings_of
+from longtake import film as films
 from longtake import plan as plans
-from longtake import report, request
+from longtake import record, report, request
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.errors import (
     BudgetError,
     InDoubtError,
     KeyRefusedError,
+    LedgerError,
     LongtakeError,
     SettingsError,
+    StoreError,
     TaskIdNotRecordedError,
 )
+from longtake.ledger import accounts
+from longtake.plan import Comparison
 from longtake.report import Outcome
-from longtake.take import Wanted, obtain, open_session, read_inputs
+from longtake.storyboard import Follow  # noqa: TC001 - the form of the flow is made from it
+from longtake.take import Wanted, can_host, complete, decide, needs_host, obtain, open_session, read_inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from longtake.film import Film
-    from longtake.plan import Plan
+    from longtake.ledger.accounts import Sums
+    from longtake.plan import Plan, Standing
     from longtake.report import Made
     from longtake.request import Resolved, ResolvedShot
-    from longtake.take import Obtained, Session
+    from longtake.take import Completed, Obtained, Session
 
 
 def _run_name() -> str:
@@ -51,7 +61,8 @@ async def storyboard(
     board: str | dict[str, Any],
     credentials: str | None = None,
     store: str | None = None,
-    renew_stale: bool = False,  # noqa: FBT001, FBT002 - a flow's parameters are its form in the UI
+    redo: list[str] | None = None,
+    follow: Follow | None = None,
 ) -> dict[str, Any]:
     """Turn a storyboard into a film.
 
@@ -59,7 +70,8 @@ async def storyboard(
         board: a storyboard: a path, `s3://bucket/key`, or the storyboard itself.
         credentials: name of a ReapiCredentials block; without it LONGTAKE_API_KEY and its siblings.
         store: name of an ArtifactStore block; without it LONGTAKE_STORE.
-        renew_stale: buy shots again that were made from an older input.
+        redo: shots to make anew, by id; each once in a run, also when the run is retried.
+        follow: what becomes of shots after one that is made anew: `bridge`, `cascade` or `keep`; else as the storyboard says.
 
     Returns:
         `film`, `manifest`, `shots`, `credits`, `flow_run_id`, as `longtake run --json` prints them.
@@ -71,7 +83,7 @@ async def storyboard(
     """
     settings = await settings_of(credentials, store)
     catalog = Catalog.load(settings.catalog)
-    loaded = await load_board(board)
+    loaded = await load_board(board, s3=settings.s3)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
     film = boards.slug(loaded.board.title)
     with tags(f"film:{film}"):
@@ -82,17 +94,19 @@ async def storyboard(
             film=film,
             budget=loaded.board.budget,
             run=flow_run.get_id(),
-            renew_stale=renew_stale,
         ) as session:
             with in_good_order():
-                return await make(session, resolved)
+                return await make(session, resolved, redo=redo or [], follow=follow)
 
 
-async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
-    """The story: plan, shoot, join, account."""
+async def make(
+    session: Session, resolved: Resolved, *, redo: Sequence[str] = (), follow: Follow | None = None
+) -> dict[str, Any]:
+    """The story: compare, shoot, join, account."""
+    await asyncio.to_thread(films.check_tools, resolved)
     await read_inputs(session, resolved)
-    plan = await _plan(session, resolved)
-    _readable(session, resolved, plan)
+    comparison, plan = await _compare(session, resolved, follow, redo)
+    await asyncio.to_thread(_readable, session, comparison)
     head = (await asyncio.to_thread(session.book.read)).head
     try:
         await asyncio.to_thread(
@@ -104,17 +118,28 @@ async def make(session: Session, resolved: Resolved) -> dict[str, Any]:
             raise
         # What was bought before is fetched and kept all the same; nothing more is bought.
         session.halted = session.refused = error
+    if redo and session.halted is None:
+        # Until here a redo was only supposed: one that is refused leaves no trace.
+        comparison, _ = await _compare(session, resolved, follow)
+        for revision in comparison.redo(redo, run=session.run):
+            await decide(session, comparison, revision)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
     async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
-        outcomes = await shoot(session, resolved, progress)
+        outcomes = await shoot(session, comparison.running(), progress)
+        sums = await _leave(session, comparison, outcomes)
         film, unjoined = await _join(session, resolved, outcomes, progress)
-    would_cost = (await _plan(session, resolved)).reserve
+    would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if _lacks(outcomes) else 0
     money, notes = await _account(session, plan, head)
     place = film.place(session.store) if film else None
     poster = await asyncio.to_thread(session.store.get, film.poster) if film else None
-    await showing.shots(session.film, [outcome.row() for outcome in outcomes])
-    await showing.credits(session.film, session.book)
+    seams = {shot.id: shot.seam for shot in film.manifest.shots if shot.seam is not None} if film else {}
+    rows = [o.row(seams[o.shot.id].distance if o.shot.id in seams else None) for o in outcomes]
+    await showing.shots(session.film, rows)
+    notes += report.failed_checks(outcomes)
+    seen = {o.shot.label: seams[o.shot.id].distance for o in outcomes if o.shot.id in seams and seams[o.shot.id].seen}
+    notes += [note for note in [report.seam_note(seen)] if note is not None]
+    await showing.credits(session.film, lambda: accounts.by_shot(session.book, session.film, sums)[0])
     public = None if session.settings.loopback else session.settings.public_url
     links = film.links(session.store, public_url=public) if film else {}
     text = report.summary(outcomes, money, title=plan.title, links=links, notes=notes)
@@ -143,45 +168,56 @@ async def _join(
     if not all(outcome.take for outcome in outcomes):
         return None, None
     try:
-        return await tasks.join(session, resolved, outcomes, progress.join), None
+        return await tasks.join(session, _whole(resolved), _whole(outcomes), progress.join), None
     except LongtakeError as error:
         return None, error
 
 
-async def shoot(session: Session, resolved: Resolved, progress: showing.Progress) -> list[Outcome]:
+_Given = TypeVar("_Given")
+
+
+def _whole(given: _Given) -> _Given:
+    """A task's argument that Prefect hands on without looking inside: a film of 1,000 shots would take it seconds."""
+    return cast("_Given", quote(given))
+
+
+async def shoot(session: Session, comparison: Comparison, progress: showing.Progress) -> list[Outcome]:
     """Every shot as soon as the shot it continues is there."""
-    jobs: dict[str, asyncio.Task[Outcome]] = {}
+    jobs: dict[str, asyncio.Task[tuple[Outcome, Standing]]] = {}
 
-    async def work(shot: ResolvedShot) -> Outcome:
+    async def work(shot: ResolvedShot) -> tuple[Outcome, Standing]:
         parent = await jobs[shot.parent] if shot.parent else None
-        outcome = await _shot(session, shot, parent)
+        outcome, standing = await _shot(session, comparison, shot, parent[1] if parent else None)
         progress.shot_done(shot.label, outcome.state)
-        return outcome
+        return outcome, standing
 
+    shots = comparison.resolved.shots
     async with asyncio.TaskGroup() as group:
-        for shot in plans.parents_first(resolved):
+        for shot in plans.parents_first(comparison.resolved):
             jobs[shot.id] = group.create_task(work(shot))
-    return [jobs[shot.id].result() for shot in resolved.shots]
+    return [jobs[shot.id].result()[0] for shot in shots]
 
 
-async def _shot(session: Session, shot: ResolvedShot, parent: Outcome | None) -> Outcome:
-    """All takes of one shot; of those that are kept, the first is used."""
-    if parent is not None and parent.take is None:
-        return Outcome(shot, "blocked")
-    frame = parent.take.last_frame if parent is not None and parent.take is not None else None
+async def _shot(
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None
+) -> tuple[Outcome, Standing]:
+    """One shot, and what became of it."""
     started = time.monotonic()
-    results = await asyncio.gather(
-        *(_obtain(session, Wanted(shot, number, frame)) for number in range(1, shot.takes + 1))
-    )
-    seconds = time.monotonic() - started
-    error = max((r for r in results if isinstance(r, LongtakeError)), key=lambda e: e.exit_code, default=None)
-    found = [r for r in results if not isinstance(r, LongtakeError)]
-    if not found:
-        doubtful = isinstance(error, InDoubtError | TaskIdNotRecordedError)
-        return Outcome(shot, "in doubt" if doubtful else "failed", error=error, seconds=seconds)
-    states: set[Made] = {r.state for r in found}
-    state: Made = "bought" if "bought" in states else "stale" if "stale" in states else "current"
-    return Outcome(shot, state, found[0].take, tuple(r.take for r in found), error, seconds)
+    done = await complete(session, comparison, shot, parent, _obtain)
+    seconds = time.monotonic() - started if done.obtained or done.errors else 0.0
+    error = max(done.errors, key=lambda e: e.exit_code, default=None)
+    why = "; ".join(map(str, done.standing.reasons)) if done.standing.state == "stale" else ""
+    return Outcome(shot, _became(done), done.standing.used, done.standing.kept, error, seconds, why), done.standing
+
+
+def _became(done: Completed) -> Made:
+    if done.standing.used is not None:
+        if any(one.state == "bought" for one in done.obtained):
+            return "bought"
+        return "stale" if done.standing.state == "stale" else "current"
+    if not done.errors:
+        return "blocked"
+    return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"
 
 
 async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
@@ -211,15 +247,19 @@ async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
         return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
 
 
-def _readable(session: Session, resolved: Resolved, plan: Plan) -> None:
+def _readable(session: Session, comparison: Comparison) -> None:
     """See that the provider can read what shots to buy start from, before the first of a chain is bought for nothing."""
-    to_buy = {row.shot for row in plan.shots if row.to_buy}
-    sent = [shot for shot in resolved.shots if shot.label in to_buy and (shot.parent or shot.inputs)]
-    if sent and session.store.url_for_others("media/0.png") is None:
-        raise SettingsError(
-            f"{sent[0].label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
-            next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
-        )
+    if can_host(session):
+        return
+    found = plans.standings(comparison)
+    for shot in comparison.resolved.shots:
+        parent = found[shot.parent].used if shot.parent is not None else None
+        ours = found[shot.id].bridges is not None or needs_host(session, shot, parent)
+        if found[shot.id].to_buy and ours:
+            raise SettingsError(
+                f"{shot.label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
+                next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
+            )
 
 
 def _refused(session: Session, error: BudgetError) -> None:
@@ -234,15 +274,50 @@ def _refused(session: Session, error: BudgetError) -> None:
     )
 
 
-async def _plan(session: Session, resolved: Resolved) -> Plan:
-    return await asyncio.to_thread(
-        plans.make,
-        resolved,
-        store=session.store,
-        settings=session.settings,
-        film=session.film,
-        renew_stale=session.renew_stale,
-    )
+async def _compare(
+    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = ()
+) -> tuple[Comparison, Plan]:
+    """The storyboard against what is kept now, supposing shots that are asked for anew, and the plan that follows."""
+
+    def work() -> tuple[Comparison, Plan]:
+        holdings = record.read_holdings(session.store, session.film)
+        books = plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+        comparison = Comparison(
+            resolved,
+            holdings,
+            catalog=session.catalog,
+            realm=session.settings.realm,
+            attempts=books.attempts,
+            follow=follow,
+        )
+        for revision in comparison.redo(redo, run=session.run):
+            holdings.decide(revision)
+        return comparison, plans.of(comparison, books)
+
+    return await asyncio.to_thread(work)
+
+
+async def _leave(session: Session, comparison: Comparison, outcomes: Sequence[Outcome]) -> Sums | None:
+    """Leave a snapshot, so that the next run knows what was used and spent without reading each take and entry."""
+    before = comparison.holdings.snapshot
+    known = {shot.id for shot in comparison.resolved.shots}
+    used = {shot: name for shot, name in (before.used if before else {}).items() if shot in known}
+    used |= {outcome.shot.id: outcome.take.fingerprint for outcome in outcomes if outcome.take is not None}
+    labels = {shot.id: shot.label for shot in comparison.resolved.shots if shot.id in used}
+    sums = before.sums if before else None
+    try:
+        _, sums = await asyncio.to_thread(accounts.by_shot, session.book, session.film, sums)
+    except (LedgerError, StoreError) as error:
+        get_run_logger().warning("what the film has cost so far could not be read: %s", error.message)
+    try:
+        await asyncio.to_thread(comparison.holdings.save, run=session.run, used=used, labels=labels, sums=sums)
+    except StoreError as error:
+        get_run_logger().warning("no snapshot of the film was left: %s", error.message)
+    return sums
+
+
+def _lacks(outcomes: Sequence[Outcome]) -> bool:
+    return any(outcome.take is None or outcome.error is not None for outcome in outcomes)
 
 
 async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Money, list[str]]:

@@ -16,7 +16,8 @@ from longtake import storyboard
 from longtake.errors import SettingsError, StoryboardError
 
 if TYPE_CHECKING:
-    from longtake.settings import Settings
+    from blocks import ArtifactStore, ReapiCredentials
+    from longtake.settings import S3Settings, Settings
     from longtake.storyboard import Loaded
 
 
@@ -28,6 +29,9 @@ async def settings_of(credentials: str | None, store: str | None) -> Settings:
             flow in a folder of its own that goes away with it, and with it what was paid for.
     """
     found = env.from_environment()
+    if credentials is not None or store is not None:
+        # With prefect-aws installed this takes a second more, which only runs with blocks pay.
+        from blocks import ArtifactStore, ReapiCredentials
     if credentials is not None:
         found = cast("ReapiCredentials", await ReapiCredentials.aload(credentials)).settings(found)
     if store is not None:
@@ -44,8 +48,8 @@ def _relative(store: str) -> bool:
     return "://" not in store and not Path(store).expanduser().is_absolute()
 
 
-async def load_board(board: str | dict[str, Any]) -> Loaded:
-    """A storyboard given inline, as a path, or as `s3://bucket/key`.
+async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = None) -> Loaded:
+    """A storyboard given inline, as a path, or as `s3://bucket/key`, which is read as the run's store is.
 
     Raises:
         StoryboardError: with every problem in it.
@@ -55,7 +59,7 @@ async def load_board(board: str | dict[str, Any]) -> Loaded:
         return storyboard.draft_text(json.dumps(board, indent=1), name="(inline)", base=Path.cwd())
     if board.startswith("s3://"):
         bucket, _, key = board.removeprefix("s3://").partition("/")
-        data = await asyncio.to_thread(lambda: stores.open(f"s3://{bucket}").get(key))
+        data = await asyncio.to_thread(lambda: stores.open(f"s3://{bucket}", s3=s3).get(key))
         if data is None:
             raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
         return storyboard.draft_text(data.decode("utf-8", "replace"), name=board, base=Path.cwd())

@@ -11,8 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from longtake.store import Store
 
+_ALL = "inputs/"
 _NINES = 10**11 - 1
 
 
@@ -26,6 +29,19 @@ def remembered(store: Store, url: str) -> str | None:
     return None if key is None else key.rpartition("-")[2].removesuffix(".json")
 
 
+def all_remembered(store: Store) -> Callable[[str], str | None]:
+    """`remembered` for many URLs: all that the store remembers is listed once, 1,000 changes a request.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    newest: dict[str, str] = {}
+    for key in store.list(_ALL):
+        folder, _, name = key.rpartition("/")
+        newest.setdefault(f"{folder}/", name.rpartition("-")[2].removesuffix(".json"))
+    return lambda url: newest.get(_folder(url))
+
+
 def remember(store: Store, url: str, digest: str) -> None:
     """Keep what the URL serves now, if that is news.
 
@@ -37,4 +53,4 @@ def remember(store: Store, url: str, digest: str) -> None:
 
 
 def _folder(url: str) -> str:
-    return f"inputs/{hashlib.sha256(url.encode()).hexdigest()[:32]}/"
+    return f"{_ALL}{hashlib.sha256(url.encode()).hexdigest()[:32]}/"

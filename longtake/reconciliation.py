@@ -22,7 +22,7 @@ async def run(settings: Settings, *, quiet: float = QUIET, longest: float = LONG
         ProviderUnavailableError, RateLimitedError: the provider does not answer; nothing was decided.
         KeyRefusedError, SettingsError, StoreError: the surroundings are unusable.
     """
-    book = book_of(settings, stores.open(settings.store, public_url=settings.public_url))
+    book = book_of(settings, stores.of(settings))
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         report = await reconcile(
             book, provider, retryable=lambda task: failure(task).retryable, quiet=quiet, longest=longest

@@ -1,4 +1,4 @@
-"""What a run says of itself: the outcome of every shot, the manifest of a film, tables for people and machines."""
+"""What a run says of itself: the outcome of every shot, tables for people and machines."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ class Outcome:
     error: LongtakeError | None = None
     seconds: float = 0.0
     """Wall seconds the run spent on it."""
+    why: str = ""
+    """Why it is stale."""
 
-    def row(self) -> dict[str, Any]:
-        """One line of the table of shots."""
+    def row(self, seam: float | None = None) -> dict[str, Any]:
+        """One line of the table of shots; `seam` is how far it is from the shot it continues (levels of 0 to 255)."""
+        findings = self.take.checks.findings if self.take is not None and self.take.checks is not None else ()
         return {
             "shot": self.shot.label,
             "state": self.state,
@@ -40,7 +43,10 @@ class Outcome:
             "credits": sum(t.credits for t in self.takes) if self.takes else None,
             "task id": self.take.task_id if self.take else None,
             "seconds": round(self.seconds, 1),
-            "note": self.error.message if self.error else "",
+            "seam": seam,
+            "note": "; ".join(
+                [*([self.error.message] if self.error else []), *findings, *([self.why] if self.why else [])]
+            ),
         }
 
     def answer(self) -> dict[str, Any]:
@@ -65,52 +71,6 @@ class Money(BaseModel):
     refunded: int
     in_doubt: int
     reserved: int = 0
-
-
-class ManifestShot(BaseModel):
-    """A shot of a film: which take was used and what it cost."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    shot: str
-    state: str
-    take: int
-    fingerprint: str
-    clip: str
-    last_frame: str
-    task_id: str
-    credits: int
-    credits_from: str
-    start: float
-    end: float
-
-
-class FilmCredits(BaseModel):
-    """What the takes used in a film cost, and what all attempts for it cost so far."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    used_takes: int
-    settled: int
-    reserved: int
-    in_doubt: int
-
-
-class Manifest(BaseModel):
-    """What a film is made of. It lies beside the film and is written once. Seconds are the film's own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    v: Literal["longtake-film/1"] = "longtake-film/1"
-    title: str
-    film: str
-    digest: str
-    sha256: str
-    frames: int
-    seconds: float
-    way: str
-    shots: tuple[ManifestShot, ...]
-    credits: FilmCredits
 
 
 def money_of(state: State, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
@@ -157,11 +117,28 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: Longta
     return error
 
 
+def failed_checks(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each used take that did not pass the checks of its clip."""
+    return [
+        f"{o.shot.label} did not pass the checks of its clip: {'; '.join(o.take.checks.findings)}"
+        for o in outcomes
+        if o.take is not None and o.take.checks is not None and not o.take.checks.passed
+    ]
+
+
+def seam_note(seams: Mapping[str, float]) -> str | None:
+    """The seams that somebody may see, by shot, in levels; None when there are none."""
+    if not seams:
+        return None
+    named = ", ".join(f"{label} ({distance:g})" for label, distance in seams.items())
+    return f"a seam may show in front of {named}: levels its first frame is from the last one before it, 3 and more may be seen"
+
+
 def stale_note(labels: Sequence[str]) -> str | None:
     """What people must know of shots that were used though an input of theirs changed; None when there are none."""
     if not labels:
         return None
-    return f"made from an older input and used as they are: {', '.join(labels)}; `longtake run --renew-stale` buys them again"
+    return f"made from an older input and used as they are: {', '.join(labels)}; `longtake run --follow cascade` buys them again"
 
 
 def summary(

@@ -7,20 +7,58 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 PROVIDER = "https://reapi.ai/api/v1"
 """The provider's base URL (contract §1)."""
 
 Credits = Annotated[int, Field(gt=0)]
+Addressing = Literal["auto", "path", "virtual"]
+Checksums = Literal["auto", "when_required", "when_supported"]
+
+
+class S3Settings(BaseModel):
+    """How to speak with an S3 server. What is left empty boto3 finds itself: its variables, its files, the machine's role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    addressing_style: Addressing = "auto"
+    """Where the bucket's name stands. `auto`: in the path where an endpoint is named, in the host's name at AWS."""
+    checksums: Checksums = "auto"
+    """Whether checksums go along unasked. `auto`: `when_required` where an endpoint is named, `when_supported` at AWS."""
+    ca_bundle: Path | None = None
+    """Certificates to trust instead of those that came with botocore."""
+    profile: str | None = None
+    access_key_id: str | None = Field(default=None, repr=False)
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://host")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
+            raise ValueError("not an http(s) URL without a password in it")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("an access key id and its secret are given together or not at all")
+        if self.session_token is not None and self.access_key_id is None:
+            raise ValueError("a session token belongs to an access key id")
+        return self
 
 
 class Settings(BaseModel):
@@ -32,9 +70,14 @@ class Settings(BaseModel):
     base_url: str = PROVIDER
     store: str = "longtake-data"
     public_url: str | None = None
+    s3: S3Settings = S3Settings()
     catalog: Path | None = None
     max_in_flight: int = Field(default=8, ge=1, le=1000)
-    """Takes under way at once (the provider's own limit is unknown, contract §3)."""
+    """Takes under way at once in one run (the provider's own limit is unknown, contract §3)."""
+    account_in_flight: int | None = Field(default=None, ge=1, le=10_000)
+    """Tasks and POSTs of the account under way at once, over all its runs; None leaves it to the runs."""
+    submits_per_second: float | None = Field(default=5.0, ge=0.01, le=1000)
+    """Submits of the account a second, over all its runs; None does not limit (the provider's own rate is unknown)."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0)
@@ -77,11 +120,14 @@ _VARIABLES = {
     "public_url": "LONGTAKE_PUBLIC_URL",
     "catalog": "LONGTAKE_CATALOG",
     "max_in_flight": "LONGTAKE_MAX_IN_FLIGHT",
+    "account_in_flight": "LONGTAKE_ACCOUNT_IN_FLIGHT",
+    "submits_per_second": "LONGTAKE_SUBMITS_PER_SECOND",
     "max_attempts": "LONGTAKE_MAX_ATTEMPTS",
     "longest_wait": "LONGTAKE_LONGEST_WAIT",
     "run_cap": "LONGTAKE_RUN_CAP",
     "day_cap": "LONGTAKE_DAY_CAP",
 }
+_S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
@@ -92,6 +138,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     found: dict[str, object] = {name: env[variable] for name, variable in _VARIABLES.items() if env.get(variable)}
+    found["s3"] = {name: env[variable] for name, variable in _S3_VARIABLES.items() if env.get(variable)}
     key = env.get("LONGTAKE_API_KEY") or env.get("REAPI_API_KEY")
     if key:
         found["api_key"] = key.strip()
@@ -99,8 +146,8 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         settings = Settings.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise SettingsError(f"{_VARIABLES.get(name, name)}: {first['msg']}") from None
+        name = str(first["loc"][-1]) if first["loc"] else "settings"
+        raise SettingsError(f"{(_VARIABLES | _S3_VARIABLES).get(name, name)}: {first['msg']}") from None
     parts = urlsplit(settings.base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise SettingsError("LONGTAKE_BASE_URL is not an http(s) URL without a password in it")

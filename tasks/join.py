@@ -35,5 +35,13 @@ async def join(
     """Join the film, or find it joined; nothing is charged for it."""
     state = await asyncio.to_thread(session.book.read)
     return await asyncio.to_thread(
-        films.join, resolved, outcomes, store=session.store, film=session.film, state=state, on_progress=on_progress
+        films.join,
+        resolved,
+        outcomes,
+        store=session.store,
+        film=session.film,
+        state=state,
+        closed=session.book.log.history(until=state.head),
+        run=session.run,
+        on_progress=on_progress,
     )

@@ -17,6 +17,6 @@ from tasks.retrying import when_transient
     retry_delay_seconds=[2, 5, 15],
     retry_condition_fn=when_transient,
 )
-async def upload(session: Session, identity: Identity) -> Prepared:
+async def upload(session: Session, identity: Identity, *, rehost: int = 0) -> Prepared:
     """Put a take's inputs into the store, once per digest; costs nothing and may be repeated."""
-    return await take.upload(session, identity)
+    return await take.upload(session, identity, rehost=rehost)

@@ -25,9 +25,10 @@ _COMMANDS = {
     "plan": ("longtake.cli.plan", "say what a run would do and cost; needs no key and spends nothing"),
     "run": ("longtake.cli.run", "make the film: buy what is missing, keep it, join it"),
     "credits": ("longtake.cli.credits", "where every credit went; reconcile and resolve doubts"),
+    "gc": ("longtake.cli.gc", "list what nothing in the store needs, or remove it"),
     "doctor": ("longtake.cli.doctor", "check this machine and the settings"),
     "emulator": ("longtake.emulator.command", "a local provider that speaks the whole contract"),
-    "schema": ("longtake.cli.schema", "print the JSON Schema of storyboards"),
+    "schema": ("longtake.cli.schema", "print the JSON Schema of storyboards or manifests"),
 }
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from longtake import request, settings, storyboard
 from longtake.catalog import Catalog
+from longtake.storyboard import Follow
 
 if TYPE_CHECKING:
+    import argparse
+
     from longtake.request import Resolved
     from longtake.settings import Settings
 
@@ -21,6 +24,18 @@ class Board:
     catalog: Catalog
     resolved: Resolved
     film: str
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """What `plan` and `run` both may be told about shots that are made anew."""
+    parser.add_argument(
+        "--redo", metavar="SHOT", action="append", default=[], help="make a new take of this shot; may be given again"
+    )
+    parser.add_argument(
+        "--follow",
+        choices=get_args(Follow),
+        help="what becomes of the shots after one made anew: led to (bridge), bought again (cascade), used as they are (keep)",
+    )
 
 
 def read(source: str) -> Board:

@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     settings = env.from_environment()
     if options.verb == "reconcile":
         return _reconcile(settings, options)
-    book = book_of(settings, stores.open(settings.store, public_url=settings.public_url))
+    book = book_of(settings, stores.of(settings))
     if options.verb == "resolve":
         if options.adopt:
             asyncio.run(_known(settings, options.adopt))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import sys
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Literal
 
 from longtake import settings as env
 from longtake import store as stores
-from longtake.errors import LongtakeError
+from longtake.cli import urls
+from longtake.errors import LongtakeError, StoreError
+from longtake.store.s3 import S3Store
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
     from longtake.settings import Settings
+    from longtake.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _look() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
-    yield _try("ffmpeg", _ffmpeg)
+    yield _ffmpeg()
     yield from _packages()
     try:
         settings = env.from_environment()
@@ -56,8 +60,7 @@ def _look() -> Iterator[Finding]:
         yield Finding("settings", "bad", str(error))
         return
     yield _try("catalog", lambda: _catalog(settings))
-    yield _try("store", lambda: _store(settings))
-    yield _urls(settings)
+    yield from _store(settings)
     if settings.api_key is None:
         yield Finding("key", "warn", "none is set: `plan` works, `run` needs LONGTAKE_API_KEY or REAPI_API_KEY")
     else:
@@ -71,10 +74,18 @@ def _try(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "bad", str(error))
 
 
-def _ffmpeg() -> str:
-    from longtake.media import ffmpeg
+def _ffmpeg() -> Finding:
+    from longtake.media.programs import ENCODERS, FILTERS, capabilities
 
-    return f"{ffmpeg.version()} at {ffmpeg.binary()}"
+    try:
+        have = capabilities()
+    except LongtakeError as error:
+        return Finding("ffmpeg", "bad", str(error))
+    lacking = have.lacking(ENCODERS, FILTERS)
+    if lacking:
+        text = f"{have.version} at {have.program} has no {', '.join(lacking)}: films that need that are refused"
+        return Finding("ffmpeg", "warn", text)
+    return Finding("ffmpeg", "ok", f"{have.version} at {have.program}, with every encoder and filter a film may need")
 
 
 def _packages() -> Iterator[Finding]:
@@ -100,30 +111,29 @@ def _catalog(settings: Settings) -> str:
     )
 
 
-def _store(settings: Settings) -> str:
-    store = stores.open(settings.store, public_url=settings.public_url)
-    atomic = stores.probe_conditional(store)
-    if not atomic:
-        raise LongtakeError(
-            f"{store.uri} lets several writers create the same object",
-            next_step="use a store with conditional writes: a ledger cannot lie there",
-        )
-    return f"{store.uri} takes objects and creates each only once"
-
-
-def _urls(settings: Settings) -> Finding:
+def _store(settings: Settings) -> Iterator[Finding]:
     try:
-        store = stores.open(settings.store, public_url=settings.public_url)
-        url = store.url_for_others("media/0.png")
+        store = stores.of(settings)
+        found = stores.check_conditional(store)
     except LongtakeError as error:
-        return Finding("URLs", "bad", str(error))
-    if url is None:
-        return Finding(
-            "URLs", "warn", "the provider cannot read this store: set LONGTAKE_PUBLIC_URL for references and chains"
-        )
-    if settings.public_url is None:
-        return Finding("URLs", "warn", "presigned: they answer GET but not HEAD, which some providers probe with")
-    return Finding("URLs", "ok", f"others read the store under {settings.public_url}")
+        yield Finding("store", "bad", str(error))
+        return
+    yield Finding("store", "ok", f"{store.uri} takes objects and creates each only once: {found}")
+    yield from _uploads(store)
+    try:
+        for state, text in urls.look(store, settings):
+            yield Finding("URLs", state, text)
+    except LongtakeError as error:
+        yield Finding("URLs", "bad", str(error))
+
+
+def _uploads(store: Store) -> Iterator[Finding]:
+    if isinstance(store, S3Store):
+        # Not every server can list them, and not every account may.
+        with contextlib.suppress(StoreError):
+            if count := store.abandoned_uploads():
+                text = f"{count} multipart uploads were begun more than a day ago and never ended, and S3 bills their parts"
+                yield Finding("uploads", "warn", f"{text}: `longtake gc` ends them")
 
 
 async def _provider(settings: Settings) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from longtake.cli import board
+from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,16 +37,40 @@ SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("board", metavar="BOARD", help="a storyboard, YAML or JSON")
-    parser.add_argument("--renew-stale", action="store_true", help="buy shots again that were made from an older input")
+    parser.add_argument("board", metavar="BOARD", nargs="?", help="a storyboard, YAML or JSON")
+    board.add_choices(parser)
+    parser.add_argument(
+        "--from-manifest",
+        metavar="PLACE",
+        help="join a film again from its manifest and the store alone; costs nothing",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Replace this process by the flow; returns only when the storyboard or the settings are unusable."""
+    """Replace this process by the flow; returns only when a film was joined from a manifest.
+
+    Raises:
+        SettingsError, StoryboardError, CatalogError: the storyboard, the options or the settings are unusable.
+    """
+    if options.from_manifest is not None and not (options.board or options.redo or options.follow):
+        from longtake.cli import rebuild
+
+        return rebuild.main(options.from_manifest, as_json=options.json)
+    if options.board is None or options.from_manifest is not None:
+        raise SettingsError(
+            "run wants either a storyboard or --from-manifest, which takes no other options",
+            next_step="`longtake run film.yaml`, or `longtake run --from-manifest FILM/DIGEST`",
+        )
     board.read(options.board).settings.key()
+    return _become_the_flow(options)
+
+
+def _become_the_flow(options: argparse.Namespace) -> NoReturn:
     arguments = [options.board]
-    arguments += ["--renew-stale"] if options.renew_stale else []
+    for shot in options.redo:
+        arguments += ["--redo", shot]
+    arguments += ["--follow", options.follow] if options.follow else []
     arguments += ["--json"] if options.json else []
     sys.stdout.flush()
     # -P: a folder `flows/` in the working directory belongs to somebody else.

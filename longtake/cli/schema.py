@@ -1,23 +1,24 @@
-"""`longtake schema`: the JSON Schema of storyboards, for editors."""
+"""`longtake schema`: the JSON Schema of storyboards, for editors, or of manifests."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from longtake import storyboard
-
 if TYPE_CHECKING:
     import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no options."""
-    del parser
+    """The command's options."""
+    parser.add_argument("--manifest", action="store_true", help="the schema of the manifest that lies beside a film")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the schema."""
-    del options
-    print(json.dumps(storyboard.json_schema(), indent=2))
+    if options.manifest:
+        from longtake.manifest import json_schema
+    else:
+        from longtake.storyboard import json_schema
+    print(json.dumps(json_schema(), indent=2))
     return 0

@@ -51,6 +51,7 @@ async def books(request: Request) -> Response:
             "entries": [dataclasses.asdict(entry) for entry in state.books.entries],
             "tasks": [_shown(task) for task in state.tasks.all],
             "posts": dataclasses.asdict(state.posts),
+            "limits": dataclasses.asdict(state.limits),
         }
     )
 

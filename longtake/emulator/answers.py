@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from longtake.emulator.refusal import RATE_LIMITED, UPSTREAM, Refusal
+from longtake.emulator.refusal import INPUT_UNREADABLE, RATE_LIMITED, UPSTREAM, Refusal
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -25,6 +25,7 @@ _STATUS = {
     "500": (500, UPSTREAM, "internal error"),
     "500-after": (500, UPSTREAM, "internal error"),
     "503-before": (503, UPSTREAM, "service unavailable"),
+    "refuse-30002": (400, INPUT_UNREADABLE, "the probe of an input URL timed out"),
 }
 _HTML = "<!doctype html><html><head><title>One moment</title></head><body><h1>Checking your browser</h1></body></html>"
 _GARBAGE = b'{"id": "task_\xff\xfe\x00", "status": [["proc'

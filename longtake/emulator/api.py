@@ -89,6 +89,7 @@ async def submit(request: Request) -> Response:
     state.posts.received += 1
     raw = await _body(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
+    state.count_submit()
     prompt = validation.prompt_of(raw)
     rule = state.faults.strike("submit", BEFORE, prompt)
     if rule is not None:
@@ -143,7 +144,7 @@ async def _charge(request: Request, state: State, raw: bytes) -> Task:
     with tempfile.TemporaryDirectory(prefix="probe-", dir=request.app.state.folder) as folder:
         sources = await inputs.look(wish, state.catalog, request.app.state.web, Path(folder))
     try:
-        task = state.tasks.open(wish, sources, state.faults.fate)
+        task = state.open_task(wish, sources)
     except ShortError:
         raise Refusal(402, NO_CREDITS, "the balance does not cover this request") from None
     except CatalogError as error:

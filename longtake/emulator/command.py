@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long output URLs live after completion (default: %(default)s)",
     )  # fmt: skip
     add("--rate-limit", type=float, metavar="N", help="API requests per second and key before 429 (default: none)")
+    add("--max-in-flight", type=int, metavar="N", help="tasks that process at once before 429 (default: no limit)")
+    add("--submits-per-second", type=float, metavar="N", help="submits a second before 429 (default: no limit)")
     add("--seed", type=int, default=given.seed, help="decides pictures and fault shares (default: %(default)s)")
     add("--speed", choices=SPEEDS, default=given.speed, help="x264 preset of the clips (default: %(default)s)")
 
@@ -80,6 +82,8 @@ def configuration(options: argparse.Namespace) -> Config:
             faults=rules,
             url_lifetime=options.url_lifetime,
             rate_limit=options.rate_limit,
+            max_in_flight=options.max_in_flight,
+            submits_per_second=options.submits_per_second,
             seed=options.seed,
             speed=options.speed,
         )

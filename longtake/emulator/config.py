@@ -41,6 +41,10 @@ class Config(BaseModel):
     """How long output URLs live after completion (contract §1: about 7 days)."""
     rate_limit: float | None = Field(default=None, gt=0, le=100_000)
     """API requests per second and key before 429; None does not limit."""
+    max_in_flight: int | None = Field(default=None, ge=1, le=100_000)
+    """Tasks that process at once before a submit gets 429; None does not limit."""
+    submits_per_second: float | None = Field(default=None, gt=0, le=100_000)
+    """Submits a second, all keys together, before 429; None does not limit."""
     seed: int = 0
     """Decides pictures and the dice of fault shares."""
     speed: Speed = "superfast"

@@ -13,16 +13,16 @@ __all__ = ["AFTER", "BEFORE", "GETS", "Fate", "Faults", "Rule", "parse"]
 Where = Literal["submit", "poll", "media", "balance"]
 What = Literal[
     "429", "500", "503-before", "500-after", "drop-before", "drop-after", "stall", "garbage", "html", "redirect",
-    "no-id", "expired", "truncated", "no-last-frame", "no-usage", "fail-80003", "fail-80006", "fail-80007", "no-refund",
-    "slow",
+    "refuse-30002", "no-id", "expired", "truncated", "no-last-frame", "no-usage", "fail-80003", "fail-80006", "fail-80007",
+    "no-refund", "slow", "black",
 ]  # fmt: skip
 
-BEFORE = frozenset({"429", "500", "503-before", "drop-before", "redirect"})
+BEFORE = frozenset({"429", "500", "503-before", "drop-before", "redirect", "refuse-30002"})
 """On submit: answered before anything is looked at or charged."""
 AFTER = frozenset({"500-after", "drop-after", "stall", "garbage", "html", "no-id"})
 """On submit: the task is charged and runs, and the answer that would name it is spoilt."""
 FATES = frozenset(
-    {"fail-80003", "fail-80006", "fail-80007", "no-refund", "slow", "expired", "no-last-frame", "no-usage"}
+    {"fail-80003", "fail-80006", "fail-80007", "no-refund", "slow", "expired", "no-last-frame", "no-usage", "black"}
 )
 """On submit: the answer is right, and the task ends otherwise than it should."""
 SHAPES = frozenset({"no-last-frame", "no-usage"})
@@ -77,6 +77,7 @@ class Fate:
     expired: bool = False
     last_frame: bool = True
     usage: bool = True
+    black: bool = False
 
 
 class Faults:
@@ -118,6 +119,7 @@ class Faults:
             expired="expired" in kinds,
             last_frame="no-last-frame" not in kinds,
             usage="no-usage" not in kinds,
+            black="black" in kinds,
         )
 
 

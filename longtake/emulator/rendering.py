@@ -48,6 +48,8 @@ class Order:
     speed: str
     first: Path | None = None
     last: Path | None = None
+    black: bool = False
+    """Show nothing: a clip that was paid for and that nobody wants."""
 
     @property
     def seconds(self) -> float:
@@ -123,7 +125,8 @@ def _arguments(order: Order, folder: Path) -> list[str]:
             _fade(picture, "last", "ended", start=start, seconds=change),
         ]
         picture, count = "ended", count + 1
-    graph.append(f"[{picture}]format=yuv420p,setsar=1[picture]")
+    shown = "drawbox=color=black:t=fill," if order.black else ""
+    graph.append(f"[{picture}]{shown}format=yuv420p,setsar=1[picture]")
     chosen = ["-map", "[picture]"]
     if order.audio:
         graph.append(_sound(order))

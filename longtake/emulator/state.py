@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from longtake.emulator.books import Books
     from longtake.emulator.config import Config
     from longtake.emulator.faults import Faults
+    from longtake.emulator.inputs import Sources
     from longtake.emulator.tasks import Task, Tasks
+    from longtake.emulator.validation import Wish
 
-__all__ = ["Posts", "State"]
+__all__ = ["Limits", "Posts", "State"]
 
 Connections = dict[tuple[str, int], "asyncio.Transport"]
 
@@ -34,6 +36,14 @@ class Posts:
     answered: int = 0
 
 
+@dataclass
+class Limits:
+    """Counts of what the limits on submits did: those refused for one, and the most tasks that processed at once."""
+
+    refused: int = 0
+    most_in_flight: int = 0
+
+
 @dataclass(kw_only=True)
 class State:
     """The parts of a running emulator. Used from its event loop only."""
@@ -45,6 +55,7 @@ class State:
     tasks: Tasks
     connections: Connections
     posts: Posts = field(default_factory=Posts)
+    limits: Limits = field(default_factory=Limits)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _spent: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -70,15 +81,42 @@ class State:
         Raises:
             Refusal: 429 when there is none left this second.
         """
-        rate = self.config.rate_limit
-        if rate is None:
-            return
-        now, most = time.monotonic(), max(1.0, rate)
-        left, at = self._spent.get(key, (most, now))
-        left = min(most, left + (now - at) * rate)
-        self._spent[key] = (max(left - 1, 0.0) if left >= 1 else left, now)
-        if left < 1:
+        if not self._has_left(f"requests of {key}", self.config.rate_limit):
             raise Refusal(429, RATE_LIMITED, "too many requests")
+
+    def count_submit(self) -> None:
+        """Take one submit out of what a second has.
+
+        Raises:
+            Refusal: 429 when there is none left this second.
+        """
+        if not self._has_left("submits", self.config.submits_per_second):
+            self.limits.refused += 1
+            raise Refusal(429, RATE_LIMITED, "too many submits")
+
+    def open_task(self, wish: Wish, sources: Sources) -> Task:
+        """Open a task if there is room for one more; raises what `Tasks.open` does.
+
+        Raises:
+            Refusal: 429 when as many are processing as may.
+        """
+        processing = sum(task.status == "processing" for task in self.tasks.all)
+        if self.config.max_in_flight is not None and processing >= self.config.max_in_flight:
+            self.limits.refused += 1
+            raise Refusal(429, RATE_LIMITED, "too many tasks at once")
+        task = self.tasks.open(wish, sources, self.faults.fate)
+        self.limits.most_in_flight = max(self.limits.most_in_flight, processing + 1)
+        return task
+
+    def _has_left(self, bucket: str, rate: float | None) -> bool:
+        """Take one out of a bucket that fills at `rate` a second and holds a second's worth; False when it is empty."""
+        if rate is None:
+            return True
+        now, most = time.monotonic(), max(1.0, rate)
+        left, at = self._spent.get(bucket, (most, now))
+        left = min(most, left + (now - at) * rate)
+        self._spent[bucket] = (max(left - 1, 0.0) if left >= 1 else left, now)
+        return left >= 1
 
     def file_url(self, base: str, task: Task, name: str) -> str:
         """The public URL of a finished task's file; it stops working `url_lifetime` seconds after completion."""

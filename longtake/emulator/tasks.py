@@ -11,6 +11,7 @@ import math
 import secrets
 import shutil
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -89,6 +90,8 @@ class Tasks:
         self._web = web
         self._tasks: dict[str, Task] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
+        self._asked: Counter[str] = Counter()
+        """How often each request was charged for."""
         self._pool = asyncio.Semaphore(RENDERS_AT_ONCE)
 
     @property
@@ -109,7 +112,8 @@ class Tasks:
             ShortError: the balance is too low; there is no task.
             CatalogError: the catalog has no price for this.
         """
-        digest = _digest(wish, sources, self._config.seed)
+        asked = _digest(wish, sources, self._config.seed)
+        digest = self._anew(asked)
         seconds = _real_seconds(wish, digest)
         model, source_seconds = wish.model.id, sources.video_seconds
         reserve = self._catalog.reserve(
@@ -120,6 +124,7 @@ class Tasks:
         ).credits
         task_id = f"task_{secrets.token_hex(16)}"
         self._books.debit(task_id, reserve)
+        self._asked[asked] += 1
         task = Task(
             id=task_id,
             wish=wish,
@@ -135,6 +140,11 @@ class Tasks:
         self._work[task_id] = asyncio.create_task(self._run(task), name=task_id)
         _log.info("%s: %s, %d s at %s, %d credits", task_id, model, seconds, wish.resolution, reserve)
         return task
+
+    def _anew(self, digest: str) -> str:
+        """The digest of a request, another one each time it comes again: a model never makes the same clip twice."""
+        asked = self._asked[digest]
+        return hashlib.sha256(f"{digest} {asked}".encode()).hexdigest() if asked else digest
 
     async def advance(self) -> int:
         """Finish every task that is processing now, without its waiting time; returns how many there were."""
@@ -205,6 +215,7 @@ class Tasks:
                     speed=self._config.speed,
                     first=pinned.get(wish.first_url or ""),
                     last=pinned.get(wish.last_url or ""),
+                    black=task.fate.black,
                 )
                 return None, await rendering.render(order, folder)
             except (inputs.UnreadableError, FfmpegError, MediaError) as error:

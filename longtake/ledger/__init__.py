@@ -4,10 +4,11 @@ One log per account, kept in the store beside the media as write-once objects; i
 machine. Nothing is overwritten and no total is stored that a fold could not derive.
 """
 
-from longtake.ledger.balance import Report, check_balance, poll_known
+from longtake.ledger.balance import Report, ask, check_balance, poll_known
 from longtake.ledger.book import Book, Caps, Claim, doubt
 from longtake.ledger.entries import Order
 from longtake.ledger.log import Log, account_of, accounts_in
+from longtake.ledger.pacing import Limits
 from longtake.ledger.reconcile import reconcile
 from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, State
 
@@ -19,12 +20,14 @@ __all__ = [
     "Caps",
     "Claim",
     "Closed",
+    "Limits",
     "Log",
     "Order",
     "Report",
     "State",
     "account_of",
     "accounts_in",
+    "ask",
     "check_balance",
     "doubt",
     "poll_known",

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from longtake.ledger.state import DOUBTS, day_of
+from pydantic import BaseModel, ConfigDict
+
+from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from longtake.ledger.state import Attempt, Closed
 
 By = Literal["film", "scene", "shot", "day"]
+
+_FAR = 16 * CHECKPOINT_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,49 @@ def lines(book: Book, *, film: str | None = None) -> list[Line]:
     found = [_of_closed(c) for c in book.log.history(until=state.head)]
     found += [_of_open(a) for a in state.attempts.values()]
     return [line for line in found if film is None or line.film == film]
+
+
+class Sums(BaseModel):
+    """What a film's closed attempts come to by shot, up to a checkpoint of an account's log: a later reader goes on from there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: str
+    head: int
+    """The last entry that is in them."""
+    rows: tuple[Line, ...]
+
+    def is_far_from(self, other: Sums) -> bool:
+        """Whether going on from here in place of the other saves more than a few requests."""
+        return self.account != other.account or abs(self.head - other.head) >= _FAR
+
+
+def by_shot(book: Book, film: str, since: Sums | None = None) -> tuple[list[Line], Sums]:
+    """A film's lines by scene and shot as `grouped` gives them, and the part of them that will not change any more.
+
+    Args:
+        book: the account's ledger.
+        film: the film's slug.
+        since: what was summed before; it counts for the same account, so that only what closed behind it is read.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    state = book.read()
+    whole = state.head // CHECKPOINT_EVERY * CHECKPOINT_EVERY
+    known = since if since is not None and since.account == book.account and since.head <= whole else None
+    done = known.head if known is not None else 0
+
+    def closed(since: int, until: int) -> list[Line]:
+        return [_of_closed(c) for c in book.log.history(since=since, until=until) if c.order.film == film]
+
+    sums = Sums(
+        account=book.account,
+        head=whole,
+        rows=tuple(grouped([*(known.rows if known is not None else ()), *closed(done, whole)], ("scene", "shot"))),
+    )
+    still = [_of_open(a) for a in state.attempts.values() if a.order.film == film]
+    return grouped([*sums.rows, *closed(whole, state.head), *still], ("scene", "shot")), sums
 
 
 def total(attempts: Iterable[Line]) -> Line:

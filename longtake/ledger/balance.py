@@ -15,7 +15,7 @@ from longtake.ledger.verdicts import certain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.ledger.state import State
+    from longtake.ledger.state import Attempt, State
 
 _READINGS = 5
 
@@ -78,21 +78,30 @@ async def poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool
             await asyncio.to_thread(
                 book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
             )
-        elif attempt.phase == "accepted" and attempt.task_id is not None:
-            try:
-                task = await teller.poll(attempt.task_id)
-            except UnknownTaskError:
-                continue
-            if task.status == "completed":
-                await asyncio.to_thread(book.completed, attempt, task.credits)
-            elif task.status == "failed":
-                await asyncio.to_thread(
-                    book.failed,
-                    attempt,
-                    code=task.error_code,
-                    message=task.error_message or "",
-                    retryable=retryable(task),
-                )
+        elif attempt.phase == "accepted":
+            await ask(book, teller, attempt, retryable)
+
+
+async def ask(book: Book, teller: Teller, attempt: Attempt, retryable: Callable[[Any], bool]) -> None:
+    """Ask once for the task of an accepted attempt, whoever bought it, and write down whether it ended.
+
+    Raises:
+        ProviderUnavailableError, RateLimitedError: the provider does not answer.
+    """
+    try:
+        task = await teller.poll(attempt.task_id or "")
+    except UnknownTaskError:
+        return
+    if task.status == "completed":
+        await asyncio.to_thread(book.completed, attempt, task.credits)
+    elif task.status == "failed":
+        await asyncio.to_thread(
+            book.failed,
+            attempt,
+            code=task.error_code,
+            message=task.error_message or "",
+            retryable=retryable(task),
+        )
 
 
 async def check_balance(book: Book, teller: Teller) -> Report | None:

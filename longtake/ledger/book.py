@@ -14,6 +14,7 @@ from longtake.errors import BudgetError, InDoubtError, LedgerError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.log import Log
+from longtake.ledger.pacing import LOOK_AGAIN, SKEW, Limits, Patience, to_wait
 from longtake.ledger.state import DOUBTS, Attempt, State, day_of
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(seconds=30)
 """How long an intent stands without a sign of life; a POST that takes longer renews it."""
-
-SKEW = timedelta(seconds=10)
-"""How far the clocks of two machines may differ before a living owner is taken for dead."""
-
 
 _ABSURD = 3
 """A charge of so many times the reserve is a mistake of somebody's, not a price: the books take the estimate."""
@@ -48,12 +45,13 @@ class Caps:
 class Claim:
     """The answer to a claim.
 
-    `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `wait`: somebody's POST is open or the account is
-    barred, ask again. `kept`: the take lies in the store.
+    `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `kept`: the take lies in the store. `wait`: ask
+    again `after` so many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
     """
 
     kind: Literal["bought", "shared", "wait", "kept"]
     attempt: Attempt | None = None
+    after: float = LOOK_AGAIN
 
 
 def now() -> datetime:
@@ -71,6 +69,7 @@ class Book:
 
     def __init__(self, store: Store, account: str) -> None:
         self.log = Log(store, account)
+        self._patience = Patience()
 
     @property
     def account(self) -> str:
@@ -91,8 +90,9 @@ class Book:
         caps: Caps,
         kept: Callable[[], bool],
         halted: LongtakeError | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Claim:
-        """Claim a take: write the intent, unless somebody has it or money says no.
+        """Claim a take: write the intent, unless somebody has it, money says no or the account is at a limit.
 
         `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
         settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
@@ -108,25 +108,23 @@ class Book:
         def decide(state: State) -> e.Entry | None:
             answer.clear()
             found = state.find(order.fingerprint)
-            if found is not None:
-                if found.phase in DOUBTS:
-                    raise doubt(found)
-                if found.phase != "intent":
-                    answer.append(Claim("shared", found.model_copy()))
-                    return None
-                if not self._abandoned(found):
-                    answer.append(Claim("wait", found.model_copy()))
-                    return None
+            if found is not None and found.phase == "intent" and self._abandoned(found):
                 return self._died(found)
-            if kept():
+            if found is not None:
+                answer.append(_theirs(found))
+            elif kept():
                 answer.append(Claim("kept"))
-                return None
-            if state.barred(now()):
+            elif state.barred(now()):
                 answer.append(Claim("wait"))
-                return None
-            if halted is not None:
+            elif halted is not None:
                 raise halted
-            _afford(state, caps, film=order.film, run=order.run, credits=order.reserve, what=order.label)
+            else:
+                _afford(state, caps, film=order.film, run=order.run, credits=order.reserve, what=order.label)
+                after = to_wait(state, limits, self._patience, now=now(), alive=lambda a: not self._abandoned(a))
+                if after:
+                    answer.append(Claim("wait", after=after))
+            if answer:
+                return None
             stamp = self._stamp()
             return e.Intent(
                 **stamp,
@@ -142,6 +140,7 @@ class Book:
                 return answer[0]
             written = self.log.known().attempts.get(f"a{sequence}")
             if written is not None:
+                self._patience.note("intent", written.sequence)
                 return Claim("bought", written.model_copy())
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
@@ -185,11 +184,13 @@ class Book:
 
         self.log.append(decide)
 
-    def refused(self, attempt: Attempt, *, status: int, code: int | None, message: str) -> None:
-        """A 4xx came back: the reserve is free again."""
+    def refused(
+        self, attempt: Attempt, *, status: int, code: int | None, message: str, retry_after: float | None = None
+    ) -> None:
+        """A 4xx came back: the reserve is free again. A 429 slows the account down, for `retry_after` seconds or longer."""
         self._for(
             attempt.id,
-            lambda a: self._entry(e.Refused, a, status=status, code=code, message=message),
+            lambda a: self._entry(e.Refused, a, status=status, code=code, message=message, retry_after=retry_after),
             phases={"intent", "in_doubt"},
         )
 
@@ -319,6 +320,13 @@ class Book:
             next_step=f"attempts in doubt now: {doubts}",
             key=attempt_id,
         )
+
+
+def _theirs(found: Attempt) -> Claim:
+    """The answer to who claims a take that has an open attempt; raises where that is in doubt."""
+    if found.phase in DOUBTS:
+        raise doubt(found)
+    return Claim("wait" if found.phase == "intent" else "shared", found.model_copy())
 
 
 def doubt(attempt: Attempt) -> InDoubtError:

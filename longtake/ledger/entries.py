@@ -94,6 +94,8 @@ class Refused(_Entry):
     status: int
     code: int | None = None
     message: str = ""
+    retry_after: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Seconds that a 429 asked for; it slows the whole account down."""
 
 
 class NotSent(_Entry):

@@ -136,7 +136,7 @@ class Log:
         """
         head = self.read().head if until is None else until
         done = min(since, head) // CHECKPOINT_EVERY * CHECKPOINT_EVERY
-        state = State()
+        state, known = State(), self.known()
         while done < head:
             ends = range(done + CHECKPOINT_EVERY, head + 1, CHECKPOINT_EVERY)[:_READ_AHEAD]
             keys = [self._checkpoint_key(end) for end in ends]
@@ -144,6 +144,8 @@ class Log:
             for data in self._get(keys, limit=_CHECKPOINT_LIMIT) if keys else [None]:
                 end = min(done + CHECKPOINT_EVERY, head)
                 closed = _closed_in(data)
+                if closed is None and known.head == end:
+                    closed = known.closed  # read already, entry by entry
                 if closed is None:
                     state = self._fold(state if state.head == done else self._load(done), end)
                     closed = state.closed

@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.ledger import entries as e
 from longtake.ledger import owner
+from longtake.ledger.pacing import Pace
+from longtake.ledger.readings import Check, Refund
 
 CHECKPOINT_EVERY = 64
 """Entries between two checkpoints: the most a reader has to read one by one."""
@@ -99,29 +101,6 @@ class RunTotal(BaseModel):
     last: datetime
 
 
-class Check(BaseModel):
-    """A comparison of the balance with what the log explains."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sequence: int
-    at: datetime
-    balance: int
-    drift: int
-    """balance − expected: negative when credits are missing."""
-
-
-class Refund(BaseModel):
-    """A refund promised by the contract and not yet seen in the balance."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    attempt: str
-    credits: int
-    order: e.Order
-    day: str
-
-
 class State(BaseModel):
     """Everything a decision needs. Made by `apply` alone; `head` is the last entry folded in."""
 
@@ -155,6 +134,8 @@ class State(BaseModel):
     barrier_by: str = ""
     """The process that raised it."""
     last_intent: int = 0
+    pace: Pace = Pace()
+    """How fast the account was asked, and whether it was too fast."""
     today: str = ""
 
     # -- questions ---------------------------------------------------------------------------------------------------
@@ -238,6 +219,7 @@ class State(BaseModel):
         order = entry.order
         attempt = f"a{sequence}"
         self.last_intent = sequence
+        self.pace = self.pace.sent(entry.at)
         self.attempts[attempt] = Attempt(
             id=attempt,
             number=entry.number,
@@ -249,7 +231,7 @@ class State(BaseModel):
         )
         self.tries[order.fingerprint] = self.tries.get(order.fingerprint, 0) + 1
 
-    def _transition(self, entry: e.Entry) -> None:  # noqa: C901, PLR0912 - one table, read from top to bottom
+    def _transition(self, entry: e.Entry) -> None:  # noqa: C901, PLR0912, PLR0915 - one table, read from top to bottom
         attempt = self.attempts.get(entry.attempt)  # type: ignore[union-attr]
         if attempt is None:
             if isinstance(entry, e.Accepted) and entry.order is not None:
@@ -261,6 +243,8 @@ class State(BaseModel):
                 attempt.lease_until = entry.lease_until
             case ((e.Accepted() | e.Adopted()), ("intent" | "in_doubt" | "held")):
                 attempt.task_id = entry.task_id
+                if isinstance(entry, e.Accepted):
+                    self.pace = self.pace.accepted(intent=attempt.sequence)
                 self.debits += attempt.order.reserve
                 self._enter(attempt, "accepted", entry.at)
             case e.InDoubt(), "intent":
@@ -271,10 +255,12 @@ class State(BaseModel):
                 self._enter(attempt, "held", entry.at)
             case e.Completed(), "accepted":
                 attempt.credits = entry.credits
+                self.pace = self.pace.ended()
                 self.debits += attempt.charge - attempt.order.reserve
                 self._enter(attempt, "completed", entry.at)
             case e.Failed(), "accepted":
                 attempt.code, attempt.reason, attempt.retryable = entry.code, entry.message, entry.retryable
+                self.pace = self.pace.ended()
                 self._enter(attempt, "failed", entry.at)
             case e.Refunded(), "failed":
                 self.refunds += entry.credits
@@ -293,6 +279,8 @@ class State(BaseModel):
                 self._close(attempt, "settled", entry.at, charged=entry.credits)
             case ((e.Refused() | e.NotSent()), ("intent" | "in_doubt")):
                 attempt.reason = entry.message if isinstance(entry, e.Refused) else entry.reason
+                if isinstance(entry, e.Refused):
+                    self.pace = self.pace.refused(self.head, entry, intent=attempt.sequence)
                 self._close(attempt, "refused" if isinstance(entry, e.Refused) else "not_sent", entry.at)
             case e.NotCharged(), ("in_doubt" | "held"):
                 attempt.reason = entry.why

@@ -12,44 +12,105 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from longtake.media.checks import check_clip, check_image
-    from longtake.media.frames import last_frame, poster
+    from longtake.media.examination import Examination, Finding, Measures, examine
+    from longtake.media.frames import first_frame, last_frame, poster
+    from longtake.media.grading import Correction, correct_image, correction
     from longtake.media.inspection import InputFacts, inspect
     from longtake.media.joining import join
-    from longtake.media.model import Chapter, JoinClip, JoinResult, Sound
+    from longtake.media.model import (
+        Chapter,
+        JoinClip,
+        JoinPlan,
+        JoinResult,
+        JoinRow,
+        Level,
+        Loudness,
+        Sound,
+        Transition,
+    )
+    from longtake.media.planning import plan_join
     from longtake.media.probing import Audio, Probe, probe
+    from longtake.media.seams import Seam, seam
+    from longtake.media.streaming import hls
+    from longtake.media.tones import Drift, Tone, drift, measure_look
+    from longtake.media.transitions import TRANSITIONS
 
 __all__ = [
+    "TRANSITIONS",
     "Audio",
     "Chapter",
+    "Correction",
+    "Drift",
+    "Examination",
+    "Finding",
     "InputFacts",
     "JoinClip",
+    "JoinPlan",
     "JoinResult",
+    "JoinRow",
+    "Level",
+    "Loudness",
+    "Measures",
     "Probe",
+    "Seam",
     "Sound",
+    "Tone",
+    "Transition",
     "check_clip",
     "check_image",
+    "correct_image",
+    "correction",
+    "drift",
+    "examine",
+    "first_frame",
+    "hls",
     "inspect",
     "join",
     "last_frame",
+    "measure_look",
+    "plan_join",
     "poster",
     "probe",
+    "seam",
 ]
 
 _HOME = {
+    "TRANSITIONS": "transitions",
     "Audio": "probing",
     "Chapter": "model",
+    "Correction": "grading",
+    "Drift": "tones",
+    "Examination": "examination",
+    "Finding": "examination",
     "InputFacts": "inspection",
     "JoinClip": "model",
+    "JoinPlan": "model",
     "JoinResult": "model",
+    "JoinRow": "model",
+    "Level": "model",
+    "Loudness": "model",
+    "Measures": "examination",
     "Probe": "probing",
+    "Seam": "seams",
     "Sound": "model",
+    "Tone": "tones",
+    "Transition": "model",
     "check_clip": "checks",
     "check_image": "checks",
+    "correct_image": "grading",
+    "correction": "grading",
+    "drift": "tones",
+    "examine": "examination",
+    "first_frame": "frames",
+    "hls": "streaming",
     "inspect": "inspection",
     "join": "joining",
     "last_frame": "frames",
+    "measure_look": "tones",
+    "plan_join": "planning",
     "poster": "frames",
     "probe": "probing",
+    "seam": "seams",
 }
 
 

@@ -1,8 +1,9 @@
-"""H.264 decoder configurations: several sets of parameters in one sample entry.
+"""H.264 parameter sets under other numbers, so that pictures coded differently can share one sample entry.
 
-A film of copied clips with a few encoded ones between them holds two kinds of H.264. One sample entry may list several
-parameter sets when their ids differ (ISO/IEC 14496-15 §5.3.3.1), so what is encoded here gets an id the clips do not use and
-every player finds all sets before the first frame.
+A sample entry may list several parameter sets when their ids differ (ISO/IEC 14496-15 §5.3.3.1), and every player finds all of
+them before the first frame. Encoders all use id 0, so the sets of all clips but one kind get another id, and each of their
+slices names it. The picture set's new id takes nine bits where id 0 took one: a slice grows by exactly one byte and its
+coded data stay where they were in their bytes, so nothing but the header changes.
 """
 
 from __future__ import annotations
@@ -10,12 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from longtake.errors import MediaError
+from longtake.media import bits
 
-__all__ = ["Configuration", "free_id", "merge", "parse"]
+__all__ = ["Configuration", "is_entry", "merge", "parse", "renumber", "renumber_unit"]
 
 _HIGH = 100
-_IDS = 32
-"""Ids of sequence parameter sets run from 0 to 31 (ITU-T H.264 §7.4.2.1.1); x264 gives the picture set the same one."""
+_SLICES = (1, 5)
+_IDR, _MESSAGE, _SEQUENCE, _PICTURE = 5, 6, 7, 8
+_PICTURES_FROM = 14
+"""Set number n gets sequence set id n and picture set id 14 + n: ids 15 to 30 take nine bits."""
+_TIMING = (0, 1)
+"""Messages about buffering and timing (payload types): they name a sequence set, and nobody needs them in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,15 @@ class Configuration:
         ]
         return b"".join(parts)
 
+    def numbers(self) -> set[int]:
+        """The set numbers whose ids are taken here; raises ValueError for a set that cannot be read."""
+        taken = {bits.number(_payload(unit), 24) for unit in self.sequence_sets}
+        return taken | {bits.number(_payload(unit), 0) - _PICTURES_FROM for unit in self.picture_sets}
+
 
 def parse(record: bytes) -> Configuration | None:
-    """Take an `avcC` record apart; None when it is not one."""
-    if len(record) < 7 or record[0] != 1:
+    """Take an `avcC` record apart; None when it is not one, or one with units we cannot walk through."""
+    if len(record) < 7 or record[0] != 1 or record[4] & 3 != 3:
         return None
     try:
         at = 6
@@ -56,35 +67,73 @@ def parse(record: bytes) -> Configuration | None:
     if not sequence or not picture:
         return None
     profile, compatibility, level = record[1:4]
-    return Configuration(profile, compatibility, level, (record[4] & 3) + 1, sequence, picture, record[at:])
+    return Configuration(profile, compatibility, level, 4, sequence, picture, record[at:])
 
 
-def free_id(config: Configuration) -> int | None:
-    """The lowest id that neither kind of set uses; None when all are taken or a set cannot be read."""
+def renumber(config: Configuration, number: int) -> Configuration | None:
+    """The same under set number `number` (1 to 15); None when it is not one pair of sets with id 0."""
+    if len(config.sequence_sets) != 1 or len(config.picture_sets) != 1:
+        return None
     try:
-        used = {_number(_payload(unit)[3:]) for unit in config.sequence_sets}
-        used |= {_number(_payload(unit)) for unit in config.picture_sets}
+        sets = [renumber_unit(unit, number) for unit in (*config.sequence_sets, *config.picture_sets)]
     except ValueError:
         return None
-    return next((number for number in range(_IDS) if number not in used), None)
+    return replace(config, sequence_sets=tuple(sets[:1]), picture_sets=tuple(sets[1:]))
 
 
-def merge(clips: Configuration, ours: Configuration) -> bytes:
-    """One record for both.
+def renumber_unit(unit: bytes, number: int) -> bytes:
+    """A unit that names set number `number` instead of 0; empty when it is better left out.
 
     Raises:
-        MediaError: they cannot share one: the length fields before each unit differ.
+        ValueError: it names another id than 0, or cannot be read.
     """
-    if clips.length_size != ours.length_size:
-        raise MediaError("H.264 clips with different length fields cannot share a track")
-    wide = max((clips, ours), key=lambda one: (one.profile, one.extension))
+    kind = unit[0] & 0x1F
+    if kind in _SLICES:
+        # The header's first three numbers take ten bytes at the most.
+        payload = bits.unprotect(unit[1:])
+        head = bits.read(payload[:10])
+        at = bits.number_end(head, bits.number_end(head, 0))
+        changed = bits.write(_swap(head, at, _PICTURES_FROM + number))
+        return unit[:1] + bits.protect(changed + payload[10:])
+    if kind == _SEQUENCE:
+        return unit[:1] + bits.protect(bits.write(bits.trailing(_swap(_payload(unit), 24, number))))
+    if kind == _PICTURE:
+        first = _swap(_payload(unit), 0, _PICTURES_FROM + number)
+        both = _swap(first, bits.number_end(first, 0), number)
+        return unit[:1] + bits.protect(bits.write(bits.trailing(both)))
+    if kind == _MESSAGE and unit[1] in _TIMING:
+        return b""
+    return unit
+
+
+def is_entry(unit: bytes) -> bool | None:
+    """Whether decoding can begin at the picture this unit is of; None when it is of none."""
+    kind = unit[0] & 0x1F
+    return kind == _IDR if kind in _SLICES else None
+
+
+def merge(first: Configuration, *others: Configuration) -> bytes:
+    """One record for all.
+
+    Raises:
+        MediaError: there are more sets than a record can hold.
+    """
+    every = (first, *others)
+    wide = max(every, key=lambda one: (one.profile, one.extension))
+    compatibility = first.compatibility
+    for one in others:
+        compatibility &= one.compatibility
+    sequence = tuple(unit for one in every for unit in one.sequence_sets)
+    picture = tuple(unit for one in every for unit in one.picture_sets)
+    if len(sequence) > 31 or len(picture) > 255:
+        raise MediaError("the clips have more H.264 parameter sets than one track can hold")
     both = replace(
         wide,
-        compatibility=clips.compatibility & ours.compatibility,
-        level=max(clips.level, ours.level),
-        sequence_sets=clips.sequence_sets + ours.sequence_sets,
-        picture_sets=clips.picture_sets + ours.picture_sets,
-        # Part of the record from High on (§5.3.3.1.2): 4:2:0 and 8 bits, the only kind that gets here.
+        compatibility=compatibility,
+        level=max(one.level for one in every),
+        sequence_sets=sequence,
+        picture_sets=picture,
+        # Part of the record from High on (§5.3.3.1.2): when nobody says, it is 4:2:0 and 8 bits.
         extension=wide.extension or (b"\xfd\xf8\xf8\x00" if wide.profile >= _HIGH else b""),
     )
     return both.pack()
@@ -101,15 +150,12 @@ def _units(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
     return tuple(units), at
 
 
-def _payload(unit: bytes) -> bytes:
-    """A unit without its header byte and without the bytes that only keep start codes from appearing."""
-    return unit[1:].replace(b"\0\0\3", b"\0\0")
+def _payload(unit: bytes) -> str:
+    return bits.read(bits.unprotect(unit[1:]))
 
 
-def _number(payload: bytes) -> int:
-    """The unsigned Exp-Golomb number a payload begins with."""
-    bits = "".join(f"{byte:08b}" for byte in payload[:8])
-    zeros = bits.find("1")
-    if zeros < 0 or 2 * zeros + 1 > len(bits):
-        raise ValueError("no number")
-    return int(bits[zeros : 2 * zeros + 1], 2) - 1
+def _swap(text: str, at: int, value: int) -> str:
+    """Put `value` where the number 0 is."""
+    if text[at : at + 1] != "1":
+        raise ValueError("names an id other than 0")
+    return text[:at] + bits.code(value) + text[at + 1 :]

@@ -1,17 +1,14 @@
-"""The ffmpeg program: finding one that can do what is needed, and running it under control.
+"""The ffmpeg program: what it is told and how it is run, under control.
 
 ffmpeg-python builds argument lists; it has no time-out, no progress and leaves a process behind when its caller is
-cancelled, so the process is run here: in a group of its own that is killed, and reaped, whatever happens.
+cancelled or killed, so the process is run here: in a group of its own that is killed, and reaped, whatever happens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
-import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -19,84 +16,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError
+from longtake.media.programs import binary, capabilities, require, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import IO
 
-__all__ = ["arguments", "arun", "binary", "file_url", "run", "source", "version"]
+__all__ = ["arguments", "arun", "binary", "capabilities", "file_url", "require", "run", "source", "version"]
 
-_NEEDED = {
-    "encoders": ("libx264", "aac", "png", "mjpeg"),
-    "filters": ("xfade", "loudnorm", "alimiter", "amix", "afade", "tpad", "trim", "scale", "pad", "fps"),
-}
 _GLOBALS = ("-hide_banner", "-nostdin", "-y", "-nostats", "-progress", "pipe:1")
+_FENCE = ("-protocol_whitelist", "file,pipe")
 _TAIL = 8192
-_PROBE_SECONDS = 30
-
-
-def binary() -> str:
-    """The ffmpeg to run: `LONGTAKE_FFMPEG`, else one on PATH that has what is needed, else the wheel's own.
-
-    Raises:
-        FfmpegError: `LONGTAKE_FFMPEG` names none or one that lacks something (it is never passed over silently), or no
-            ffmpeg is left at all.
-    """
-    return _find(os.environ.get("LONGTAKE_FFMPEG", ""), os.environ.get("PATH", ""))
-
-
-@functools.cache
-def _find(asked: str, path: str) -> str:
-    if asked:
-        found = shutil.which(asked, path=path)
-        if found is None:
-            raise FfmpegError(f"LONGTAKE_FFMPEG is {asked!r}, which is no program")
-        lacking = _lacking(found)
-        if lacking:
-            raise FfmpegError(f"LONGTAKE_FFMPEG is {asked!r}, which has no {', '.join(lacking)}")
-        return found
-    found = shutil.which("ffmpeg", path=path)
-    if found is not None and not _lacking(found):
-        return found
-    import imageio_ffmpeg  # noqa: PLC0415 - only where the system has no ffmpeg
-
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError as error:
-        raise FfmpegError("there is no ffmpeg on PATH and the imageio-ffmpeg wheel holds none") from error
-
-
-def _lacking(program: str) -> list[str]:
-    """Names of the encoders and filters that `program` does not have."""
-    lacking = []
-    for list_of, names in _NEEDED.items():
-        said = _said(program, "-hide_banner", f"-{list_of}")
-        # Rows look like ` V....D libx264  words` and ` T.C xfade  VV->V  words`: the name is the second column.
-        have = {row.split()[1] for row in said.splitlines() if len(row.split()) > 1}
-        lacking += [name for name in names if name not in have]
-    return lacking
-
-
-def _said(program: str, *args: str) -> str:
-    try:
-        done = subprocess.run(
-            [program, *args], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FfmpegError(f"{program} does not run: {type(error).__name__}") from error
-    return done.stdout.decode("utf-8", "replace")
-
-
-def version() -> str:
-    """The version `binary()` gives of itself, such as `n9.0.2` or `5.1.6-0+deb12u1`."""
-    return _version(binary())
-
-
-@functools.cache
-def _version(program: str) -> str:
-    found = re.match(r"ffmpeg version (\S+)", _said(program, "-version"))
-    if found is None:
-        raise FfmpegError(f"{program} does not say which version of ffmpeg it is")
-    return found.group(1)
+_TIMEOUT = 3600.0
+# Runs "$@" and kills the whole group as soon as standard input ends: its other end is held open by us alone, so the kernel
+# closes it however we die, kill -9 included. A shell does this everywhere; PR_SET_PDEATHSIG is Linux's own, and fires
+# when the *thread* that started the program ends.
+_GUARD = """
+exec 3<&0 </dev/null
+"$@" 3<&- &
+child=$!
+{ read -r _ <&3; kill -KILL 0; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+wait "$child"
+code=$?
+{ kill -KILL "$watch"; wait "$watch"; } 2>/dev/null
+exit "$code"
+"""
 
 
 def file_url(path: Path | str) -> str:
@@ -124,14 +70,17 @@ def run(
     *,
     seconds: float | None = None,
     on_progress: Callable[[float], None] | None = None,
-    timeout: float | None = None,
+    timeout: float = _TIMEOUT,
     cwd: Path | None = None,
     level: str = "error",
 ) -> str:
     """Run ffmpeg to its end and give back the last it said (up to 8 KB, at log level `level`).
 
+    It ends when its work is done, when the time is over, when `on_progress` raises, and when this process dies.
+
     Args:
-        args: what follows the program's name; ours are put before it (`-nostdin`, `-y`, progress on standard output).
+        args: what follows the program's name; ours are put before it (`-nostdin`, `-y`, progress on standard output), and
+            no input may open anything but local files.
         seconds: how long the output will be, to turn its time into a share.
         on_progress: called with 0 to 1 as it goes on; what it raises ends ffmpeg and is raised again.
         timeout: seconds of wall time before it is killed.
@@ -141,18 +90,18 @@ def run(
     Raises:
         FfmpegError: it did not start, took too long, or ended with an error; `log` holds the end of what it said.
     """
-    command = [binary(), *_GLOBALS, "-loglevel", level, *args]
+    command = _command(args, level)
     try:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
             start_new_session=True,
         )
     except OSError as error:
-        raise FfmpegError(f"{command[0]} does not start: {error.strerror}") from error
+        raise FfmpegError(f"ffmpeg does not start: {error.strerror}") from error
     late = threading.Event()
     tail = bytearray()
 
@@ -160,25 +109,23 @@ def run(
         late.set()
         _kill(process.pid)
 
-    timer = threading.Timer(timeout or 0, end)
+    timer = threading.Timer(timeout, end)
+    timer.daemon = True
     reader = threading.Thread(target=_collect, args=(process.stderr, tail), daemon=True)
-    try:
-        with process:
+    with process:
+        try:
             reader.start()
-            if timeout is not None:
-                timer.start()
-            try:
-                if process.stdout is not None:
-                    _report(process.stdout, seconds, on_progress)
-                process.wait()
-                reader.join()
-            finally:
-                # Cancelled before the process is reaped: a killed number could be another's by then.
-                timer.cancel()
-                if process.returncode is None:
-                    _kill(process.pid)
-    finally:
-        timer.cancel()
+            timer.start()
+            if process.stdout is not None:
+                _report(process.stdout, seconds, on_progress)
+            process.wait()
+        finally:
+            # Cancelled before the process is reaped: a killed number could be another's by then.
+            timer.cancel()
+            if process.returncode is None:
+                _kill(process.pid)
+            # The end of its words is the end of the last process of the group.
+            reader.join()
     return _outcome(process.returncode, bytes(tail), late=timeout if late.is_set() else None)
 
 
@@ -187,23 +134,23 @@ async def arun(
     *,
     seconds: float | None = None,
     on_progress: Callable[[float], None] | None = None,
-    timeout: float | None = None,  # noqa: ASYNC109 - the same words as run()
+    timeout: float = _TIMEOUT,  # noqa: ASYNC109 - the same words as run()
     cwd: Path | None = None,
     level: str = "error",
 ) -> str:
     """`run` for a coroutine: when it is cancelled, ffmpeg is killed and reaped before the cancellation goes on."""
-    command = [binary(), *_GLOBALS, "-loglevel", level, *args]
+    command = _command(args, level)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=cwd,
             start_new_session=True,
         )
     except OSError as error:
-        raise FfmpegError(f"{command[0]} does not start: {error.strerror}") from error
+        raise FfmpegError(f"ffmpeg does not start: {error.strerror}") from error
     tail = bytearray()
     late = None
     try:
@@ -224,7 +171,22 @@ async def arun(
         if process.returncode is None:
             _kill(process.pid)
             await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
     return _outcome(process.returncode, bytes(tail), late=late)
+
+
+def _command(args: Sequence[str], level: str) -> list[str]:
+    """The guard and the program, every input fenced in: what a file names is opened only when it is a local file."""
+    fenced: list[str] = []
+    begun = 0
+    for arg in args:
+        if arg == "-i":
+            if _FENCE[0] not in fenced[begun:]:
+                fenced += _FENCE
+            begun = len(fenced)
+        fenced.append(arg)
+    return ["/bin/sh", "-c", _GUARD, "longtake-ffmpeg", binary(), *_GLOBALS, "-loglevel", level, *fenced]
 
 
 def _kill(group: int) -> None:
@@ -247,8 +209,9 @@ def _keep(tail: bytearray, chunk: bytes) -> None:
     del tail[:-_TAIL]
 
 
-def _report(lines: Iterable[bytes], seconds: float | None, on_progress: Callable[[float], None] | None) -> None:
+def _report(pipe: IO[bytes], seconds: float | None, on_progress: Callable[[float], None] | None) -> None:
     last = -1.0
+    lines: Iterable[bytes] = iter(lambda: pipe.readline(_TAIL), b"")
     for line in lines:
         last = _step(line, seconds, on_progress, last)
 

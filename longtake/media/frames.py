@@ -1,4 +1,4 @@
-"""Single frames out of a clip or a film."""
+"""Single frames out of a clip or a film, exact to the frame."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 from longtake.errors import MediaError
 from longtake.media import ffmpeg, graphs
 from longtake.media.files import replacing
-from longtake.media.probing import probe
+from longtake.media.probing import opened, probe
+from longtake.media.stills import png, reading_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+
     from longtake.media.probing import Probe
 
-__all__ = ["last_frame", "poster"]
+__all__ = ["end_frame", "first_frame", "last_frame", "poster"]
 
 _TIMEOUT = 300.0
 
@@ -23,15 +27,35 @@ def last_frame(clip: Path, into: Path) -> None:
     """Write the last frame that `clip` shows to `into`: PNG, RGB, of the video's own size.
 
     Colours follow the clip's matrix and range; a clip that names none is read as players do it (BT.709 from 720 lines on).
+    Only what the frame depends on is decoded: from the last key frame on.
 
     Raises:
         MediaError: `clip` is no video or its last frame cannot be decoded.
-        FfmpegError: ffmpeg is missing or failed.
     """
-    facts = _video(clip)
-    with replacing(into) as beside:
-        ffmpeg.run(graphs.still(graphs.Clip(clip, facts), beside), timeout=_TIMEOUT)
-        _check_written(beside, clip)
+    _write(clip, into, last=True)
+
+
+def first_frame(clip: Path, into: Path) -> None:
+    """Write the first frame that `clip` shows to `into`, as `last_frame` does; raises the same."""
+    _write(clip, into, last=False)
+
+
+def end_frame(clip: Path, facts: Probe, *, last: bool) -> VideoFrame:
+    """The last or the first frame that a clip shows, decoded.
+
+    Args:
+        clip: a video.
+        facts: its probe.
+        last: which one.
+
+    Raises:
+        MediaError: it cannot be decoded.
+    """
+    with opened(clip) as container:
+        frame = _last(container) if last else next(container.decode(video=0), None)
+    if frame is None or frame.is_corrupt or (frame.width, frame.height) != (facts.width, facts.height):
+        raise MediaError(f"{clip.name}: its {'last' if last else 'first'} frame cannot be decoded")
+    return frame
 
 
 def poster(film: Path, into: Path, at: float) -> None:
@@ -48,6 +72,36 @@ def poster(film: Path, into: Path, at: float) -> None:
         jpeg = into.suffix.lower() != ".png"
         ffmpeg.run(graphs.poster(graphs.Clip(film, facts), at, beside, jpeg=jpeg), timeout=_TIMEOUT)
         _check_written(beside, film)
+
+
+def _last(container: InputContainer) -> VideoFrame | None:
+    """The frame with the latest time: looked for from the last key frame on, then in the whole clip."""
+    video = container.streams.video[0]
+    video.thread_type = "AUTO"
+    latest, shown_by = None, 0
+    for packet in container.demux(video):
+        if packet.size and packet.pts is not None and not packet.is_discard and (latest is None or packet.pts > latest):
+            latest, shown_by = packet.pts, packet.dts if packet.dts is not None else packet.pts
+    if latest is None:
+        return None
+    for start in (shown_by, 0):
+        # To a key frame at or before the packet, by decoding time; an edit list may make libav land elsewhere, so what
+        # comes out is compared with what the packets promised.
+        container.seek(min(start, latest), stream=video, any_frame=False, backward=True)
+        found: VideoFrame | None = None
+        for frame in container.decode(video):
+            if found is None or (frame.pts is not None and found.pts is not None and frame.pts >= found.pts):
+                found = frame
+        if found is not None and found.pts == latest and not found.is_corrupt:
+            return found
+    return None
+
+
+def _write(clip: Path, into: Path, *, last: bool) -> None:
+    facts = _video(clip)
+    picture = png(end_frame(clip, facts, last=last), reading_of(facts))
+    with replacing(into) as beside:
+        beside.write_bytes(picture)
 
 
 def _video(path: Path) -> Probe:

@@ -1,27 +1,31 @@
-"""One film out of many clips: copied where they agree, encoded only where they do not or where they fade."""
+"""One film out of many clips: copied where they agree, encoded only where they do not or where they blend."""
 
 from __future__ import annotations
 
+import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake.errors import FfmpegError, MediaError
-from longtake.media import avc, ffmpeg, graphs, loudness, muxing, pcm
-from longtake.media.cutting import Blend, Copy, Piece
+from longtake.media import aac, captions, ffmpeg, graphs, layout, loudness, muxing, pcm, planning, tails
+from longtake.media.cutting import Blend, Copy, Encode, Piece
 from longtake.media.files import replacing
-from longtake.media.layout import Layout, plan
 from longtake.media.model import JoinResult, Sound
 from longtake.media.probing import Look, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from longtake.media.model import JoinClip
+    from longtake.media.model import JoinClip, Loudness
+    from longtake.media.probing import Probe
 
 __all__ = ["join"]
 
 _PLAIN = Sound()
+_MOST_THREADS = 4
+"""Ends of clips made at the same time: each holds some frames of its clip in memory."""
 
 
 def join(
@@ -29,39 +33,56 @@ def join(
     into: Path,
     *,
     sound: Sound = _PLAIN,
+    title: str = "",
+    comment: str = "",
+    webvtt: Path | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> JoinResult:
     """Join clips into one MP4 with a chapter for each.
 
-    Pictures are copied, bit for bit, where the clips agree in codec parameters. A clip that differs from most is encoded to
-    fit them, alone; a crossfade encodes the frames it blends and what depends on them. Each clip's sound is cut or padded
-    to its picture, so that both are together at every joint; clips without sound are silent when others have some. The
-    first clip's `crossfade` counts for nothing. Equal inputs give equal bytes.
+    Pictures are copied, bit for bit, where the clips agree. A clip that differs from most is encoded to fit them, alone; a
+    transition encodes the frames it blends and what depends on them; `plan_join` says which. Each clip's sound is cut or
+    padded to its picture, so that both are together at every joint; clips without sound are silent when others have some.
+    The first clip's transition counts for nothing. Equal inputs give equal bytes.
 
     Args:
         clips: in film order.
         into: the MP4 to write; it appears whole, by a rename.
         sound: music and loudness.
+        title: the film's, for its metadata.
+        comment: any text, for its metadata.
+        webvtt: where to write the captions as a WebVTT file beside the track in the film.
         on_progress: called with 0 to 1; what it raises ends the join and is raised again.
 
     Raises:
-        MediaError: a clip is broken, is no video, or is too short for its crossfades; or the music is no sound.
+        MediaError: a clip is broken, is no video, or is too short for its transitions; or the music is no sound.
         FfmpegError: ffmpeg is missing or failed, or the film cannot be written.
     """
-    if not clips:
-        raise MediaError("a film needs at least one clip")
-    work = _Join(clips, [_video(clip.path) for clip in clips], sound, on_progress)
-    with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
-        work.write(Path(folder), beside)
-    layout = work.layout
-    return JoinResult(layout.frames, float(layout.frames / layout.target.fps), layout.way, layout.chapters)
-
-
-def _video(path: Path) -> Look:
-    found = look(path)
-    if found.probe.kind != "video" or found.index is None:
-        raise MediaError(f"{path.name}: asked for a clip, got {found.probe.format.upper()}")
-    return found
+    work = _Join(clips, planning.look_at(clips), sound, on_progress)
+    work.require()
+    spoken = captions.cues(clips, work.layout.chapters)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
+            model = captions.model(Path(folder)) if spoken else None
+            labels = muxing.Labels(title, comment, work.layout.chapters, spoken, model)
+            measured = work.write(Path(folder), beside, labels)
+            if webvtt is not None:
+                with replacing(webvtt) as text:
+                    text.write_text(captions.webvtt(spoken), encoding="utf-8", newline="\n")
+    except OSError as error:
+        if error is work.objection:
+            raise
+        raise FfmpegError(f"the film cannot be written: {error.strerror or type(error).__name__}") from error
+    done = work.layout
+    return JoinResult(
+        frames=done.frames,
+        seconds=float(done.frames / done.target.fps),
+        way=done.way,
+        chapters=done.chapters,
+        plan=planning.describe(clips, work.looks, done, sound),
+        loudness=measured,
+        dropped=sum(done.dropped),
+    )
 
 
 class _Join:
@@ -76,108 +97,158 @@ class _Join:
     ) -> None:
         self.clips = clips
         self.looks = looks
-        self.layout: Layout = plan(clips, looks)
+        self.layout = layout.plan(clips, looks)
         self.sound = sound
         self.on_progress = on_progress
+        self.objection: BaseException | None = None
+        self._seen: dict[object, Probe] = {}
 
-    def write(self, folder: Path, into: Path) -> None:
+    def write(self, folder: Path, into: Path, labels: muxing.Labels) -> Loudness | None:
         """Make what has to be encoded, then the sound, then the film; half of the time or more goes to the first."""
         middle = 0.8 if self.layout.way == "encode" else 0.0
-        heard = middle + (1 - middle) * 0.6
+        changed = self.sound.music is not None or self.sound.loudness is not None
+        heard = middle + (1 - middle) * (0.6 if changed else 0.0)
         made = self._encode(folder, self._part(0.0, middle))
         stretches = [self._stretch(piece, made) for piece in self.layout.pieces]
-        template, extradata = self._description(made, stretches)
-        track = self._track(folder, self._part(middle, heard))
+        track, measured = self._sound(folder, self._part(middle, heard))
         muxing.mux(
             stretches,
             into,
-            template=template,
-            extradata=extradata,
+            # One that keeps its set numbers describes the track.
+            template=next((one.path for one in stretches if one.number == 0), stretches[0].path),
+            extradata=self.layout.track.record if self.layout.track else None,
             fps=self.layout.target.fps,
             sound=track,
-            chapters=self.layout.chapters,
+            labels=labels,
             progress=self._part(heard, 1.0),
         )
+        return measured
 
     def _part(self, begin: float, end: float) -> Callable[[float], None]:
         """Progress within a part of the whole."""
         call = self.on_progress
         if call is None:
             return lambda _share: None
-        return lambda share: call(begin + (end - begin) * share)
+
+        def report(share: float) -> None:
+            try:
+                call(begin + (end - begin) * share)
+            except BaseException as error:
+                self.objection = error
+                raise
+
+        return report
+
+    def require(self) -> None:
+        """Say before the work starts what the ffmpeg at hand lacks for it."""
+        encoders = ["libx265"] if self.layout.way == "encode" and self.layout.target.codec == "hevc" else []
+        music, loud = self.sound.music is not None, self.sound.loudness is not None
+        filters = [
+            *(["ebur128"] if music or loud else []),
+            *(["sidechaincompress"] if music and self.sound.duck else []),
+        ]
+        if encoders or filters:
+            ffmpeg.require(encoders=encoders, filters=filters)
 
     def _encode(self, folder: Path, progress: Callable[[float], None]) -> dict[Piece, tuple[Path, Look]]:
+        copied = {piece.clip for piece in self.layout.pieces if isinstance(piece, Copy)}
         todo = [piece for piece in self.layout.pieces if not isinstance(piece, Copy)]
-        total = sum(piece.count for piece in todo)
+        total = sum(piece.frames for piece in todo)
         made: dict[Piece, tuple[Path, Look]] = {}
         done = 0
-        for number, piece in enumerate(todo):
-            path = folder / f"{number}.mp4"
-            ffmpeg.run(self._command(piece, path), timeout=120 + 5.0 * piece.count)
-            found = look(path)
-            if found.probe.frames != piece.count:
-                raise FfmpegError(f"ffmpeg made {found.probe.frames} frames of {self._name(piece)}, not {piece.count}")
-            made[piece] = path, found
-            done += piece.count
-            progress(done / total)
+        # ffmpeg uses all cores by itself. The ends of clips are made in the process, one on a core.
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), thread_name_prefix="longtake-tail") as pool:
+            paths = {piece: folder / f"{number}.mp4" for number, piece in enumerate(todo)}
+            ends = {
+                piece: pool.submit(self._end, piece, paths[piece])
+                for piece in todo
+                if isinstance(piece, Encode) and piece.first and piece.clip in copied
+            }
+            try:
+                for piece in todo:
+                    begin, share = done / total, piece.frames / total
+                    if piece in ends:
+                        ends[piece].result()
+                    else:
+                        self._run(piece, paths[piece], lambda part, b=begin, s=share: progress(b + s * part))  # type: ignore[misc]
+                    made[piece] = paths[piece], self._checked(piece, paths[piece])
+                    done += piece.frames
+                    progress(done / total)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if self.layout.track is None and len({found.extradata for _, found in made.values()}) > 1:
+            raise FfmpegError("ffmpeg encoded the pieces of one film in different ways")
         return made
 
-    def _command(self, piece: Piece, into: Path) -> list[str]:
-        frames, target = range(piece.first, piece.first + piece.count), self.layout.target
+    def _end(self, piece: Encode, into: Path) -> None:
+        target = self.layout.target
+        frames = range(piece.first, piece.first + piece.frames)
+        tails.encode(self.clips[piece.clip].path, frames, target, graphs.encoder(target), into)
+
+    def _run(self, piece: Blend | Encode, into: Path, progress: Callable[[float], None]) -> None:
+        seconds = piece.frames / float(self.layout.target.fps)
+        command = self._command(piece, into)
+        ffmpeg.run(command, timeout=120 + 5.0 * piece.frames, seconds=seconds, on_progress=progress)
+
+    def _checked(self, piece: Piece, path: Path) -> Look:
+        found = look(path, seen=self._seen)
+        if found.probe.frames != piece.frames:
+            name = self.clips[piece.clip].path.name
+            raise FfmpegError(f"ffmpeg made {found.probe.frames} frames of {name}, not {piece.frames}")
+        return found
+
+    def _command(self, piece: Blend | Encode, into: Path) -> list[str]:
+        target = self.layout.target
         if isinstance(piece, Blend):
-            return graphs.blend(self._clip(piece.clip - 1), frames, self._clip(piece.clip), target, into)
-        return graphs.encode(self._clip(piece.clip), frames, target, into)
+            joint = graphs.Joint(self.layout.kinds[piece.clip], piece.first, piece.before, piece.count, piece.after)
+            return graphs.blend(self._clip(piece.clip - 1), self._clip(piece.clip), joint, target, into)
+        return graphs.encode(self._clip(piece.clip), range(piece.first, piece.first + piece.frames), target, into)
 
     def _clip(self, number: int) -> graphs.Clip:
-        return graphs.Clip(self.clips[number].path, self.looks[number].probe)
-
-    def _name(self, piece: Piece) -> str:
-        return self.clips[piece.clip].path.name
+        clip = self.clips[number]
+        return graphs.Clip(clip.path, self.looks[number].probe, clip.correction)
 
     def _stretch(self, piece: Piece, made: dict[Piece, tuple[Path, Look]]) -> muxing.Stretch:
+        track = self.layout.track
         if isinstance(piece, Copy):
             path, found, first = self.clips[piece.clip].path, self.looks[piece.clip], piece.first
+            number: int | None = self.layout.numbers[piece.clip]
         else:
             (path, found), first = made[piece], 0
+            number = track.add(found.extradata) if track else 0
         if found.index is None:
             raise MediaError(f"{path.name} holds no video")
-        return muxing.Stretch(path, found.index, first, piece.count)
+        if number is None:
+            raise FfmpegError("what ffmpeg encoded cannot share a track with the clips")
+        return muxing.Stretch(path, found.index, first, piece.frames, number)
 
-    def _description(
-        self, made: dict[Piece, tuple[Path, Look]], stretches: Sequence[muxing.Stretch]
-    ) -> tuple[Path, bytes | None]:
-        """The file whose picture track describes the film's, and the codec configuration when it is not that file's."""
-        copied = [
-            stretch for stretch, piece in zip(stretches, self.layout.pieces, strict=True) if isinstance(piece, Copy)
-        ]
-        ours = {found.extradata for _, found in made.values()}
-        if len(ours) > 1:
-            raise FfmpegError("ffmpeg encoded the pieces of one film in different ways")
-        if not made or not copied or self.layout.config is None:
-            return stretches[0].path, None
-        config = avc.parse(ours.pop())
-        if config is None:
-            raise FfmpegError("ffmpeg wrote H.264 without a configuration")
-        return copied[0].path, avc.merge(self.layout.config, config)
-
-    def _track(self, folder: Path, progress: Callable[[float], None]) -> Path | None:
-        """The film's sound as one AAC track; None when there is none."""
+    def _sound(
+        self, folder: Path, progress: Callable[[float], None]
+    ) -> tuple[Path | aac.Samples | None, Loudness | None]:
+        """The film's sound: samples as they are, or where music or a loudness is asked for an AAC track and how loud it is."""
         channels = [found.probe.audio.channels for found in self.looks if found.probe.audio]
         music = self.sound.music
         if not channels and music is None:
-            return None
+            return None, None
         width = 2 if music is not None or max(channels) > 1 else 1
-        layout, samples = self.layout, None
+        decided, samples = self.layout, None
+        count = pcm.boundary(decided.frames, decided.target.fps)
+        paths = [clip.path for clip in self.clips]
+        spans = [(start, start + length) for start, length in zip(decided.starts, decided.lengths, strict=True)]
+        parts = pcm.parts(paths, spans, fps=decided.target.fps, channels=width)
+        if music is None and self.sound.loudness is None:
+            return aac.Samples(parts, count, width), None
         if channels:
             samples = folder / "samples"
-            paths = [clip.path for clip in self.clips]
-            spans = [(start, start + length) for start, length in zip(layout.starts, layout.lengths, strict=True)]
-            pcm.write(paths, spans, samples, fps=layout.target.fps, channels=width, progress=lambda s: progress(s / 2))
+            with samples.open("wb") as file:
+                for number, part in enumerate(parts, 1):
+                    part.tofile(file)
+                    progress(number / len(paths) / 2)
         track = folder / "sound.m4a"
-        count = pcm.boundary(layout.frames, layout.target.fps)
-        loudness.encode(
+        measured = loudness.encode(
             samples, count, self.sound, track, channels=width, progress=lambda share: progress(0.5 + share / 2)
         )
         if samples is not None:
             samples.unlink()
-        return track
+        return track, measured

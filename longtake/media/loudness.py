@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError, MediaError
 from longtake.media import ffmpeg
+from longtake.media.aac import CODER, bit_rate
+from longtake.media.model import Level, Loudness
 from longtake.media.pcm import FORMAT, RATE
 from longtake.media.probing import probe
 from longtake.media.sniff import sniff
@@ -17,18 +20,24 @@ if TYPE_CHECKING:
 
     from longtake.media.model import Sound
 
-__all__ = ["encode"]
+__all__ = ["encode", "measure"]
 
-_CEILING = 0.794
-"""Peak (of 1) that normalised sound stays under, -2 dB: AAC overshoots what it is given."""
-_UNDER = 12.0
-"""LU the music lies under the clips' own sound."""
+_MARGIN = 1.0
+"""dB the limiter stays under the peak asked for at first: AAC overshoots what it is given."""
+_TRIES = 3
+"""Times the track is encoded at the most until it measures as asked."""
+_NEAR = 0.3
+"""LU the finished track may be off; the measure itself is rounded to tenths."""
 _ALONE = -16.0
 """LUFS of music that has no sound of clips above it and no loudness asked for."""
 _SILENT = -69.0
 """LUFS under which there is nothing to turn up (the gate of ITU-R BS.1770 is at -70)."""
-_FADE = 2.0
-"""Seconds the music fades out over at the film's end."""
+_OVERSAMPLED = 4 * RATE
+"""At this rate a sample peak is a true peak (ITU-R BS.1770, annex 2)."""
+_RATIO = 8.0
+"""Of the compressor that ducks music: nearly as far for every loud passage, a little less for soft ones."""
+_FIGURES = {"integrated": r"I:\s+(\S+) LUFS", "range": r"LRA:\s+(\S+) LU", "peak": r"Peak:\s+(\S+) dBFS"}
+_FLOORS = {"integrated": -70.0, "range": 0.0, "peak": -120.0}
 
 
 def encode(
@@ -39,8 +48,8 @@ def encode(
     *,
     channels: int,
     progress: Callable[[float], None],
-) -> None:
-    """Encode `count` samples (of each channel) to AAC in an M4A file.
+) -> Loudness | None:
+    """Encode `count` samples (of each channel) to AAC in an M4A file; say how loud it is when a loudness is asked for.
 
     Args:
         samples: the clips' sound as `pcm.write` left it; None: they have none, there is music only.
@@ -55,75 +64,134 @@ def encode(
         FfmpegError: ffmpeg failed.
     """
     seconds = count / RATE
-    music_gain = 0.0
-    if sound.music is not None:
-        _check_music(sound.music)
-        bed = sound.loudness if sound.loudness is not None else _ALONE
-        if samples is not None:
-            own = _measure(_own(samples, channels), seconds)
-            bed = own - _UNDER if own > _SILENT else bed
-        heard = _measure(_tune(sound.music, seconds), seconds)
-        music_gain = bed - heard if heard > _SILENT else 0.0
-    mixed = _mix(samples, channels, sound.music, music_gain, seconds)
-    if sound.loudness is not None:
-        mixed = _normalise(mixed, sound.loudness, seconds)
-    finished = mixed.filter("apad", whole_len=count).filter("atrim", end_sample=count)
-    ffmpeg.run(_aac(finished, channels, into), seconds=seconds, on_progress=progress, timeout=_limit(seconds))
+    build = _builder(samples, sound, channels, seconds)
+    if sound.loudness is None:
+        _encode(build(), count, into, channels=channels, progress=progress)
+        return None
+    before = measure(build(), seconds)
+    progress(0.3)
+    if before.integrated <= _SILENT:
+        _encode(build(), count, into, channels=channels, progress=lambda share: progress(0.3 + 0.7 * share))
+        return Loudness(before, _of(into, seconds))
+    # One gain for the whole film and a limiter for what sticks out: loudnorm would ride the level.
+    gain, ceiling = sound.loudness - before.integrated, sound.peak - _MARGIN
+    after = before
+    for number in range(_TRIES):
+        begin = 0.3 + 0.7 * number / _TRIES
+
+        def report(share: float, begin: float = begin) -> None:
+            progress(begin + 0.7 / _TRIES * share)
+
+        changed = build().filter("volume", f"{gain:.2f}dB")
+        if before.peak + gain > ceiling:
+            changed = _limited(changed, ceiling)
+        _encode(changed, count, into, channels=channels, progress=report)
+        after = _of(into, seconds)
+        over, off = after.peak - sound.peak, sound.loudness - after.integrated
+        if over <= 0 and abs(off) <= _NEAR:
+            break
+        gain += off
+        ceiling -= max(over + 0.1, 0.0) if over > 0 else 0.0
+    progress(1.0)
+    return Loudness(before, after)
 
 
-def _normalise(mixed: Any, loudness: float, seconds: float) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
-    found = _measure(mixed, seconds)
-    if found <= _SILENT:
-        return mixed
-    # One gain for the whole film and a limiter for what sticks out: loudnorm itself would ride the level.
-    gain = loudness - found
-    return mixed.filter("volume", f"{gain:.2f}dB").filter("alimiter", limit=_CEILING, level="false", latency="true")
+def measure(audio: Any, seconds: float) -> Level:  # noqa: ANN401 - ffmpeg-python has no types
+    """How loud something is, by ffmpeg's ebur128.
+
+    Raises:
+        FfmpegError: ffmpeg failed or did not say.
+    """
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    heard = audio.filter("ebur128", peak="true", framelog="verbose")
+    args = ffmpeg.arguments(graph.output(heard, "-", f="null"))
+    said = ffmpeg.run(args, timeout=_limit(seconds), level="info")
+    figures = {}
+    for name, pattern in _FIGURES.items():
+        found = re.findall(pattern, said[said.rfind("Summary:") :])
+        try:
+            value = float(found[0])
+        except (IndexError, ValueError) as error:
+            raise FfmpegError("ffmpeg did not say how loud the sound is", log=said) from error
+        figures[name] = max(value, _FLOORS[name]) if not math.isnan(value) else _FLOORS[name]
+    return Level(**figures)
+
+
+def _builder(samples: Path | None, sound: Sound, channels: int, seconds: float) -> Callable[[], Any]:
+    """How to begin the graph of the film's sound; a graph can be used once only."""
+    music = sound.music
+    if music is None:
+        if samples is None:
+            raise MediaError("a film with neither sound nor music has no sound track")
+        return lambda: _own(samples, channels)
+    if probe(music).audio is None:
+        raise MediaError(f"{music.name}: asked for music, got a file without sound")
+    bed = sound.loudness if sound.loudness is not None else _ALONE
+    own = measure(_own(samples, channels), seconds).integrated if samples is not None else _SILENT
+    if own > _SILENT:
+        bed = own + sound.music_gain
+    heard = measure(_tune(music, sound.fade_out, seconds), seconds).integrated
+    gain = bed - heard if heard > _SILENT else 0.0
+    return lambda: _mix(samples, channels, sound, music, gain=gain, own=own, seconds=seconds)
+
+
+def _mix(
+    samples: Path | None, channels: int, sound: Sound, music: Path, *, gain: float, own: float, seconds: float
+) -> Any:  # noqa: ANN401
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    layout = "mono" if channels == 1 else "stereo"
+    bed = _tune(music, sound.fade_out, seconds).filter("volume", f"{gain:.2f}dB")
+    bed = bed.filter("aformat", channel_layouts=layout)
+    if samples is None:
+        return bed
+    voice = _own(samples, channels).filter("aformat", channel_layouts=layout)
+    if sound.duck > 0 and own > _SILENT:
+        # At the clips' own loudness the music goes down by `duck`: what is over the threshold, less a part in _RATIO.
+        threshold = 10 ** ((own - sound.duck / (1 - 1 / _RATIO)) / 20)
+        halves = voice.asplit()
+        voice = halves[0]
+        # Where one of its inputs ends first it drops as much of the other as it pleases: so neither ends, and the cut is ours.
+        bed = graph.filter(
+            [bed.filter("apad"), halves[1].filter("apad")],
+            "sidechaincompress",
+            threshold=f"{min(max(threshold, 0.001), 1.0):.5f}",
+            ratio=_RATIO,
+            attack=20,
+            release=400,
+            detection="rms",
+        ).filter("atrim", end_sample=round(seconds * RATE))
+    return graph.filter([voice, bed], "amix", inputs=2, duration="first", dropout_transition=0, normalize=0)
 
 
 def _own(samples: Path, channels: int) -> Any:  # noqa: ANN401
     return ffmpeg.source(samples, FORMAT, ar=RATE, ac=channels).audio
 
 
-def _tune(music: Path, seconds: float) -> Any:  # noqa: ANN401
-    start = max(seconds - _FADE, 0.0)
-    return (
-        ffmpeg.source(music, sniff(music).demuxer, stream_loop=-1)
-        .audio.filter("aresample", RATE)
-        .filter("atrim", end=f"{seconds:.6f}")
-        .filter("afade", type="out", start_time=f"{start:.6f}", duration=f"{seconds - start:.6f}")
-    )
+def _tune(music: Path, fade: float, seconds: float) -> Any:  # noqa: ANN401
+    tune = ffmpeg.source(music, sniff(music).demuxer, stream_loop=-1).audio
+    tune = tune.filter("aresample", RATE).filter("atrim", end=f"{seconds:.6f}")
+    if fade <= 0:
+        return tune
+    start = max(seconds - fade, 0.0)
+    return tune.filter("afade", type="out", start_time=f"{start:.6f}", duration=f"{seconds - start:.6f}")
 
 
-def _mix(samples: Path | None, channels: int, music: Path | None, gain: float, seconds: float) -> Any:  # noqa: ANN401
-    layout = "mono" if channels == 1 else "stereo"
-    if music is None:
-        if samples is None:
-            raise MediaError("a film with neither sound nor music has no sound track")
-        return _own(samples, channels)
-    bed = _tune(music, seconds).filter("volume", f"{gain:.2f}dB").filter("aformat", channel_layouts=layout)
-    if samples is None:
-        return bed
-    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
-
-    own = _own(samples, channels).filter("aformat", channel_layouts=layout)
-    return graph.filter([own, bed], "amix", inputs=2, duration="first", dropout_transition=0, normalize=0)
+def _limited(audio: Any, ceiling: float) -> Any:  # noqa: ANN401
+    high = audio.filter("aresample", _OVERSAMPLED)
+    limit = f"{min(max(10 ** (ceiling / 20), 0.0625), 1.0):.4f}"
+    return high.filter("alimiter", limit=limit, level="false", latency="true").filter("aresample", RATE)
 
 
-def _measure(audio: Any, seconds: float) -> float:  # noqa: ANN401
-    """Integrated loudness in LUFS (ITU-R BS.1770), minus infinity for silence."""
-    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
-
-    args = ffmpeg.arguments(graph.output(audio.filter("loudnorm", print_format="json"), "-", f="null"))
-    said = ffmpeg.run(args, timeout=_limit(seconds), level="info")
-    try:
-        return float(json.loads(said[said.rindex("{") : said.rindex("}") + 1])["input_i"])
-    except (ValueError, KeyError) as error:
-        raise FfmpegError("ffmpeg did not say how loud the sound is", log=said) from error
+def _of(track: Path, seconds: float) -> Level:
+    return measure(ffmpeg.source(track, "mov").audio, seconds)
 
 
-def _check_music(music: Path) -> None:
-    if probe(music).audio is None:
-        raise MediaError(f"{music.name}: asked for music, got a file without sound")
+def _encode(audio: Any, count: int, into: Path, *, channels: int, progress: Callable[[float], None]) -> None:  # noqa: ANN401
+    finished = audio.filter("apad", whole_len=count).filter("atrim", end_sample=count)
+    seconds = count / RATE
+    ffmpeg.run(_aac(finished, channels, into), seconds=seconds, on_progress=progress, timeout=_limit(seconds))
 
 
 def _aac(audio: Any, channels: int, into: Path) -> list[str]:  # noqa: ANN401
@@ -132,7 +200,8 @@ def _aac(audio: Any, channels: int, into: Path) -> list[str]:  # noqa: ANN401
     options: dict[str, Any] = {
         "f": "mp4",
         "c:a": "aac",
-        "b:a": "128k" if channels == 1 else "192k",
+        "aac_coder": CODER,
+        "b:a": f"{bit_rate(channels) // 1000}k",
         "ar": RATE,
         "ac": channels,
         "flags:a": "+bitexact",

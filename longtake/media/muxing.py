@@ -12,9 +12,11 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
 from longtake.errors import FfmpegError, MediaError
+from longtake.media import aac, captions, hevc
 from longtake.media.ffmpeg import file_url
 from longtake.media.pcm import RATE
 from longtake.media.probing import opened
+from longtake.media.tracks import rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,24 +27,44 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
+    from longtake.media.aac import Samples
+    from longtake.media.captions import Cue
     from longtake.media.index import Index
     from longtake.media.model import Chapter
 
-__all__ = ["Stretch", "mux"]
+__all__ = ["Labels", "Stretch", "mux"]
 
 _TITLE_BYTES = 255
-"""Bytes a chapter title may have in an MP4."""
+"""Bytes a chapter title may have in an MP4; other texts get as many."""
 _MIN_TIMESCALE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """`count` stored frames of a file from stored position `first` on, which must be a place to begin at."""
+    """`count` stored frames of a file from stored position `first` on, which must be a place to begin at.
+
+    `number` is the set number they get in the film (0: as they are), see `longtake.media.tracks`.
+    """
 
     path: Path
     index: Index
     first: int
     count: int
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The texts of a film. Title and comment may be empty and, like the chapters' titles, any text.
+
+    `text_track` is a file with a text track that describes the film's, when there are captions.
+    """
+
+    title: str
+    comment: str
+    chapters: Sequence[Chapter]
+    captions: Sequence[Cue] = ()
+    text_track: Path | None = None
 
 
 def mux(
@@ -52,8 +74,8 @@ def mux(
     template: Path,
     extradata: bytes | None,
     fps: Fraction,
-    sound: Path | None,
-    chapters: Sequence[Chapter],
+    sound: Path | Samples | None,
+    labels: Labels,
     progress: Callable[[float], None],
 ) -> None:
     """Write the film to `into`: index before media, nothing in it that differs between two equal runs.
@@ -64,8 +86,8 @@ def mux(
         template: the file whose picture track describes the film's.
         extradata: the codec configuration, when it is not the template's.
         fps: frames a second.
-        sound: an M4A file of `pcm.RATE` samples a second, or None.
-        chapters: titles may be any text.
+        sound: an M4A file of `pcm.RATE` samples a second, or samples, which are encoded as the picture goes on; or None.
+        labels: its texts.
         progress: called with 0 to 1; what it raises ends the work.
 
     Raises:
@@ -86,26 +108,31 @@ def mux(
                 video = film.add_stream_from_template(model.streams.video[0], opaque=True)
             video.time_base = Fraction(1, timescale)
             video.metadata.clear()
-            if video.codec_context.name == "hevc":
-                # Parameter sets in the sample entry only: what Apple's players ask for.
-                video.codec_context.codec_tag = "hvc1"
+            codec = video.codec_context.name
             if extradata is not None:
                 video.codec_context.extradata = extradata
-            film.set_chapters([_chapter(i, chapter) for i, chapter in enumerate(chapters)])
+            if codec == "hevc" and hevc.parse(bytes(video.codec_context.extradata or b"")):
+                # Parameter sets are in the sample entry: what Apple's players ask for.
+                video.codec_context.codec_tag = "hvc1"
+            film.set_chapters([_chapter(i, chapter) for i, chapter in enumerate(labels.chapters)])
+            film.metadata.update(_metadata(labels))
             with _Sound(sound, film) as heard:
+                texts = _Texts(labels, film)
                 at = 0
                 for number, stretch in enumerate(stretches):
-                    for k, packet in enumerate(_packets(stretch)):
+                    for k, packet in enumerate(_packets(stretch, codec, joint=number > 0)):
                         packet.stream = video
                         packet.time_base = Fraction(1, timescale)
                         packet.pts = (at + stretch.index.ranks[stretch.first + k] - stretch.first) * ticks
                         packet.dts = (at + k - delay) * ticks
                         packet.duration = ticks
                         heard.until((at + k) * frame)
+                        texts.until((at + k) * frame)
                         film.mux_one(packet)
                     at += stretch.count
                     progress((number + 1) / len(stretches))
                 heard.until(None)
+                texts.until(None)
     except av.FFmpegError as error:
         raise FfmpegError(f"the film cannot be written: {error.strerror}") from error
 
@@ -113,19 +140,21 @@ def mux(
 class _Sound:
     """The packets of the sound track, given out as the picture goes on, so that little has to be held back."""
 
-    def __init__(self, path: Path | None, film: OutputContainer) -> None:
+    def __init__(self, sound: Path | Samples | None, film: OutputContainer) -> None:
         self._film = film
         self._stack = contextlib.ExitStack()
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         self._next: Packet[AudioStream] | None = None
-        if path is None:
-            return
-        source = self._stack.enter_context(opened(path))
-        track = source.streams.audio[0]
-        self._stream = film.add_stream_from_template(track)
-        self._stream.metadata.clear()
-        self._packets = (packet for packet in source.demux(track) if packet.size)
-        self._next = next(self._packets, None)
+        self._begun = False
+        if isinstance(sound, aac.Samples):
+            self._stream = aac.add_stream(film, sound.channels)
+            self._packets = self._stack.enter_context(contextlib.closing(aac.packets(sound)))
+        elif sound is not None:
+            source = self._stack.enter_context(opened(sound))
+            track = source.streams.audio[0]
+            self._stream = film.add_stream_from_template(track)
+            self._stream.metadata.clear()
+            self._packets = (packet for packet in source.demux(track) if packet.size)
 
     def __enter__(self) -> Self:
         return self
@@ -135,10 +164,40 @@ class _Sound:
 
     def until(self, seconds: float | None) -> None:
         """Write what is heard up to that time of the film; None: the rest."""
+        if not self._begun:
+            self._begun, self._next = True, next(self._packets, None)
         while self._next is not None and (seconds is None or (self._next.pts or 0) <= seconds * RATE):
             self._next.stream = self._stream
             self._film.mux_one(self._next)
             self._next = next(self._packets, None)
+
+
+class _Texts:
+    """The samples of the text track, likewise."""
+
+    def __init__(self, labels: Labels, film: OutputContainer) -> None:
+        self._film = film
+        self._left: list[tuple[int, int, bytes]] = []
+        if labels.captions and labels.text_track:
+            self._left = captions.samples(labels.captions)
+            with opened(labels.text_track) as model:
+                self._stream = film.add_stream_from_template(model.streams.subtitles[0], opaque=True)
+            self._stream.time_base = Fraction(1, 1000)
+            self._stream.metadata.clear()
+
+    def until(self, seconds: float | None) -> None:
+        """Write what is shown up to that time of the film; None: the rest."""
+        from av import Packet  # noqa: PLC0415 - see probing.opened()
+
+        while self._left and (seconds is None or self._left[0][0] <= seconds * 1000):
+            start, length, data = self._left.pop(0)
+            packet = Packet(data)
+            packet.stream = self._stream
+            packet.time_base = Fraction(1, 1000)
+            packet.pts = packet.dts = start
+            packet.duration = length
+            packet.is_keyframe = True
+            self._film.mux_one(packet)
 
 
 def _delay(stretch: Stretch) -> int:
@@ -146,23 +205,40 @@ def _delay(stretch: Stretch) -> int:
     return max(k - (rank - stretch.first) for k, rank in enumerate(ranks))
 
 
-def _packets(stretch: Stretch) -> Iterator[Packet[VideoStream]]:
+def _packets(stretch: Stretch, codec: str, *, joint: bool) -> Iterator[Packet[VideoStream]]:
+    from av import Packet  # noqa: PLC0415 - see probing.opened()
+
     position, end = 0, stretch.first + stretch.count
     with opened(stretch.path, known=True) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size == 0 or packet.is_discard:
                 continue
             if position >= stretch.first:
-                yield packet
+                begins = joint and position == stretch.first
+                if stretch.number or begins:
+                    changed: Packet[Any] = Packet(rewritten(bytes(packet), codec, number=stretch.number, joint=begins))
+                    changed.is_keyframe = packet.is_keyframe
+                    yield changed
+                else:
+                    yield packet
             position += 1
             if position == end:
                 return
     raise MediaError(f"{stretch.path.name} has become shorter: {position} of {end} frames are there")
 
 
+def _metadata(labels: Labels) -> dict[str, str]:
+    texts = {"title": labels.title, "comment": labels.comment}
+    return {name: _clean(text) for name, text in texts.items() if _clean(text)}
+
+
 def _chapter(number: int, chapter: Chapter) -> Any:  # noqa: ANN401 - PyAV's own dictionary
-    clean = "".join(" " if not letter.isprintable() else letter for letter in chapter.title).strip()
-    title = clean.encode("utf-8", "replace")[:_TITLE_BYTES].decode("utf-8", "ignore")
+    title = _clean(chapter.title)
     base = Fraction(1, 1000)
     begin, end = (round(seconds * 1000) for seconds in (chapter.start, chapter.end))
     return {"id": number, "start": begin, "end": end, "time_base": base, "metadata": {"title": title}}
+
+
+def _clean(text: str) -> str:
+    shown = "".join(" " if not letter.isprintable() else letter for letter in text).strip()
+    return shown.encode("utf-8", "replace")[:_TITLE_BYTES].decode("utf-8", "ignore")

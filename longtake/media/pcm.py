@@ -6,6 +6,7 @@ so sound and picture are together at every joint, to the sample.
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from fractions import Fraction
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING
 from longtake.media.probing import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import av
 
-__all__ = ["FORMAT", "RATE", "boundary", "write"]
+__all__ = ["FORMAT", "RATE", "boundary", "parts"]
 
 RATE = 48_000
 """Samples a second in a film."""
@@ -27,6 +28,9 @@ FORMAT = f"s16{'le' if sys.byteorder == 'little' else 'be'}"
 """What ffmpeg calls these samples."""
 _SOFT = RATE // 200
 """Samples of fade (5 ms) on each side of a cut: two waves that do not meet would click."""
+_PADDING = 2 * 1024
+_QUARTER = math.pi / 2
+_FULL = 32767
 
 
 def boundary(frame: int, fps: Fraction) -> int:
@@ -34,46 +38,37 @@ def boundary(frame: int, fps: Fraction) -> int:
     return round(frame * RATE / fps)
 
 
-def write(
-    clips: Sequence[Path],
-    spans: Sequence[tuple[int, int]],
-    into: Path,
-    *,
-    fps: Fraction,
-    channels: int,
-    progress: Callable[[float], None],
-) -> None:
-    """Write the samples of all clips, one after the other, crossfaded where they overlap; one clip is in memory at a time.
+def parts(
+    clips: Sequence[Path], spans: Sequence[tuple[int, int]], *, fps: Fraction, channels: int
+) -> Iterator[array[int]]:
+    """The samples of each clip in turn, crossfaded where they overlap; one clip is in memory at a time.
 
     Args:
         clips: the files; one without sound is silent.
         spans: the film frame each begins at and the one after its last.
-        into: a headerless file of 16-bit samples, see `FORMAT`.
         fps: frames a second of the film.
         channels: 1 or 2, interleaved.
-        progress: called with 0 to 1.
 
     Raises:
         MediaError: a sound track is broken.
     """
     held: array[int] = array("h")
-    with into.open("wb") as file:
-        for i, (path, span) in enumerate(zip(clips, spans, strict=True)):
-            begin, end = (boundary(frame, fps) for frame in span)
-            samples = _read(path, channels, end - begin)
-            if held:
-                _mix(held, samples, channels)
-            elif i:
-                _soften(samples, channels, head=True)
-            shared = 0
-            if i + 1 < len(clips):
-                shared = (end - boundary(spans[i + 1][0], fps)) * channels
-                if not shared:
-                    _soften(samples, channels, head=False)
-            keep = len(samples) - shared
-            samples[:keep].tofile(file)
-            held = samples[keep:]
-            progress((i + 1) / len(clips))
+    for i, (path, span) in enumerate(zip(clips, spans, strict=True)):
+        begin, end = (boundary(frame, fps) for frame in span)
+        samples = _read(path, channels, end - begin)
+        if held:
+            _mix(held, samples, channels)
+        elif i:
+            _soften(samples, channels, head=True)
+        shared = 0
+        if i + 1 < len(clips):
+            shared = (end - boundary(spans[i + 1][0], fps)) * channels
+            if not shared:
+                _soften(samples, channels, head=False)
+        keep = len(samples) - shared
+        held = samples[keep:]
+        del samples[keep:]
+        yield samples
 
 
 def _read(path: Path, channels: int, count: int) -> array[int]:
@@ -84,7 +79,9 @@ def _read(path: Path, channels: int, count: int) -> array[int]:
         if container.streams.audio:
             _decode(container, channels, wanted, samples)
     del samples[wanted:]
-    samples.frombytes(bytes(2 * (wanted - len(samples))))
+    if len(samples) < wanted:
+        _soften(samples, channels, head=False)
+        samples.frombytes(bytes(2 * (wanted - len(samples))))
     return samples
 
 
@@ -108,6 +105,17 @@ def _decode(container: av.container.InputContainer, channels: int, wanted: int, 
         for part in resampler.resample(None):
             _append(samples, part, channels)
     del samples[: max(skip, 0)]
+    _trim(container, picture, channels, samples)
+
+
+def _trim(container: av.container.InputContainer, picture: Fraction, channels: int, samples: array[int]) -> None:
+    """Take off what only fills the last packet up: behind the end that the file gives, and less than two packets of it."""
+    audio = container.streams.audio[0]
+    if audio.duration is None or audio.time_base is None:
+        return
+    end = max(round((((audio.start_time or 0) + audio.duration) * audio.time_base - picture) * RATE), 0) * channels
+    if 0 < len(samples) - end < _PADDING * channels:
+        del samples[end:]
 
 
 def _append(samples: array[int], part: av.AudioFrame, channels: int) -> None:
@@ -116,18 +124,22 @@ def _append(samples: array[int], part: av.AudioFrame, channels: int) -> None:
 
 
 def _mix(held: array[int], samples: array[int], channels: int) -> None:
-    """Fade from `held` into the start of `samples`, in a straight line, as the picture does."""
+    """Fade from `held` into the start of `samples` with equal power: as loud in the middle as at both ends."""
     steps = len(held) // channels
-    for at, old in enumerate(held):
-        share = at // channels / steps
-        samples[at] = round(old * (1 - share) + samples[at] * share)
+    for step in range(steps):
+        angle = step / steps * _QUARTER
+        old, new = math.cos(angle), math.sin(angle)
+        for at in range(step * channels, (step + 1) * channels):
+            samples[at] = min(max(round(held[at] * old + samples[at] * new), -_FULL), _FULL)
 
 
 def _soften(samples: array[int], channels: int, *, head: bool) -> None:
+    """Fade the start in, or the end out, along the same curve."""
     steps = min(_SOFT, len(samples) // channels)
     last = len(samples) - 1
     for step in range(steps):
+        share = math.sin(step / steps * _QUARTER)
         for channel in range(channels):
             at = step * channels + channel
             at = at if head else last - at
-            samples[at] = samples[at] * step // steps
+            samples[at] = round(samples[at] * share)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake.errors import MediaError
+from longtake.media.atoms import MAX_STREAMS
 from longtake.media.ffmpeg import file_url
 from longtake.media.index import Index
-from longtake.media.sniff import MAX_SIDE, Kind, Sniffed, sniff
+from longtake.media.sniff import MAX_PIXELS, Kind, Sniffed, check_size, name_of, size_of, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+    from longtake.media.sniff import Source
+
 __all__ = ["Audio", "Color", "Look", "Probe", "look", "opened", "probe"]
 
-_MAX_STREAMS = 32
 _MAX_FRAMES = 2_000_000  # a day at 24 fps
 _MAX_SECONDS = 7 * 24 * 3600
 _STANDARD_RATES = (24, Fraction(24000, 1001), 25, 30, Fraction(30000, 1001), 50, 60, Fraction(60000, 1001))
@@ -84,71 +86,118 @@ class Look:
     extradata: bytes = b""
 
 
-def probe(path: Path) -> Probe:
-    """Say what is in the file at `path`, from its content alone.
+def probe(source: Source) -> Probe:
+    """Say what is in a file, from its content alone.
 
     Raises:
         MediaError: it cannot be read, is of no known type, is broken or cut short, or is larger than any film or image of
-            ours may be (`MAX_SIDE` pixels a side, two million frames, a week).
+            ours may be (`sniff.MAX_SIDE` pixels a side, two million frames, a week).
     """
-    return look(path).probe
+    return look(source).probe
 
 
-def look(path: Path) -> Look:
-    """`probe`, with what it learnt of the order of the frames; raises the same."""
-    found = sniff(path)
-    with opened(path, found) as container:
-        size = path.stat().st_size
+def look(source: Source, *, most: int = _MAX_FRAMES, seen: dict[object, Probe] | None = None) -> Look:
+    """`probe`, with what it learnt of the order of the frames; raises the same, and for more than `most` frames.
+
+    What only decoding tells is taken from a file in `seen` that says of itself exactly the same, parameter sets and all; others
+    are put there. Decoding a frame is nearly all that looking costs.
+    """
+    found, name = sniff(source), name_of(source)
+    size = size_of(source)
+    key = None
+    if seen is not None and found.kind == "video":
+        with opened(source, found, known=True) as container:
+            key = _says(container)
+            if key in seen:
+                return _counted(name, found, container, size, most, like=seen[key])
+    with opened(source, found) as container:
         sound = _sound(container)
         if not container.streams.video or (found.kind == "audio" and sound):
             if sound is None:
-                raise MediaError(f"{path.name} holds neither a picture nor a sound")
+                raise MediaError(f"{name} holds neither a picture nor a sound")
             return Look(Probe("audio", found.format, size, seconds=sound.seconds, audio=sound))
         video = container.streams.video[0]
-        _check_size(path, video)
+        check_size(name, video.width, video.height)
         extradata = bytes(video.codec_context.extradata or b"")
         if found.kind == "image":
-            frames = _decode_one(path, container)
-            return Look(_picture(path, found, video, size, frames=frames, sound=None, fps=None), None, extradata)
-        times, keys, hidden = _times(path, container, video)
-        fps = _rate(video, sorted(times))
-        facts = _picture(path, found, video, size, frames=len(times), sound=sound, fps=fps)
-        ticks = float(1 / (fps * video.time_base)) if fps and video.time_base else 0.0
-        return Look(facts, Index.build(times, keys, ticks=ticks, whole=hidden == 0), extradata)
+            frames = _decode_one(name, container)
+            return Look(_picture(name, found, video, size, frames=frames, sound=None, fps=None), None, extradata)
+        made = _counted(name, found, container, size, most)
+        if seen is not None and key is not None:
+            seen[key] = made.probe
+        return made
+
+
+def _counted(
+    name: str, found: Sniffed, container: InputContainer, size: int, most: int, *, like: Probe | None = None
+) -> Look:
+    """The look at a video; `like` is one that is coded in the same way."""
+    video = container.streams.video[0]
+    check_size(name, video.width, video.height)
+    times, keys, hidden = _times(name, container, video, most)
+    fps = _rate(video, sorted(times))
+    facts = _picture(name, found, video, size, frames=len(times), sound=_sound(container), fps=fps)
+    if like is not None:
+        audio = facts.audio
+        if audio is not None and like.audio is not None:
+            audio = replace(audio, rate=like.audio.rate, channels=like.audio.channels)
+        facts = replace(facts, pix_fmt=like.pix_fmt, profile=like.profile, sar=like.sar, color=like.color, audio=audio)
+    ticks = float(1 / (fps * video.time_base)) if fps and video.time_base else 0.0
+    extradata = bytes(video.codec_context.extradata or b"")
+    return Look(facts, Index.build(times, keys, ticks=ticks, whole=hidden == 0), extradata)
+
+
+def _says(container: InputContainer) -> object:
+    """How a file says that it is coded; None when it does not say it all before its first frame."""
+    if not container.streams.video or not container.streams.video[0].codec_context.extradata:
+        return None
+    video = container.streams.video[0]
+    context = video.codec_context
+    colors = context.colorspace, context.color_primaries, context.color_trc, context.color_range
+    heard: tuple[object, ...] = ()
+    if container.streams.audio:
+        own = container.streams.audio[0].codec_context
+        heard = own.name, own.sample_rate, own.channels, bytes(own.extradata or b"")
+    size = context.width, context.height, video.sample_aspect_ratio
+    return context.name, bytes(context.extradata or b""), size, tuple(map(int, colors)), heard
 
 
 @contextlib.contextmanager
-def opened(path: Path, found: Sniffed | None = None, *, known: bool = False) -> Iterator[InputContainer]:
-    """Open a local file with the demuxer its content asks for; whatever libav raises inside becomes a MediaError.
+def opened(source: Source, found: Sniffed | None = None, *, known: bool = False) -> Iterator[InputContainer]:
+    """Open a file with the demuxer its content asks for; whatever libav raises inside becomes a MediaError.
+
+    Nothing else is opened for it, and no frame larger than `MAX_PIXELS` is decoded whatever its codec says.
 
     `known` says that the file has been looked at before: libav then decodes nothing to learn more about it, which is most
     of the cost of opening a clip.
     """
     import av  # noqa: PLC0415 - a tenth of a second that planning does not have
 
-    found = found or sniff(path)
-    options = {"protocol_whitelist": "file", **({"skip_frame": "all", "probesize": "32"} if known else {})}
+    found, name = found or sniff(source), name_of(source)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    if known:
+        options |= {"skip_frame": "all", "probesize": "32"}
+    where = file_url(source) if isinstance(source, Path) else source
+    if not isinstance(source, Path):
+        source.seek(0)
     try:
-        with av.open(
-            file_url(path), "r", format=found.demuxer, options=options, metadata_errors="replace"
-        ) as container:
-            if len(container.streams) > _MAX_STREAMS:
-                raise MediaError(f"{path.name} holds {len(container.streams)} streams; at most {_MAX_STREAMS} are read")
+        with av.open(where, "r", format=found.demuxer, options=options, metadata_errors="replace") as container:
+            if len(container.streams) > MAX_STREAMS:
+                raise MediaError(f"{name} holds {len(container.streams)} streams; at most {MAX_STREAMS} are read")
             for stream in (*container.streams.video[:1], *container.streams.audio[:1]):
                 if stream.codec_context is None:
-                    raise MediaError(f"{path.name} holds a {stream.type} track in an unknown codec")
+                    raise MediaError(f"{name} holds a {stream.type} track in an unknown codec")
+            for stream in container.streams.video[:1]:
+                stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(MAX_PIXELS)}
             yield container
     except (av.FFmpegError, MemoryError) as error:
         what = getattr(error, "strerror", None) or type(error).__name__
-        raise MediaError(f"{path.name} is a broken {found.format.upper()} file: {what}") from error
+        raise MediaError(f"{name} is a broken {found.format.upper()} file: {what}") from error
 
 
-def _check_size(path: Path, video: VideoStream) -> None:
-    if not (min(video.width, video.height) > 0 and max(video.width, video.height) <= MAX_SIDE):
-        raise MediaError(f"{path.name} is {video.width}×{video.height} pixels; a side may have 1 to {MAX_SIDE}")
-
-
-def _times(path: Path, container: InputContainer, video: VideoStream) -> tuple[list[int], frozenset[int], int]:
+def _times(
+    name: str, container: InputContainer, video: VideoStream, most: int
+) -> tuple[list[int], frozenset[int], int]:
     """Presentation times (ticks) and key positions of the frames that are shown, in stored order; how many are not."""
     times: list[int] = []
     keys: set[int] = set()
@@ -157,21 +206,21 @@ def _times(path: Path, container: InputContainer, video: VideoStream) -> tuple[l
         if packet.size == 0:
             continue
         if packet.is_corrupt:
-            raise MediaError(f"{path.name} is cut short after {len(times)} frames")
+            raise MediaError(f"{name} is cut short after {len(times)} frames")
         if packet.is_discard:
             hidden += 1
             continue
         if packet.pts is None:
-            raise MediaError(f"{path.name} has a frame without a time")
+            raise MediaError(f"{name} has a frame without a time")
         if packet.is_keyframe:
             keys.add(len(times))
         times.append(packet.pts)
-        if len(times) > _MAX_FRAMES:
-            raise MediaError(f"{path.name} has more than {_MAX_FRAMES} frames")
+        if len(times) + hidden > most:
+            raise MediaError(f"{name} has more than {most} frames")
     if not times:
-        raise MediaError(f"{path.name} has no frames")
+        raise MediaError(f"{name} has no frames")
     if not hidden and len(times) < video.frames:
-        raise MediaError(f"{path.name} is cut short: {len(times)} of {video.frames} frames are there")
+        raise MediaError(f"{name} is cut short: {len(times)} of {video.frames} frames are there")
     return times, frozenset(keys), hidden
 
 
@@ -187,10 +236,10 @@ def _rate(video: VideoStream, times: list[int]) -> Fraction | None:
     return measured.limit_denominator(1001)
 
 
-def _decode_one(path: Path, container: InputContainer) -> int:
+def _decode_one(name: str, container: InputContainer) -> int:
     for _ in container.decode(video=0):
         return 1
-    raise MediaError(f"{path.name} holds no picture that can be decoded")
+    raise MediaError(f"{name} holds no picture that can be decoded")
 
 
 def _sound(container: InputContainer) -> Audio | None:
@@ -209,7 +258,7 @@ def _sound(container: InputContainer) -> Audio | None:
 
 
 def _picture(
-    path: Path,
+    name: str,
     found: Sniffed,
     video: VideoStream,
     size: int,
@@ -220,7 +269,7 @@ def _picture(
 ) -> Probe:
     context = video.codec_context
     if found.kind == "video" and fps is None:
-        raise MediaError(f"{path.name} does not say how fast its frames are shown")
+        raise MediaError(f"{name} does not say how fast its frames are shown")
     return Probe(
         kind=found.kind,
         format=found.format,

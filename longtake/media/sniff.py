@@ -6,22 +6,42 @@ file is recognised here first and then opened with exactly that demuxer.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from longtake.errors import MediaError
+from longtake.media.atoms import check_boxes
+from longtake.media.chunks import check_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-__all__ = ["MAX_SIDE", "Kind", "Sniffed", "describe", "sniff"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Kind",
+    "Sniffed",
+    "Source",
+    "check_size",
+    "describe",
+    "name_of",
+    "reading",
+    "size_of",
+    "sniff",
+]
+
+Source = Path | BinaryIO
+"""A file on this machine, or an open seekable one, such as an object in S3 read in ranges."""
 
 Kind = Literal["image", "video", "audio"]
 
 MAX_SIDE = 8192
-"""Pixels a side may have before a file is refused unread: one decoded frame stays under about 400 MB."""
+"""Pixels a side may have before a file is refused unread."""
+MAX_PIXELS = 48_000_000
+"""Pixels a picture may have before it is refused unread: one decoded frame stays under 400 MB. 8K film has 35 million."""
 _HEAD = 64 * 1024
 _STILL_BRANDS = {b"heic": "heic", b"heix": "heic", b"heim": "heic", b"mif1": "heic", b"msf1": "heic", b"avif": "avif"}
 _ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip"}
@@ -37,26 +57,69 @@ class Sniffed:
     size: tuple[int, int] | None = None
 
 
-def sniff(path: Path) -> Sniffed:
-    """Recognise the file at `path`.
+def sniff(source: Source) -> Sniffed:
+    """Recognise a file.
 
     Raises:
-        MediaError: it cannot be read, is of no known type, or is an image with a side over `MAX_SIDE` pixels.
+        MediaError: it cannot be read, is of no known type, is an image larger than `MAX_SIDE` and `MAX_PIXELS` allow, or
+            is an MP4 that promises more than it can hold or names other files.
+    """
+    name = name_of(source)
+    with reading(source) as file:
+        head = file.read(_HEAD)
+        try:
+            found = _recognise(head, file)
+        except (struct.error, IndexError) as error:
+            raise MediaError(f"{name} starts like {describe(head)} but its header is broken") from error
+        if found is None:
+            raise MediaError(f"{name} is {describe(head)}, not a picture, a video or a sound")
+        if found.size:
+            check_size(name, *found.size)
+        if found.demuxer == "mov":
+            check_boxes(file, name)
+        if found.format == "png":
+            check_chunks(file, name)
+    return found
+
+
+@contextlib.contextmanager
+def reading(source: Source) -> Iterator[BinaryIO]:
+    """The file at its beginning; one that was open stays open.
+
+    Raises:
+        MediaError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            found = _recognise(head, file)
+        if isinstance(source, Path):
+            with source.open("rb") as file:
+                yield file
+        else:
+            source.seek(0)
+            yield source
     except OSError as error:
-        raise MediaError(f"{path.name} cannot be read: {error.strerror or error}") from error
-    except (struct.error, IndexError) as error:
-        raise MediaError(f"{path.name} starts like {describe(head)} but its header is broken") from error
-    if found is None:
-        raise MediaError(f"{path.name} is {describe(head)}, not a picture, a video or a sound")
-    if found.size and not (min(found.size) > 0 and max(found.size) <= MAX_SIDE):
-        width, height = found.size
-        raise MediaError(f"{path.name} is {width}×{height} pixels; a side may have 1 to {MAX_SIDE}")
-    return found
+        raise MediaError(f"{name_of(source)} cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def name_of(source: Source) -> str:
+    """What to call a file in messages; an open one may be named after a signed URL, so its own name is not said."""
+    return source.name if isinstance(source, Path) else "the file"
+
+
+def size_of(source: Source) -> int:
+    """Bytes in a file."""
+    return source.stat().st_size if isinstance(source, Path) else source.seek(0, 2)
+
+
+def check_size(name: str, width: int, height: int) -> None:
+    """Refuse a picture too large to decode.
+
+    Raises:
+        MediaError: a side has no pixels or more than `MAX_SIDE`, or there are more than `MAX_PIXELS`.
+    """
+    if not (min(width, height) > 0 and max(width, height) <= MAX_SIDE):
+        raise MediaError(f"{name} is {width}×{height} pixels; a side may have 1 to {MAX_SIDE}")
+    if width * height > MAX_PIXELS:
+        raise MediaError(f"{name} is {width}×{height} pixels; {MAX_PIXELS / 1e6:g} million are read at most")
 
 
 def describe(head: bytes) -> str:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from longtake.provider.part import Fetched, Kind
+    from longtake.provider.part import Fetched, Kind, Receiver
+    from longtake.provider.readable import Readable
 
 log = logging.getLogger("longtake.provider")
 
@@ -258,20 +259,36 @@ class Provider:
         """
         return await self._opened().media.fetch(url, into, limit=limit, kind=kind)
 
-    async def check_readable(self, url: str, *, digest_bytes: int | None = None) -> None:
-        """Check with HEAD that an input URL about to be sent can be read, and has the length expected.
+    async def stream(self, url: str, into: Receiver, *, limit: int, kind: Kind) -> Fetched:
+        """Hand a result on as it comes, checked; whoever gives the receiver makes it appear only when this returns.
 
-        A URL that answers GET but not HEAD (one presigned for GET) passes with a warning: providers differ on it.
+        As `fetch` otherwise. What the receiver raises comes out as it is; cancelled, this ends once the receiver's
+        call under way has ended.
+
+        Args:
+            url: as for `fetch`.
+            into: takes the bytes, in order, and forgets them when they come again; a store's `Sink` for one.
+            limit: as for `fetch`.
+            kind: as for `fetch`.
+
+        Raises:
+            UrlRefusedError, MediaError, ProviderUnavailableError: as for `fetch`.
+        """
+        return await self._opened().media.stream(url, into, limit=limit, kind=kind)
+
+    async def check_readable(self, url: str, *, digest_bytes: int | None = None, head: bool = True) -> Readable:
+        """Check that an input URL about to be sent can be read, and has the length expected: a GET of its first byte decides.
 
         Args:
             url: the input's.
             digest_bytes: bytes of the file that it should serve; None when unknown.
+            head: also ask whether it answers HEAD, on which providers differ. The answer is told and decides nothing.
 
         Raises:
             UrlRefusedError: the provider could not read it; says what to do.
             ProviderUnavailableError: its host did not answer usefully now.
         """
-        await self._opened().media.check_readable(url, digest_bytes=digest_bytes)
+        return await self._opened().media.check_readable(url, digest_bytes=digest_bytes, head=head)
 
     def _opened(self) -> Pools:
         if self._open is None:

@@ -7,16 +7,16 @@ the address the connection really has, before a byte of the request leaves.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import httpx
 
 from longtake.errors import MediaError, ProviderUnavailableError, UrlRefusedError
 from longtake.provider import hosts
-from longtake.provider.part import RANGE, Fetched, Kind, Part, number, unavailable
+from longtake.provider.part import Fetched, Kind, Part, Receiver, Rewritten, unavailable
+from longtake.provider.readable import Readable, look
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 
     from longtake.provider.cadence import Cadence
 
-log = logging.getLogger("longtake.provider")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_HOPS = 5
 """Redirects followed for one request."""
 ATTEMPTS = 4
 """Tries of one fetch or look. GETs are free."""
 BLOCK = 1024 * 1024
-"""Bytes gathered before they go to the disk."""
+"""Bytes gathered before they are handed on."""
 
 _EXPIRED = (403, 404, 410)
 
@@ -62,49 +63,50 @@ class Media:
     async def fetch(self, url: str, into: Path, *, limit: int, kind: Kind) -> Fetched:
         """Copy a file; `Provider.fetch` documents it."""
         partial = into.with_name(f".fetch-{secrets.token_hex(8)}.part")
+        try:
+            with partial.open("xb") as file:
+                fetched = await self.stream(url, Rewritten(file), limit=limit, kind=kind)
+            partial.replace(into)
+        finally:
+            partial.unlink(missing_ok=True)
+        return fetched
+
+    async def stream(self, url: str, into: Receiver, *, limit: int, kind: Kind) -> Fetched:
+        """Hand a file on as it comes; `Provider.stream` documents it."""
+        part = Part(into, kind=kind, limit=limit, url=hosts.shown(url))
         pace = self._cadence.start()
         try:
             async with asyncio.timeout(self._timeout):
-                with partial.open("xb") as file:
-                    part = Part(file, kind=kind, limit=limit, url=hosts.shown(url))
-                    for attempt in range(1, ATTEMPTS + 1):
-                        try:
-                            await self._pull(url, part)
-                            break
-                        except ProviderUnavailableError as error:
-                            if attempt == ATTEMPTS:
-                                raise
-                            await asyncio.sleep(pace.after_fault(error.retry_after))
-            partial.replace(into)
+                for attempt in range(1, ATTEMPTS + 1):
+                    try:
+                        await self._pull(url, part)
+                        break
+                    except ProviderUnavailableError as error:
+                        if attempt == ATTEMPTS:
+                            raise
+                        await asyncio.sleep(pace.after_fault(error.retry_after))
         except TimeoutError:
-            message = f"the download of {hosts.shown(url)} took longer than {self._timeout:g} s"
+            message = f"the download of {part.url} took longer than {self._timeout:g} s"
             raise ProviderUnavailableError(message, retry_after=None) from None
-        finally:
-            partial.unlink(missing_ok=True)
         return Fetched(sha256=part.digest.hexdigest(), bytes=part.size, content_type=part.content_type)
 
-    async def check_readable(self, url: str, *, digest_bytes: int | None) -> None:
+    async def check_readable(self, url: str, *, digest_bytes: int | None, head: bool) -> Readable:
         """Look whether others can read a URL; `Provider.check_readable` documents it."""
         pace = self._cadence.start()
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                length = await self._length(url)
-                break
+                return await look(self._open, url, size=digest_bytes, head=head)
             except UrlRefusedError as error:
                 raise _unreachable(error) from None
             except ProviderUnavailableError as error:
                 if attempt == ATTEMPTS:
                     raise
                 await asyncio.sleep(pace.after_fault(error.retry_after))
-        if digest_bytes is not None and length is not None and length != digest_bytes:
-            raise UrlRefusedError(
-                f"the input URL {hosts.shown(url)} serves {length} bytes where the file has {digest_bytes}",
-                next_step="point LONGTAKE_PUBLIC_URL at the place that serves this very store",
-            )
+        raise AssertionError("the last attempt returns or raises")
 
     async def _pull(self, url: str, part: Part) -> None:
         try:
-            async with self._open("GET", url, part.resume_headers()) as response:
+            async with self._open("GET", url, await _in_thread(part.resume)) as response:
                 if response.status_code in _EXPIRED:
                     raise MediaError(
                         f"{part.url} answered {response.status_code}: the URL expired or the file is gone",
@@ -113,53 +115,21 @@ class Media:
                         expired=True,
                     )
                 if response.status_code not in (200, 206):
-                    part.restart()
+                    await _in_thread(part.restart)
                     raise unavailable(response, f"{part.url} answered {response.status_code}")
-                part.begin(response)
+                await _in_thread(part.begin, response)
                 block = bytearray()
                 async for chunk in response.aiter_raw():
                     block += chunk
                     part.admit(block)
                     if len(block) >= BLOCK:
-                        await asyncio.to_thread(part.write, bytes(block))
+                        await _in_thread(part.write, bytes(block))
                         block.clear()
-                await asyncio.to_thread(part.write, bytes(block))
+                await _in_thread(part.write, bytes(block))
                 part.end()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"the download of {part.url} broke off: {type(error).__name__}"
             raise ProviderUnavailableError(message, retry_after=None) from None
-
-    async def _length(self, url: str) -> int | None:
-        name = hosts.shown(url)
-        try:
-            async with self._open("HEAD", url, {}) as response:
-                status = response.status_code
-                length = number(response.headers.get("content-length"))
-                if status == 429 or (status >= 500 and status != 501):
-                    raise unavailable(response, f"the input URL {name} answered {status} to HEAD")
-            if status in (403, 405, 501):  # a URL signed for GET answers so to HEAD
-                async with self._open("GET", url, {"Range": "bytes=0-0"}) as response:
-                    if response.status_code in (200, 206):
-                        log.warning(
-                            "the input URL %s answers GET but not HEAD (%s); the provider may refuse it: "
-                            "LONGTAKE_PUBLIC_URL can name a base that answers both",
-                            name,
-                            status,
-                        )
-                        status = 200
-                        span = RANGE.fullmatch(response.headers.get("content-range", ""))
-                        whole_file = response.headers.get("content-length") if response.status_code == 200 else None
-                        length = number(span[2] if span else whole_file)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            message = f"the input URL {name} could not be asked: {type(error).__name__}"
-            raise ProviderUnavailableError(message, retry_after=None) from None
-        if status != 200:
-            raise UrlRefusedError(
-                f"the input URL {name} answered {status}, so the provider could not read it",
-                next_step="make it public, or set LONGTAKE_PUBLIC_URL to a base under which the store can be read",
-                status=status,
-            )
-        return length
 
     @asynccontextmanager
     async def _open(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -186,6 +156,16 @@ class Media:
                 raise UrlRefusedError(f"{hosts.shown(url)} redirects from https to {hosts.shown(target)}")
             url = target
         raise UrlRefusedError(f"{hosts.shown(url)} is one of more than {MOST_HOPS} redirects")
+
+
+async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `asyncio.to_thread`; but cancelled it waits for the call, so that nobody writes once its caller has gone on."""
+    running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 def _unreachable(error: UrlRefusedError) -> UrlRefusedError:

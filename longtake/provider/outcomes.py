@@ -22,6 +22,7 @@ from longtake.errors import (
     UnknownModelError,
 )
 from longtake.provider.answers import LARGEST_ANSWER, Answer, Complaint, clean, task_id, whole
+from longtake.provider.codes import CODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +119,8 @@ def _refusal(answer: Answer, model: str, secret: SecretStr) -> RefusedError | Ra
             message, retry_after=answer.retry_after, status=429, code=complaint.code, request_id=complaint.request_id
         )
     error = _BY_STATUS.get(answer.status, RefusedError)
-    step = None
+    code = CODES.get(complaint.code) if complaint.code is not None else None
+    step = code.step if code is not None else None
     if answer.status in (403, 404) and not said:
         step = "check LONGTAKE_BASE_URL: the answer is not in the provider's own words; nothing was charged"
     return error(message, next_step=step, status=answer.status, code=complaint.code, request_id=complaint.request_id)

@@ -1,11 +1,11 @@
-"""The temporary file a download grows in, checked as it grows."""
+"""What a download brings, checked as it grows, and where it goes."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from longtake.errors import MediaError, ProviderUnavailableError
 from longtake.provider.answers import clean, retry_after
@@ -25,6 +25,32 @@ _NAMES: Mapping[Kind, str] = {"video": "MP4", "image": "PNG", "any": "a file"}
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]{1,256}"')
 
 
+class Receiver(Protocol):
+    """Where a download goes; called in threads, one call at a time."""
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+
+    def restart(self) -> None:
+        """Forget what was written: it comes again from the start."""
+
+
+class Rewritten:
+    """A file as a `Receiver`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """See `Receiver.write`."""
+        self._file.write(data)
+
+    def restart(self) -> None:
+        """See `Receiver.restart`."""
+        self._file.seek(0)
+        self._file.truncate()
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A file that was copied whole.
@@ -41,27 +67,33 @@ class Fetched:
 
 
 class Part:
-    """The temporary file a download grows in, with the digest of what it holds so far."""
+    """What a download brought so far: its size, its digest, and how to ask for the rest.
 
-    def __init__(self, file: BinaryIO, *, kind: Kind, limit: int, url: str) -> None:
+    `resume`, `begin`, `write` and `restart` may block, as the receiver does.
+    """
+
+    def __init__(self, into: Receiver, *, kind: Kind, limit: int, url: str) -> None:
         self.url = url
         self.content_type: str | None = None
-        self._file = file
+        self._into = into
         self._kind = kind
         self._limit = limit
         self._tag: str | None = None
         self._total: int | None = None
-        self.restart()
+        self._empty()
 
     def restart(self) -> None:
         """Forget what was written."""
-        self._file.seek(0)
-        self._file.truncate()
+        if self.size:
+            self._into.restart()
+        self._empty()
+
+    def _empty(self) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
         self._sniffed = self._kind == "any"
 
-    def resume_headers(self) -> dict[str, str]:
+    def resume(self) -> dict[str, str]:
         """Ask for the rest where the server gave a strong tag to ask by, else for the whole."""
         if self.size and self._tag is not None:
             return {"Range": f"bytes={self.size}-", "If-Range": self._tag}
@@ -103,18 +135,17 @@ class Part:
         """Append; the first block is looked at even when the file ends within it."""
         if not self._sniffed and self.size == 0:
             self._sniff(block[:_SNIFFED])
-        self._file.write(block)
+        self._into.write(block)
         self.digest.update(block)
         self.size += len(block)
 
     def end(self) -> None:
-        """Check the length and bring the rest to the disk."""
+        """Check the length."""
         if self._total is not None and self.size != self._total:
             message = f"{self.url} ended after {self.size} of {self._total} bytes"
             raise ProviderUnavailableError(message, retry_after=None)
         if not self.size:
             raise MediaError(f"{self.url} is empty")
-        self._file.flush()
 
     def _sniff(self, head: bytes) -> None:
         if not head:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from longtake.errors import TaskFailedError
 from longtake.provider.answers import Complaint, clean, whole
+from longtake.provider.codes import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import SecretStr
 
 log = logging.getLogger("longtake.provider")
@@ -20,21 +19,6 @@ LONGEST_URL = 4096
 """Characters of an output URL."""
 MOST_URLS = 16
 """Output URLs looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Code:
-    another: bool
-    step: str
-
-
-_RETRYABLE: Mapping[int, _Code] = {  # contract §3
-    80003: _Code(another=True, step="nothing to mend: another attempt may succeed, this one is refunded"),
-    80006: _Code(
-        another=False, step="change the prompt or the inputs: the content policy refused them; it is refunded"
-    ),
-    80007: _Code(another=True, step="put the inputs where the provider can read them; this attempt is refunded"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +71,7 @@ def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> Task:
 
 def failure(task: Task) -> TaskFailedError:
     """Build the error a failed task is; an unknown code is never worth another attempt by itself."""
-    code = _RETRYABLE.get(task.error_code) if task.error_code is not None else None
+    code = CODES.get(task.error_code) if task.error_code is not None else None
     number = "without a code" if task.error_code is None else f"with code {task.error_code}"
     said = f": {task.error_message}" if task.error_message else ""
     return TaskFailedError(

@@ -2,11 +2,13 @@
 
 from longtake.request.bodies import body, frozen_body
 from longtake.request.fingerprints import description, fingerprint
+from longtake.request.limits import Misfit, kind_of, misfits
 from longtake.request.resolved import Input, Resolved, ResolvedShot, Role
 from longtake.request.resolving import resolve
 
 __all__ = [
     "Input",
+    "Misfit",
     "Resolved",
     "ResolvedShot",
     "Role",
@@ -14,5 +16,7 @@ __all__ = [
     "description",
     "fingerprint",
     "frozen_body",
+    "kind_of",
+    "misfits",
     "resolve",
 ]

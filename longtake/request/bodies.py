@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["body", "frozen_body"]
 
 
-def body(shot: ResolvedShot, *, urls: Mapping[int, str], frame_url: str | None, catalog: Catalog) -> dict[str, object]:
+def body(
+    shot: ResolvedShot, *, urls: Mapping[int, str], frame_url: str | None, end_url: str | None = None, catalog: Catalog
+) -> dict[str, object]:
     """What is sent. Every field that bears on the price is in it, defaults included.
 
     Args:
         shot: the resolved shot.
         urls: where the provider can read each input, by its index in `shot.inputs`; a URL input may be left out.
         frame_url: where it can read the last frame of the shot this one continues.
+        end_url: where it can read the frame this take is led to, if it is.
         catalog: for the model's field names.
 
     Raises:
@@ -35,27 +38,35 @@ def body(shot: ResolvedShot, *, urls: Mapping[int, str], frame_url: str | None, 
         if url is None:
             raise ValueError(f"shot {shot.label}: input {index} ({given.name}) has no URL")
         places.append(url)
-    for url in (*places, *([frame_url] if frame_url is not None else [])):
+    for url in (*places, *(url for url in (frame_url, end_url) if url is not None)):
         if not url.lower().startswith(("http://", "https://")):
             raise UrlRefusedError(f"shot {shot.label} names an input that is not an http(s) URL")
-    return _body(shot, places, frame_url, catalog)
+    return _body(shot, places, frame_url, end_url, catalog)
 
 
 def frozen_body(
-    shot: ResolvedShot, *, digests: Mapping[int, str] | None = None, frame: str | None, catalog: Catalog
+    shot: ResolvedShot,
+    *,
+    digests: Mapping[int, str] | None = None,
+    frame: str | None,
+    end: str | None = None,
+    catalog: Catalog,
 ) -> dict[str, object]:
     """The same body with `sha256:<digest>` for each URL: what can be kept, since URLs expire and may hold secrets.
 
-    `digests` and `frame` are as for `fingerprint`.
+    `digests`, `frame` and `end` are as for `fingerprint`.
 
     Raises:
         ValueError: a digest is missing, or a frame is given that nothing asks for.
     """
     places = [f"sha256:{digest}" for digest in input_digests(shot, digests)]
-    return _body(shot, places, f"sha256:{frame}" if frame is not None else None, catalog)
+    first, last = (f"sha256:{digest}" if digest is not None else None for digest in (frame, end))
+    return _body(shot, places, first, last, catalog)
 
 
-def _body(shot: ResolvedShot, places: Sequence[str], frame: str | None, catalog: Catalog) -> dict[str, object]:
+def _body(
+    shot: ResolvedShot, places: Sequence[str], frame: str | None, end: str | None, catalog: Catalog
+) -> dict[str, object]:
     if (frame is None) != (shot.parent is None):
         raise ValueError(f"shot {shot.label} {'needs' if frame is None else 'has no use for'} a parent's frame")
     model = catalog.model(shot.model)
@@ -82,6 +93,10 @@ def _body(shot: ResolvedShot, places: Sequence[str], frame: str | None, catalog:
         if name is None:
             raise ValueError(f"shot {shot.label}: {model.id} takes no {given.role}")
         listed.setdefault(name, []).append(place)
+    if end is not None:
+        if shot.open_end is not None:
+            raise ValueError(f"shot {shot.label} cannot be led to a frame: {shot.open_end}")
+        frames.append({item.url: end, item.role: item.last_frame})
     result.update(listed)
     if frames:
         result[names.frames] = frames

@@ -19,7 +19,13 @@ __all__ = ["description", "fingerprint", "input_digests"]
 
 
 def fingerprint(
-    shot: ResolvedShot, *, take: int, realm: str, digests: Mapping[int, str] | None = None, frame: str | None
+    shot: ResolvedShot,
+    *,
+    take: int,
+    realm: str,
+    digests: Mapping[int, str] | None = None,
+    frame: str | None,
+    end: str | None = None,
 ) -> str:
     """SHA-256 (hex) of one take of a shot.
 
@@ -29,23 +35,25 @@ def fingerprint(
         realm: "provider" or "loopback": an emulator's clips never count as the provider's.
         digests: SHA-256 of what each URL input serves, by its index in `shot.inputs`.
         frame: SHA-256 of the last frame of the shot it continues; None exactly when it continues none.
+        end: SHA-256 of the frame it is led to, so that the kept shot after it can stay; None where it may end as it likes.
 
     Raises:
         ValueError: a digest or the frame is missing, or a frame is given that nothing asks for.
     """
     if (frame is None) != (shot.parent is None):
         raise ValueError(f"shot {shot.label} {'needs' if frame is None else 'has no use for'} a parent's frame")
-    return _digest("longtake-take/1", shot, take=take, realm=realm, digests=digests, frame=frame)
+    decides = {**_decides(shot, realm=realm, digests=digests), "kind": "longtake-take/1", "take": take, "frame": frame}
+    return _digest(decides if end is None else {**decides, "end": end})
 
 
-def description(shot: ResolvedShot, *, take: int, realm: str, digests: Mapping[int, str] | None = None) -> str:
-    """As `fingerprint`, but without the parent's frame: the same for takes that differ only in what they continue from.
+def description(shot: ResolvedShot, *, realm: str, digests: Mapping[int, str] | None = None) -> str:
+    """What all takes of a shot have in common: the same whichever frames they start from or are led to.
 
     Raises:
         ValueError: a digest is missing.
     """
     frame = "any" if shot.parent is not None else None
-    return _digest("longtake-description/1", shot, take=take, realm=realm, digests=digests, frame=frame)
+    return _digest({**_decides(shot, realm=realm, digests=digests), "kind": "longtake-description/2", "frame": frame})
 
 
 def input_digests(shot: ResolvedShot, digests: Mapping[int, str] | None) -> list[str]:
@@ -63,13 +71,9 @@ def input_digests(shot: ResolvedShot, digests: Mapping[int, str] | None) -> list
     return found
 
 
-def _digest(
-    kind: str, shot: ResolvedShot, *, take: int, realm: str, digests: Mapping[int, str] | None, frame: str | None
-) -> str:
-    decides = {
-        "kind": kind,
+def _decides(shot: ResolvedShot, *, realm: str, digests: Mapping[int, str] | None) -> dict[str, object]:
+    return {
         "realm": realm,
-        "take": take,
         "model": shot.model,
         "prompt": shot.prompt,
         "duration": shot.duration,
@@ -82,7 +86,9 @@ def _digest(
         "inputs": [
             [given.role, digest] for given, digest in zip(shot.inputs, input_digests(shot, digests), strict=True)
         ],
-        "frame": frame,
     }
+
+
+def _digest(decides: dict[str, object]) -> str:
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()

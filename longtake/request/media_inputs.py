@@ -10,17 +10,18 @@ import hashlib
 import re
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from longtake.errors import MediaError
+from longtake.request.limits import Kind, allowed_text, misfit
 from longtake.request.resolved import Input, Role
 from longtake.storyboard import listed, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from longtake.catalog import Catalog, InputRule
+    from longtake.catalog import Catalog
     from longtake.media import InputFacts
     from longtake.request.findings import Findings
     from longtake.storyboard import Place
@@ -30,8 +31,6 @@ __all__ = ["Media", "MediaInputs"]
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """Two letters or more before the colon: `C:` is a drive."""
 LONGEST_URL = 4096
-
-Kind = Literal["image", "video", "audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class MediaInputs:
         found = self._at(("references", text) if named else place, references.get(text, text), text, frame=True)
         if found is not None and found.kind not in ("image", None):
             self._findings.add(
-                place, f"{quoted(found.name)} is not an image but {found.kind}", self._rule_text("image")
+                place, f"{quoted(found.name)} is not an image but {found.kind}", allowed_text("image", self._rules)
             )
             return None
         return found
@@ -146,20 +145,10 @@ class MediaInputs:
         return None
 
     def _fits(self, facts: InputFacts, text: str, place: Place) -> bool:
-        rule: InputRule = getattr(self._rules, facts.kind)
-        if facts.format not in rule.formats or (rule.codecs and facts.codec not in rule.codecs):
-            found = f"{facts.format} {facts.codec}".strip()
-            self._findings.add(place, f"{quoted(text)} is {found}", self._rule_text(facts.kind))
-        elif rule.bytes is not None and facts.bytes > rule.bytes:
-            self._findings.add(place, f"{quoted(text)} has {facts.bytes} bytes", f"up to {rule.bytes} bytes")
-        elif rule.side is not None and not (
-            rule.side.min <= min(facts.width, facts.height) and max(facts.width, facts.height) <= rule.side.max
-        ):
-            allowed = f"{rule.side.min:g} to {rule.side.max:g} pixels a side"
-            self._findings.add(place, f"{quoted(text)} has {facts.width} x {facts.height} pixels", allowed)
-        else:
-            return True
-        return False
+        wrong = misfit(facts, self._rules)
+        if wrong is not None:
+            self._findings.add(place, f"{quoted(text)} {wrong.message}", wrong.allowed)
+        return wrong is None
 
     def _digested(self, text: str, place: Place, facts: InputFacts, name: str | None = None) -> Media | None:
         path = self._loaded.base / text
@@ -173,13 +162,8 @@ class MediaInputs:
         known = (digest, facts.bytes, seconds, facts.format, facts.width, facts.height)
         return Media(facts.kind, path, name or text, *known)
 
-    def _rule_text(self, kind: Kind) -> str:
-        rule: InputRule = getattr(self._rules, kind)
-        codecs = f" ({' or '.join(rule.codecs)})" if rule.codecs else ""
-        return f"{kind} as {', '.join(rule.formats)}{codecs}"
-
     def _any_text(self) -> str:
-        return "; ".join(self._rule_text(kind) for kind in ("image", "video", "audio"))
+        return "; ".join(allowed_text(kind, self._rules) for kind in ("image", "video", "audio"))
 
     def _place_text(self, text: str) -> str:
         """A word without a dot or a slash was probably meant as a reference's name."""

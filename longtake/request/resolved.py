@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.catalog import Price
-    from longtake.storyboard import Loaded, Transition
+    from longtake.storyboard import Loaded, Match, Pick, Transition
 
 __all__ = ["Input", "Resolved", "ResolvedShot", "Role"]
 
@@ -64,6 +64,12 @@ class ResolvedShot:
     reserve: Price
     pixels: tuple[int, int] | None
     extras: tuple[tuple[str, str], ...] = ()
+    open_end: str | None = None
+    """Why its takes cannot be led to a frame (a bridge to the shot after it); None where they can."""
+    use: int | None = None
+    pick: Pick = "first"
+    caption: str | None = None
+    match: Match = "off"
 
     @property
     def label(self) -> str:
@@ -75,8 +81,8 @@ class ResolvedShot:
 class Resolved:
     """All shots in film order, and their chains: the ids of shots that hang together, parents before children.
 
-    `frames` and `seconds` are the film's length with its crossfades taken off; a shot whose length the model chooses counts
-    at its longest. `music` is the file mixed under the film.
+    `frames` and `seconds` are the film's length with its crossfades and the frames that two clips share taken off; a shot whose
+    length the model chooses counts at its longest. `music` is the file mixed under the film.
     """
 
     loaded: Loaded

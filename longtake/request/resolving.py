@@ -67,7 +67,7 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
         for position, (one, price) in enumerate(sure)
     )
     longest = (catalog.frames.count(catalog.seconds_at_most(shot.duration)) for shot in resolved)
-    frames = sum(longest) - overlaps
+    frames = sum(longest) - overlaps - _shown_once(wanted, parent_of)
     chains = _chains(parent_of, order)
     ids = tuple(tuple(resolved[position].id for position in chain) for chain in chains)
     return Resolved(loaded, resolved, ids, frames, frames / catalog.frames.per_second, music)
@@ -101,12 +101,27 @@ def _resolved(
         parent=shots[parent].shot.id if parent is not None else None,
         continued=position in parent_of,
         takes=one.shot.takes,
-        transition=one.scene.transition if one.place[3] == 0 else None,
+        transition=one.transition,
+        caption=one.shot.caption,
+        match=found.loaded.board.match,
         expected=price[0],
         reserve=price[1],
         pixels=model.pixels_or_none(ratio, values["resolution"]) if ratio is not None else None,
         extras=tuple(sorted(model.with_video.items())) if one.of_kind("video") else (),
+        open_end=_open_end(one),
+        use=one.shot.use,
+        pick=one.shot.pick,
     )
+
+
+def _open_end(one: Wanted) -> str | None:
+    """Why the provider cannot be given the frame this shot is to end on (contract §4); None where it can."""
+    if one.shot.last_frame is not None:
+        return "the storyboard pins its last frame already"
+    if one.parent is None and one.shot.first_frame is None:
+        # A frame would also change what else may be sent (references, size), so it is left as it is in any case.
+        return "it starts fresh, and the provider takes a last frame only beside a first one"
+    return None
 
 
 def _overlaps(wanted: Sequence[Wanted | None], catalog: Catalog, found: Findings) -> int:
@@ -114,24 +129,35 @@ def _overlaps(wanted: Sequence[Wanted | None], catalog: Catalog, found: Findings
     total = 0
     taken: dict[int, float] = {}
     for position, one in enumerate(wanted):
-        if position == 0 or one is None or one.place[3] != 0:
+        seconds = _crossfade(one) if position and one is not None else None
+        if one is None or seconds is None:
             continue
-        transition = one.scene.transition
-        if transition is None or transition.seconds is None:
-            continue
-        total += round(transition.seconds * catalog.frames.per_second)
+        total += round(seconds * catalog.frames.per_second)
         for neighbour in (position - 1, position):
             other = wanted[neighbour]
             if other is None:
                 continue
-            seconds = max(other.values["duration"], other.model.duration.min)
-            taken[neighbour] = taken.get(neighbour, 0.0) + transition.seconds
-            if taken[neighbour] >= seconds:
-                message = f"the crossfades of shot {other.shot.id} take all of its {seconds} seconds"
-                found.add(
-                    (*one.place[:2], "transition", "seconds"), message, "crossfades shorter than the shots they join"
-                )
+            length = max(other.values["duration"], other.model.duration.min)
+            taken[neighbour] = taken.get(neighbour, 0.0) + seconds
+            if taken[neighbour] >= length:
+                message = f"the crossfades of shot {other.shot.id} take all of its {length} seconds"
+                place = one.place if one.shot.transition is not None else one.place[:2]
+                found.add((*place, "transition", "seconds"), message, "crossfades shorter than the shots they join")
     return total
+
+
+def _crossfade(one: Wanted) -> float | None:
+    """Seconds of the crossfade into a shot; None where it follows by a cut."""
+    return one.transition.seconds if one.transition is not None else None
+
+
+def _shown_once(wanted: Sequence[Wanted | None], parent_of: Sequence[int | None]) -> int:
+    """Frames that two clips share: a shot begins with the last frame of the one it continues, where that comes just before it."""
+    return sum(
+        parent == position - 1 and _crossfade(one) is None
+        for position, (one, parent) in enumerate(zip(wanted, parent_of, strict=True))
+        if one is not None and parent is not None
+    )
 
 
 def _parents_first(parent_of: Sequence[int | None]) -> list[int]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from longtake.request.findings import Findings
     from longtake.request.media_inputs import Media, MediaInputs
     from longtake.request.resolved import Input
-    from longtake.storyboard import Place, Scene, Shot
+    from longtake.storyboard import Place, Scene, Shot, Transition
 
 __all__ = ["Wanted", "want"]
 
@@ -42,6 +42,11 @@ class Wanted:
     def framed(self) -> bool:
         """Whether a frame is pinned, given or continued."""
         return self.parent is not None or self.shot.first_frame is not None or self.shot.last_frame is not None
+
+    @property
+    def transition(self) -> Transition | None:
+        """How it follows the shot before it: its own, or as the first of a scene the scene's."""
+        return self.shot.transition or (self.scene.transition if self.place[3] == 0 else None)
 
     @property
     def inputs(self) -> tuple[Input, ...]:

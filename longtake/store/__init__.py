@@ -6,7 +6,21 @@
 from __future__ import annotations
 
 from longtake.store.address import open_store as open  # noqa: A004 - read as `store.open(uri)`
-from longtake.store.protocol import GET_LIMIT, ObjectInfo, Store
-from longtake.store.race import probe_conditional
+from longtake.store.address import store_of as of
+from longtake.store.copying import fetch, local_copy
+from longtake.store.protocol import GET_LIMIT, ObjectInfo, Sink, Store
+from longtake.store.race import Race, check_conditional, race
 
-__all__ = ["GET_LIMIT", "ObjectInfo", "Store", "open", "probe_conditional"]
+__all__ = [
+    "GET_LIMIT",
+    "ObjectInfo",
+    "Race",
+    "Sink",
+    "Store",
+    "check_conditional",
+    "fetch",
+    "local_copy",
+    "of",
+    "open",
+    "race",
+]

@@ -13,9 +13,10 @@ from longtake.store.local import LocalStore
 from longtake.store.s3 import S3Store
 
 if TYPE_CHECKING:
+    from longtake.settings import S3Settings, Settings
     from longtake.store.protocol import Store
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "store_of"]
 
 _NEXT = "set LONGTAKE_STORE to file:///a/folder, a plain path, or s3://bucket/prefix"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
@@ -23,14 +24,20 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]\Z")
 _LONGEST_PREFIX = 256  # with a key of 512 characters this stays under S3's 1,024 bytes
 
 
-def open_store(uri: str, *, public_url: str | None = None) -> Store:
+def store_of(settings: Settings) -> Store:
+    """Open the store a run is told to use; as `open_store`."""
+    return open_store(settings.store, public_url=settings.public_url, s3=settings.s3)
+
+
+def open_store(uri: str, *, public_url: str | None = None, s3: S3Settings | None = None) -> Store:
     """Open the store at ``file:///abs/path``, at a plain path, or at ``s3://bucket/prefix``.
 
     Nothing is read, made or connected yet: a folder is made by the first write, S3 is asked by the first call.
 
     Args:
-        uri: the address. S3 credentials, region and endpoint come from the AWS variables and files boto3 reads.
+        uri: the address.
         public_url: a base URL under which others can read the store's objects (LONGTAKE_PUBLIC_URL).
+        s3: endpoint, region, credentials and manners for S3; what it leaves empty boto3 finds itself.
 
     Raises:
         SettingsError: the address or the public URL is unusable.
@@ -40,7 +47,7 @@ def open_store(uri: str, *, public_url: str | None = None) -> Store:
     found = _SCHEME.match(uri)
     scheme = found.group(1).lower() if found else ""
     if scheme == "s3":
-        return _bucket(uri, public_url)
+        return _bucket(uri, public_url, s3)
     if scheme == "file":
         return LocalStore(_folder(uri), public_url=public_url)
     if scheme:
@@ -56,7 +63,7 @@ def _folder(uri: str) -> Path:
     return Path(folder)
 
 
-def _bucket(uri: str, public_url: str | None) -> S3Store:
+def _bucket(uri: str, public_url: str | None, s3: S3Settings | None) -> S3Store:
     # Not `urlsplit(...).hostname`: it would lower a bucket's letters. Messages leave the address out: a person may
     # have put keys into it.
     bucket, _, prefix = uri[len("s3://") :].partition("/")
@@ -66,4 +73,4 @@ def _bucket(uri: str, public_url: str | None) -> S3Store:
             "the s3: address of the store is not s3://bucket/prefix in letters, digits and ._-/, without keys in it",
             next_step=_NEXT,
         )
-    return S3Store(bucket, prefix, public_url=public_url)
+    return S3Store(bucket, prefix, public_url=public_url, settings=s3)

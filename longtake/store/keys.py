@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from longtake.errors import SettingsError, StoreError
 
-__all__ = ["check_key", "check_prefix", "is_key", "join_url", "public_base"]
+__all__ = ["check_deletable", "check_key", "check_prefix", "is_key", "join_url", "public_base"]
 
 _LONGEST = 512
 # A part begins with no dot: that rules out `..` and hidden folders, the local store's own temporary one among them.
@@ -25,6 +25,14 @@ def check_key(key: str) -> str:
     """Give the key back, or raise `StoreError` when it may not name an object."""
     if not is_key(key):
         raise StoreError(f"{_shown(key)} is not a key a store takes", key=_shown(key), next_step=_ALLOWED)
+    return key
+
+
+def check_deletable(key: str) -> str:
+    """Give the key back, or raise `StoreError` when it may not name an object or names one of the ledger."""
+    # Some file systems do not tell `Ledger` from `ledger`.
+    if check_key(key).lower().partition("/")[0] == "ledger":
+        raise StoreError(f"{key} is of the ledger, of which nothing is ever deleted", key=key, next_step=_KEPT)
     return key
 
 
@@ -62,6 +70,8 @@ def join_url(base: str, key: str) -> str:
 
 
 _ALLOWED = "use letters, digits, `._-` and `/` between parts, at most 512 characters, no part beginning with a dot"
+
+_KEPT = "leave the ledger as it is: it says what was paid for"
 
 
 def _shown(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import mimetypes
 import os
@@ -11,21 +12,21 @@ import secrets
 import shutil
 import stat
 import threading
-import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from longtake.errors import StoreError
-from longtake.store.keys import check_key, check_prefix, is_key, join_url, public_base
+from longtake.store.files import ABSENT, make_folder, opened, replacing, size_of, sweep, sync_folder
+from longtake.store.incoming import INCOMING, LocalSink
+from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-__all__ = ["LocalStore", "replacing"]
+__all__ = ["LocalStore"]
 
-_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _TEMPORARY = ".tmp"
 
 
@@ -62,7 +63,7 @@ class LocalStore:
                     os.fsync(file.fileno())
                 created = self._link(temporary, target)
             if created:
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
             elif target.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             return created
@@ -71,20 +72,30 @@ class LocalStore:
         """See `Store.put_file`."""
         target = self._target(key)
         with self._trouble(key, "written"):
-            if _size(target) == path.stat().st_size:
+            if size_of(target) == path.stat().st_size:
                 return
             with self._temporary() as temporary:
                 shutil.copyfile(path, temporary)
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
-                _make_folder(target.parent)
+                make_folder(target.parent)
                 temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
+
+    @contextlib.contextmanager
+    def incoming(self, *, content_type: str) -> Iterator[LocalSink]:  # noqa: ARG002 - a file's type is its suffix
+        """See `Store.incoming`."""
+        with contextlib.ExitStack() as stack:
+            with self._trouble(INCOMING, "written"):
+                temporary = stack.enter_context(self._temporary())
+                sink = LocalSink(temporary, self._target, functools.partial(self._trouble, done="written"))
+            stack.callback(sink.end)
+            yield sink
 
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
         """See `Store.get`."""
         target = self._target(key)
-        with self._trouble(key, "read"), _opened(target) as file:
+        with self._trouble(key, "read"), opened(target) as file:
             if file is None:
                 return None
             data = file.read(limit + 1)
@@ -97,16 +108,25 @@ class LocalStore:
         if start < 0 or length < 0:
             raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
         target = self._target(key)
-        with self._trouble(key, "read"), _opened(target) as file:
+        with self._trouble(key, "read"), opened(target) as file:
             if file is None:
                 return None
             file.seek(start)
             return file.read(length)
 
+    def reader(self, key: str) -> BinaryIO:
+        """See `Store.reader`."""
+        target = self._target(key)
+        with self._trouble(key, "read"):
+            try:
+                return target.open("rb")
+            except ABSENT:
+                raise StoreError(f"the store holds no object {key}", key=key) from None
+
     def download(self, key: str, into: Path) -> None:
         """See `Store.download`."""
         target = self._target(key)
-        with self._trouble(key, "read"), _opened(target) as file:
+        with self._trouble(key, "read"), opened(target) as file:
             if file is None:
                 raise StoreError(f"the store holds no object {key}", key=key)
             with replacing(into) as copy:
@@ -118,7 +138,7 @@ class LocalStore:
         with self._trouble(key, "looked at"):
             try:
                 found = target.stat()
-            except _ABSENT:
+            except ABSENT:
                 return None
         if not stat.S_ISREG(found.st_mode):
             return None
@@ -127,11 +147,27 @@ class LocalStore:
 
     def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
         """See `Store.list`. Reads the names of a folder at a time, only of folders that can hold wanted keys."""
-        check_prefix(prefix)
-        floor = "" if after is None else check_prefix(after)
-        folder = prefix.rpartition("/")[0]
         # islice takes not one key more than asked for: the next one may lie behind many folders.
-        return itertools.islice(self._walk(f"{folder}/" if folder else "", prefix, floor), limit)
+        return itertools.islice((key for key, _ in self._found(prefix, after)), limit)
+
+    def scan(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Store.scan`."""
+        return self._scanned(self._found(prefix))
+
+    def _scanned(self, found: Iterator[tuple[str, os.DirEntry[str]]]) -> Iterator[ObjectInfo]:
+        for key, entry in found:
+            with self._trouble(key, "looked at"):
+                try:
+                    seen = entry.stat()
+                except ABSENT:
+                    continue  # deleted since its folder was read
+            yield ObjectInfo(key, seen.st_size, None, datetime.fromtimestamp(seen.st_mtime, UTC))
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Store.delete`. Folders stay: another process may be about to write into one."""
+        for key in [check_deletable(key) for key in keys]:
+            with self._trouble(key, "deleted"), contextlib.suppress(*ABSENT):
+                self._target(key).unlink()
 
     def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:  # noqa: ARG002 - a public base does not expire
         """See `Store.url_for_others`."""
@@ -145,28 +181,34 @@ class LocalStore:
     def _target(self, key: str) -> Path:
         return self._root / check_key(key)
 
-    def _walk(self, folder: str, prefix: str, floor: str) -> Iterator[str]:
+    def _found(self, prefix: str, after: str | None = None) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        check_prefix(prefix)
+        floor = "" if after is None else check_prefix(after)
+        folder = prefix.rpartition("/")[0]
+        return self._walk(f"{folder}/" if folder else "", prefix, floor)
+
+    def _walk(self, folder: str, prefix: str, floor: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         with self._trouble(folder or ".", "listed"):
             try:
                 with os.scandir(self._root / folder) as entries:
                     # A folder sorts as its keys do, with the slash: `a-b` < `a/x` although `a` < `a-b`.
-                    names = [f"{folder}{entry.name}{'/' if entry.is_dir() else ''}" for entry in entries]
-            except _ABSENT:
+                    found = {f"{folder}{entry.name}{'/' if entry.is_dir() else ''}": entry for entry in entries}
+            except ABSENT:
                 return
-        for name in sorted(name for name in names if _wanted(name, prefix, floor)):
+        for name in sorted(name for name in found if _wanted(name, prefix, floor)):
             if name.endswith("/"):
                 yield from self._walk(name, prefix, floor)
             else:
-                yield name
+                yield name, found[name]
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:
         folder = self._root / _TEMPORARY
         if not self._swept:
-            _make_folder(folder)
+            make_folder(folder)
             with self._lock:
                 if not self._swept:
-                    _sweep(folder)
+                    sweep(folder)
                     self._swept = True
         temporary = folder / secrets.token_hex(16)
         try:
@@ -185,7 +227,7 @@ class LocalStore:
             except FileNotFoundError:
                 if made:
                     raise
-                _make_folder(target.parent)
+                make_folder(target.parent)
             else:
                 return True
         return False
@@ -204,77 +246,9 @@ class LocalStore:
             raise StoreError(message, key=key) from error
 
 
-@contextlib.contextmanager
-def replacing(into: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes the place of ``into`` only when the block ends well, synced to disk."""
-    into.parent.mkdir(parents=True, exist_ok=True)
-    temporary = into.parent / f".{into.name[:100]}.{secrets.token_hex(8)}.part"
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(into)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _opened(target: Path) -> Iterator[BinaryIO | None]:
-    try:
-        file = target.open("rb")
-    except _ABSENT:
-        yield None
-        return
-    with file:
-        yield file
-
-
-def _size(target: Path) -> int | None:
-    try:
-        return target.stat().st_size
-    except _ABSENT:
-        return None
-
-
 def _wanted(name: str, prefix: str, floor: str) -> bool:
     if name.endswith("/"):
         # Keys below this folder begin with `name`: does one of them begin with `prefix` and come after `floor`?
         matches = name.startswith(prefix) or prefix.startswith(name)
         return matches and (name > floor or floor.startswith(name)) and is_key(name[:-1])
     return name.startswith(prefix) and name > floor and is_key(name)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each synced into the one above."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        if folder == folder.parent:
-            break
-        folder = folder.parent
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        _sync_folder(each.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some network file systems sync names by themselves and refuse to be asked.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(handle)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left behind, old enough that nobody is still writing it."""
-    oldest = time.time() - DAY
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                    Path(entry.path).unlink()

@@ -1,38 +1,118 @@
-"""Multipart upload: a large file to S3 with one part in memory."""
+"""Multipart upload: a large object to S3 with a few parts in memory, sent side by side."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longtake.errors import StoreError
 from longtake.store.s3client import patiently, status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-__all__ = ["PART", "upload"]
+__all__ = ["PART", "Multipart", "end_abandoned", "is_abandoned", "upload"]
 
 PART = 8 * 1024 * 1024
-"""Bytes of a part, and of the largest file sent in one piece; S3 takes 5 MiB to 5 GiB."""
+"""Bytes of a part, and of the largest object sent in one piece; S3 takes 5 MiB to 5 GiB."""
 
+_IN_FLIGHT = 3  # enough that receiving never waits for one part's answer, few enough to hold in memory
 _MOST_PARTS = 10_000
 _ABANDONED = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class _Upload:
-    bucket: str
-    name: str
-    id: str
+class Multipart:
+    """An upload under way; it becomes an object by `complete` and nothing by `abort`. For one thread at a time.
+
+    Args:
+        s3: the client.
+        bucket: where to.
+        name: the object's whole name in the bucket.
+        key: what errors call it.
+        content_type: of the object.
+
+    Attributes:
+        size: bytes taken so far.
+    """
+
+    def __init__(self, s3: S3Client, bucket: str, name: str, *, key: str, content_type: str) -> None:
+        self.size = 0
+        self._s3 = s3
+        self._key = key
+        opened = patiently(
+            lambda: s3.create_multipart_upload(Bucket=bucket, Key=name, ContentType=content_type),
+            key=key,
+            doing="written",
+        )
+        self._at: dict[str, Any] = {"Bucket": bucket, "Key": name, "UploadId": opened["UploadId"]}
+        self._stopped = threading.Event()
+        self._threads = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="longtake-part")
+        self._sending: deque[Future[CompletedPartTypeDef]] = deque()
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def send(self, data: bytes) -> None:
+        """Take the next part, all but the last of 5 MiB at least; waits while as many as may be are on their way.
+
+        Raises:
+            StoreError: this or an earlier part was not taken.
+        """
+        while len(self._sending) >= _IN_FLIGHT:
+            self._parts.append(self._sending.popleft().result())
+        number = len(self._parts) + len(self._sending) + 1
+        self._sending.append(self._threads.submit(self._send, number, data))
+        self.size += len(data)
+
+    def complete(self) -> None:
+        """Make it an object.
+
+        Raises:
+            StoreError: a part was not taken, or the parts did not become an object.
+        """
+        while self._sending:
+            self._parts.append(self._sending.popleft().result())
+        patiently(self._complete, key=self._key, doing="written")
+        self._threads.shutdown(wait=False)
+
+    def stop(self) -> None:
+        """Begin no further part and repeat none; from any thread, ahead of `abort`."""
+        self._stopped.set()
+
+    def abort(self) -> None:
+        """Leave nothing; raises nothing. A part still on its way is waited for: one that came later would stay."""
+        self.stop()
+        self._threads.shutdown(cancel_futures=True)
+        with contextlib.suppress(Exception):
+            patiently(lambda: self._s3.abort_multipart_upload(**self._at), key=self._key, doing="ended")
+
+    def _send(self, number: int, data: bytes) -> CompletedPartTypeDef:
+        def send() -> str:
+            if self._stopped.is_set():
+                raise StoreError(f"the upload of {self._key} was given up", key=self._key)
+            return self._s3.upload_part(**self._at, PartNumber=number, Body=data)["ETag"]
+
+        return {"PartNumber": number, "ETag": patiently(send, key=self._key, doing="written")}
+
+    def _complete(self) -> None:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
+
+        try:
+            self._s3.complete_multipart_upload(**self._at, MultipartUpload={"Parts": self._parts})
+        except ClientError as error:
+            # An upload that is gone was completed by an attempt whose answer was lost: then the object is there.
+            place = {"Bucket": self._at["Bucket"], "Key": self._at["Key"]}
+            if status(error) != 404 or self._s3.head_object(**place)["ContentLength"] != self.size:
+                raise
 
 
-def upload(s3: S3Client, bucket: str, name: str, path: Path, *, content_type: str) -> None:
+def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, content_type: str) -> None:
     """Send a file part by part; whatever ends this early leaves no object and no open upload.
 
     Only a killed process leaves an open upload (S3 bills its parts): the next upload to the same name ends those that
@@ -43,64 +123,42 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, content_type: st
         bucket: where to.
         name: the object's whole name in the bucket.
         path: a file larger than one part.
+        key: what errors call the object.
         content_type: of the object.
 
     Raises:
         StoreError: a part was not taken, or the file changed its size meanwhile.
     """
     size = path.stat().st_size
-    _end_abandoned(s3, bucket, name)
-    opened = patiently(
-        lambda: s3.create_multipart_upload(Bucket=bucket, Key=name, ContentType=content_type),
-        key=name,
-        doing="written",
-    )
-    place = _Upload(bucket, name, opened["UploadId"])
+    step = max(PART, -(-size // _MOST_PARTS))
+    # Housekeeping: some servers cannot list uploads, and then there is nothing to do.
+    with contextlib.suppress(Exception):
+        found = s3.list_multipart_uploads(Bucket=bucket, Prefix=name).get("Uploads", [])
+        end_abandoned(s3, bucket, (each for each in found if each["Key"] == name))
+    parts = Multipart(s3, bucket, name, key=key, content_type=content_type)
     try:
-        parts = _send(s3, place, path, size)
-        patiently(lambda: _complete(s3, place, parts, size), key=name, doing="written")
+        with path.open("rb") as file:
+            while data := file.read(step):
+                parts.send(data)
+        _check_unchanged(key, size, parts.size)
+        parts.complete()
     except BaseException:
-        with contextlib.suppress(Exception):
-            s3.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=place.id)
+        parts.abort()
         raise
 
 
-def _send(s3: S3Client, at: _Upload, path: Path, size: int) -> list[CompletedPartTypeDef]:
-    step = max(PART, -(-size // _MOST_PARTS))
-    parts: list[CompletedPartTypeDef] = []
-    sent = 0
-    with path.open("rb") as file:
-        while data := file.read(step):
-            number = len(parts) + 1
-
-            def send(data: bytes = data, number: int = number) -> str:
-                return s3.upload_part(Bucket=at.bucket, Key=at.name, UploadId=at.id, PartNumber=number, Body=data)[
-                    "ETag"
-                ]
-
-            parts.append({"PartNumber": number, "ETag": patiently(send, key=at.name, doing="written")})
-            sent += len(data)
+def _check_unchanged(key: str, size: int, sent: int) -> None:
     if sent != size:
-        raise StoreError(
-            f"the file of {at.name} had {size} bytes and gave {sent}: it changed while it was sent", key=at.name
-        )
-    return parts
+        raise StoreError(f"the file of {key} had {size} bytes and gave {sent}: it changed while it was sent", key=key)
 
 
-def _complete(s3: S3Client, at: _Upload, parts: list[CompletedPartTypeDef], size: int) -> None:
-    from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
-
-    try:
-        s3.complete_multipart_upload(Bucket=at.bucket, Key=at.name, UploadId=at.id, MultipartUpload={"Parts": parts})
-    except ClientError as error:
-        # An upload that is gone was completed by an attempt whose answer was lost: then the object is there.
-        if status(error) != 404 or s3.head_object(Bucket=at.bucket, Key=at.name)["ContentLength"] != size:
-            raise
+def end_abandoned(s3: S3Client, bucket: str, found: Iterable[Any]) -> None:
+    """End those of the uploads listed that are older than a day: whoever began them is dead."""
+    for each in found:
+        if is_abandoned(each["Initiated"]):
+            s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
 
 
-def _end_abandoned(s3: S3Client, bucket: str, name: str) -> None:
-    # Housekeeping: some servers cannot list uploads, and then there is nothing to do.
-    with contextlib.suppress(Exception):
-        for found in s3.list_multipart_uploads(Bucket=bucket, Prefix=name).get("Uploads", []):
-            if found["Key"] == name and datetime.now(UTC) - found["Initiated"] > _ABANDONED:
-                s3.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=found["UploadId"])
+def is_abandoned(since: datetime) -> bool:
+    """Whether nobody can still be at work on what began then."""
+    return datetime.now(UTC) - since > _ABANDONED

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
+    from typing import BinaryIO
 
-__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Store"]
+__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Sink", "Store"]
 
 GET_LIMIT = 16 * 1024 * 1024
 """Bytes `Store.get` takes into memory unless told otherwise: ledger entries and manifests are far smaller."""
@@ -21,12 +23,35 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What `Store.head` knows of an object: its size in bytes, its type where known, and when it was written (UTC)."""
+    """What is known of an object without reading it: size in bytes, type where known, when it was written (UTC)."""
 
     key: str
     size: int
     content_type: str | None
     modified: datetime
+
+
+class Sink(Protocol):
+    """An object on its way in; it has no name yet.
+
+    Calls block and take turns; a coroutine makes them in threads. After an error only `restart` works.
+    """
+
+    @property
+    def size(self) -> int:
+        """Bytes taken so far."""
+
+    def write(self, data: bytes) -> None:
+        """Append. Sends on while more arrives; waits when the store is slower than what arrives."""
+
+    def restart(self) -> None:
+        """Forget what was written."""
+
+    def commit(self, key: str) -> None:
+        """Give it its name: durably, and whole or not at all; it takes nothing more.
+
+        Nothing happens when an object of the same size is there (keys are content addressed).
+        """
 
 
 class Store(Protocol):
@@ -51,11 +76,25 @@ class Store(Protocol):
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:
         """Stream a file in; nothing happens when an object of the same size is there (keys are content addressed)."""
 
+    def incoming(self, *, content_type: str) -> AbstractContextManager[Sink]:
+        """Take an object in whose key is known only when its bytes are; memory stays flat whatever its size.
+
+        Leaving the block without a `Sink.commit` leaves nothing: no object, no open upload, no temporary file. What a
+        killed process left is swept a day later by another one that comes here. S3 takes up to 5 GiB this way.
+        """
+
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
         """A whole small object, or None when there is none; `StoreError` when it is larger than ``limit`` bytes."""
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         """Up to ``length`` bytes from ``start`` (fewer at the end, none past it), or None when there is no object."""
+
+    def reader(self, key: str) -> BinaryIO:
+        """Open an object as a seekable, buffered file, to be closed by the caller; `StoreError` when there is none.
+
+        It never mixes two objects: when another takes the key's place, reading ends with `StoreError` or goes on with the
+        one that was opened.
+        """
 
     def download(self, key: str, into: Path) -> None:
         """Stream an object into a file that appears whole or not at all; `StoreError` when there is no such object."""
@@ -67,6 +106,16 @@ class Store(Protocol):
         """Keys that begin with ``prefix`` (a plain string), in lexicographic order, all greater than ``after``.
 
         Lazy: with ``limit`` no more than that many keys are asked for.
+        """
+
+    def scan(self, prefix: str) -> Iterator[ObjectInfo]:
+        """As `list`, with sizes and times; from the listing alone, which knows no types."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects, for housekeeping only; one that is absent is fine.
+
+        Nothing is removed when one of the keys is below ``ledger/``: that is a `StoreError`. After any other error some
+        of them may be gone.
         """
 
     def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:

@@ -7,18 +7,23 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import StoreError
-from longtake.store.keys import check_key, check_prefix, is_key, join_url, public_base
-from longtake.store.local import replacing
-from longtake.store.multipart import PART, upload
+from longtake.store.deleting import delete_objects
+from longtake.store.files import replacing
+from longtake.store.incoming import S3Sink, sweep_incoming
+from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
+from longtake.store.multipart import PART, end_abandoned, is_abandoned, upload
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
+from longtake.store.reading import ranged_file
 from longtake.store.s3client import client, patiently, status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
     from mypy_boto3_s3 import S3Client
+
+    from longtake.settings import S3Settings
 
 __all__ = ["S3Store"]
 
@@ -31,12 +36,15 @@ class S3Store:
     """A bucket of AWS or of a server that speaks S3, through boto3; connects on the first call.
 
     A conditional write carries a mark of its own in the object's metadata, so that "exists already" can be told from
-    "our own write, whose answer was lost" even between writers of equal bytes. `probe_conditional` says whether the
+    "our own write, whose answer was lost" even between writers of equal bytes. `check_conditional` says whether the
     server holds to ``If-None-Match`` at all.
     """
 
-    def __init__(self, bucket: str, prefix: str, *, public_url: str | None = None) -> None:
+    def __init__(
+        self, bucket: str, prefix: str, *, public_url: str | None = None, settings: S3Settings | None = None
+    ) -> None:
         self._bucket = bucket
+        self._settings = settings
         self._prefix = f"{prefix}/" if prefix else ""
         self._public = public_base(public_url) if public_url else None
 
@@ -90,8 +98,19 @@ class S3Store:
         # A server that drops metadata leaves the bytes to go by, which hold the writer's own id where it matters.
         return metadata[_MARK] == mark if _MARK in metadata else body == data
 
+    @contextlib.contextmanager
+    def incoming(self, *, content_type: str) -> Iterator[S3Sink]:
+        """See `Store.incoming`. Up to 8 MiB go in one piece, more in parts of which four are in memory."""
+        s3 = self._s3()
+        sweep_incoming(s3, self._bucket, self._prefix)
+        sink = S3Sink(s3, self._bucket, self._prefix, content_type=content_type, head=self.head)
+        try:
+            yield sink
+        finally:
+            sink.end()
+
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:
-        """See `Store.put_file`. Up to 8 MiB go in one piece, more in parts of which one is in memory."""
+        """See `Store.put_file`. Up to 8 MiB go in one piece, more in parts of which four are in memory."""
         s3, name = self._s3(), self._name(key)
         found = self.head(key)
         try:
@@ -99,7 +118,7 @@ class S3Store:
             if found is not None and found.size == size:
                 return
             if size > PART:
-                upload(s3, self._bucket, name, path, content_type=content_type)
+                upload(s3, self._bucket, name, path, key=key, content_type=content_type)
                 return
             data = path.read_bytes()
         except OSError as error:
@@ -133,12 +152,16 @@ class S3Store:
             raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
         if length == 0:
             return None if self.head(key) is None else b""
+        return self._range(key, start, length)
+
+    def _range(self, key: str, start: int, length: int, *, etag: str | None = None) -> bytes | None:
+        same: dict[str, Any] = {} if etag is None else {"IfMatch": etag}
 
         def read() -> bytes | None:
             from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
 
             try:
-                answer = self._answer(key, Range=f"bytes={start}-{start + length - 1}")
+                answer = self._answer(key, Range=f"bytes={start}-{start + length - 1}", **same)
             except ClientError as error:
                 if status(error) != 416:
                     raise
@@ -147,9 +170,25 @@ class S3Store:
                 return None
             with contextlib.closing(answer["Body"]) as body:
                 _check_partial(answer, key)
+                if etag is not None and answer["ETag"] != etag:
+                    raise StoreError(f"{key} became another object while it was read", key=key)
                 return bytes(body.read())
 
         return patiently(read, key=key, doing="read")
+
+    def reader(self, key: str) -> BinaryIO:
+        """See `Store.reader`. A request for each MiB that is wanted, or for more when more is wanted at once."""
+        found = self._look(key)
+        if found is None:
+            raise StoreError(f"the store holds no object {key}", key=key)
+
+        def fetch(start: int, length: int) -> bytes:
+            data = self._range(key, start, length, etag=found["ETag"])
+            if data is None:
+                raise StoreError(f"{key} went away while it was read", key=key)
+            return data
+
+        return ranged_file(key, found["ContentLength"], fetch)
 
     def download(self, key: str, into: Path) -> None:
         """See `Store.download`. A broken stream is taken up where it broke, if the object is still the same."""
@@ -180,50 +219,63 @@ class S3Store:
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Store.head`."""
+        found = self._look(key)
+        if found is None:
+            return None
+        return ObjectInfo(key, found["ContentLength"], found.get("ContentType"), found["LastModified"])
+
+    def _look(self, key: str) -> Any:  # noqa: ANN401 - botocore's answer
         s3, name = self._s3(), self._name(key)
 
-        def look() -> ObjectInfo | None:
+        def look() -> Any:  # noqa: ANN401 - as above
             from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
 
             try:
-                answer = s3.head_object(Bucket=self._bucket, Key=name)
+                return s3.head_object(Bucket=self._bucket, Key=name)
             except ClientError as error:
                 if status(error) != 404:
                     raise
                 return None
-            return ObjectInfo(key, answer["ContentLength"], answer.get("ContentType"), answer["LastModified"])
 
         return patiently(look, key=key, doing="looked at")
 
     def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
         """See `Store.list`. Pages of at most 1,000 keys; objects whose names are no keys are left out."""
         check_prefix(prefix)
-        return self._listed(prefix, check_prefix(after) if after else "", limit)
+        return (found.key for found in self._listed(prefix, check_prefix(after) if after else "", limit))
 
-    def _listed(self, prefix: str, after: str, limit: int | None) -> Iterator[str]:
+    def scan(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `Store.scan`. One request for 1,000 objects."""
+        return self._listed(check_prefix(prefix), "", None)
+
+    def _listed(self, prefix: str, after: str, limit: int | None) -> Iterator[ObjectInfo]:
         left = limit
         last = self._prefix + after if after else ""
         more = True
         while more and (left is None or left > 0):
-            names, more = self._page(prefix, last, _PAGE if left is None else min(left, _PAGE))
-            for name in names:
-                if name <= last:
+            page, more = self._page(prefix, last, _PAGE if left is None else min(left, _PAGE))
+            for found in page:
+                if found["Key"] <= last:
                     # Directory buckets do this: a ledger read from one would be wrong, so it is not read at all.
                     raise StoreError(f"{self.uri} lists its keys out of order", key=prefix)
-                last = name
-                key = name[len(self._prefix) :]
+                last = found["Key"]
+                key = last[len(self._prefix) :]
                 if is_key(key):
-                    yield key
+                    yield ObjectInfo(key, found["Size"], None, found["LastModified"])
                     left = None if left is None else left - 1
 
-    def _page(self, prefix: str, after: str, most: int) -> tuple[tuple[str, ...], bool]:
+    def _page(self, prefix: str, after: str, most: int) -> tuple[Sequence[Any], bool]:
         s3 = self._s3()
         where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, "MaxKeys": most}
         if after:
             where["StartAfter"] = after
         answer = patiently(lambda: s3.list_objects_v2(**where), key=prefix or ".", doing="listed")
-        names = tuple(found["Key"] for found in answer.get("Contents", []))
-        return names, bool(names) and answer.get("IsTruncated", False)
+        page = answer.get("Contents", [])
+        return page, bool(page) and answer.get("IsTruncated", False)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Store.delete`. One request for 1,000 keys, or one for each where the server knows no better."""
+        delete_objects(self._s3(), self._bucket, self._prefix, [check_deletable(key) for key in keys])
 
     def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:
         """See `Store.url_for_others`. Presigned URLs live seven days at most, less with session credentials."""
@@ -238,13 +290,30 @@ class S3Store:
             lambda: s3.generate_presigned_url("get_object", Params=place, ExpiresIn=seconds), key=key, doing="signed"
         )
 
+    def abandoned_uploads(self, *, end: bool = False) -> int:
+        """How many multipart uploads killed processes left here more than a day ago; S3 bills their parts.
+
+        Args:
+            end: end them, too.
+
+        Raises:
+            StoreError: they cannot be listed or ended; not every server and not every account can.
+        """
+        s3 = self._s3()
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
+        answer = patiently(lambda: s3.list_multipart_uploads(**where), key=self._prefix or ".", doing="listed")
+        found = [each for each in answer.get("Uploads", []) if is_abandoned(each["Initiated"])]
+        if end:
+            patiently(lambda: end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted")
+        return len(found)
+
     def path(self, key: str) -> Path | None:
         """See `Store.path`: always None."""
         check_key(key)
         return None
 
     def _s3(self) -> S3Client:
-        return client(self._bucket)
+        return client(self._bucket, self._settings)
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)

@@ -1,4 +1,4 @@
-"""The S3 client: one a process for each endpoint and account, and calls that are repeated only by us.
+"""The S3 client: one a process for each server and account, and calls that are repeated only by us.
 
 boto3 repeats nothing here (one attempt a call): a repeat hidden inside it would turn our own conditional write into
 somebody else's (FINDINGS §3).
@@ -6,12 +6,13 @@ somebody else's (FINDINGS §3).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from longtake.errors import LongtakeError, SettingsError, StoreError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_s3 import S3Client
+
+    from longtake.settings import S3Settings
 
 __all__ = ["client", "patiently", "status"]
 
@@ -34,38 +37,59 @@ _clients: dict[tuple[object, ...], S3Client] = {}
 _lock = threading.Lock()
 
 
-def client(bucket: str) -> S3Client:
+def client(bucket: str, settings: S3Settings | None = None) -> S3Client:
     """The process's client for a bucket, safe for many threads; made on first use (about a second).
 
-    Endpoint (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL), region and credentials are the AWS variables' and files'.
+    Endpoint, region and credentials are those of the settings; what they leave empty boto3 finds in the AWS variables
+    (of which AWS_ENDPOINT_URL_S3 goes before AWS_ENDPOINT_URL) and files.
+
+    Raises:
+        SettingsError: no client can be made of them.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
-    # A dot in a bucket's name does not fit the certificate of the virtual host; other servers than AWS seldom have
-    # a name for each bucket.
-    style = "path" if endpoint or "." in bucket else "virtual"
-    who = tuple(
-        os.environ.get(name) for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_DEFAULT_REGION")
-    )
+    from longtake.settings import S3Settings  # noqa: PLC0415 - loads pydantic, which a local folder does without
+
+    said = settings or S3Settings()
+    endpoint = said.endpoint_url or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    style = said.addressing_style
+    if style == "auto":
+        # A dot in a bucket's name does not fit the certificate of the virtual host; few servers beside AWS have a name
+        # for each bucket.
+        style = "path" if endpoint or "." in bucket else "virtual"
     # The process id: a child of fork(2) must not share sockets with its parent.
-    cached = (os.getpid(), endpoint, style, who)
+    cached = (os.getpid(), style, said, _variables())
     with _lock:
         if cached not in _clients:
-            _clients[cached] = _made(endpoint, style)
+            _clients[cached] = _made(said, endpoint, style)
         return _clients[cached]
 
 
-def _made(endpoint: str | None, style: Any) -> S3Client:  # noqa: ANN401 - a literal type of the stubs
+def _variables() -> bytes:
+    """Everything boto3 may read of the environment, as a digest: keys are in it."""
+    found = sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
+    return hashlib.sha256(repr(found).encode("utf-8", "replace")).digest()
+
+
+def _made(said: S3Settings, endpoint: str | None, style: Literal["path", "virtual"]) -> S3Client:
     import boto3  # noqa: PLC0415 - half a second that only users of S3 pay
     from botocore.config import Config  # noqa: PLC0415 - as above
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - as above
 
+    checksums = said.checksums
+    if checksums == "auto":
+        # Trailing checksums over https break several servers that are not AWS.
+        checksums = "when_required" if endpoint else "when_supported"
     try:
-        session = boto3.Session()
-        region = os.environ.get("AWS_REGION") or session.region_name or "us-east-1"
+        session = boto3.Session(
+            profile_name=said.profile,
+            aws_access_key_id=said.access_key_id,
+            aws_secret_access_key=said.secret_access_key.get_secret_value() if said.secret_access_key else None,
+            aws_session_token=said.session_token.get_secret_value() if said.session_token else None,
+        )
         return session.client(
             "s3",
             endpoint_url=endpoint,
-            region_name=region,
+            region_name=said.region or os.environ.get("AWS_REGION") or session.region_name or "us-east-1",
+            verify=str(said.ca_bundle) if said.ca_bundle else None,
             config=Config(
                 signature_version="s3v4",
                 s3={"addressing_style": style},
@@ -74,15 +98,14 @@ def _made(endpoint: str | None, style: Any) -> S3Client:  # noqa: ANN401 - a lit
                 read_timeout=60,
                 max_pool_connections=_CONNECTIONS,
                 tcp_keepalive=True,
-                # Trailing checksums over https break several servers that are not AWS.
-                request_checksum_calculation="when_required" if endpoint else "when_supported",
-                response_checksum_validation="when_required" if endpoint else "when_supported",
+                request_checksum_calculation=checksums,
+                response_checksum_validation=checksums,
             ),
         )
     except (BotoCoreError, ValueError) as error:
         raise SettingsError(
             f"no S3 client can be made of the AWS settings ({type(error).__name__})",
-            next_step="check AWS_ENDPOINT_URL, AWS_PROFILE and AWS_REGION with `longtake doctor`",
+            next_step="check AWS_ENDPOINT_URL, AWS_PROFILE and AWS_REGION, or the fields of the ArtifactStore block",
         ) from None
 
 
@@ -129,6 +152,8 @@ def patiently(call: Callable[[], Answer], *, key: str, doing: str) -> Answer:
             reason = f"{_code(error)}, HTTP {answer}"
             if answer in {401, 403}:
                 step = "check that the credentials of LONGTAKE_STORE may get, put and list there"
+            elif answer == 411:
+                step = "set LONGTAKE_S3_CHECKSUMS=when_required: the server stumbles over checksums it did not ask for"
         except (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError) as error:
             again, reason = True, type(error).__name__
         except (BotoCoreError, OSError, ValueError) as error:

@@ -27,9 +27,11 @@ def check(loaded: Loaded) -> Iterator[Finding]:
     yield from _doubled(loaded)
     yield from _references(loaded)
     yield from _continuations(loaded)
-    if loaded.board.scenes[0].transition and loaded.board.scenes[0].transition.kind != "cut":
-        place: Place = ("scenes", 0, "transition")
-        yield place, "the first scene follows nothing, so it has no transition", "no transition on the first scene"
+    first = loaded.board.scenes[0]
+    for what, said, place in (("scene", first, ("scenes", 0)), ("shot", first.shots[0], ("scenes", 0, "shots", 0))):
+        if said.transition and said.transition.kind != "cut":
+            allowed = f"no transition on the first {what}"
+            yield (*place, "transition"), f"the first {what} follows nothing, so it has no transition", allowed
 
 
 def listed(names: Collection[str], near: str = "") -> str:

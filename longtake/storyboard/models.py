@@ -9,12 +9,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-__all__ = ["Allowed", "Generation", "Scene", "Shot", "Sound", "Storyboard", "Transition", "slug"]
+__all__ = [
+    "Allowed",
+    "Follow",
+    "Generation",
+    "Match",
+    "Pick",
+    "Scene",
+    "Shot",
+    "Sound",
+    "Storyboard",
+    "Transition",
+    "slug",
+]
 
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 REFERENCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -23,6 +35,30 @@ Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Pick = Literal["first", "best"]
+Follow = Literal["bridge", "cascade", "keep"]
+Match = Literal["off", "film", "chain"]
+Kind = Literal[
+    "cut",
+    "crossfade",
+    "dissolve",
+    "fade-black",
+    "fade-white",
+    "wipe-left",
+    "wipe-right",
+    "wipe-up",
+    "wipe-down",
+    "slide-left",
+    "slide-right",
+    "slide-up",
+    "slide-down",
+    "smooth-left",
+    "smooth-right",
+    "circle-open",
+    "circle-close",
+    "radial",
+    "pixelize",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +105,25 @@ class Generation(Strict):
     )
 
 
+class Transition(Strict):
+    """How a scene or a shot follows the one before it."""
+
+    kind: Annotated[Kind, Allowed(", ".join(get_args(Kind)))] = Field(
+        description="`cut` puts one behind the other; every other kind overlaps the two clips."
+    )
+    seconds: Annotated[float | None, Field(gt=0, le=5), Allowed("more than 0, up to 5")] = Field(
+        default=None, description="How long the two overlap, in seconds: more than 0 and up to 5; a cut has no length."
+    )
+
+    @model_validator(mode="after")
+    def _only_a_cut_has_no_length(self) -> Transition:
+        if (self.kind == "cut") == (self.seconds is not None):
+            said = "a cut has no length" if self.kind == "cut" else f"a {self.kind} needs its length"
+            allowed = "{kind: cut} or {kind: crossfade, seconds: 0.5}"
+            raise PydanticCustomError("transition", "{said}", {"said": said, "allowed": allowed})
+        return self
+
+
 class Shot(Generation):
     """One wanted clip."""
 
@@ -100,25 +155,19 @@ class Shot(Generation):
     takes: Annotated[int, Field(ge=1, le=10), Allowed("1 to 10")] = Field(
         default=1, description="How many generations of this shot are wanted, each paid for; one is used."
     )
-
-
-class Transition(Strict):
-    """How a scene follows the one before it."""
-
-    kind: Annotated[Literal["cut", "crossfade"], Allowed("cut or crossfade")] = Field(
-        description="`cut` costs nothing; `crossfade` overlaps the two clips."
+    use: Annotated[int | None, Field(ge=1, le=1000), Allowed("the number of a take, from 1")] = Field(
+        default=None, description="The take to use, by its number; by default `pick` decides among those that are kept."
     )
-    seconds: Annotated[float | None, Field(gt=0, le=5), Allowed("more than 0, up to 5")] = Field(
-        default=None, description="Length of a crossfade in seconds, more than 0 and up to 5."
+    pick: Annotated[Pick, Allowed("first or best")] = Field(
+        default="first",
+        description="Which take is used: the `first` that passes the checks of a clip, or the `best` by their score.",
     )
-
-    @model_validator(mode="after")
-    def _seconds_belong_to_crossfade(self) -> Transition:
-        if (self.kind == "crossfade") != (self.seconds is not None):
-            said = "a crossfade needs its length" if self.kind == "crossfade" else "a cut has no length"
-            allowed = "{kind: cut} or {kind: crossfade, seconds: 0.5}"
-            raise PydanticCustomError("transition", "{said}", {"said": said, "allowed": allowed})
-        return self
+    transition: Annotated[Transition | None, Allowed("{kind: cut} or {kind: crossfade, seconds: 0.5}")] = Field(
+        default=None, description="How this shot follows the one before it; by default its scene's, or a cut."
+    )
+    caption: Annotated[str | None, StringConstraints(min_length=1, max_length=500), Allowed("text")] = Field(
+        default=None, description="Subtitle shown for as long as the shot is."
+    )
 
 
 class Scene(Strict):
@@ -144,8 +193,21 @@ class Sound(Strict):
     loudness: Annotated[float | None, Field(ge=-70, le=-5), Allowed("-70 to -5 (LUFS)")] = Field(
         default=None, description="Integrated loudness of the film in LUFS, -70 to -5; by default it stays as it is."
     )
+    peak: Annotated[float, Field(ge=-9, le=0), Allowed("-9 to 0 (dBTP)")] = Field(
+        default=-1.0, description="True peak in dBTP that the film stays under where a loudness is asked for, -9 to 0."
+    )
     music: Annotated[Place | None, Allowed("a file")] = Field(
         default=None, description="An audio file mixed under the whole film, relative to the storyboard."
+    )
+    music_gain: Annotated[float, Field(ge=-60, le=12), Allowed("-60 to 12 (LU)")] = Field(
+        default=-12.0, description="How much louder than the shots' own sound the music is, in LU, -60 to 12."
+    )
+    duck: Annotated[float, Field(ge=0, le=30), Allowed("0 to 30 (dB)")] = Field(
+        default=6.0,
+        description="How many dB the music goes down while the shots are heard, 0 to 30; 0 leaves it alone.",
+    )
+    fade_out: Annotated[float, Field(ge=0, le=30), Allowed("0 to 30 (seconds)")] = Field(
+        default=2.0, description="Seconds over which the music fades at the end of the film, 0 to 30."
     )
 
 
@@ -166,6 +228,23 @@ class Storyboard(Strict):
     )
     budget: Annotated[int | None, Field(ge=1, le=10**12), Allowed("a whole number of credits, 1 or more")] = Field(
         default=None, description="Credits this film may ever cost (1 credit is $0.001); a run stops before passing it."
+    )
+    follow: Annotated[Follow, Allowed("bridge, cascade or keep")] = Field(
+        default="bridge",
+        description="What becomes of the shots after one that is made anew: `bridge` leads the new take to the kept shot "
+        "after it, `cascade` buys what continues it again, `keep` uses that as it is.",
+    )
+    retakes: Annotated[int, Field(ge=0, le=5), Allowed("0 to 5")] = Field(
+        default=0,
+        description="How many new takes a run may buy of a shot none of whose takes passed the checks of a clip.",
+    )
+    match: Annotated[Match, Allowed("off, film or chain")] = Field(
+        default="off",
+        description="Whether colours that drift from a chain's first shot are brought back: `film` corrects clips where "
+        "they are joined, `chain` also the frames that shots hand on.",
+    )
+    hls: Annotated[bool, Allowed("true or false")] = Field(
+        default=False, description="Whether the film is also kept as an HLS playlist with its segments."
     )
     references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."

@@ -29,6 +29,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("scenes",): Scene,
     ("scenes", "transition"): Transition,
     ("scenes", "shots"): Shot,
+    ("scenes", "shots", "transition"): Transition,
     ("sound",): Sound,
 }
 NULL_MEANS_SOMETHING = "continue_from"

@@ -1,17 +1,23 @@
 """The life of a take: identify, upload, submit, poll, keep. Plain coroutines that need no engine."""
 
-from longtake.record import Clip, Frame, Take, load, older
+from longtake.record import Clip, Frame, Take, load
+from longtake.take.hosting import Hosting, can_host, needs_host, remember_frame
 from longtake.take.keep import keep
+from longtake.take.lead import decide
 from longtake.take.obtain import PLAIN, Obtained, Steps, obtain
 from longtake.take.poll import poll
 from longtake.take.session import Session, book_of, open_session
+from longtake.take.shot import Completed, complete
+from longtake.take.sources import read_inputs
 from longtake.take.submit import submit
-from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, read_inputs, upload
+from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
 
 __all__ = [
     "PLAIN",
     "Clip",
+    "Completed",
     "Frame",
+    "Hosting",
     "Identity",
     "Obtained",
     "Prepared",
@@ -20,15 +26,19 @@ __all__ = [
     "Take",
     "Wanted",
     "book_of",
+    "can_host",
+    "complete",
+    "decide",
     "identify",
     "keep",
     "kept",
     "load",
+    "needs_host",
     "obtain",
-    "older",
     "open_session",
     "poll",
     "read_inputs",
+    "remember_frame",
     "submit",
     "upload",
 ]

@@ -6,13 +6,16 @@ import asyncio
 import hashlib
 import logging
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from longtake import media, record
+from longtake import store as stores
 from longtake.errors import MediaError, ProviderUnavailableError
-from longtake.record import Clip, Frame, Take
+from longtake.record import Checks, Clip, Frame, Rate, Take, Tone
+from longtake.take.hosting import remember_frame
 
 if TYPE_CHECKING:
     from longtake.ledger import Attempt
@@ -32,53 +35,82 @@ async def keep(session: Session, prepared: Prepared, attempt: Attempt, task: Tas
     The bytes go into the store before anything that may fail, so that a result is not lost for a check that a person would waive.
 
     Raises:
-        MediaError: the provider's bytes are not the clip that was asked for; it names where they lie.
+        MediaError: the provider's bytes are no clip; it names where they lie.
         ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
     """
-    identity = prepared.identity
-    shot = identity.wanted.shot
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        path = Path(folder) / "clip.mp4"
-        if not task.video_urls:
-            raise MediaError(
-                f"task {task.id} is completed without a video",
-                next_step="run again later; if it stays, ask the provider about this task",
-            )
-        fetched = await session.provider.fetch(task.video_urls[0], path, limit=_CLIP_LIMIT, kind="video")
-        key = f"media/{fetched.sha256}.mp4"
-        await asyncio.to_thread(session.store.put_file, key, path, content_type="video/mp4")
-        seconds = shot.duration if shot.duration > 0 else None
+    wanted, shot = prepared.identity.wanted, prepared.identity.wanted.shot
+    if not task.video_urls:
+        raise MediaError(
+            f"task {task.id} is completed without a video",
+            next_step="run again later; if it stays, ask the provider about this task",
+        )
+    key, size = await _stream(session, task.video_urls[0])
+    with stores.local_copy(session.store, key) as path:
         try:
-            probe = await asyncio.to_thread(
-                media.check_clip, path, seconds=seconds, pixels=shot.pixels, audio=shot.generate_audio or None
+            seen = await asyncio.to_thread(
+                media.examine,
+                path,
+                seconds=shot.duration if shot.duration > 0 else None,
+                pixels=shot.pixels,
+                audio=shot.generate_audio or None,
             )
         except MediaError as error:
             raise MediaError(
-                f"{identity.wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
+                f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
             ) from error
-        frame = await _last_frame(session, task, path, Path(folder) / "last.png")
-        clip = Clip(
-            key=key,
-            sha256=fetched.sha256,
-            bytes=fetched.bytes,
-            width=probe.width,
-            height=probe.height,
-            frames=probe.frames,
-            seconds=float(probe.seconds),
-            audio=probe.audio is not None,
-        )
-    return await asyncio.to_thread(_write, session, prepared, attempt, clip, frame)
+        for finding in seen.findings:
+            _log.warning("%s: %s", wanted.label, finding.text)
+        frame = await _last_frame(session, task, path)
+    tone = Tone.model_validate(asdict(seen.measures.tone))
+    anchor = tone if wanted.source is None else wanted.source.anchor or tone
+    corrected = await _corrected(session, frame, anchor, tone) if shot.match == "chain" else None
+    clip = Clip(
+        key=key,
+        sha256=key.removeprefix("media/").removesuffix(".mp4"),
+        bytes=size,
+        width=seen.probe.width,
+        height=seen.probe.height,
+        frames=seen.probe.frames,
+        seconds=float(seen.probe.seconds),
+        audio=seen.probe.audio is not None,
+    )
+    checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
+    seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected}
+    take = await asyncio.to_thread(_write, session, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
+    remember_frame(session, take.last_frame, task.last_frame_url)
+    return take
 
 
-def _write(session: Session, prepared: Prepared, attempt: Attempt, clip: Clip, frame: Frame) -> Take:
-    identity = prepared.identity
+async def _stream(session: Session, url: str) -> tuple[str, int]:
+    """The clip from the provider into the store, never whole in memory or in a file on the way; its key and bytes."""
+    incoming = session.store.incoming(content_type="video/mp4")
+    sink = await asyncio.to_thread(incoming.__enter__)
+    try:
+        fetched = await session.provider.stream(url, sink, limit=_CLIP_LIMIT, kind="video")
+        key = f"media/{fetched.sha256}.mp4"
+        await asyncio.to_thread(sink.commit, key)
+    except BaseException as error:
+        incoming.__exit__(type(error), error, error.__traceback__)
+        raise
+    await asyncio.to_thread(incoming.__exit__, None, None, None)
+    return key, fetched.bytes
+
+
+def _write(
+    session: Session, prepared: Prepared, attempt: Attempt, *, clip: Clip, frame: Frame, seen_as: dict[str, Any]
+) -> Take:
+    identity, wanted = prepared.identity, prepared.identity.wanted
+    price = wanted.shot.expected
     current = session.book.read().attempts.get(attempt.id) or attempt
     take = record.save(
         session.store,
         Take(
             fingerprint=identity.fingerprint,
             description=identity.description,
-            model=identity.wanted.shot.model,
+            frame=wanted.frame.sha256 if wanted.frame else None,
+            end=wanted.end.sha256 if wanted.end else None,
+            bridges=wanted.bridges,
+            model=wanted.shot.model,
             request=identity.frozen_body(session),
             clip=clip,
             last_frame=frame,
@@ -88,28 +120,54 @@ def _write(session: Session, prepared: Prepared, attempt: Attempt, clip: Clip, f
             credits=current.charge,
             credits_from="estimate" if current.credits is None else "usage",
             film=session.film,
-            shot=identity.wanted.shot.label,
-            take=identity.wanted.take,
+            shot=wanted.shot.label,
+            take=wanted.take,
             kept_at=datetime.now(UTC),
+            submitted_at=attempt.at,
+            rate=Rate(expected=price.credits, as_of=price.as_of, source=price.source, planning=price.planning),
+            **seen_as,
         ),
     )
     session.book.settled(attempt, clip=take.clip.sha256)
     return take
 
 
-async def _last_frame(session: Session, task: Task, clip: Path, path: Path) -> Frame:
+async def _corrected(session: Session, frame: Frame, anchor: Tone, tone: Tone) -> Frame | None:
+    """The frame with its colours brought back towards those of the chain's first shot; None where they are near enough."""
+    step = media.correction(media.Tone(**anchor.model_dump()), media.Tone(**tone.model_dump()))
+    if step is None:
+        return None
+
+    def work() -> Frame:
+        with (
+            tempfile.TemporaryDirectory(prefix="longtake-") as folder,
+            stores.local_copy(session.store, frame.key) as png,
+        ):
+            path = Path(folder) / "corrected.png"
+            media.correct_image(png, step, path)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            key = f"media/{digest}.png"
+            session.store.put_file(key, path, content_type="image/png")
+        return Frame(key=key, sha256=digest, source="clip")
+
+    return await asyncio.to_thread(work)
+
+
+async def _last_frame(session: Session, task: Task, clip: Path) -> Frame:
     """The provider's last frame when it gave one, else the clip's own: a chain never waits for a missing URL."""
-    source = "clip"
-    if task.last_frame_url is not None:
-        try:
-            await session.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
-            await asyncio.to_thread(media.check_image, path)
-            source = "provider"
-        except (MediaError, ProviderUnavailableError) as error:
-            _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
-    if source == "clip":
-        await asyncio.to_thread(media.last_frame, clip, path)
-    digest = await asyncio.to_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest())
-    key = f"media/{digest}.png"
-    await asyncio.to_thread(session.store.put_file, key, path, content_type="image/png")
-    return Frame(key=key, sha256=digest, source="provider" if source == "provider" else "clip")
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        path = Path(folder) / "last.png"
+        source: Literal["provider", "clip"] = "clip"
+        if task.last_frame_url is not None:
+            try:
+                await session.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
+                await asyncio.to_thread(media.check_image, path)
+                source = "provider"
+            except (MediaError, ProviderUnavailableError) as error:
+                _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
+        if source == "clip":
+            await asyncio.to_thread(media.last_frame, clip, path)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest())
+        key = f"media/{digest}.png"
+        await asyncio.to_thread(session.store.put_file, key, path, content_type="image/png")
+    return Frame(key=key, sha256=digest, source=source)

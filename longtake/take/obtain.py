@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from longtake import record
-from longtake.errors import TaskFailedError
+from longtake.errors import RefusedError, TaskFailedError
+from longtake.provider import wants_rehosting
 from longtake.record import Take
 from longtake.take.keep import keep
 from longtake.take.poll import poll
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class _Upload(Protocol):
-    async def __call__(self, session: Session, identity: Identity) -> Prepared: ...
+    async def __call__(self, session: Session, identity: Identity, *, rehost: int = 0) -> Prepared: ...
 
 
 class _Submit(Protocol):
@@ -48,10 +48,10 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """A kept take and how the run came by it: it was there, it was there from an older input, or it came now."""
+    """A kept take, and whether it was there or came now."""
 
     take: Take
-    state: Literal["current", "stale", "bought"]
+    state: Literal["current", "bought"]
 
 
 PLAIN = Steps()
@@ -60,9 +60,8 @@ PLAIN = Steps()
 async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obtained:
     """The take as kept: from the store when it is there, from a task under way, or newly bought.
 
-    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit; inputs are
-    checked anew before each, because 80007 says that one could not be read. A take that continued an older frame is used as it is
-    unless the session renews stale takes, or a newer one is bought already: one changed shot does not buy a whole chain again.
+    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit; where the
+    provider could not read an input (30002 at submit, 80007 later), that attempt is given the inputs at other URLs.
 
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
@@ -71,22 +70,20 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
     take = await asyncio.to_thread(kept, session, identity)
     if take is not None:
         return Obtained(take, "current")
-    if wanted.frame is not None and not session.renew_stale:
-        open_attempt = (await asyncio.to_thread(session.book.read)).find(identity.fingerprint)
-        older = await asyncio.to_thread(record.older, session.store, identity.description)
-        if older is not None and open_attempt is None and identity.fingerprint not in session.foreign:
-            return Obtained(older, "stale")
+    rehost = 0
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):
-            prepared = await steps.upload(session, identity)
-            attempt = await steps.submit(session, prepared)
-            if isinstance(attempt, Take):
-                return Obtained(attempt, "current")
             try:
+                prepared = await steps.upload(session, identity, rehost=rehost)
+                attempt = await steps.submit(session, prepared)
+                if isinstance(attempt, Take):
+                    return Obtained(attempt, "current")
                 task = await steps.poll(session, attempt)
-            except TaskFailedError as error:
-                if not error.retryable or not left:
+            except (TaskFailedError, RefusedError) as error:
+                unread = wants_rehosting(error)
+                if not left or not (unread or (isinstance(error, TaskFailedError) and error.retryable)):
                     raise
+                rehost += unread
                 continue
             return Obtained(await steps.keep(session, prepared, attempt, task), "bought")
     raise AssertionError("the last attempt returns or raises")

@@ -7,10 +7,13 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from longtake import record
 from longtake import store as stores
-from longtake.errors import KeyRefusedError, StoreError, TransientError
-from longtake.ledger import Book, Caps, Log, Report, account_of, accounts_in, check_balance, poll_known
+from longtake.errors import KeyRefusedError, TransientError
+from longtake.ledger import Book, Caps, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
 from longtake.provider import Provider, failure
+from longtake.take.hosting import Hosting
+from longtake.take.line import Line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +37,6 @@ class Session:
         film: the film's slug.
         budget: credits the film may ever cost, None for no cap.
         run: an id of this run; one is made when there is none.
-        renew_stale: whether shots made from an older input are bought again.
     """
 
     def __init__(
@@ -48,7 +50,6 @@ class Session:
         film: str,
         budget: int | None = None,
         run: str | None = None,
-        renew_stale: bool = False,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
@@ -57,20 +58,34 @@ class Session:
         self.book = book
         self.film = film
         self.run = run or uuid.uuid4().hex
-        self.renew_stale = renew_stale
         self.caps = Caps(film=budget, run=settings.run_cap, day=settings.day_cap)
+        self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
+        self.line = Line()
+        """Those in this run that want to buy."""
         self.refused: LongtakeError | None = None
         """The refusal of a cap that people were told of."""
         self.foreign: dict[str, tuple[str, Attempt]] = {}
         """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
-        self.url_digests: dict[str, str] = {}
-        """What inputs given as URLs serve, read once in a run."""
+        self.hosting = Hosting()
+        """Where the provider reads inputs, and what was looked at in this run."""
         self.halted: LongtakeError | None = None
         """Why nothing more is bought in this run: the budget, the account or the key. What is under way goes on."""
 
     def __repr__(self) -> str:
         return f"Session(film={self.film!r}, account={self.book.account!r})"
+
+    def settle_kept(self) -> None:
+        """Book the charges of takes that a run kept before it died.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        for attempt in list(self.book.read().attempts.values()):
+            if attempt.phase == "completed":
+                take = record.load(self.store, attempt.order.fingerprint)
+                if take is not None:
+                    self.book.settled(attempt, clip=take.clip.sha256)
 
     async def balance(self) -> Report | None:
         """Compare the balance with the ledger if nothing is under way, else None. Free, and never worth failing for.
@@ -81,6 +96,7 @@ class Session:
         try:
             # What a dead run left open is asked for, so that it neither hides a drift nor keeps a refund from being seen.
             await poll_known(self.book, self.provider, lambda task: failure(task).retryable)
+            await asyncio.to_thread(self.settle_kept)
             return await check_balance(self.book, self.provider)
         except KeyRefusedError:
             raise
@@ -105,7 +121,6 @@ async def open_session(
     film: str,
     budget: int | None,
     run: str | None = None,
-    renew_stale: bool = False,
 ) -> AsyncIterator[Session]:
     """Open a run's connections; the arguments are those of `Session`.
 
@@ -116,15 +131,11 @@ async def open_session(
         SettingsError: no key, or a store URI that cannot be used.
         StoreError: the store is away or not fit for a ledger.
     """
-    store = stores.open(settings.store, public_url=settings.public_url)
+    store = stores.of(settings)
     book = book_of(settings, store)
     state = await asyncio.to_thread(book.read)
-    if state.head == 0 and not await asyncio.to_thread(stores.probe_conditional, store):
-        raise StoreError(
-            f"{store.uri} lets several writers create the same object: it cannot carry a ledger",
-            next_step="use a store with conditional writes (AWS S3, Cloudflare R2, MinIO, a local folder)",
-            key="ledger/",
-        )
+    if state.head == 0:
+        await asyncio.to_thread(stores.check_conditional, store)
     foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, book.account, film)
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         session = Session(
@@ -136,7 +147,6 @@ async def open_session(
             film=film,
             budget=None if budget is None else max(0, budget - spent),
             run=run,
-            renew_stale=renew_stale,
         )
         session.foreign = foreign
         yield session

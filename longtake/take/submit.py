@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 from typing import TYPE_CHECKING
@@ -28,11 +29,12 @@ from longtake.errors import (
 )
 from longtake.ledger import Claim
 from longtake.ledger.book import LEASE, now
+from longtake.take.line import NOTHING, pause, under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.ledger import Attempt
+    from longtake.ledger import Attempt, Limits
     from longtake.record import Take
     from longtake.take.session import Session
     from longtake.take.upload import Prepared
@@ -42,7 +44,6 @@ _log = logging.getLogger("longtake.take")
 _NOT_SENT_TRIES = 4
 _RATE_LIMITED_TRIES = 10
 _LONGEST_PAUSE = 60.0
-_LONGEST_RETRY_AFTER = 600.0
 _RECORD_TRIES = 6
 _LOOK_AGAIN = 1.0
 
@@ -60,19 +61,18 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
     not_sent = rate_limited = 0
     while True:
         try:
-            claim = await _finish_writing(session, prepared)
+            claim = await _in_turn(session, prepared)
         except NotSentError:
             not_sent += 1
             if not_sent >= _NOT_SENT_TRIES:
                 raise
             await asyncio.sleep(_pause(not_sent))
             continue
-        except RateLimitedError as error:
-            rate_limited += 1
+        except RateLimitedError:
+            # The ledger slows the whole account down. Where tasks are under way, their end makes room; else hope ends.
+            rate_limited = 0 if await under_way(session) else rate_limited + 1
             if rate_limited >= _RATE_LIMITED_TRIES:
                 raise
-            asked = 0.0 if error.retry_after is None else min(error.retry_after, _LONGEST_RETRY_AFTER)
-            await asyncio.sleep(max(asked, _pause(rate_limited)))
             continue
         except (BudgetError, NoCreditsError, KeyRefusedError) as error:
             session.halted = error
@@ -87,10 +87,29 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
             return claim.attempt
 
 
-async def _finish_writing(session: Session, prepared: Prepared) -> Claim:
-    """Run one claim to its written end even when the run is cancelled; then let the cancellation go on."""
+async def _in_turn(session: Session, prepared: Prepared) -> Claim:
+    """Claim when those who came before have bought; what is bought or kept already needs no turn."""
+    with session.line.place() as place:
+        if not place.turn.is_set():
+            claim = await _finish_writing(session, prepared, NOTHING, lambda: None)
+            if claim.kind != "wait" or claim.attempt is not None:
+                return claim
+            await place.turn.wait()
+        for looks in itertools.count(1):
+            claim = await _finish_writing(session, prepared, session.limits, place.leave)
+            if claim.kind != "wait" or claim.attempt is not None:
+                return claim
+            await pause(session, claim.after, looks)
+    raise AssertionError("who is first looks until there is an answer")
+
+
+async def _finish_writing(session: Session, prepared: Prepared, limits: Limits, leave: Callable[[], None]) -> Claim:
+    """Run one claim to its written end even when the run is cancelled; then let the cancellation go on.
+
+    `leave` is called when the next in line may claim: the POST itself keeps nobody waiting.
+    """
     stop = asyncio.Event()
-    work = asyncio.create_task(_claim_and_post(session, prepared, stop))
+    work = asyncio.create_task(_claim_and_post(session, prepared, limits, leave, stop))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -105,7 +124,9 @@ async def _finish_writing(session: Session, prepared: Prepared) -> Claim:
         raise
 
 
-async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Event) -> Claim:
+async def _claim_and_post(
+    session: Session, prepared: Prepared, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
+) -> Claim:
     identity, book = prepared.identity, session.book
     if identity.fingerprint in session.foreign:
         account, other = session.foreign[identity.fingerprint]
@@ -121,9 +142,11 @@ async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Ev
         caps=session.caps,
         kept=lambda: session.store.head(record.key_of(identity.fingerprint)) is not None,
         halted=session.halted,
+        limits=limits,
     )
     if claim.kind != "bought" or claim.attempt is None:
         return claim
+    leave()
     attempt = claim.attempt
     if stop.is_set():
         await _record(lambda: book.not_sent(attempt, "the run was cancelled"))
@@ -131,7 +154,7 @@ async def _claim_and_post(session: Session, prepared: Prepared, stop: asyncio.Ev
     if now() - attempt.at > LEASE / 2:
         # The machine slept, or the store took that long: others may think us dead and be about to buy this themselves.
         await _record(lambda: book.not_sent(attempt, "its claim was too old to be used"))
-        return Claim("wait")
+        return Claim("wait", attempt)
     alive = asyncio.create_task(_renew(session, attempt))
     try:
         task_id = await _post(session, prepared, attempt)
@@ -165,8 +188,8 @@ async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
         await _record(lambda: book.not_sent(attempt, reason))
         raise
     except RateLimitedError as error:
-        message = error.message
-        await _record(lambda: book.refused(attempt, status=429, code=None, message=message))
+        message, after = error.message, error.retry_after
+        await _record(lambda: book.refused(attempt, status=429, code=None, message=message, retry_after=after))
         raise
     except RefusedError as error:
         status, code, message = error.status, error.code, error.message

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from longtake import __version__, storyboard
+from longtake import __version__, cli, storyboard
 from longtake.cli import main
 from longtake.ledger import Book, Order, account_of
 from longtake.store import open as open_store
@@ -100,7 +100,12 @@ def test_a_plan_needs_no_key_and_says_what_a_run_would_do(longtake, board, tmp_p
     assert (plan["film"], plan["expected"], plan["reserve"], plan["budget"], plan["spent"]) == (
         "the-pier", 4 * PRICE, 4 * PRICE, 1000, 0,
     )  # fmt: skip
-    assert (plan["frames"], plan["chains"], plan["longest_chain"], plan["longest_chain_seconds"]) == (3 * 97, 2, 2, 8)
+    assert (plan["frames"], plan["chains"], plan["longest_chain"], plan["longest_chain_seconds"]) == (
+        3 * 97 - 1,
+        2,
+        2,
+        8,
+    )
     assert plan["planning_rates"] is True
     assert not (tmp_path / "store" / "ledger").exists()
 
@@ -119,6 +124,21 @@ def test_a_plan_for_people(longtake, board):
         "planning rate",
     ):
         assert text in out
+
+
+def test_a_plan_for_people_is_like_a_diff(longtake, board):
+    lines = [line.split() for line in longtake("plan", board)[1].splitlines()]
+    assert ["+", "one/pier", "missing", "new"] in [words[:4] for words in lines]
+    assert ["+", "one/boat", "blocked", "waits", "for", "pier"] in [words[:6] for words in lines]
+
+
+def test_a_shot_to_make_anew_must_be_one(longtake, board):
+    code, out, err = longtake("plan", board, "--redo", "bot", "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["kind"] == "SettingsError"
+    assert "no shot is called bot" in err
+    assert "name one of boat, pier, gull" in err
+    assert longtake("plan", board, "--redo", "boat", "--redo", "two/gull")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
@@ -170,6 +190,7 @@ def test_the_schema_is_the_storyboards(longtake):
     code, out, _ = longtake("schema")
     assert code == 0
     assert json.loads(out) == storyboard.json_schema()
+    assert json.loads(longtake("schema", "--manifest")[1])["title"] == "Longtake manifest"
 
 
 def test_help_and_version(capsys):
@@ -180,11 +201,11 @@ def test_help_and_version(capsys):
     said = capsys.readouterr().out
     assert f"longtake {__version__}" in said
     assert "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt" in said
-    for command in ("demo", "new", "plan", "run", "credits", "doctor", "emulator", "schema"):
+    for command in cli._COMMANDS:
         assert f"\n    {command} " in said
 
 
-@pytest.mark.parametrize("command", ["demo", "new", "plan", "run", "credits", "doctor", "emulator", "schema"])
+@pytest.mark.parametrize("command", cli._COMMANDS)
 def test_every_command_has_help_of_its_own(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -192,7 +213,9 @@ def test_every_command_has_help_of_its_own(capsys, command):
     assert f"usage: longtake {command}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["fly"], ["plan"], ["plan", "a", "b"], ["credits", "resolve", "a1"]])
+@pytest.mark.parametrize(
+    "words", [[], ["fly"], ["plan"], ["plan", "a", "b"], ["plan", "a", "--follow", "me"], ["credits", "resolve", "a1"]]
+)
 def test_wrong_words_are_bad_input(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
@@ -209,6 +232,15 @@ def test_a_run_without_a_key_ends_before_an_engine_is_loaded(longtake, board):
     assert json.loads(out)["error"]["kind"] == "SettingsError"
     assert err.count("\n") == 1
     assert "LONGTAKE_API_KEY" in err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["pier.yaml", "--from-manifest", "a/b"], ["--redo", "pier", "--from-manifest", "a/b"]]
+)
+def test_a_run_is_of_a_storyboard_or_from_a_manifest(longtake, board, words):
+    code, _, err = longtake("run", *words)
+    assert code == 2
+    assert "either a storyboard or --from-manifest" in err
 
 
 @pytest.mark.parametrize(

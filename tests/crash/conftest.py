@@ -80,13 +80,13 @@ class Stage:
         self._cells = 0
         self._made = None
 
-    def cell(self, *, chained=True, like=None):
+    def cell(self, *, chained=True, like=None, third=False):
         """A film nobody has made yet; `like` another cell's: its shots, which lie in the store, under another title and key."""
         self.http.delete(f"{self.admin}/faults").raise_for_status()
         self.http.post(f"{self.admin}/advance").raise_for_status()
         self._cells += 1
         marker = f"cell {self._cells}:" if like is None else like.marker
-        return Cell(self, self._cells, marker=marker, chained=chained, buys=like is None)
+        return Cell(self, self._cells, marker=marker, chained=chained, buys=like is None, third=third)
 
     def made(self):
         """A cell with a whole film."""
@@ -106,13 +106,14 @@ class Stage:
 
 
 class Cell:
-    """One film of two shots, its account, and every process that works on it."""
+    """One film of two shots, or three, its account, and every process that works on it."""
 
-    def __init__(self, stage, number, *, marker, chained, buys) -> None:
+    def __init__(self, stage, number, *, marker, chained, buys, third) -> None:
         self.stage = stage
         self.number = number
         self.marker = marker
         self.buys = buys
+        self.chained = chained
         self.key = f"key-{number}"
         self.board = stage.folder / f"board-{number}.yaml"
         apart = "" if chained else ", continue_from: null"
@@ -122,6 +123,8 @@ class Cell:
             "scenes:\n- id: s\n  shots:\n"
             f'  - {{id: first, prompt: "{marker} first, waves"}}\n'
             f'  - {{id: second, prompt: "{marker} second, hills"{apart}}}\n'
+            + f'  - {{id: third, prompt: "{marker} third, stars"}}\n'
+            * third
         )
         self.env = {
             "LONGTAKE_API_KEY": self.key,

@@ -34,7 +34,7 @@ def test_the_task_id_is_shouted_and_adopted(stage):
 
     ended = cell.make()
     assert ended.code == 0, ended.err
-    assert ended.answer["manifest"]["shots"][0]["task_id"] == task
+    assert ended.answer["manifest"]["shots"][0]["used"]["task_id"] == task
     assert [(e["shot"], e["kind"]) for e in cell.books()["entries"]] == [("first", "debit"), ("second", "debit")]
     assert ended.answer["drift"] == 0
     assert cell.state().attempts == {}

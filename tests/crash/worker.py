@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -24,7 +25,7 @@ from typing import NoReturn
 
 import httpx
 
-from longtake import cli, request, settings, storyboard
+from longtake import cli, plan, record, request, settings, storyboard
 from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
@@ -33,7 +34,7 @@ from longtake.ledger import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.cadence import Cadence
 from longtake.report import Outcome
-from longtake.take import Session, Wanted, book_of, obtain
+from longtake.take import Session, book_of, complete, decide, obtain
 
 QUICK = Cadence(shortest=0.15, longest=0.5, longest_fault=0.5)
 
@@ -81,10 +82,16 @@ class KillingStore:
         return created
 
     def put_file(self, key, path, *, content_type):
-        name = {"mp4": "clip", "png": "frame"}.get(key.rpartition(".")[2]) if key.startswith("media/") else "film"
+        name = "frame" if key.startswith("media/") else "film"
         self._moments.pass_by(f"before {name}")
         self._inner.put_file(key, path, content_type=content_type)
         self._moments.pass_by(f"after {name}")
+
+    @contextlib.contextmanager
+    def incoming(self, *, content_type):
+        """Only clips come this way."""
+        with self._inner.incoming(content_type=content_type) as sink:
+            yield KillingSink(sink, self._moments)
 
     @staticmethod
     def _object(key, data):
@@ -92,7 +99,25 @@ class KillingStore:
             return json.loads(data)["kind"]
         if key.endswith("/manifest.json"):
             return "manifest"
+        if "/revisions/" in key:
+            return "lead" if json.loads(data)["end"] else "redo"
         return "record" if key.startswith("takes/") else key.partition("/")[0]
+
+
+class KillingSink:
+    """An object on its way into the store, with a moment before and after it has its name."""
+
+    def __init__(self, inner, moments: Moments) -> None:
+        self._inner = inner
+        self._moments = moments
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def commit(self, key):
+        self._moments.pass_by("before clip")
+        self._inner.commit(key)
+        self._moments.pass_by("after clip")
 
 
 class KillingTransport(httpx.AsyncBaseTransport):
@@ -152,7 +177,7 @@ class Worker:
         self.options = options
         self.moments = Moments(options.kill, options.count)
         self.settings = settings.from_environment()
-        inner = stores.open(self.settings.store, public_url=self.settings.public_url)
+        inner = stores.of(self.settings)
         self.store = KillingStore(inner, self.moments, options.failures)
         self.book = book_of(self.settings, self.store)
         root = self.settings.base_url.removesuffix("/api/v1")
@@ -183,10 +208,19 @@ class Worker:
             budget=loaded.board.budget,
         )
         await session.balance()
-        outcomes = {}
-        starts = [shot for shot in resolved.shots if shot.parent is None]
-        await asyncio.gather(*(self._chain(session, resolved, shot, outcomes) for shot in starts))
-        ordered = [outcomes[shot.id] for shot in resolved.shots if shot.id in outcomes]
+        holdings = record.read_holdings(self.store, session.film)
+        comparison = plan.Comparison(
+            resolved,
+            holdings,
+            catalog=catalog,
+            realm=self.settings.realm,
+            attempts=plan.read_books(self.store, self.settings.host, session.film).attempts,
+        )
+        for revision in comparison.redo(self.options.redo, run=session.run):
+            await decide(session, comparison, revision)
+        ordered = await self._shoot(session, comparison.running())
+        used = {one.shot.id: one.take.fingerprint for one in ordered if one.take is not None}
+        holdings.save(run=session.run, used=used, labels={})
         errors = [outcome.error for outcome in ordered if outcome.error is not None]
         answer = {"film": None, "states": {outcome.shot.id: outcome.state for outcome in ordered}}
         if not errors:
@@ -205,17 +239,17 @@ class Worker:
         answer["drift"] = checked.drift if checked is not None else None
         return answer, errors
 
-    async def _chain(self, session, resolved, shot, outcomes):
-        frame = None
-        while shot is not None:
-            try:
-                got = await obtain(session, Wanted(shot, 1, frame))
-            except LongtakeError as error:
-                outcomes[shot.id] = Outcome(shot, "failed", error=error)
-                return
-            outcomes[shot.id] = Outcome(shot, got.state, got.take, (got.take,))
-            frame = got.take.last_frame
-            shot = next((s for s in resolved.shots if s.parent == shot.id), None)
+    async def _shoot(self, session, comparison):
+        done = {}
+
+        async def work(shot):
+            parent = (await done[shot.parent]).standing if shot.parent else None
+            return await complete(session, comparison, shot, parent, _get)
+
+        async with asyncio.TaskGroup() as group:
+            for shot in plan.parents_first(comparison.resolved):
+                done[shot.id] = group.create_task(work(shot))
+        return [_outcome(shot, done[shot.id].result()) for shot in comparison.resolved.shots]
 
     async def reconcile(self):
         report = await reconcile(
@@ -233,11 +267,26 @@ class Worker:
         return {}, []
 
 
+async def _get(session, wanted):
+    try:
+        return await obtain(session, wanted)
+    except LongtakeError as error:
+        return error
+
+
+def _outcome(shot, done):
+    if done.standing.used is None:
+        return Outcome(shot, "failed" if done.errors else "blocked", error=next(iter(done.errors), None))
+    bought = any(one.state == "bought" for one in done.obtained)
+    return Outcome(shot, "bought" if bought else "current", done.standing.used, done.standing.kept)
+
+
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=("make", "reconcile", "verdict"))
     parser.add_argument("--board", type=Path)
     parser.add_argument("--attempt")
+    parser.add_argument("--redo", action="append", default=[])
     parser.add_argument("--verdict", help="not_charged, written_off, or the id of a task")
     parser.add_argument("--kill", metavar="MOMENT")
     parser.add_argument("--count", type=int, default=1, help="the how-maniest such moment")

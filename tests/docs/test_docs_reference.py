@@ -204,7 +204,7 @@ def _tree(kind: type[errors.LongtakeError]) -> list[type[errors.LongtakeError]]:
 
 
 def test_every_error_with_its_exit_code_is_in_the_reference():
-    rows = {name: row for name, row in _all_rows(REFERENCE / "command.md").items() if name.endswith("Error")}
+    rows = {name: row for name, row in _all_rows(REFERENCE / "errors.md").items() if name.endswith("Error")}
     groups = {errors.LongtakeError, errors.TerminalError, errors.TransientError}
     raised = [kind for kind in _tree(errors.LongtakeError) if kind not in groups]
     assert set(rows) == {kind.__name__ for kind in raised}

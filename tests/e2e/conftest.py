@@ -192,6 +192,10 @@ class Emulator:
     def fault(self, *rules: Mapping[str, Any]) -> None:
         self._ask("POST", "faults", json=list(rules))
 
+    def advance(self) -> None:
+        """Finish every task that is processing."""
+        self._ask("POST", "advance")
+
     def mend(self) -> None:
         """Take all faults away."""
         self._ask("DELETE", "faults")

@@ -60,8 +60,8 @@ def new_first(scene, new_last):
 
 
 @pytest.fixture(scope="module")
-def renewed(scene, new_first):
-    return film(scene, "--renew-stale", rocks="A calm sea at dawn", tower="Fog hides the tower")
+def cascaded(scene, new_first):
+    return film(scene, "--follow", "cascade", rocks="A calm sea at dawn", tower="Fog hides the tower")
 
 
 def manifest(ran):
@@ -101,7 +101,7 @@ def test_two_takes_are_bought_and_one_is_used(scene, first):
     assert sorted(prompts) == [
         "The camera rises along the tower", "The lamp is lit", "The lamp is lit", "Waves break on black rocks",
     ]  # fmt: skip
-    assert [s["take"] for s in manifest(ran)["shots"]] == [1, 1, 1]
+    assert [s["used"]["take"] for s in manifest(ran)["shots"]] == [1, 1, 1]
     assert scene.provider.books()["balance"] == 20_000 - 4 * PRICE
     takes = [json.loads(path.read_text()) for path in (scene.store / "takes").iterdir()]
     assert sorted((t["shot"], t["take"]) for t in takes) == [
@@ -109,13 +109,15 @@ def test_two_takes_are_bought_and_one_is_used(scene, first):
     ]  # fmt: skip
 
 
-def test_the_film_has_every_frame_of_its_clips(scene, first):
+def test_the_film_has_every_frame_of_its_clips_and_a_shared_one_once(scene, first):
     ran, _ = first
     shots = manifest(ran)["shots"]
-    clips = [media.probe(scene.store / shot["clip"]) for shot in shots]
+    clips = [media.probe(scene.store / shot["used"]["clip"]["key"]) for shot in shots]
     whole = media.probe(Path(ran.answer["film"]))
-    assert whole.frames == sum(clip.frames for clip in clips) == manifest(ran)["frames"]
     assert [clip.frames for clip in clips] == [97, 97, 97]
+    # `tower` begins with the frame that `rocks` ends with; `lamp` does too, but follows `tower`.
+    assert whole.frames == 3 * 97 - 1 == manifest(ran)["frames"]
+    assert manifest(ran)["dropped"] == 1
     assert (whole.width, whole.height, whole.fps) == (854, 480, 24)
     assert whole.audio is not None
     assert digest(ran) == manifest(ran)["sha256"]
@@ -126,17 +128,19 @@ def test_the_film_has_one_chapter_per_shot(first):
     with av.open(ran.answer["film"]) as film:
         chapters = [(c["metadata"]["title"], float(c["start"] * c["time_base"])) for c in film.chapters()]
     assert [title for title, _ in chapters] == ["dawn/rocks", "dawn/tower", "storm/lamp"]
-    assert [start for _, start in chapters] == pytest.approx([0, 97 / 24, 2 * 97 / 24], abs=0.002)
+    assert [start for _, start in chapters] == pytest.approx([0, 96 / 24, (96 + 97) / 24], abs=0.002)
 
 
-def test_the_chain_starts_from_the_parents_last_frame(scene, first):
+def test_the_chain_starts_from_the_parents_last_frame_as_the_provider_serves_it(scene, first):
     ran, _ = first
-    rocks = manifest(ran)["shots"][0]
+    rocks, *children = (shot["used"] for shot in manifest(ran)["shots"])
     bodies = {task["prompt"]: task["body"] for task in scene.provider.tasks()}
     assert bodies["Waves break on black rocks"]["return_last_frame"] is True
     for child in ("The camera rises along the tower", "The lamp is lit"):
-        given = bodies[child]["image_with_roles"]
-        assert given == [{"url": f"{scene.provider.store_url}/{rocks['last_frame']}", "role": "first_frame"}]
+        (given,) = bodies[child]["image_with_roles"]
+        assert given["role"] == "first_frame"
+        assert f"/tasks/{rocks['task_id']}/" in given["url"]
+    assert {child["frame"] for child in children} == {rocks["last_frame"]["sha256"]}
 
 
 def test_people_at_a_terminal_see_shots_come_in_and_no_noise(first):
@@ -259,7 +263,7 @@ def test_a_changed_last_prompt_buys_that_shot_only(first, new_last):
     assert ran.answer["film"] != first[0].answer["film"]
     assert Path(first[0].answer["film"]).exists()
     old, new = (manifest(r)["shots"] for r in (first[0], ran))
-    assert [a["clip"] == b["clip"] for a, b in zip(old, new, strict=True)] == [True, False, True]
+    assert [a["used"]["clip"] == b["used"]["clip"] for a, b in zip(old, new, strict=True)] == [True, False, True]
 
 
 def test_a_changed_first_prompt_keeps_its_children_as_stale(new_last, new_first):
@@ -268,12 +272,12 @@ def test_a_changed_first_prompt_keeps_its_children_as_stale(new_last, new_first)
     assert ran.states == {"rocks": "bought", "tower": "stale", "lamp": "stale"}
     assert ran.answer["film"]
     old, new = (manifest(r)["shots"] for r in (new_last[0], ran))
-    assert [a["clip"] == b["clip"] for a, b in zip(old, new, strict=True)] == [False, True, True]
+    assert [a["used"]["clip"] == b["used"]["clip"] for a, b in zip(old, new, strict=True)] == [False, True, True]
 
 
 @pytest.mark.slow
-def test_renew_stale_buys_the_children(scene, renewed):
-    ran, prompts = renewed
+def test_cascade_buys_the_children(scene, cascaded):
+    ran, prompts = cascaded
     assert sorted(prompts) == ["Fog hides the tower", "The lamp is lit", "The lamp is lit"]
     assert ran.states == {"rocks": "current", "tower": "bought", "lamp": "bought"}
     assert ran.answer["credits"]["charged"] == 3 * PRICE

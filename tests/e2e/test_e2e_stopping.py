@@ -140,7 +140,7 @@ def test_a_server_that_dies_in_mid_run_costs_nothing(waiting, until, mortal_pref
     assert ran.code == 1
     assert "not shown in Prefect" in ran.err
     assert "Prefect failed the run" in ran.err.splitlines()[-1]
-    assert list(here.store.glob("films/stopped/*/film.mp4")), "the film is made all the same"
+    assert list(here.store.glob("films/stopped/*/film.mp4")), f"the film is made all the same\n{ran.err}"
     ran = here.run(board)
     assert ran.states == {"pier": "current", "boat": "current"}
     assert here.provider.posts == 2

@@ -75,8 +75,10 @@ def test_a_chain_is_continuous_and_every_clip_is_as_described(stand, tmp_path):
 
 def test_equal_requests_give_equal_bytes_and_other_prompts_other_pictures(stand):
     here = stand()
-    one, other = (fetch(here, here.made(return_last_frame=True, size="1:1")) for _ in range(2))
+    one, other = (fetch(where, where.made(return_last_frame=True, size="1:1")) for where in (here, stand()))
     assert one == other
+    again = fetch(here, here.made(return_last_frame=True, size="1:1"))
+    assert apart(image(one[1]), image(again[1])) > 2, "asked again, a model makes another clip"
     reseeded = fetch(here, here.made(return_last_frame=True, size="1:1", seed=5))
     assert reseeded[0] != one[0]
     assert apart(image(one[1]), image(reseeded[1])) > 2

@@ -121,6 +121,24 @@ def test_rate_limit_per_key(stand):
     assert int(limited.headers["retry-after"]) >= 1
 
 
+def test_a_submit_above_the_tasks_at_once_is_limited_and_free(stand):
+    here = stand(max_in_flight=2)
+    assert [here.post().status_code for _ in range(3)] == [200, 200, 429]
+    assert here.books()["limits"] == {"refused": 1, "most_in_flight": 2}
+    assert here.books()["posts"]["charged"] == 2
+    here.finish()
+    assert here.post().status_code == 200
+
+
+def test_submits_above_the_rate_are_limited_and_polls_are_not(stand):
+    here = stand(submits_per_second=0.001)
+    task = here.submit()
+    limited = here.post()
+    assert (limited.status_code, limited.json()["error"]["code"], limited.headers["retry-after"]) == (429, 50001, "1")
+    assert here.poll(task)["status"] == "processing"
+    assert here.books()["limits"]["refused"] == 1
+
+
 def test_external_moves_show_in_the_balance(stand):
     here = stand(balance=100)
     assert here.http.post(f"{here.admin}/balance", json={"add": -30}).json() == {"balance": 70}

@@ -45,9 +45,24 @@ def test_options_become_a_configuration(tmp_path):
     rules = tmp_path / "faults.json"
     rules.write_text('[{"where": "media", "what": "truncated"}]')
     config = command.configuration(
-        options("--no-balance", "--faults", f"@{rules}", "--public", str(tmp_path), "--rate-limit", "2", "--seed", "3")
+        options(
+            "--no-balance",
+            "--faults",
+            f"@{rules}",
+            "--public",
+            str(tmp_path),
+            "--rate-limit",
+            "2",
+            "--seed",
+            "3",
+            "--max-in-flight",
+            "4",
+            "--submits-per-second",
+            "0.5",
+        )
     )
     assert (config.offers_balance, config.rate_limit, config.seed, config.public) == (False, 2, 3, tmp_path)
+    assert (config.max_in_flight, config.submits_per_second) == (4, 0.5)
     assert config.faults[0].what == "truncated"
     assert config.keys == (emulator.DEFAULT_KEY,)
 

@@ -21,7 +21,7 @@ def cut_short(here, url):
 
 @pytest.mark.parametrize(
     ("what", "status"),
-    [("429", 429), ("500", 500), ("503-before", 503), ("redirect", 307)],
+    [("429", 429), ("500", 500), ("503-before", 503), ("redirect", 307), ("refuse-30002", 400)],
 )
 def test_before_charging(stand, what, status):
     here = stand({"where": "submit", "what": what, "times": 1})

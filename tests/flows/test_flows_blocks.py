@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import entry_points
 
 import pytest
@@ -10,8 +12,9 @@ from pydantic import ValidationError
 
 import blocks
 from blocks import ArtifactStore, ReapiCredentials
+from longtake.errors import SettingsError, StoreError
 from longtake.provider import Provider
-from longtake.settings import Settings, from_environment
+from longtake.settings import S3Settings, Settings, from_environment
 
 KEY = "key-that-nothing-may-show"
 
@@ -88,3 +91,100 @@ def test_a_client_of_the_block_is_one_of_its_provider():
 def test_limits_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):
         ReapiCredentials(api_key=KEY, **wrong)
+
+
+# -- S3 ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prefect_aws():
+    return pytest.importorskip("prefect_aws.credentials", reason="`make test` installs it")
+
+
+def test_a_block_says_how_to_reach_s3():
+    block = ArtifactStore(
+        uri="s3://films",
+        endpoint_url="https://oss.example.com",
+        region="eu",
+        addressing_style="virtual",
+        checksums="when_required",
+    )
+    base = from_environment({"LONGTAKE_S3_ADDRESSING": "path"})
+    assert block.settings(base).s3 == S3Settings(
+        endpoint_url="https://oss.example.com", region="eu", addressing_style="virtual", checksums="when_required"
+    )
+    assert ArtifactStore(uri="s3://films").settings(base).s3 == S3Settings()
+    with pytest.raises(SettingsError, match="endpoint_url"):
+        ArtifactStore(uri="s3://films", endpoint_url="oss.example.com").open()
+
+
+def test_keys_region_and_endpoint_come_from_credentials_and_fields_go_before_them(prefect_aws, rclone_server):
+    given = prefect_aws.AwsCredentials(
+        aws_access_key_id="AKIA",
+        aws_secret_access_key=KEY,
+        aws_session_token=KEY,
+        profile_name="films",
+        region_name="eu-central-1",
+        aws_client_parameters={"endpoint_url": "https://s3.example.com", "verify_cert_path": rclone_server.certificate},
+    )
+    found = ArtifactStore(uri="s3://films", credentials=given).s3()
+    assert (found.access_key_id, found.region, found.profile) == ("AKIA", "eu-central-1", "films")
+    assert (found.endpoint_url, found.ca_bundle) == ("https://s3.example.com", rclone_server.certificate)
+    assert found.secret_access_key.get_secret_value() == found.session_token.get_secret_value() == KEY
+    block = ArtifactStore(uri="s3://films", credentials=given, region="eu", endpoint_url="https://oss.example.com")
+    assert (block.s3().region, block.s3().endpoint_url) == ("eu", "https://oss.example.com")
+    assert KEY not in f"{block!r} {block} {found!r} {block.settings(Settings())!r} {block.open()!r}"
+
+
+@pytest.mark.parametrize("kind", ["aws", "minio"])
+def test_a_store_opens_with_the_keys_of_its_credentials_and_with_no_others(
+    prefect_aws, careless_bucket, rclone_server, aws, kind
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        aws.delenv(name)
+    parameters = {"endpoint_url": rclone_server.url, "verify_cert_path": rclone_server.certificate}
+
+    def store(secret):
+        if kind == "aws":
+            given = prefect_aws.AwsCredentials(
+                aws_access_key_id="testing", aws_secret_access_key=secret, aws_client_parameters=parameters
+            )
+        else:
+            given = prefect_aws.MinIOCredentials(
+                minio_root_user="testing", minio_root_password=secret, aws_client_parameters=parameters
+            )
+        return ArtifactStore(uri=f"s3://{careless_bucket}", credentials=given).open()
+
+    assert store("a-secret-for-tests").put_if_absent("media/a.png", b"a") is True
+    with pytest.raises(StoreError, match="403") as raised:
+        store(KEY).get("media/a.png")
+    assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("assume_role_arn", {"assume_role_arn": "arn:aws:iam::1:role/films"}),
+        ("config", {"aws_client_parameters": {"config": {"s3": {"addressing_style": "path"}}}}),
+        ("verify", {"aws_client_parameters": {"verify": False}}),
+        ("together or not at all", {"aws_access_key_id": "AKIA"}),
+    ],
+)
+def test_credentials_that_ask_for_something_else_are_refused(prefect_aws, name, given):
+    block = ArtifactStore(uri="s3://films", credentials=prefect_aws.AwsCredentials(**given))
+    with pytest.raises(SettingsError, match=name):
+        block.open()
+
+
+def test_without_prefect_aws_a_block_works_and_credentials_are_refused_not_ignored():
+    script = f"""
+import sys
+sys.modules["prefect_aws"] = None  # as where it is not installed
+from blocks import ArtifactStore
+print(ArtifactStore(uri="s3://films", region="eu").open().uri)
+ArtifactStore(uri="s3://films", credentials={{"aws_secret_access_key": "{KEY}"}})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "s3://films\n"
+    assert "pip install 'longtake[aws]'" in done.stderr
+    assert KEY not in done.stderr

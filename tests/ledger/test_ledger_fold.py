@@ -37,7 +37,20 @@ def claim(book: Book, wanted: Order, caps: Caps = Caps()):  # noqa: B008 - froze
     return book.claim(wanted, body={"prompt": "x"}, caps=caps, kept=lambda: False)
 
 
-OPS = ("claim", "accept", "refuse", "not_sent", "doubt", "complete", "fail", "settle", "adopt", "clear", "write_off")
+OPS = (
+    "claim",
+    "accept",
+    "refuse",
+    "limit",
+    "not_sent",
+    "doubt",
+    "complete",
+    "fail",
+    "settle",
+    "adopt",
+    "clear",
+    "write_off",
+)
 step = st.tuples(st.integers(0, WRITERS - 1), st.sampled_from(OPS), st.integers(0, 5), st.integers(1, 300))
 
 
@@ -54,7 +67,9 @@ def play(book: Book, what: tuple[str, int, int], numbers: dict[str, int], caps: 
         numbers["task"] = numbers.get("task", 0) + 1
         book.accepted(attempt, f"task_{numbers['task']:08d}")
     elif op == "refuse":
-        book.refused(attempt, status=400, code=20002, message="no")
+        # Few 429s, since nobody buys for a second after one.
+        status, after = (429, amount / 300) if amount > 280 else (400, None)
+        book.refused(attempt, status=status, code=20002, message="no", retry_after=after)
     elif op == "not_sent":
         book.not_sent(attempt, "refused connection")
     elif op == "doubt":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import os
+import threading
 from array import array
 from fractions import Fraction
 from pathlib import Path
@@ -17,24 +19,72 @@ BEEP = 1.0
 PATTERNS = ("testsrc2", "mandelbrot", "testsrc", "rgbtestsrc")
 
 
+HEVC = ("-c:v", "libx265", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1")
+TEN = "log-level=error:pools=none:frame-threads=1"
+CORPUS = {
+    "plain": {},
+    "no-b-frames": {"options": ("-bf", "0")},
+    "short-gops": {"options": ("-g", "12", "-bf", "2", "-x264-params", "open-gop=1")},
+    "every-frame-a-key": {"options": ("-g", "1")},
+    "hevc-10-bit": {"options": (*HEVC, "-x265-params", TEN)},
+    "hevc-10-bit-no-b-frames": {"options": (*HEVC, "-x265-params", f"{TEN}:bframes=0:keyint=12")},
+    "odd-size": {"size": "97x63", "options": ("-pix_fmt", "yuv444p")},
+    "upright": {"size": "64x96"},
+    "full-range": {"options": ("-vf", "scale=out_range=pc", "-color_range", "pc")},
+    "bt709": {"options": ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")},
+    "25-a-second": {"rate": 25},
+    "ntsc": {"rate": "24000/1001"},
+    "no-sound": {"audio": False},
+    "stereo-48": {"channels": 2, "hz": 48_000},
+    "short-sound": {"heard": 1.5},
+    "long-sound": {"heard": 2.5},
+}
+"""Clips of many makes, by name: what `Studio.clip` is asked for. All are of 49 frames and small."""
+
+
 class Studio:
     """Makes clips, and says what is in a film."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def clip(self, name, *, frames=49, pattern=0, size="160x120", rate=24, audio=True, channels=1, options=()):
+    def clip(
+        self,
+        name,
+        *,
+        frames=49,
+        pattern=0,
+        size="160x120",
+        rate=24,
+        audio=True,
+        channels=1,
+        hz=44_100,
+        heard=None,
+        options=(),
+    ):
         path = self.folder / f"{name}.mp4"
         if path.exists():
             return path
         args = ["-f", "lavfi", "-i", f"{PATTERNS[pattern]}=s={size}:r={rate},trim=end_frame={frames}"]
         if audio:
             beep = f"if(between(t,{BEEP},{BEEP + 0.04}),0.5*sin(2*PI*1000*t),0)"
-            args += ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join([beep] * channels)}':s=44100:d={frames / rate}"]
+            args += [
+                "-f",
+                "lavfi",
+                "-i",
+                f"aevalsrc='{'|'.join([beep] * channels)}':s={hz}:d={heard or float(frames / Fraction(rate))}",
+            ]
         args += ["-c:v", "libx264", "-preset", "veryfast"]
         args += ["-pix_fmt", "yuv420p", "-c:a", "aac", *options, "-f", "mp4", ffmpeg.file_url(path)]
         ffmpeg.run(args)
         return path
+
+    def make(self, name):
+        """A clip of the corpus."""
+        if name == "edited":
+            # Played from the middle of a group of pictures on: the frames before are there and not shown.
+            return self.file("edited.mp4", "-ss", "0.5", "-i", ffmpeg.file_url(self.make("plain")), "-c", "copy")
+        return self.clip(f"make-{name}", **{"size": "96x64", **CORPUS[name]})
 
     def file(self, name, *args):
         path = self.folder / name
@@ -99,9 +149,44 @@ def children():
     return found
 
 
+class Web:
+    """A server that gives nothing and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                self.send_error(404)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def web():
+    made = Web()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory):
     return Studio(tmp_path_factory.mktemp("studio"))
+
+
+@pytest.fixture(scope="session", params=[*CORPUS, "edited"])
+def corpus(request, studio):
+    """Each clip of the corpus in turn."""
+    return studio.make(request.param)
 
 
 @pytest.fixture(scope="session")

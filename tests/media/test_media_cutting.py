@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.errors import MediaError
-from longtake.media import avc
 from longtake.media.cutting import Blend, Copy, Encode, cut, starts
 from longtake.media.index import Index
 
@@ -57,7 +56,21 @@ def test_clips_that_agree_are_copied_whole():
 
 def test_a_crossfade_encodes_the_blend_and_what_depends_on_it():
     pieces = list(cut([11, 11], [0, 3], [REORDERED, REORDERED]))
-    assert pieces == [Copy(0, 0, 8), Blend(1, 8, 3), Encode(1, 3, 5), Copy(1, 8, 3)]
+    assert pieces == [Copy(0, 0, 8), Blend(1, 8, 0, 3, 5), Copy(1, 8, 3)]
+
+
+def test_what_leans_on_a_crossfade_is_encoded_with_it():
+    # Of the first clip frames 5 to 6 lean on frame 7, which is blended; the second can be entered at its start only.
+    assert list(cut([11, 9], [0, 4], [REORDERED, plain(9)])) == [Copy(0, 0, 5), Blend(1, 5, 2, 4, 5)]
+
+
+def test_a_shorter_clip_loses_its_tail():
+    assert list(cut([10], [0], [REORDERED])) == [Copy(0, 0, 9), Encode(0, 9, 1)]
+    assert list(cut([6, 2], [0, 0], [plain(7), plain(2)])) == [Copy(0, 0, 6), Copy(1, 0, 2)]
+
+
+def test_a_clip_that_cannot_be_copied_is_encoded_with_one_of_its_transitions():
+    assert list(cut([9, 9, 9], [0, 2, 3], [None] * 3)) == [Blend(1, 0, 7, 2, 4), Blend(2, 6, 0, 3, 6)]
 
 
 def test_an_odd_clip_is_encoded_alone():
@@ -65,57 +78,36 @@ def test_an_odd_clip_is_encoded_alone():
 
 
 def test_a_clip_too_short_for_its_crossfades_is_named():
-    with pytest.raises(MediaError, match="clip 2 has 10 frames, its crossfades need 12"):
+    with pytest.raises(MediaError, match="clip 2 has 10 frames, its transitions need 12"):
         starts([20, 10, 20], [0, 6, 6])
 
 
-@given(st.lists(st.tuples(st.integers(8, 30), st.integers(0, 4), st.booleans()), min_size=1, max_size=8))
+@given(st.lists(st.tuples(st.integers(8, 30), st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=8))
 def test_the_pieces_make_up_the_film(clips):
     lengths = [length for length, _, _ in clips]
     overlaps = [0, *(overlap for _, overlap, _ in clips[1:])]
-    indexes = [plain(length) if copied else None for length, _, copied in clips]
+    kinds = [plain(length) if copied % 2 else pyramid(length) for length, _, copied in clips]
+    indexes = [index if copied < 3 else None for index, (_, _, copied) in zip(kinds, clips, strict=True)]
     pieces = list(cut(lengths, overlaps, indexes))
-    assert sum(piece.count for piece in pieces) == sum(lengths) - sum(overlaps) == starts(lengths, overlaps)[-1]
-    assert all(piece.count > 0 for piece in pieces)
+    assert sum(piece.frames for piece in pieces) == sum(lengths) - sum(overlaps) == starts(lengths, overlaps)[-1]
+    assert all(piece.frames > 0 for piece in pieces)
     for clip, length in enumerate(lengths):
         shown = [frame for piece in pieces for frame in _frames_of(piece, clip)]
         assert shown == list(range(length))
 
 
+def pyramid(count):
+    """Groups of six frames with two reordered ones, each group with a key frame."""
+    order = [
+        rank for group in range(0, count, 6) for rank in (group, group + 3, group + 1, group + 2, group + 4, group + 5)
+    ]
+    kept = [rank for rank in order if rank < count]
+    return Index.build(kept, frozenset(kept.index(rank) for rank in range(0, count, 6)), ticks=1, whole=True)
+
+
 def _frames_of(piece, clip):
-    if isinstance(piece, Blend) and piece.clip - 1 == clip:
-        return range(piece.first, piece.first + piece.count)
-    if piece.clip != clip:
-        return range(0)
-    return range(piece.count) if isinstance(piece, Blend) else range(piece.first, piece.first + piece.count)
-
-
-def configuration(studio, name, *options):
-    import av
-
-    with av.open(str(studio.clip(name, frames=5, audio=False, options=options))) as container:
-        return bytes(container.streams.video[0].codec_context.extradata)
-
-
-def test_a_configuration_survives_taking_apart(studio):
-    record = configuration(studio, "high")
-    parsed = avc.parse(record)
-    assert parsed is not None
-    assert parsed.pack() == record
-    assert avc.free_id(parsed) == 1
-
-
-def test_ids_in_use_are_not_free(studio):
-    parsed = avc.parse(configuration(studio, "first", "-x264-params", "sps-id=0"))
-    other = avc.parse(configuration(studio, "second", "-x264-params", "sps-id=1"))
-    merged = avc.parse(avc.merge(parsed, other))
-    assert merged.sequence_sets == parsed.sequence_sets + other.sequence_sets
-    assert merged.picture_sets == parsed.picture_sets + other.picture_sets
-    assert avc.free_id(merged) == 2
-
-
-@given(st.binary(max_size=80))
-def test_any_bytes_are_a_configuration_or_none(record):
-    parsed = avc.parse(b"\x01" + record)
-    if parsed is not None:
-        avc.free_id(parsed)
+    if isinstance(piece, Blend):
+        if piece.clip - 1 == clip:
+            return range(piece.first, piece.first + piece.before + piece.count)
+        return range(piece.count + piece.after) if piece.clip == clip else range(0)
+    return range(piece.first, piece.first + piece.frames) if piece.clip == clip else range(0)

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from longtake.errors import FfmpegError
 from longtake.media import ffmpeg
+from longtake.media.files import replacing
 
+LISTS = {
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}/a.ts\n#EXT-X-ENDLIST\n",
+    "concat": "ffconcat version 1.0\nfile '{url}/a.mp4'\n",
+    "dash": '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet mimeType="video/mp4">'
+    "<Representation id='1'><BaseURL>{url}/a.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+}
+POOR = "echo 'ffmpeg version 5.1 of us'; echo ' V..... png  PNG image'"
 ENDLESS = ["-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-f", "null", "-"]
 
 
@@ -29,17 +41,43 @@ def test_a_named_program_that_is_not_there_is_an_error(monkeypatch):
 
 
 def test_a_named_program_that_lacks_something_is_not_passed_over(monkeypatch, tmp_path):
-    monkeypatch.setenv("LONGTAKE_FFMPEG", str(script(tmp_path / "ffmpeg", "echo ' V..... png  PNG image'")))
-    with pytest.raises(FfmpegError, match="libx264, aac, mjpeg, xfade") as caught:
+    monkeypatch.setenv("LONGTAKE_FFMPEG", str(script(tmp_path / "ffmpeg", POOR)))
+    with pytest.raises(FfmpegError, match=r"aac, libx264, mjpeg, afade, .*xfade") as caught:
         ffmpeg.binary()
     assert "png" not in caught.value.message.split("which has no")[1]
 
 
-def test_a_poor_ffmpeg_on_path_is_passed_over(monkeypatch, tmp_path):
+def test_what_is_no_ffmpeg_is_not_taken_for_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("LONGTAKE_FFMPEG", str(script(tmp_path / "ffmpeg", "echo hello")))
+    with pytest.raises(FfmpegError, match="does not say which version"):
+        ffmpeg.binary()
+
+
+@pytest.mark.parametrize("body", ["echo nothing", "exit 1", POOR])
+def test_a_poor_ffmpeg_on_path_is_passed_over_and_named(monkeypatch, tmp_path, caplog, body):
     monkeypatch.delenv("LONGTAKE_FFMPEG", raising=False)
-    script(tmp_path / "ffmpeg", "echo nothing")
+    script(tmp_path / "ffmpeg", body)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert ffmpeg.binary() != str(tmp_path / "ffmpeg")
+    assert f"{tmp_path}/ffmpeg" in caplog.text
+    assert "using the one that came with Longtake" in caplog.text
+
+
+def test_what_an_ffmpeg_can_do_is_known_and_what_it_cannot_is_said(monkeypatch, tmp_path):
+    have = ffmpeg.capabilities()
+    assert have.program == ffmpeg.binary()
+    assert {"libx264", "libx265", "png"} <= have.encoders
+    assert {"xfade", "loudnorm", "sidechaincompress", "lutyuv"} <= have.filters
+    ffmpeg.require(encoders=["libx265"], filters=["acrossfade"])
+    rows = [f"echo ' x. {name} x'" for name in sorted((have.encoders | have.filters) - {"libx265", "acrossfade"})]
+    plain = script(tmp_path / "ffmpeg", "echo 'ffmpeg version 5.1-plain of us'\n" + "\n".join(rows))
+    monkeypatch.setenv("LONGTAKE_FFMPEG", str(plain))
+    assert ffmpeg.version() == "5.1-plain"
+    with pytest.raises(FfmpegError, match=r"\(5\.1-plain\) has no libx265, acrossfade, which this needs") as caught:
+        ffmpeg.require(encoders=["libx265", "png"], filters=["acrossfade", "xfade"])
+    assert "LONGTAKE_FFMPEG" in caught.value.next_step
+    with pytest.raises(ValueError, match="not looked for: nosuch"):
+        ffmpeg.require(filters=["nosuch"])
 
 
 def test_progress_grows_to_one():
@@ -64,6 +102,15 @@ def test_a_file_may_not_open_others(tmp_path, studio):
         ffmpeg.run(ffmpeg.arguments(read.output("-", f="null")))
 
 
+@pytest.mark.parametrize("demuxer", ["hls", "concat", "dash"])
+def test_an_input_that_is_not_fenced_in_is_fenced_in_here(tmp_path, web, demuxer):
+    listing = tmp_path / "list.mp4"
+    listing.write_text(LISTS[demuxer].format(url=web.url))
+    with pytest.raises(FfmpegError):
+        ffmpeg.run(["-f", demuxer, "-i", str(listing), "-f", "null", "-"], timeout=20)
+    assert web.asked == []
+
+
 def test_time_out_ends_it(offspring):
     before = offspring()
     with pytest.raises(FfmpegError, match=r"after 0\.3 s"):
@@ -80,6 +127,90 @@ def test_what_progress_raises_ends_it(offspring):
     with pytest.raises(KeyError, match="stop"):
         ffmpeg.run(ENDLESS, seconds=1e6, on_progress=stop)
     assert offspring() == before
+
+
+LATER = """
+import sys
+from longtake.media import ffmpeg
+ffmpeg.run(sys.argv[1:], seconds=1e9, on_progress=lambda share: print("going", flush=True))
+"""
+LATER_ASYNC = LATER.replace("ffmpeg.run(", "import asyncio; asyncio.run(ffmpeg.arun(").strip() + ")"
+
+
+def alive(text):
+    """Numbers of the processes that run and have `text` on their command line."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            line, state = (
+                (process / "cmdline").read_bytes(),
+                (process / "stat").read_text().rpartition(")")[2].split()[0],
+            )
+        except OSError:
+            continue
+        if text.encode() in line and state != "Z":
+            found.add(int(process.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("code", [LATER, LATER_ASYNC], ids=["run", "arun"])
+def test_ffmpeg_dies_with_a_parent_that_is_killed(tmp_path, code):
+    mark = tmp_path / "endless.mkv"
+    args = [*ENDLESS[:2], "-re", *ENDLESS[2:4], "-f", "matroska", ffmpeg.file_url(mark)]
+    parent = subprocess.Popen([sys.executable, "-c", code, *args], stdout=subprocess.PIPE)
+    assert parent.stdout.readline() == b"going\n"
+    group = alive(str(mark)) - {parent.pid}
+    assert len(group) >= 2, "the guard and ffmpeg"
+    watched = [os.pidfd_open(number) for number in group]
+    parent.kill()
+    parent.wait()
+    for process in watched:
+        select.select([process], [], [])
+        os.close(process)
+    assert not alive(str(mark))
+
+
+def test_what_is_interrupted_is_killed(tmp_path, offspring):
+    before = offspring()
+
+    def interrupt(_share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ffmpeg.run(
+            [*ENDLESS[:4], "-f", "matroska", ffmpeg.file_url(tmp_path / "x.mkv")], seconds=1e6, on_progress=interrupt
+        )
+    assert offspring() == before
+    assert not alive(str(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("muxer", ["matroska", "mpegts", "mp4"])
+def test_a_full_disk_is_an_error(muxer, tmp_path):
+    # MP4 seeks, which /dev/full allows and ignores.
+    args = [*ENDLESS[:4], "-t", "1", "-c:v", "libx264", "-f", muxer, "file:/dev/full"]
+    with pytest.raises(FfmpegError, match="No space left"):
+        ffmpeg.run(args)
+
+
+def test_a_killed_ffmpeg_is_an_error_and_leaves_no_half_file(tmp_path):
+    into = tmp_path / "film.mkv"
+
+    def kill(_share):
+        # The guard keeps its words, ffmpeg is the one whose name is the program's.
+        for number in alive(str(tmp_path)):
+            if Path(f"/proc/{number}/exe").resolve() == Path(ffmpeg.binary()).resolve():
+                os.kill(number, signal.SIGKILL)
+
+    with pytest.raises(FfmpegError, match="ended with 137"), replacing(into) as beside:
+        ffmpeg.run([*ENDLESS[:4], "-f", "matroska", ffmpeg.file_url(beside)], seconds=1e6, on_progress=kill)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ffmpeg_says_is_bounded():
+    said = ffmpeg.run([*ENDLESS[:4], "-t", "9", "-vf", "showinfo", "-f", "null", "-"], level="info")
+    assert 4096 < len(said) <= 8192
 
 
 def test_a_cancelled_coroutine_leaves_no_process_behind(offspring):

@@ -4,6 +4,7 @@ import pytest
 
 from longtake import media
 from longtake.errors import MediaError
+from longtake.media import ffmpeg
 
 RED_AFTER_GREY = "color=c=gray:s={size}:r=24:d=1[a];color=c=0xC83C28:s={size}:r=24:d=0.042[b];[a][b]concat=n=2"
 UNTAGGED = ("-bsf:v", "h264_metadata=matrix_coefficients=2:colour_primaries=2:transfer_characteristics=2")
@@ -50,6 +51,55 @@ def test_two_last_frames_of_one_clip_are_equal_bytes(studio, tmp_path):
     for name in ("1.png", "2.png"):
         media.last_frame(studio.clip("plain"), tmp_path / name)
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+def pixels(path):
+    import av
+
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0)).reformat(format="rgb24")
+        plane = frame.planes[0]
+        return [
+            bytes(plane)[row * plane.line_size : row * plane.line_size + frame.width * 3] for row in range(frame.height)
+        ]
+
+
+def test_the_ends_of_a_clip_are_those_of_a_full_decode(corpus, tmp_path):
+    import av
+
+    from longtake.media.frames import end_frame
+
+    with av.open(str(corpus)) as container:
+        shown = sorted(container.decode(video=0), key=lambda frame: frame.pts)
+    facts = media.probe(corpus)
+    assert len(shown) == facts.frames
+    for wanted, last, write in ((shown[0], False, media.first_frame), (shown[-1], True, media.last_frame)):
+        got = end_frame(corpus, facts, last=last)
+        assert got.pts == wanted.pts
+        assert [bytes(plane) for plane in got.planes] == [bytes(plane) for plane in wanted.planes]
+        write(corpus, tmp_path / "end.png")
+        assert media.check_image(tmp_path / "end.png").pix_fmt == "rgb24"
+        assert (len(pixels(tmp_path / "end.png")), len(pixels(tmp_path / "end.png")[0])) == (
+            facts.height,
+            facts.width * 3,
+        )
+
+
+@pytest.mark.parametrize("make", ["plain", "hevc-10-bit", "odd-size", "full-range", "bt709"])
+def test_the_last_frame_has_the_colours_another_decoder_gives(studio, tmp_path, make):
+    clip = studio.make(make)
+    facts = media.probe(clip)
+    media.last_frame(clip, tmp_path / "last.png")
+    matrix = {1: "bt709"}.get(facts.color.matrix, "bt601")
+    colors = "pc" if facts.color.range == 2 else "tv"
+    scale = f"scale=in_color_matrix={matrix}:in_range={colors}:out_range=pc:flags=lanczos+accurate_rnd+full_chroma_int"
+    shown = ("-vf", f"trim=start_frame={facts.frames - 1},{scale},format=rgb24")
+    other = ffmpeg.file_url(tmp_path / "other.png")
+    ffmpeg.run(["-i", ffmpeg.file_url(clip), *shown, "-f", "image2", "-update", "1", other])
+    ours, others = pixels(tmp_path / "last.png"), pixels(tmp_path / "other.png")
+    apart = [abs(a - b) for mine, its in zip(ours, others, strict=True) for a, b in zip(mine, its, strict=True)]
+    assert max(apart) <= 2
+    assert sum(apart) / len(apart) < 0.1
 
 
 @pytest.mark.parametrize(("at", "red"), [(0.0, False), (0.95, False), (1.0, True), (9.0, True)])

@@ -8,7 +8,7 @@ import pytest
 
 from longtake import media
 from longtake.errors import FfmpegError, MediaError
-from longtake.media import JoinClip, Sound
+from longtake.media import JoinClip, Sound, Transition
 
 ONE_PACKET = 0.021
 """Seconds of one AAC packet at 48 kHz: the most sound and picture may be apart."""
@@ -22,7 +22,10 @@ def chapters(path):
 
 
 def titled(*paths, **fades):
-    return [JoinClip(path, path.stem, fades.get(path.stem, 0.0)) for path in paths]
+    def fade(path):
+        return Transition("crossfade", fades[path.stem]) if path.stem in fades else None
+
+    return [JoinClip(path, path.stem, fade(path)) for path in paths]
 
 
 @pytest.fixture
@@ -235,7 +238,7 @@ def test_sound_crossfades_with_the_picture(trio, tmp_path, heard):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(2.5, "its crossfades need 60"), (-1, "allowed: 0 to 5"), (9, "allowed: 0 to 5")]
+    ("seconds", "words"), [(2.5, "its transitions need 60"), (-1, "allowed: 0 to 5"), (9, "allowed: 0 to 5")]
 )
 def test_a_crossfade_must_fit(trio, tmp_path, seconds, words):
     with pytest.raises(MediaError, match=words):
@@ -356,6 +359,6 @@ def test_a_full_disk_is_said_so(trio):
             extradata=None,
             fps=Fraction(24),
             sound=None,
-            chapters=(),
+            labels=muxing.Labels("", "", ()),
             progress=lambda _share: None,
         )

@@ -43,7 +43,7 @@ def resolved(text: str = BOARD, tmp_path=None):
 
 
 def made(board, store=None, **options):
-    return plan.make(board, store=store, settings=SETTINGS, film="plan-me", **options)
+    return plan.make(board, catalog=CATALOG, store=store, settings=SETTINGS, film="plan-me", **options)
 
 
 def states(found) -> dict[str, str]:
@@ -52,12 +52,13 @@ def states(found) -> dict[str, str]:
 
 def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f" * 64) -> Take:
     """Put a take into the store as if it had been bought."""
-    fields = {"take": take, "realm": SETTINGS.realm, "digests": {}}
+    fields = {"realm": SETTINGS.realm, "digests": {}}
     kept = Take(
-        fingerprint=request.fingerprint(shot, frame=frame, **fields),
+        fingerprint=request.fingerprint(shot, take=take, frame=frame, **fields),
         description=request.description(shot, **fields),
+        frame=frame,
         model=shot.model,
-        request={},
+        request=request.frozen_body(shot, frame=frame, catalog=CATALOG),
         clip=Clip(key="media/x.mp4", sha256="c" * 64, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False),
         last_frame=Frame(key="media/x.png", sha256=last, source="clip"),
         account="a",
@@ -74,13 +75,13 @@ def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f
 
 
 def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Order:
-    fields = {"take": 1, "realm": SETTINGS.realm, "digests": {}}
+    fields = {"realm": SETTINGS.realm, "digests": {}}
     return Order(
         film=film,
         scene=shot.scene,
         shot=shot.id,
         take=1,
-        fingerprint=request.fingerprint(shot, frame=frame, **fields),
+        fingerprint=request.fingerprint(shot, take=1, frame=frame, **fields),
         description=request.description(shot, **fields),
         model=shot.model,
         run="r",
@@ -100,7 +101,7 @@ def test_an_empty_store_means_everything_is_to_be_bought() -> None:
     }
     assert [shot.to_buy for shot in found.shots] == [1, 1, 1, 2, 1]
     assert (found.chains, found.longest_chain, found.longest_chain_seconds) == (2, 3, 18)
-    assert found.frames == sum(24 * s + 1 for s in (5, 8, 5, 5, 5))
+    assert found.frames == sum(24 * s + 1 for s in (5, 8, 5, 5, 5)) - 2
     assert found.planning_rates
 
 
@@ -131,7 +132,7 @@ def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed(tm
     found = made(board, store)
     assert states(found)["two"] == "stale"
     assert {s.id: s.to_buy for s in found.shots}["two"] == 0
-    assert {s.id: s.to_buy for s in made(board, store, renew_stale=True).shots}["two"] == 1
+    assert {s.id: s.to_buy for s in made(board, store, follow="cascade").shots}["two"] == 1
 
 
 def test_one_of_two_takes_kept_leaves_one_to_buy(tmp_path) -> None:

@@ -1,16 +1,16 @@
-"""Copying results, and looking at inputs, over real sockets."""
+"""Copying results over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import random
 import socket
+import threading
 
 import pytest
 
-from longtake.errors import MediaError, ProviderUnavailableError, UrlRefusedError
+from longtake.errors import MediaError, ProviderUnavailableError, StoreError, UrlRefusedError
 
 pytestmark = pytest.mark.anyio
 
@@ -284,6 +284,84 @@ async def test_what_was_there_stays_until_the_new_is_whole(cdn, provider, into):
     assert into.read_bytes() == b"old"
 
 
+# ------------------------------------------------------------------------------------------------- as a stream
+
+
+class Taken:
+    """A receiver that remembers; it can be held in the middle of a write."""
+
+    def __init__(self):
+        self.blocks, self.restarts = [], 0
+        self.writing, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def write(self, data):
+        self.writing.set()
+        assert self.go_on.wait(30)
+        self.blocks.append(data)
+        self.writing.clear()
+
+    def restart(self):
+        self.blocks.clear()
+        self.restarts += 1
+
+
+async def test_a_stream_is_handed_on_in_order(cdn, provider):
+    cdn.handle = serves(MP4, content_type="video/mp4")
+    taken = Taken()
+    fetched = await provider.stream(f"{cdn.origin}/a.mp4?sig=1", taken, limit=LIMIT, kind="video")
+    assert b"".join(taken.blocks) == MP4
+    assert (fetched.sha256, fetched.bytes) == (hashlib.sha256(MP4).hexdigest(), len(MP4))
+    assert (len(taken.blocks) > 1, taken.restarts, fetched.content_type) == (True, 0, "video/mp4")
+
+
+@pytest.mark.parametrize(("options", "restarts"), [({}, 0), ({"tag": None}, 1), ({"ranges": False}, 1)])
+async def test_a_broken_stream_goes_on_or_says_that_it_starts_over(cdn, provider, options, restarts):
+    cdn.handle = breaks_after(2_500_000, MP4, **options)
+    taken = Taken()
+    fetched = await provider.stream(cdn.origin, taken, limit=LIMIT, kind="video")
+    assert b"".join(taken.blocks) == MP4
+    assert fetched.sha256 == hashlib.sha256(MP4).hexdigest()
+    assert taken.restarts == restarts
+
+
+async def test_what_is_not_wanted_is_not_handed_on(cdn, provider):
+    cdn.handle = serves(b"<!DOCTYPE html>", content_type="text/html")
+    taken = Taken()
+    with pytest.raises(MediaError, match="HTML"):
+        await provider.stream(cdn.origin, taken, limit=LIMIT, kind="video")
+    assert taken.blocks == []
+
+
+async def test_a_receiver_in_trouble_is_told_as_it_is(cdn, provider):
+    cdn.handle = serves(MP4)
+
+    class Full(Taken):
+        def write(self, data):
+            raise StoreError(f"{len(data)} bytes could not be written: the store is full", key="media/x")
+
+    with pytest.raises(StoreError, match="full"):
+        await provider.stream(cdn.origin, Full(), limit=LIMIT, kind="video")
+    assert len(cdn.requests) == 1
+
+
+async def test_a_cancelled_stream_ends_once_nobody_writes(cdn, provider):
+    cdn.handle = serves(MP4)
+    taken = Taken()
+    taken.go_on.clear()
+    streaming = asyncio.create_task(provider.stream(cdn.origin, taken, limit=LIMIT, kind="video"))
+    assert await asyncio.to_thread(taken.writing.wait, 30)
+    streaming.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not streaming.done()
+    taken.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await streaming
+    assert not taken.writing.is_set()
+    assert len(taken.blocks) == 1
+
+
 # ------------------------------------------------------------------------------------------------- where to
 
 
@@ -380,81 +458,3 @@ async def test_a_proxy_of_the_environment_is_used_for_media(server, connect, int
         await provider.fetch("http://cdn.example/a.png", into, limit=LIMIT, kind="image")
     assert server.requests[0].target == "http://cdn.example/a.png"
     assert "authorization" not in server.requests[0].headers
-
-
-# ------------------------------------------------------------------------------------------------- inputs
-
-
-async def test_an_input_that_can_be_read(cdn, provider):
-    async def handle(_, connection):
-        await connection.head(200, {"content-length": "5008"})
-
-    cdn.handle = handle
-    await provider.check_readable(f"{cdn.origin}/in.png", digest_bytes=5008)
-    await provider.check_readable(f"{cdn.origin}/in.png")
-    assert {request.method for request in cdn.requests} == {"HEAD"}
-    assert "authorization" not in cdn.requests[0].headers
-    with pytest.raises(UrlRefusedError, match="serves 5008 bytes where the file has 9"):
-        await provider.check_readable(f"{cdn.origin}/in.png?sig=secret", digest_bytes=9)
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 204, 304])
-async def test_an_input_that_cannot_be_read_says_what_to_do(cdn, provider, status):
-    async def handle(_, connection):
-        await connection.head(status, {} if status in (204, 304) else {"content-length": "0"})
-
-    cdn.handle = handle
-    with pytest.raises(UrlRefusedError, match="LONGTAKE_PUBLIC_URL") as caught:
-        await provider.check_readable(f"{cdn.origin}/in.png?sig=secret", digest_bytes=5)
-    assert f"answered {status}" in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize("status", [403, 405, 501])
-async def test_an_input_that_answers_get_only_passes_with_a_warning(cdn, provider, status, ranges, caplog):
-    async def handle(request, connection):
-        if request.method == "HEAD":
-            await connection.head(status, {"content-length": "77"})
-        elif ranges:
-            await connection.answer(206, PNG[:1], content_range=f"bytes 0-0/{len(PNG)}")
-        else:
-            await connection.answer(200, PNG)
-
-    cdn.handle = handle
-    with caplog.at_level(logging.WARNING, "longtake.provider"):
-        await provider.check_readable(f"{cdn.origin}/in.png?sig=secret", digest_bytes=len(PNG))
-    assert "LONGTAKE_PUBLIC_URL" in caplog.text
-    assert "secret" not in caplog.text
-    with pytest.raises(UrlRefusedError, match=f"serves {len(PNG)} bytes"):
-        await provider.check_readable(f"{cdn.origin}/in.png", digest_bytes=1)
-
-
-async def test_an_input_host_that_is_down_for_a_moment(cdn, provider):
-    calls = []
-
-    async def handle(_, connection):
-        calls.append(1)
-        if len(calls) == 1:
-            connection.reset()
-        else:
-            await connection.head(503 if len(calls) == 2 else 200, {"content-length": "5"})
-
-    cdn.handle = handle
-    await provider.check_readable(cdn.origin, digest_bytes=5)
-    calls[:] = [1, 1, 1]
-
-    async def down(_, connection):
-        connection.reset()
-
-    cdn.handle = down
-    with pytest.raises(ProviderUnavailableError):
-        await provider.check_readable(cdn.origin)
-
-
-async def test_a_remote_provider_cannot_read_this_machine(cdn, connect):
-    async with connect("https://provider.example/api/v1") as provider:
-        for url in (cdn.origin, "http://192.168.1.5/in.png"):
-            with pytest.raises(UrlRefusedError, match="set LONGTAKE_PUBLIC_URL to a public base"):
-                await provider.check_readable(url)
-    assert cdn.connections == 0

@@ -58,9 +58,9 @@ class Arena:
         self.environment = environment
         self._races = 0
 
-    def board(self, scenes, *, title="The Race"):
+    def board(self, scenes, *, title="The Race", name="board"):
         """A storyboard file: scenes of {shot id: its other fields}."""
-        path = self.folder / "board.json"
+        path = self.folder / f"{name}.json"
         listed = [
             {
                 "id": name,
@@ -144,6 +144,8 @@ def arena(tmp_path):
                 "LONGTAKE_CATALOG": str(catalog),
                 "LONGTAKE_LONGEST_WAIT": "300",
                 "LONGTAKE_MAX_ATTEMPTS": "12",
+                # Whoever is to race must not be held back.
+                "LONGTAKE_SUBMITS_PER_SECOND": "1000",
             }
             return Arena(tmp_path, address, {**given, **(environment or place)})
 

@@ -1,6 +1,7 @@
 """Processes that race: each is forked from one that has imported everything, waits at a gate, and starts with all the others.
 
-    worker.py film BOARD FOLDER --processes 8     every process gets every shot of the board; settings from the environment
+    worker.py film BOARD FOLDER --processes 8     every process gets every shot of the board, in whose path `{}` is its number;
+                                                  settings from the environment
     worker.py caps STORE FOLDER --processes 16    every process claims takes until the caps of the film and the day are reached
     worker.py claim STORE                         one process claims a take, prints the attempt's id, and lives until its input ends
 
@@ -193,7 +194,7 @@ def main():
     if options.kind == "claim":
         return claim(options.store)
     if options.kind == "film":
-        return race(options.processes, options.folder, lambda _: asyncio.run(film(options.board)))
+        return race(options.processes, options.folder, lambda number: asyncio.run(film(options.board.format(number))))
     given = {"film_cap": options.film_cap, "day_cap": options.day_cap}
     return race(options.processes, options.folder, lambda number: caps(options.store, number, **given))
 

@@ -24,6 +24,7 @@ def test_a_stale_shot_is_never_used_in_silence() -> None:
     text = summary([outcome("a/one", "bought"), outcome("a/two", "stale")], MONEY, title="T", links={}, notes=[])
     assert "older input" in text
     assert "a/two" in text
+    assert "`longtake run --follow cascade`" in (stale_note(["a/two"]) or "")
     assert stale_note([]) is None
 
 

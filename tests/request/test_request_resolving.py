@@ -22,13 +22,34 @@ def test_the_starter_resolves_clean_with_nothing_beside_it(catalog):
     assert film.chains == (("rocks", "stairs", "lamp", "signal"), ("clouds", "beam"))
     assert sum(shot.reserve.credits for shot in film.shots) < loaded.board.budget
     assert all(shot.expected.planning for shot in film.shots)
-    assert film.frames == 33 * 24 + 6 - 12
+    assert film.frames == 33 * 24 + 6 - 12 - 3, "a crossfade, and three shots that begin with the frame just shown"
     assert film.seconds == film.frames / 24
     lamp = film.shot("lamp")
     assert (lamp.parent, lamp.continued, lamp.pixels, lamp.transition) == ("stairs", True, (854, 480), None)
     assert film.shot("clouds").transition.kind == "crossfade"
     with pytest.raises(KeyError):
         film.shot("nothing")
+
+
+def test_a_frame_is_shared_only_with_the_shot_just_before_and_where_no_crossfade_hides_it(catalog):
+    def frames(second_scene):
+        text = f"""
+schema: longtake/1
+title: T
+model: seedance-2.5
+defaults: {{duration: 4}}
+scenes:
+  - {{id: s, shots: [{{id: a, prompt: x}}, {{id: b, prompt: x}}]}}
+  - {second_scene}
+"""
+        return resolve(storyboard.parse(text, name="b.yaml", base=Path("/nowhere")), catalog).frames
+
+    whole = 3 * 97 - 1
+    assert frames("{id: t, shots: [{id: c, prompt: x}]}") == whole
+    assert frames("{id: t, shots: [{id: c, prompt: x, continue_from: b}]}") == whole - 1
+    assert frames("{id: t, shots: [{id: c, prompt: x, continue_from: a}]}") == whole
+    fade = "transition: {kind: crossfade, seconds: 0.5}"
+    assert frames(f"{{id: t, {fade}, shots: [{{id: c, prompt: x, continue_from: b}}]}}") == whole - 12
 
 
 def test_a_shots_own_values_go_before_defaults_and_these_before_the_models(film):

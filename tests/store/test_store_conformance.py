@@ -68,7 +68,7 @@ def test_many_threads_race_and_one_wins(any_store):
 
 
 def test_the_race_probe_trusts_it(any_store):
-    assert store.probe_conditional(any_store, writers=12, rounds=2) is True
+    assert store.race(any_store, writers=12, rounds=2).atomic is True
 
 
 def test_what_is_absent(any_store, tmp_path):
@@ -194,6 +194,8 @@ def _refused_everywhere(any_store, key, source):
         lambda: any_store.get(key),
         lambda: any_store.get_range(key, 0, 1),
         lambda: any_store.download(key, source.parent / "copy"),
+        lambda: any_store.reader(key),
+        lambda: any_store.delete([key]),
         lambda: any_store.head(key),
         lambda: any_store.url_for_others(key),
         lambda: any_store.path(key),

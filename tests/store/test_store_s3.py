@@ -61,15 +61,15 @@ def test_an_answer_that_cannot_help_is_not_asked_for_again(remote, proxy):
 
 
 def test_a_server_that_ignores_conditions_is_found_out(bucket, proxy, remote):
-    assert store.probe_conditional(remote, writers=8, rounds=1) is True
+    assert store.race(remote, writers=8, rounds=1).atomic is True
     proxy.drop_conditions = True
-    assert store.probe_conditional(remote, writers=8, rounds=1) is False
+    assert store.race(remote, writers=8, rounds=1).atomic is False
 
 
 def test_a_probe_that_gets_no_answer_says_nothing(remote, proxy):
     proxy.faults = [("PUT", 501)] * 8
     with pytest.raises(StoreError, match="501"):
-        store.probe_conditional(remote, writers=8, rounds=1)
+        store.race(remote, writers=8, rounds=1)
 
 
 def test_a_conditional_write_sends_its_condition_and_no_trailer(remote, proxy):

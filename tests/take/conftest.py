@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from shooting import shoot
 
 from longtake import emulator, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
-from longtake.take import Session, Wanted, obtain, open_session
+from longtake.take import Session, open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ class Studio:
 
     @property
     def store(self):
-        return stores.open(self.settings.store, public_url=self.settings.public_url)
+        return stores.of(self.settings)
 
     def resolved(self, text: str = BOARD, base: Path | None = None):
         return request.resolve(storyboard.draft_text(text, name="board.yaml", base=base or self.folder), self.catalog)
@@ -64,17 +65,12 @@ class Studio:
         for rule in rules:
             httpx.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
 
-    def film(self, text: str = BOARD, **changes: Any):
-        """Every shot of the board in chain order, in one session; the results by shot id, errors included."""
+    def film(self, text: str = BOARD, *, follow: str | None = None, **changes: Any):
+        """A run of the board in one session; the outcomes by shot id."""
 
         async def work():
-            results: dict[str, Any] = {}
             async with self.session(**changes) as session:
-                for shot in self.resolved(text).shots:
-                    parent = results.get(shot.parent) if shot.parent else None
-                    frame = parent.take.last_frame if parent is not None else None
-                    results[shot.id] = await obtain(session, Wanted(shot, 1, frame))
-            return results
+                return {one.shot.id: one for one in await shoot(session, self.resolved(text), follow=follow)}
 
         return asyncio.run(work())
 

@@ -204,6 +204,8 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
 
 
 def test_a_store_without_urls_for_others_is_said_before_money(studio) -> None:
+    studio.faults({"where": "submit", "what": "no-last-frame"})
+
     async def work():
         async with studio.session(public_url=None) as session:
             one = await obtain(session, Wanted(only_shot(studio), 1, None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -38,12 +38,47 @@ class Frame(_Record):
     source: Literal["provider", "clip"]
 
 
+class Rate(_Record):
+    """Where a price came from: the estimate in credits, the day the rate was seen, and who said it."""
+
+    expected: int
+    as_of: date
+    source: str
+    planning: bool
+
+
+class Checks(_Record):
+    """What the checks of a clip said when it came: whether all were passed, a score of 0 to 1, and what was found."""
+
+    passed: bool
+    score: float
+    findings: tuple[str, ...] = ()
+
+
+class Tone(_Record):
+    """How a clip looks, as means over it: levels of 0 to 255 in full range, and how sharp it is (see `longtake.media.Tone`)."""
+
+    luma: float
+    contrast: float
+    blue: float
+    red: float
+    saturation: float
+    sharpness: float
+
+
 class Take(_Record):
     """One kept generation of a shot, and where it came from."""
 
     v: Literal[1] = 1
     fingerprint: str
     description: str
+    """What all takes of the shot as it was then have in common, whichever frames they start from or are led to."""
+    frame: str | None = None
+    """SHA-256 of the frame it continues."""
+    end: str | None = None
+    """SHA-256 of the frame it was led to."""
+    bridges: str | None = None
+    """The kept take whose first frame that is."""
     model: str
     request: dict[str, Any]
     """The body as sent, with `sha256:` digests in place of URLs."""
@@ -59,6 +94,24 @@ class Take(_Record):
     shot: str
     take: int
     kept_at: datetime
+    submitted_at: datetime | None = None
+    rate: Rate | None = None
+    """The rate that the estimate came from."""
+    checks: Checks | None = None
+    tone: Tone | None = None
+    anchor: Tone | None = None
+    """The tone of its chain's first shot as it was then: what this one is held against."""
+    corrected: Frame | None = None
+    """The last frame with its colours brought back to the anchor's, where the storyboard hands that one on."""
+
+    @property
+    def leaves(self) -> Frame:
+        """The frame that a shot continuing this one starts from."""
+        return self.corrected or self.last_frame
+
+
+DESCRIPTIONS = "descriptions/"
+"""Below it lies a name for each kept take, `<description>/<fingerprint>.json`: a listing tells what there is of a shot."""
 
 
 def key_of(fingerprint: str) -> str:
@@ -88,15 +141,7 @@ def load(store: Store, fingerprint: str) -> Take | None:
 
 def save(store: Store, take: Take) -> Take:
     """Write the record once; when another process was quicker, its record is the one that counts."""
-    store.put_if_absent(f"descriptions/{take.description}/{take.fingerprint}.json", b"{}\n")
+    store.put_if_absent(f"{DESCRIPTIONS}{take.description}/{take.fingerprint}.json", b"{}\n")
     if store.put_if_absent(key_of(take.fingerprint), take.model_dump_json(indent=1).encode() + b"\n"):
         return take
     return load(store, take.fingerprint) or take
-
-
-def older(store: Store, description: str) -> Take | None:
-    """The newest kept take of the same description, whatever frame it continued: usable though stale."""
-    found = [
-        load(store, key.rpartition("/")[2].removesuffix(".json")) for key in store.list(f"descriptions/{description}/")
-    ]
-    return max((t for t in found if t is not None), key=lambda t: t.kept_at, default=None)

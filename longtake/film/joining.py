@@ -1,0 +1,169 @@
+"""Joining: the takes a run uses become one film, or the film that was joined from the same is found."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longtake import timeline
+from longtake.errors import MediaError
+from longtake.film import keeping
+from longtake.film.measuring import drifts, seams
+from longtake.film.rendering import render, software
+from longtake.manifest import Credits, Loudness, Manifest, Shot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from longtake.film.keeping import Film
+    from longtake.film.rendering import Rendered
+    from longtake.ledger import Closed, State
+    from longtake.manifest import Seam
+    from longtake.media import Chapter
+    from longtake.record import Take
+    from longtake.report import Outcome
+    from longtake.request import Resolved
+    from longtake.store import Store
+    from longtake.timeline import Timeline
+
+__all__ = ["join", "measured"]
+
+_MUSIC = {"mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "aac": "audio/aac"}
+"""How music is served, by the ending of its key."""
+
+
+def join(
+    resolved: Resolved,
+    outcomes: Sequence[Outcome],
+    *,
+    store: Store,
+    film: str,
+    state: State,
+    closed: Iterable[Closed] | None = None,
+    run: str | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Film:
+    """Join the used takes in film order, or find the film that was joined from the same before.
+
+    Args:
+        resolved: the storyboard worked out.
+        outcomes: one for each shot, each with its take.
+        store: where the clips are and the film goes.
+        film: the film's slug.
+        state: the ledger now, for the manifest's credits.
+        closed: closed attempts, for what was refunded; read only where the film is joined.
+        run: an id of this run.
+        on_progress: called with 0 to 1.
+
+    Raises:
+        MediaError, FfmpegError: a clip or the music cannot be joined; everything paid for stays kept.
+        StoreError: the store is away.
+    """
+    takes = [outcome.take for outcome in outcomes if outcome.take is not None]
+    line = timeline.of(resolved, takes)
+    folder = keeping.folder_of(film, line.digest)
+    known = keeping.find(store, folder)
+    if known is not None:
+        return known
+    with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
+        _keep_music(store, resolved, line)
+        made = render(line, store, Path(name), on_progress=on_progress)
+        manifest = Manifest(
+            title=line.title,
+            film=film,
+            digest=line.digest,
+            **measured(made),
+            run=run,
+            timeline=line,
+            shots=tuple(
+                map(
+                    _shot,
+                    outcomes,
+                    takes,
+                    made.result.chapters,
+                    seams(resolved, takes, store=store, folder=made.folder / "clips"),
+                    drifts(resolved, takes),
+                )
+            ),
+            credits=_credits(outcomes, takes, film=film, state=state, closed=closed),
+        )
+        # Looked at again: housekeeping may have found it without a name while the film was joined.
+        _keep_music(store, resolved, line)
+        return keeping.keep(store, folder, made.folder, manifest)
+
+
+def measured(made: Rendered) -> dict[str, Any]:
+    """The part of a manifest that tells of the joining itself."""
+    result = made.result
+    return {
+        "sha256": made.sha256,
+        "bytes": made.bytes,
+        "frames": result.frames,
+        "dropped": result.dropped,
+        "encoded": result.plan.encoded,
+        "seconds": result.seconds,
+        "way": result.way,
+        "loudness": Loudness.model_validate(asdict(result.loudness)) if result.loudness is not None else None,
+        "joined_at": datetime.now(UTC),
+        "software": software(),
+    }
+
+
+def _shot(outcome: Outcome, used: Take, chapter: Chapter, seam: Seam | None, drift: float | None) -> Shot:
+    shot = outcome.shot
+    return Shot(
+        shot=shot.label,
+        scene=shot.scene,
+        id=shot.id,
+        state=outcome.state,
+        why=outcome.why,
+        start=chapter.start,
+        end=chapter.end,
+        used=used,
+        alternates=tuple(take for take in outcome.takes if take.fingerprint != used.fingerprint),
+        seam=seam,
+        drift=drift,
+    )
+
+
+def _credits(
+    outcomes: Sequence[Outcome],
+    takes: Sequence[Take],
+    *,
+    film: str,
+    state: State,
+    closed: Iterable[Closed] | None,
+) -> Credits:
+    used = {take.fingerprint: take.credits for take in takes}
+    kept = {take.fingerprint: take.credits for outcome in outcomes for take in outcome.takes}
+    doubts = sum(a.money for a in state.doubts() if a.order.film == film)
+    return Credits(
+        used_takes=sum(used.values()),
+        alternates=sum(credits for name, credits in kept.items() if name not in used),
+        settled=state.films.get(film, 0),
+        reserved=state.held(film=film) - doubts,
+        in_doubt=doubts,
+        refunded=None if closed is None else sum(c.refunded for c in closed if c.order.film == film),
+    )
+
+
+def _keep_music(store: Store, resolved: Resolved, line: Timeline) -> None:
+    """Put the music into the store, so that the film can be joined again without the storyboard's files."""
+    key, music = line.sound.music, resolved.music
+    if key is None or music is None or not isinstance(music.source, Path) or store.head(key) is not None:
+        return
+    try:
+        with music.source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(
+            f"{music.name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
+        ) from None
+    if digest != line.sound.music_sha256:
+        raise MediaError(f"{music.name} changed while the run was under way", next_step="run again")
+    kind = _MUSIC.get(key.rpartition(".")[2], "application/octet-stream")
+    store.put_file(key, music.source, content_type=kind)

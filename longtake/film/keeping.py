@@ -1,0 +1,135 @@
+"""Where a film lies in the store, and how it comes there.
+
+``films/<film>/<digest>/`` holds `film.mp4`, `poster.jpg`, `manifest.json`, `film.vtt` where there are captions, and `hls/` where
+the storyboard asks for it. Nothing there is overwritten by something else: when another ffmpeg makes other bytes of the same
+timeline, they lie beside, in a folder named after the first 12 hex digits of their SHA-256, with a manifest of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from longtake import manifest as manifests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from longtake.manifest import Manifest
+    from longtake.store import Store
+
+__all__ = ["Film", "find", "folder_of", "keep", "sha256_of", "verified"]
+
+_FILES = {"film.mp4": "video/mp4", "poster.jpg": "image/jpeg", "film.vtt": "text/vtt"}
+_HLS = {".m3u8": "application/vnd.apple.mpegurl"}
+_STEP = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film in the store, and whether this call joined it."""
+
+    manifest: Manifest
+    key: str
+    poster: str
+    made: bool
+
+    def place(self, store: Store) -> str:
+        """A path for a local store, else the object's URI."""
+        path = store.path(self.key)
+        return str(path) if path is not None else f"{store.uri.rstrip('/')}/{self.key}"
+
+    def links(self, store: Store, *, public_url: str | None) -> dict[str, str]:
+        """Where film and manifest are, for people: public URLs where there is a public base, else paths or URIs."""
+        if public_url is None:
+            return {"film": self.place(store), "manifest": self.manifest_place(store)}
+        folder = self.key.removesuffix("film.mp4")
+        keys = {"film": self.key, "manifest": f"{folder}manifest.json"}
+        return {name: f"{public_url.rstrip('/')}/{key}" for name, key in keys.items()}
+
+    def manifest_place(self, store: Store) -> str:
+        """Where the manifest is, as `place`."""
+        return self.place(store).removesuffix("film.mp4") + "manifest.json"
+
+
+def folder_of(film: str, digest: str) -> str:
+    """Where the film of a timeline lies."""
+    return f"films/{film}/{digest}/"
+
+
+def find(store: Store, folder: str, *, sha256: str | None = None) -> Film | None:
+    """The film below a folder whose file has the size its manifest says; None where there is none.
+
+    Args:
+        store: where to look.
+        folder: a timeline's.
+        sha256: the film's, where only one of these very bytes is wanted.
+
+    Raises:
+        StoreError: the store is away, or a manifest there is none of this release.
+    """
+    for home in _homes(store, folder):
+        manifest = _manifest(store, home)
+        if manifest is None or sha256 not in {None, manifest.sha256}:
+            continue
+        there = store.head(f"{home}film.mp4")
+        if there is not None and there.size == manifest.bytes:
+            return _film(manifest, home, made=False)
+    return None
+
+
+def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> Film:
+    """Put the files of a film that was joined into the store, the manifest last. What is there already stays.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    first = _manifest(store, folder)
+    home = folder if first is None or first.sha256 == manifest.sha256 else f"{folder}{manifest.sha256[:12]}/"
+    for name, kind in _FILES.items():
+        if (files / name).exists():
+            store.put_file(home + name, files / name, content_type=kind)
+    for path in sorted((files / "hls").glob("*")):
+        store.put_file(f"{home}hls/{path.name}", path, content_type=_HLS.get(path.suffix, "video/mp4"))
+    if not store.put_if_absent(f"{home}manifest.json", manifests.dump(manifest)):
+        manifest = _manifest(store, home) or manifest
+    return _film(manifest, home, made=True)
+
+
+def verified(store: Store, film: Film) -> bool:
+    """Whether the film's file is, byte for byte, what its manifest says. It is read whole, a piece at a time.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    digest = hashlib.sha256()
+    with store.reader(film.key) as file:
+        while piece := file.read(_STEP):
+            digest.update(piece)
+    return digest.hexdigest() == film.manifest.sha256
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _homes(store: Store, folder: str) -> Iterator[str]:
+    yield folder
+    for key in store.list(folder):
+        home = key.removesuffix("manifest.json")
+        if key.endswith("/manifest.json") and home != folder:
+            yield home
+
+
+def _manifest(store: Store, home: str) -> Manifest | None:
+    key = f"{home}manifest.json"
+    data = store.get(key, limit=manifests.LIMIT)
+    return None if data is None else manifests.load(data, name=key)
+
+
+def _film(manifest: Manifest, home: str, *, made: bool) -> Film:
+    return Film(manifest, f"{home}film.mp4", f"{home}poster.jpg", made=made)

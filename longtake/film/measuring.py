@@ -1,0 +1,64 @@
+"""Measuring a film's shots against one another: seams between shots that continue, and drift down a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake import media, timeline
+from longtake import store as stores
+from longtake.errors import MediaError
+from longtake.manifest import Seam
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from longtake.record import Take
+    from longtake.request import Resolved
+    from longtake.store import Store
+
+__all__ = ["drifts", "seams"]
+
+
+def seams(resolved: Resolved, takes: Sequence[Take], *, store: Store, folder: Path) -> list[Seam | None]:
+    """The seam in front of each shot that continues the one just before it in the film; None in front of all others.
+
+    It is measured against the frame that the shot before it left, also where the shot was made from an older one.
+
+    Args:
+        resolved: the storyboard worked out.
+        takes: the takes in film order.
+        store: where their media are.
+        folder: where copies of them are, or go.
+
+    Raises:
+        StoreError: the store is away, or a clip is gone.
+    """
+    found: list[Seam | None] = []
+    before = None
+    for shot, take in zip(resolved.shots, takes, strict=True):
+        seam = None
+        if before is not None and shot.parent == before[0].id:
+            frame = stores.fetch(store, before[1].leaves.key, folder)
+            try:
+                seen = media.seam(frame, stores.fetch(store, take.clip.key, folder))
+                seam = Seam(distance=seen.distance, likeness=seen.likeness, seen=seen.seen)
+            except MediaError:
+                seam = None  # a number less, and no reason to be without a film
+        found.append(seam)
+        before = (shot, take)
+    return found
+
+
+def drifts(resolved: Resolved, takes: Sequence[Take]) -> list[float | None]:
+    """How far each shot's tone is from its chain's first; None for a first one, and where a tone is not known."""
+    used = {shot.id: take for shot, take in zip(resolved.shots, takes, strict=True)}
+    found: list[float | None] = []
+    for shot, take in zip(resolved.shots, takes, strict=True):
+        first = timeline.anchor(resolved, shot, used)
+        if shot.parent is None or first.tone is None or take.tone is None:
+            found.append(None)
+            continue
+        drift = media.drift(media.Tone(**first.tone.model_dump()), media.Tone(**take.tone.model_dump()))
+        found.append(round(drift.distance, 2))
+    return found

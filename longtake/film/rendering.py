@@ -1,0 +1,192 @@
+"""A timeline becomes files: its clips are fetched from the store and joined."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longtake import __version__, media
+from longtake import store as stores
+from longtake.errors import StoreError
+from longtake.film.keeping import sha256_of
+from longtake.manifest import Software
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from longtake.request import Resolved
+    from longtake.store import Store
+    from longtake.timeline import Timeline, Transition
+
+__all__ = ["Rendered", "check_tools", "plan_render", "render", "software"]
+
+_FETCHERS = 8
+_FETCHED = 0.3
+"""The share of the work that fetching is taken for where the store is elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` in `folder`."""
+
+    folder: Path
+    result: media.JoinResult
+    sha256: str
+    bytes: int
+
+
+def render(
+    line: Timeline,
+    store: Store,
+    folder: Path,
+    *,
+    check: bool = False,
+    on_progress: Callable[[float], None] | None = None,
+) -> Rendered:
+    """Join a timeline from the store alone.
+
+    Args:
+        line: what to join.
+        store: where clips and music are.
+        folder: where to; it must be empty.
+        check: read files of a local store and compare them with their digests. Those of another are compared as they come.
+        on_progress: called with 0 to 1.
+
+    Raises:
+        StoreError: the store is away, or a clip is not there or not what its name says.
+        MediaError, FfmpegError: it cannot be joined.
+    """
+    wanted = {cut.clip: cut.sha256 for cut in line.cuts}
+    if line.sound.music is not None and line.sound.music_sha256 is not None:
+        wanted[line.sound.music] = line.sound.music_sha256
+    share = 0.0 if not wanted or store.path(next(iter(wanted))) is not None else _FETCHED
+
+    def tell(done: float) -> None:
+        if on_progress is not None:
+            on_progress(done)
+
+    clips = folder / "clips"
+    clips.mkdir()
+    paths = _fetched(store, wanted, clips, check=check, tell=lambda part: tell(share * part))
+    film, captions = folder / "film.mp4", any(cut.caption for cut in line.cuts)
+    result = media.join(
+        _clips(line, paths),
+        film,
+        sound=_sound(line, paths[line.sound.music] if line.sound.music is not None else None),
+        title=line.title,
+        comment=f"Longtake film {line.digest}",
+        webvtt=folder / "film.vtt" if captions else None,
+        on_progress=lambda part: tell(share + (1 - share) * part),
+    )
+    media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
+    if line.hls:
+        media.hls(film, folder / "hls")
+    return Rendered(folder, result, sha256_of(film), film.stat().st_size)
+
+
+def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
+    """What `render` would copy and encode of a timeline, and why; clips that are elsewhere are fetched for it.
+
+    Raises:
+        StoreError: the store is away, or a clip is not there or not what its name says.
+        MediaError: a clip is broken, or a transition does not fit.
+    """
+    with tempfile.TemporaryDirectory(prefix="longtake-plan-") as name:
+        wanted = {cut.clip: cut.sha256 for cut in line.cuts}
+        paths = _fetched(store, wanted, Path(name), check=False, tell=lambda _share: None)
+        # Music is put into the store by the first join and decides nothing here but that there is some.
+        music = line.sound.music
+        return media.plan_join(_clips(line, paths), sound=_sound(line, Path(music) if music is not None else None))
+
+
+def check_tools(resolved: Resolved) -> None:
+    """See that the ffmpeg at hand can join this film, before anything is bought for it.
+
+    Raises:
+        FfmpegError: there is none, or it lacks something the film needs.
+    """
+    from longtake.media import ffmpeg  # noqa: PLC0415 - only where something is joined
+
+    sound = resolved.loaded.board.sound
+    filters = ["ebur128", "aresample"] if sound is not None else []
+    filters += ["sidechaincompress"] if resolved.music is not None else []
+    captions = any(shot.caption for shot in resolved.shots)
+    ffmpeg.require(encoders=["mov_text"] if captions else [], filters=filters)
+
+
+def software() -> Software:
+    """What joins films in this process."""
+    from longtake.media import ffmpeg  # noqa: PLC0415 - only where something is joined
+
+    return Software(
+        longtake=__version__,
+        python=platform.python_version(),
+        av=metadata.version("av"),
+        ffmpeg=ffmpeg.version(),
+        # The core knows no engine; whether one is at work can be seen.
+        prefect=metadata.version("prefect") if "prefect" in sys.modules else None,
+    )
+
+
+def _fetched(
+    store: Store, wanted: dict[str, str], folder: Path, *, check: bool, tell: Callable[[float], None]
+) -> dict[str, Path]:
+    """Each object once, as a file, some at a time."""
+
+    def fetch(key: str) -> Path:
+        path = stores.fetch(store, key, folder)
+        if check and sha256_of(path) != wanted[key]:
+            raise StoreError(
+                f"{key} is not what the film was joined from: its bytes have another digest",
+                next_step="restore it from a backup; if it is gone for good, `longtake run --redo SHOT` makes that shot anew",
+                key=key,
+            )
+        return path
+
+    keys: Sequence[str] = list(wanted)
+    paths = {}
+    with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="longtake-fetch") as pool:
+        try:
+            for number, (key, path) in enumerate(zip(keys, pool.map(fetch, keys), strict=True), 1):
+                paths[key] = path
+                tell(number / len(keys))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return paths
+
+
+def _clips(line: Timeline, paths: dict[str, Path]) -> list[media.JoinClip]:
+    return [
+        media.JoinClip(
+            paths[cut.clip],
+            cut.label,
+            transition=_transition(cut.transition),
+            continues=cut.continues,
+            caption=cut.caption,
+            correction=media.Correction(**cut.correction.model_dump()) if cut.correction is not None else None,
+        )
+        for cut in line.cuts
+    ]
+
+
+def _sound(line: Timeline, music: Path | None) -> media.Sound:
+    said = line.sound
+    return media.Sound(
+        loudness=said.loudness,
+        peak=said.peak,
+        music=music,
+        music_gain=said.music_gain,
+        duck=said.duck,
+        fade_out=said.fade_out,
+    )
+
+
+def _transition(said: Transition | None) -> media.Transition | None:
+    return media.Transition(said.kind, said.seconds) if said is not None else None

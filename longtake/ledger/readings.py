@@ -1,0 +1,32 @@
+"""What readings of the balance leave in the state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from longtake.ledger import entries as e
+
+
+class Check(BaseModel):
+    """A comparison of the balance with what the log explains."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sequence: int
+    at: datetime
+    balance: int
+    drift: int
+    """balance − expected: negative when credits are missing."""
+
+
+class Refund(BaseModel):
+    """A refund promised by the contract and not yet seen in the balance."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    attempt: str
+    credits: int
+    order: e.Order
+    day: str

@@ -1,0 +1,203 @@
+"""A film's manifest: what it was joined from, with which takes and for how much, so that the store alone can give it again.
+
+It lies beside the film and is written once. `longtake schema --manifest` prints its JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from longtake.errors import StoreError
+from longtake.record import Take
+from longtake.timeline import Timeline
+
+__all__ = [
+    "LIMIT",
+    "Credits",
+    "Level",
+    "Loudness",
+    "Manifest",
+    "Seam",
+    "Shot",
+    "Software",
+    "dump",
+    "json_schema",
+    "load",
+]
+
+Form = Literal["longtake-film/2"]
+
+LIMIT = 256 * 1024**2
+"""Bytes of the largest manifest: 2,000 shots with ten takes each and the longest prompts stay below."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Seam(_Part):
+    """The step from the frame a shot was given to the first frame it shows (see `longtake.media.Seam`)."""
+
+    distance: float
+    """Levels of 0 to 255 in brightness and tint: coding a frame again makes up to 2, from 3 on it may be seen."""
+    likeness: float
+    """Structural similarity: 1 is the same picture; under 0.9 shapes have moved or gone."""
+    seen: bool
+    """Whether somebody may see it."""
+
+
+class Shot(_Part):
+    """One shot of a film."""
+
+    shot: str
+    """`scene/shot`, the chapter's title."""
+    scene: str
+    id: str
+    state: Literal["current", "bought", "stale"]
+    """How the run that joined the film found it: kept as described, bought by that run, or made from an older input."""
+    why: str = ""
+    """Why it is stale."""
+    start: float
+    """Seconds into the film."""
+    end: float
+    """Seconds into the film."""
+    used: Take
+    """The take that is seen."""
+    alternates: tuple[Take, ...] = ()
+    """The other kept takes of the shot as described."""
+    seam: Seam | None = None
+    """How far its first frame is from the last one of the shot before it, where it continues that."""
+    drift: float | None = None
+    """How far its colours, brightness and contrast are from those of its chain's first shot, in levels of 0 to 255."""
+
+
+class Credits(_Part):
+    """What the film cost when it was joined, in credits."""
+
+    used_takes: int
+    """The takes that are seen, each counted once."""
+    alternates: int
+    """The kept takes that are not seen: test spend."""
+    settled: int
+    """All that was spent on this film for good, also on takes of storyboards before this one."""
+    reserved: int
+    """Held for attempts under way."""
+    in_doubt: int
+    """Held for attempts that may have been charged."""
+    refunded: int | None
+    """Given back for failed attempts."""
+
+
+class Software(_Part):
+    """Versions of what joined the film. `prefect` is there when it ran inside Prefect."""
+
+    longtake: str
+    python: str
+    av: str
+    ffmpeg: str
+    prefect: str | None = None
+
+
+class Level(_Part):
+    """How loud a sound is by EBU R128."""
+
+    integrated: float
+    """LUFS; -70 is silence."""
+    range: float
+    """LU."""
+    peak: float
+    """True peak, dBTP."""
+
+
+class Loudness(_Part):
+    """The loudness of the film's sound before it was changed, and of the finished track."""
+
+    before: Level
+    after: Level
+
+
+class Manifest(_Part):
+    """What a film is made of. Keys are those of the store, times UTC, amounts credits, seconds the film's own."""
+
+    v: Form = "longtake-film/2"
+    title: str
+    film: str
+    """The title's slug; the film lies under `films/<film>/<digest>/`."""
+    digest: str
+    """32 hex digits of the timeline's SHA-256: what was joined."""
+    sha256: str
+    """Of `film.mp4`: what came out."""
+    bytes: int
+    frames: int
+    dropped: int
+    """Frames at joints that two clips share and that are shown once."""
+    encoded: int
+    """Frames that were encoded again; all others are copies of the clips', bit for bit."""
+    seconds: float
+    way: Literal["copy", "encode"]
+    """`copy` when no frame was encoded again."""
+    loudness: Loudness | None = None
+    """Where the storyboard asks for a loudness."""
+    joined_at: datetime
+    run: str | None = None
+    """The id of the run that joined it; in Prefect the flow run's."""
+    timeline: Timeline
+    """All that decides the film's bytes."""
+    shots: tuple[Shot, ...]
+    """In film order, one for each cut of the timeline."""
+    credits: Credits
+    software: Software
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.timeline.digest != self.digest:
+            raise ValueError("its digest is not that of its timeline: one of them was changed")
+        if [shot.used.clip.sha256 for shot in self.shots] != [cut.sha256 for cut in self.timeline.cuts]:
+            raise ValueError("its shots are not those of its timeline: one of them was changed")
+        return self
+
+
+def dump(manifest: Manifest) -> bytes:
+    """The bytes of a manifest as they lie in the store: indented JSON with a final newline."""
+    return manifest.model_dump_json(indent=1).encode() + b"\n"
+
+
+def load(data: bytes, *, name: str) -> Manifest:
+    """Read a manifest; `name` is what it is called in errors.
+
+    Raises:
+        StoreError: it is none, is another release's, or was changed.
+    """
+    try:
+        return Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+    found = _form(data)
+    if found not in get_args(Form):
+        said = f"is a manifest of another release ({found})" if found else "is not a manifest"
+    else:
+        where = ".".join(str(part) for part in first["loc"])
+        said = f"is not a whole manifest ({where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')})"
+    raise StoreError(
+        f"{name} {said}",
+        next_step="move it away and run the storyboard with `longtake run`: its takes are kept, and joining costs nothing",
+        key=name,
+    )
+
+
+def _form(data: bytes) -> str | None:
+    try:
+        form = json.loads(data)["v"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return form[:40] if isinstance(form, str) and form.startswith("longtake-film/") else None
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema as JSON data (draft 2020-12)."""
+    schema = Manifest.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Longtake manifest"}

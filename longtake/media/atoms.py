@@ -1,0 +1,97 @@
+"""What an MP4 says of itself in its boxes, read before a demuxer believes it.
+
+A demuxer makes room for what the tables promise, and a table may promise two hundred million frames in twenty bytes. It
+may also name files and addresses elsewhere. Both are refused here, from the boxes alone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from longtake.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MAX_SAMPLES", "MAX_STREAMS", "check_boxes"]
+
+MAX_SAMPLES = 8_000_000
+"""Samples (frames and sound packets) of all tracks together: a day of film at 24 frames a second with its sound."""
+MAX_STREAMS = 32
+_MAX_BOXES = 200_000  # fragments of such a day, a box in each hundredth of it
+_HOLDERS = {
+    *(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"dref", b"edts", b"udta", b"meta"),
+    *(b"gmhd", b"tref", b"mvex", b"moof", b"traf", b"sinf", b"schi", b"rmra", b"rmda", b"ilst"),
+}
+_DEPTH = 12
+_INSIDE_DREF = 8  # version, flags and the count of entries come before its boxes
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    body: bytes
+    """The first bytes of what it holds."""
+
+
+def check_boxes(file: BinaryIO, name: str) -> None:
+    """Refuse an MP4 that promises more than any film of ours, or that keeps its media elsewhere.
+
+    Args:
+        file: the MP4, seekable; its position is not kept.
+        name: what to call it.
+
+    Raises:
+        MediaError: it names another file or address, has too many tracks, samples or boxes, or a compressed index.
+    """
+    end = file.seek(0, os.SEEK_END)
+    tracks = samples = 0
+    for number, box in enumerate(_walk(file, 0, end, 0)):
+        if number > _MAX_BOXES:
+            raise MediaError(f"{name} is made of more than {_MAX_BOXES} pieces")
+        if box.kind == b"trak":
+            tracks += 1
+        elif box.kind in {b"url ", b"urn ", b"alis", b"rsrc", b"rdrf"}:
+            # Flag 1 says that the media is in this file; QuickTime writes `alis` with it.
+            if len(box.body) < 4 or not box.body[3] & 1:
+                raise MediaError(f"{name} keeps its picture or sound in another file, which is not fetched")
+        elif box.kind == b"cmov":
+            raise MediaError(f"{name} has a compressed index, which is not read")
+        else:
+            samples += _count(box)
+        if tracks > MAX_STREAMS:
+            raise MediaError(f"{name} holds more than {MAX_STREAMS} streams")
+        if samples > MAX_SAMPLES:
+            raise MediaError(f"{name} says it holds {samples} frames and sound packets; at most {MAX_SAMPLES} are read")
+
+
+def _count(box: _Box) -> int:
+    if box.kind in {b"stsz", b"stz2"}:
+        return int.from_bytes(box.body[8:12], "big")
+    return int.from_bytes(box.body[4:8], "big") if box.kind == b"trun" else 0
+
+
+def _walk(file: BinaryIO, start: int, end: int, depth: int) -> Iterator[_Box]:
+    """The boxes from `start` to `end` and those in the boxes that hold others; a broken size ends its level."""
+    while end - start >= 8:
+        file.seek(start)
+        head = file.read(32)
+        if len(head) < 8:
+            return
+        size, kind = struct.unpack(">I4s", head[:8])
+        skip = 8
+        if size == 1 and len(head) >= 16:
+            size, skip = int.from_bytes(head[8:16], "big"), 16
+        stop = end if size == 0 else min(start + size, end)
+        body = start + skip
+        if stop < body:
+            return
+        yield _Box(kind, head[skip : skip + min(16, stop - body)])
+        if kind in _HOLDERS and depth < _DEPTH:
+            # A list of references has its version and a count before the boxes in it; `meta` may have a version.
+            lead = 8 if kind == b"dref" else 4 if kind == b"meta" and head[skip + 4 : skip + 8] != b"hdlr" else 0
+            yield from _walk(file, body + lead, stop, depth + 1)
+        start = stop

@@ -1,0 +1,243 @@
+"""A storyboard against what is kept: for each shot what is there, what is wanted and why. Plans and runs decide by it alike.
+
+A kept take is a shot's as described when model, fields and inputs agree. It is *current* when it also begins where the shot it
+continues ends: with that very frame, or because the shot before it was made anew and led to it (a bridge). Otherwise it is *stale*.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+from longtake import request
+from longtake.errors import SettingsError
+from longtake.plan.differences import Change, between
+from longtake.plan.look import Look
+from longtake.plan.standing import Lack, Standing, select
+from longtake.record import Revision
+from longtake.storyboard import failure, listed, places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from longtake.catalog import Catalog
+    from longtake.ledger import Attempt
+    from longtake.record import Frame, Holdings, Take
+    from longtake.request import Resolved, ResolvedShot
+    from longtake.storyboard import Follow
+
+__all__ = ["Comparison"]
+
+
+class Comparison:
+    """Compares shots one by one, each after the one it continues.
+
+    Args:
+        resolved: the storyboard with the catalog's rules applied.
+        holdings: what is kept; `load` need not have been called.
+        catalog: for the field names of requests.
+        realm: whose clips count.
+        attempts: open attempts of all accounts, for any film.
+        follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
+
+    Raises:
+        StoreError: the store is away.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        holdings: Holdings,
+        *,
+        catalog: Catalog,
+        realm: str,
+        attempts: Iterable[Attempt] = (),
+        follow: Follow | None = None,
+    ) -> None:
+        self.resolved = resolved
+        self.holdings = holdings
+        self.follow = follow
+        self._catalog = catalog
+        self._realm = realm
+        self._running = False
+        """A run uses what it has; a plan supposes what will be bought."""
+        self._attempts: dict[object, Attempt] = {}
+        for attempt in attempts:
+            self._attempts[attempt.order.fingerprint] = attempt
+            self._attempts.setdefault((attempt.order.description, attempt.order.take), attempt)
+        self._next: dict[str, ResolvedShot] = {}
+        for shot in resolved.shots:
+            if shot.parent is not None:
+                self._next.setdefault(shot.parent, shot)
+        self.digests = {shot.id: self._digests(shot) for shot in resolved.shots}
+        self.descriptions = {
+            shot.id: request.description(shot, realm=realm, digests=found)
+            for shot in resolved.shots
+            if (found := self.digests[shot.id]) is not None
+        }
+        holdings.load(self.descriptions.values())
+        self._check_use()
+
+    def following(self, follow: Follow) -> Comparison:
+        """The same comparison under another way of going on."""
+        other = copy(self)
+        other.follow = follow
+        return other
+
+    def running(self) -> Comparison:
+        """The same comparison for a run that buys as it goes."""
+        other = copy(self)
+        other._running = True  # noqa: SLF001 - a copy of itself
+        return other
+
+    # -- what is asked for ---------------------------------------------------------------------------------------------
+
+    def redo(self, shots: Iterable[str], *, run: str) -> list[Revision]:
+        """The decisions that make shots anew, by id or `scene/shot`; none for one whose last is not carried out yet.
+
+        That is so until a run has used its take and come to an end: the same command after a run that died asks for the same.
+
+        They count once `Holdings.decide` was told of them: a run writes them down first, a plan only supposes them.
+
+        Raises:
+            SettingsError: no such shot, its take is pinned by `use`, or it cannot be bridged though that was said.
+        """
+        found = []
+        for shot in dict.fromkeys(map(self._named, shots)):
+            description = self.descriptions.get(shot.id)
+            kept = self.holdings.of(description) if description is not None else []
+            if description is None or not kept:
+                continue  # it is bought in any case
+            if shot.use is not None:
+                raise SettingsError(
+                    f"{shot.label} says use: {shot.use}, so a new take would not be used",
+                    next_step="remove `use` from the shot, or leave it out of --redo",
+                )
+            decided = self.holdings.decided(shot.id, description)
+            last = next((r for r in reversed(decided) if r.redo), None)
+            used = self.holdings.used_before(shot.id)
+            if last is not None and (last.run == run or used not in kept or used is None or used.take != last.take):
+                continue
+            if self.follow == "bridge" and shot.open_end is not None and self._after(shot) is not None:
+                raise SettingsError(
+                    f"{shot.label} cannot be led to the shot after it: {shot.open_end}",
+                    next_step="say --follow keep or --follow cascade",
+                )
+            numbers = [shot.takes, *(take.take for take in kept), *(r.take for r in decided)]
+            follow = self.follow or self.resolved.loaded.board.follow
+            revision = Revision(
+                film=self.holdings.film,
+                shot=shot.id,
+                description=description,
+                take=max(numbers) + 1,
+                redo=True,
+                follow=follow,
+                run=run,
+            )
+            found.append(revision)
+        return found
+
+    def _named(self, name: str) -> ResolvedShot:
+        for shot in self.resolved.shots:
+            if name in (shot.id, shot.label):
+                return shot
+        known = listed([shot.id for shot in self.resolved.shots], name)
+        raise SettingsError(f"no shot is called {name[:64]}", next_step=f"name one of {known}")
+
+    def _check_use(self) -> None:
+        loaded, problems = self.resolved.loaded, []
+        by_id = {shot.id: shot for shot in self.resolved.shots}
+        for place, written in places(loaded.board):
+            shot = by_id[written.id]
+            if shot.use is None or shot.use <= shot.takes or shot.id not in self.descriptions:
+                continue
+            kept = {take.take for take in self.holdings.of(self.descriptions[shot.id])}
+            if shot.use not in kept:
+                allowed = ", ".join(map(str, sorted(kept | set(range(1, shot.takes + 1)))))
+                problems.append(loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} is not there", allowed))
+        if problems:
+            raise failure(loaded.name, tuple(problems))
+
+    # -- how a shot stands ---------------------------------------------------------------------------------------------
+
+    def look(self, shot: ResolvedShot, parent: Standing | None) -> Standing:
+        """How a shot stands, given how the one it continues does."""
+        description = self.descriptions.get(shot.id)
+        if description is None:
+            # No run has read this input yet, so nothing can be there that was made from it.
+            lacks = tuple(Lack(k, f"{shot.label} {k}") for k in range(1, shot.takes + 1))
+            waits = parent is not None and parent.used is None
+            said = (Change(what="an input given as a URL was never read"),)
+            return Standing(shot, "blocked" if waits else "missing", lacks=lacks, reasons=said)
+        return Look(self, shot, parent, description).standing()
+
+    def start(self, parent: Standing | None) -> Take | None:
+        """The take whose last frame a shot begins with, None while that is not known."""
+        if parent is None or parent.used is None:
+            return None
+        return parent.used if self._running or parent.settled else None
+
+    def names(self, shot: ResolvedShot, number: int, start: Take | None, ends: Iterable[Frame]) -> list[str]:
+        """The fingerprints a take may have: left open first, then led to each of `ends`."""
+        frame = start.leaves.sha256 if start is not None and shot.parent is not None else None
+        if (frame is None) != (shot.parent is None):
+            return []
+        realm, digests = self._realm, self.digests[shot.id]
+        return [
+            request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame, end=end)
+            for end in (None, *(end.sha256 for end in ends))
+        ]
+
+    def attempt(self, *names: object) -> Attempt | None:
+        """The first open attempt under these fingerprints, or pairs of description and number."""
+        return next((self._attempts[name] for name in names if name in self._attempts), None)
+
+    def _after(self, shot: ResolvedShot) -> tuple[ResolvedShot, Take] | None:
+        """The shot that continues this one and the kept take it uses; None where it has none or is made anew itself."""
+        child = self._next.get(shot.id)
+        description = self.descriptions.get(child.id) if child is not None else None
+        if child is None or description is None:
+            return None
+        kept = self.holdings.of(description)
+        decided = self.holdings.decided(child.id, description)
+        redo = next((r.take for r in reversed(decided) if r.redo), None)
+        if not kept or (redo is not None and child.use is None and all(take.take != redo for take in kept)):
+            return None
+        before = self.holdings.used_before(child.id)
+        take = before if before in kept else select(child, {take.take: take for take in kept}, redo)
+        return (child, take) if take is not None else None
+
+    def bridge(self, shot: ResolvedShot) -> str | None:
+        """The kept take (fingerprint) that a new take of this shot is led to."""
+        found = self._after(shot)
+        return found[1].fingerprint if found is not None and shot.open_end is None else None
+
+    def unbridged(self, shot: ResolvedShot) -> str | None:
+        """Why a shot with a kept one after it cannot be led there."""
+        return shot.open_end if shot.open_end is not None and self._after(shot) is not None else None
+
+    def changes(self, shot: ResolvedShot) -> tuple[Change, ...]:
+        """What changed since the take that was used before; "new" where there is none."""
+        before = self.holdings.used_before(shot.id)
+        if before is None:
+            return (Change(what="new"),)
+        names = self._catalog.model(shot.model).fields
+        frame = "0" * 64 if shot.parent is not None else None
+        now = request.frozen_body(shot, digests=self.digests[shot.id], frame=frame, catalog=self._catalog)
+        # Frames are the chain's: which one changed is said where a shot is stale. The last frame's flag decides nothing.
+        ignored = {names.last_frame, *([names.frames] if not any("frame" in i.role for i in shot.inputs) else [])}
+        found = between(before.request, now, shot=shot, ignored=frozenset(ignored))
+        if (before.frame is None) != (shot.parent is None):
+            found += (Change(what="continues", after=shot.parent or "nothing"),)
+        return found
+
+    def _digests(self, shot: ResolvedShot) -> Mapping[int, str] | None:
+        """What inputs given as URLs served when last read, by index; None when one was never read."""
+        found: dict[int, str] = {}
+        for index, item in enumerate(shot.inputs):
+            if item.sha256 is None:
+                digest = self.holdings.served(str(item.source))
+                if digest is None:
+                    return None
+                found[index] = digest
+        return found

@@ -1,0 +1,271 @@
+"""The plan: what a run would do and cost. No key, no network, no engine: a storyboard, a catalog and a look into the store.
+
+The states of a shot: `current` as described; `stale` made from an older input but usable; `missing` not there; `blocked` not
+there and waiting for another shot; `in doubt` when an attempt for it may have been charged; `under way` when a task for it
+was accepted. All amounts are whole credits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from longtake import record, timeline
+from longtake.ledger import Attempt, Log, accounts_in
+from longtake.plan.comparison import Comparison
+from longtake.plan.differences import Change
+from longtake.plan.standing import State
+from longtake.storyboard import Follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from longtake.catalog import Catalog
+    from longtake.plan.standing import Standing
+    from longtake.request import Resolved, ResolvedShot
+    from longtake.settings import Settings
+    from longtake.store import Store
+
+__all__ = ["Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+
+
+class PlannedShot(BaseModel):
+    """One line of a plan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shot: str
+    scene: str
+    id: str
+    state: State
+    chain: int
+    """Number of its chain, from 1."""
+    continues: str | None
+    model: str
+    resolution: str
+    seconds: int | None
+    """None where the provider chooses the length."""
+    takes: int
+    used: int | None
+    """The number of the kept take that is used, as far as is known."""
+    to_buy: int
+    """Takes that a run would buy."""
+    expected: int
+    reserve: int
+    planning_rate: bool
+    """The price is only for planning: the provider has published none."""
+    reasons: tuple[Change, ...] = ()
+    """Why it is not current: what changed, from what to what."""
+    led_to: str | None = None
+    """The kept shot after it that a new take is led to."""
+    unbridged: str | None = None
+    """Why it cannot be led there."""
+    attempt: str | None = None
+    """The attempt in doubt or under way."""
+
+
+class Plan(BaseModel):
+    """What a run would do. Amounts in credits, lengths in seconds of film."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    film: str
+    title: str
+    shots: tuple[PlannedShot, ...]
+    removed: tuple[str, ...]
+    """Shots that the last run had and the storyboard has not; their takes stay in the store."""
+    follow: Follow
+    follow_prices: dict[Follow, int]
+    """What would be bought under each way of going on after a shot that is made anew, expected credits."""
+    joined: Literal["there", "to join", "not whole"]
+    """Whether the film of exactly these takes is there; a run joins it as soon as all shots are."""
+    expected: int
+    reserve: int
+    budget: int | None
+    spent: int
+    """What the ledgers in the store already hold against this film: settled, reserved and in doubt."""
+    seconds: float
+    frames: int
+    chains: int
+    longest_chain: int
+    """Shots that have to be made one after another."""
+    longest_chain_seconds: int
+    in_doubt: tuple[str, ...]
+    planning_rates: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is missing fits into the film's budget."""
+        return self.budget is None or self.spent + self.reserve <= self.budget
+
+
+class Books(BaseModel):
+    """What the ledgers in a store say: open attempts of all accounts with a provider, and what a film has used of them."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    attempts: list[Attempt]
+    spent: int
+
+
+def make(
+    resolved: Resolved,
+    *,
+    catalog: Catalog,
+    store: Store | None,
+    settings: Settings,
+    film: str,
+    follow: Follow | None = None,
+    redo: Iterable[str] = (),
+) -> Plan:
+    """Compare a storyboard with what the store holds.
+
+    Args:
+        resolved: the storyboard with the catalog's rules applied.
+        catalog: the same catalog.
+        store: where takes lie; None when there is no store yet.
+        settings: whose clips and whose ledgers count (`realm` and `host`).
+        film: the film's slug.
+        follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
+        redo: shots to make anew, by id.
+
+    Raises:
+        SettingsError: `redo` names what cannot be made anew.
+        StoryboardError: `use` names a take that is not there.
+        StoreError: the store is away.
+    """
+    holdings = record.read_holdings(store, film)
+    books = read_books(store, settings.host, film)
+    comparison = Comparison(
+        resolved, holdings, catalog=catalog, realm=settings.realm, attempts=books.attempts, follow=follow
+    )
+    for revision in comparison.redo(redo, run=""):
+        holdings.decide(revision)
+    return of(comparison, books)
+
+
+def read_books(store: Store | None, host: str, film: str, *, own: Log | None = None) -> Books:
+    """The ledgers of all accounts with this provider. `own` is the log of one of them that is open: it reads only what is new.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    books = Books(attempts=[], spent=0)
+    if store is not None:
+        for account in accounts_in(store, host=host):
+            log = own if own is not None and own.account == account else Log(store, account)
+            state = log.read()
+            books.spent += state.used(film=film)
+            books.attempts.extend(state.attempts.values())
+    return books
+
+
+def standings(comparison: Comparison) -> dict[str, Standing]:
+    """How every shot stands, by id."""
+    found: dict[str, Standing] = {}
+    for shot in parents_first(comparison.resolved):
+        found[shot.id] = comparison.look(shot, found[shot.parent] if shot.parent else None)
+    return found
+
+
+def of(comparison: Comparison, books: Books) -> Plan:
+    """The plan that a comparison makes."""
+    resolved, holdings = comparison.resolved, comparison.holdings
+    found = standings(comparison)
+    chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
+    priced: set[str] = set()
+    # The shots that are alike in everything share one take: it is priced where a run would come to it first.
+    bought = {shot.id: _bought(found[shot.id], priced) for shot in parents_first(resolved)}
+    labels = {shot.id: shot.label for shot in resolved.shots}
+    rows = tuple(_row(found[shot.id], bought[shot.id], chain_of[shot.id], comparison) for shot in resolved.shots)
+    depth: dict[str, tuple[int, int]] = {}
+    for shot in parents_first(resolved):
+        count, seconds = depth[shot.parent] if shot.parent else (0, 0)
+        depth[shot.id] = (count + 1, seconds + max(shot.duration, 0))
+    longest = max(depth.values(), default=(0, 0))
+    before = holdings.snapshot.labels if holdings.snapshot is not None else {}
+    return Plan(
+        film=holdings.film,
+        title=resolved.loaded.board.title,
+        shots=rows,
+        removed=tuple(label for shot, label in before.items() if shot not in labels),
+        follow=comparison.follow or resolved.loaded.board.follow,
+        follow_prices={way: _price(comparison.following(way)) for way in get_args(Follow)},
+        joined=_joined(resolved, found, comparison),
+        expected=sum(r.expected for r in rows),
+        reserve=sum(r.reserve for r in rows),
+        budget=resolved.loaded.board.budget,
+        spent=books.spent,
+        seconds=float(resolved.seconds),
+        frames=resolved.frames,
+        chains=len(resolved.chains),
+        longest_chain=longest[0],
+        longest_chain_seconds=longest[1],
+        in_doubt=tuple(r.attempt for r in rows if r.state == "in doubt" and r.attempt),
+        planning_rates=any(r.planning_rate for r in rows if r.to_buy),
+    )
+
+
+def _bought(standing: Standing, priced: set[str]) -> int:
+    names = [lack.name for lack in standing.to_buy if lack.name not in priced]
+    priced.update(names)
+    return len(names)
+
+
+def _price(comparison: Comparison) -> int:
+    priced: set[str] = set()
+    return sum(_bought(one, priced) * one.shot.expected.credits for one in standings(comparison).values())
+
+
+def _joined(
+    resolved: Resolved, found: dict[str, Standing], comparison: Comparison
+) -> Literal["there", "to join", "not whole"]:
+    takes = [found[shot.id].used for shot in resolved.shots if found[shot.id].settled]
+    whole = [take for take in takes if take is not None]
+    if len(whole) < len(resolved.shots):
+        return "not whole"
+    store = comparison.holdings.store
+    key = f"films/{comparison.holdings.film}/{timeline.of(resolved, whole).digest}/manifest.json"
+    return "there" if store is not None and store.head(key) is not None else "to join"
+
+
+def _row(standing: Standing, bought: int, chain: int, comparison: Comparison) -> PlannedShot:
+    shot = standing.shot
+    led = comparison.holdings.take(standing.bridges) if standing.bridges is not None else None
+    attempt = next((lack.attempt for lack in standing.lacks if lack.attempt is not None), None)
+    return PlannedShot(
+        shot=shot.label,
+        scene=shot.scene,
+        id=shot.id,
+        state=standing.state,
+        chain=chain,
+        continues=shot.parent,
+        model=shot.model,
+        resolution=shot.resolution,
+        seconds=shot.duration if shot.duration > 0 else None,
+        takes=shot.takes,
+        used=standing.used.take if standing.used is not None else None,
+        to_buy=bought,
+        expected=bought * shot.expected.credits,
+        reserve=bought * shot.reserve.credits,
+        planning_rate=shot.expected.planning,
+        reasons=standing.reasons,
+        led_to=led.shot if led is not None else None,
+        unbridged=standing.unbridged,
+        attempt=attempt.id if attempt is not None else None,
+    )
+
+
+def parents_first(resolved: Resolved) -> list[ResolvedShot]:
+    """Every shot after the one it continues, in film order otherwise."""
+    by_id = {shot.id: shot for shot in resolved.shots}
+    done: dict[str, ResolvedShot] = {}
+    for shot in resolved.shots:
+        trail: list[ResolvedShot] = []
+        here: ResolvedShot | None = shot
+        while here is not None and here.id not in done:
+            trail.append(here)
+            here = by_id[here.parent] if here.parent else None
+        done |= {one.id: one for one in reversed(trail)}
+    return list(done.values())

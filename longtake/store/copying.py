@@ -1,0 +1,70 @@
+"""An object as a file on this machine, checked against the digest it is named after."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longtake.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from longtake.store.protocol import Store
+
+__all__ = ["fetch", "local_copy"]
+
+_NAMED = re.compile(r"media/([0-9a-f]{64})\.")
+
+
+@contextlib.contextmanager
+def local_copy(store: Store, key: str) -> Iterator[Path]:
+    """The object as a file to read: the store's own where it is a folder, else a copy that goes away with the block.
+
+    Raises:
+        StoreError: there is no such object, or it is not what its name says.
+    """
+    own = store.path(key)
+    if own is not None:
+        yield _there(own, key)
+        return
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        yield fetch(store, key, Path(folder))
+
+
+def fetch(store: Store, key: str, folder: Path) -> Path:
+    """The object as a file: the store's own where it is a folder, else a copy in `folder`, made once.
+
+    Raises:
+        StoreError: there is no such object, or it is not what its name says.
+    """
+    own = store.path(key)
+    if own is not None:
+        return _there(own, key)
+    path = folder / key.replace("/", "-")
+    if not path.exists():
+        store.download(key, path)
+        named = _NAMED.match(key)
+        with path.open("rb") as file:
+            if named is not None and hashlib.file_digest(file, "sha256").hexdigest() != named[1]:
+                path.unlink()
+                raise StoreError(
+                    f"{key} is not what its name says: its bytes have another digest",
+                    next_step="restore it from a backup or a version of the bucket; it was paid for",
+                    key=key,
+                )
+    return path
+
+
+def _there(path: Path, key: str) -> Path:
+    if not path.is_file():
+        raise StoreError(
+            f"the store holds no object {key}",
+            next_step="restore it from a backup; if it is gone for good, `longtake run --redo SHOT` makes that shot anew",
+            key=key,
+        )
+    return path

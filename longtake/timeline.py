@@ -1,0 +1,160 @@
+"""The timeline: which take of which shot, in what order, with what between them and under them. Its digest names the film.
+
+It holds everything that decides the film's bytes, with digests in place of files: a film can be joined again from the store alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from longtake.record import Take
+    from longtake.request import Resolved, ResolvedShot
+
+__all__ = ["Correction", "Cut", "Sound", "Timeline", "Transition", "of"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Transition(_Part):
+    """How a cut follows the one before it; `seconds` are shared by both."""
+
+    kind: str
+    seconds: float
+
+
+class Correction(_Part):
+    """One step of colour for a whole clip, as `longtake.media.Correction` has it."""
+
+    gain: float
+    pivot: float
+    shift: float
+    saturation: float
+    blue: float
+    red: float
+
+
+class Cut(_Part):
+    """One clip on the timeline."""
+
+    label: str
+    """`scene/shot`, the chapter's title."""
+    fingerprint: str
+    clip: str
+    """Its key in the store."""
+    sha256: str
+    transition: Transition | None = None
+    continues: bool = False
+    """Whether it begins with the frame that the cut before it ends with: that moment is shown once."""
+    caption: str | None = None
+    """Shown as a subtitle for as long as the clip is."""
+    correction: Correction | None = None
+    """Brings its colours back towards those of its chain's first shot."""
+
+
+class Sound(_Part):
+    """What is done to the film's sound."""
+
+    loudness: float | None = None
+    """LUFS wanted; the clips' own where there is none."""
+    peak: float = -1.0
+    """True peak it stays under, dBTP."""
+    music: str | None = None
+    """Its key in the store."""
+    music_sha256: str | None = None
+    music_gain: float = -12.0
+    """LU above the clips' own sound."""
+    duck: float = 6.0
+    """dB the music goes down while the clips are heard."""
+    fade_out: float = 2.0
+    """Seconds over which the music fades at the end."""
+
+
+class Timeline(_Part):
+    """A film before it is joined."""
+
+    v: Literal["longtake-timeline/2"] = "longtake-timeline/2"
+    """It also stands for the way of joining: where that gives other bytes, it is another version and so another film."""
+    title: str
+    cuts: tuple[Cut, ...]
+    sound: Sound = Sound()
+    hls: bool = False
+    """Whether it is also kept as an HLS playlist."""
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits of SHA-256: equal timelines are equal films, to the byte."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
+
+def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
+    """The timeline of a storyboard with the take of each of its shots, in film order."""
+    cuts = []
+    before: Take | None = None
+    used = {shot.id: take for shot, take in zip(resolved.shots, takes, strict=True)}
+    for number, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True)):
+        said = shot.transition if number else None
+        transition = Transition(kind=said.kind, seconds=said.seconds) if said is not None and said.seconds else None
+        follows = number > 0 and shot.parent == resolved.shots[number - 1].id and before is not None
+        cuts.append(
+            Cut(
+                label=shot.label,
+                fingerprint=take.fingerprint,
+                clip=take.clip.key,
+                sha256=take.clip.sha256,
+                transition=transition,
+                continues=follows and before is not None and joined(before, take),
+                caption=shot.caption,
+                correction=_correction(resolved, shot, used) if shot.match != "off" else None,
+            )
+        )
+        before = take
+    board = resolved.loaded.board
+    return Timeline(title=board.title, cuts=tuple(cuts), sound=_sound(resolved), hls=board.hls)
+
+
+def joined(before: Take, after: Take) -> bool:
+    """Whether a take begins where another ends: with its last frame, or because that one was led to it."""
+    return after.frame == before.leaves.sha256 or before.bridges == after.fingerprint
+
+
+def anchor(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> Take:
+    """The take of the first shot of a shot's chain."""
+    while shot.parent is not None:
+        shot = resolved.shot(shot.parent)
+    return used[shot.id]
+
+
+def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> Correction | None:
+    first, own = anchor(resolved, shot, used).tone, used[shot.id].tone
+    if first is None or own is None:
+        return None
+    from longtake import media  # noqa: PLC0415 - loads libav, and only films that ask for it pay
+
+    step = media.correction(media.Tone(**first.model_dump()), media.Tone(**own.model_dump()))
+    return Correction.model_validate(asdict(step)) if step is not None else None
+
+
+def _sound(resolved: Resolved) -> Sound:
+    said, music = resolved.loaded.board.sound, resolved.music
+    if said is None:
+        return Sound()
+    digest = music.sha256 if music is not None else None
+    key = f"media/{digest}.{music.format or 'bin'}" if music is not None and digest is not None else None
+    return Sound(
+        loudness=said.loudness,
+        peak=said.peak,
+        music=key,
+        music_sha256=digest,
+        music_gain=said.music_gain,
+        duck=said.duck,
+        fade_out=said.fade_out,
+    )

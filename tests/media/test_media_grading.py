@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from longtake import media
+from longtake.media import Correction, ffmpeg
+from longtake.media.grading import MAX_GAIN, MAX_SHIFT, MAX_TINT
+
+VIEW = "mandelbrot=s=320x180:r=24:start_scale=1,trim=end_frame=25,eq=saturation=0.4"
+CODED = ("-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
+DRIFTED = {
+    "brighter": "eq=brightness=0.03",
+    "stronger": "eq=contrast=1.08",
+    "duller": "hue=s=0.9",
+    "warmer": "colorbalance=rm=0.12:bm=-0.12",
+    "all": "eq=brightness=-0.02:contrast=1.05:saturation=1.06",
+}
+
+
+def shot(studio, name, looks="null", options=CODED):
+    return studio.file(f"look-{name}.mp4", "-f", "lavfi", "-i", f"{VIEW},format=yuv444p,{looks}", *options)
+
+
+@pytest.fixture(scope="module")
+def first(studio):
+    return media.measure_look(shot(studio, "first"))
+
+
+def as_text(filters):
+    return ",".join(
+        f"{name}=" + ":".join(f"{key}='{value}'" for key, value in options.items()) for name, options in filters
+    )
+
+
+def graded(studio, name, clip, step, options=CODED):
+    step = step.filters(full=media.probe(clip).color.range == 2)
+    return studio.file(f"graded-{name}.mp4", "-i", ffmpeg.file_url(clip), "-vf", as_text(step), *options)
+
+
+def test_the_same_look_has_not_drifted(studio, first):
+    for name, options in {"again": (*CODED[:3], "23", *CODED[4:]), "smaller": (*CODED, "-vf", "scale=240:136")}.items():
+        moved = media.drift(first, media.measure_look(shot(studio, name, options=options)))
+        assert not moved.visible
+        assert moved.distance < 1.5
+        assert media.correction(first, media.measure_look(shot(studio, name))) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "measure", "bounds"),
+    [
+        ("brighter", "luma", (4, 10)),
+        ("stronger", "contrast", (1.04, 1.1)),
+        ("duller", "saturation", (0.85, 0.94)),
+        ("warmer", "red", (1, 20)),
+        ("softer", "sharpness", (0.2, 0.8)),
+    ],
+)
+def test_each_way_of_drifting_has_its_measure(studio, first, name, measure, bounds):
+    looks = {**DRIFTED, "softer": "gblur=sigma=2"}[name]
+    moved = media.drift(first, media.measure_look(shot(studio, name, looks)))
+    assert bounds[0] < getattr(moved, measure) < bounds[1]
+    assert moved.visible == (name != "softer")
+
+
+@pytest.mark.parametrize("name", DRIFTED)
+def test_a_correction_brings_a_drifted_shot_back(studio, first, name):
+    clip = shot(studio, name, DRIFTED[name])
+    before = media.measure_look(clip)
+    step = media.correction(first, before)
+    after = media.measure_look(graded(studio, name, clip, step))
+    was, now = media.drift(first, before), media.drift(first, after)
+    assert now.distance < max(was.distance / 2, 1.5)
+    assert abs(now.contrast - 1) < max(abs(was.contrast - 1) / 2, 0.02)
+    assert abs(now.saturation - 1) < max(abs(was.saturation - 1) / 2, 0.03)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("deep", ("-c:v", "libx265", "-x265-params", "log-level=error:crf=12", "-pix_fmt", "yuv420p10le")),
+        ("full", (*CODED, "-vf", "scale=out_range=pc", "-color_range", "pc")),
+        ("hd", (*CODED, "-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709")),
+    ],
+)
+def test_a_correction_does_the_same_at_any_depth_range_and_matrix(studio, name, options):
+    first = media.measure_look(shot(studio, name, options=options))
+    looks = "eq=brightness=0.04:saturation=1.08"
+    clip = shot(studio, f"{name}-drifted", looks, options)
+    step = media.correction(first, media.measure_look(clip))
+    kept = tuple(part for part in options if part != "-vf" and not part.startswith("scale="))
+    now = media.drift(first, media.measure_look(graded(studio, name, clip, step, kept)))
+    assert media.drift(first, media.measure_look(clip)).visible
+    assert not now.visible
+
+
+def test_a_correction_is_bounded_deterministic_and_plain(first):
+    night = media.Tone(luma=20, contrast=8, blue=60, red=-40, saturation=90, sharpness=1)
+    step = media.correction(first, night)
+    assert step == media.correction(first, night)
+    assert Correction(**json.loads(json.dumps(asdict(step)))) == step
+    assert abs(step.gain - 1) <= MAX_GAIN + 1e-9
+    assert abs(step.saturation - 1) <= MAX_GAIN + 1e-9
+    assert abs(step.shift) <= MAX_SHIFT
+    assert max(abs(step.blue), abs(step.red)) <= MAX_TINT
+
+
+def test_grey_pictures_have_no_colourfulness_to_mend(studio):
+    grey = media.Tone(luma=100, contrast=40, blue=0, red=0, saturation=0.0, sharpness=2)
+    assert media.correction(grey, media.Tone(120, 40, 0, 0, 0.1, 2)).saturation == 1.0
+
+
+@pytest.mark.parametrize("name", ["warmer", "all"])
+def test_a_picture_is_corrected_as_its_clip_is(studio, first, tmp_path, name):
+    clip = shot(studio, name, DRIFTED[name])
+    step = media.correction(first, media.measure_look(clip))
+    media.last_frame(clip, tmp_path / "last.png")
+    media.correct_image(tmp_path / "last.png", step, tmp_path / "corrected.png")
+    media.last_frame(graded(studio, name, clip, step), tmp_path / "true.png")
+    one, other = (media.measure_look(tmp_path / f"{end}.png") for end in ("corrected", "true"))
+    assert media.drift(one, other).distance < 1.0
+    assert media.check_image(tmp_path / "corrected.png", pixels=(320, 180)).pix_fmt == "rgb24"
+
+
+def test_a_step_that_changes_nothing_keeps_every_pixel_of_a_picture(tmp_path):
+    import av
+
+    picture = tmp_path / "colours.png"
+    ffmpeg.run(
+        [
+            "-f",
+            "lavfi",
+            "-i",
+            "rgbtestsrc=s=320x180",
+            "-frames:v",
+            "1",
+            "-f",
+            "image2",
+            "-update",
+            "1",
+            ffmpeg.file_url(picture),
+        ]
+    )
+    media.correct_image(picture, Correction(1.0, 128.0, 0.0, 1.0, 0.0, 0.0), tmp_path / "same.png")
+    frames = []
+    for name in ("colours.png", "same.png"):
+        with av.open(str(tmp_path / name)) as container:
+            frames.append(bytes(next(container.decode(video=0)).reformat(format="rgb24").planes[0]))
+    assert max(abs(a - b) for a, b in zip(*frames, strict=True)) <= 1

@@ -1,0 +1,154 @@
+"""Films that look as a run left them, without a run: takes, ledger, film, manifest and snapshot are written, clips are not."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from longtake import manifest, plan, record, request, storyboard, timeline
+from longtake.catalog import Catalog
+from longtake.film.rendering import software
+from longtake.ledger import Book, Caps, Order, account_of
+from longtake.plan import Comparison
+from longtake.record import Clip, Frame, Take
+
+FILM_BYTES = b"the film"
+PROMPT = "Waves break on black rocks at dawn, wide shot, slow dolly in, low sun behind the lighthouse, gulls, cold mist"
+
+
+def board(shots: int, *, chain: int = 10, title: str = "A Long Film") -> str:
+    """A storyboard of so many shots, in scenes that are a chain each."""
+    lines = [
+        "schema: longtake/1",
+        f"title: {title}",
+        "model: seedance-2.5",
+        "defaults: {resolution: 480p, duration: 5}",
+    ]
+    lines.append("scenes:")
+    for number in range(shots):
+        if number % chain == 0:
+            lines += [f"  - id: scene-{number // chain}", "    shots:"]
+        lines.append(f'      - {{id: shot-{number}, prompt: "{PROMPT}, number {number}"}}')
+    return "\n".join(lines) + "\n"
+
+
+def buy(text: str, store, settings, *, ledger: bool = True) -> None:
+    """Leave in the store what a run of a storyboard leaves there; every take is another."""
+    catalog = Catalog.load()
+    resolved = request.resolve(storyboard.parse(text, name="board.yaml", base=None), catalog)
+    slug = storyboard.slug(resolved.loaded.board.title)
+    account = account_of(settings.host, settings.key().get_secret_value())
+    book = Book(store, account)
+    holdings = record.read_holdings(store, slug)
+    comparison = Comparison(resolved, holdings, catalog=catalog, realm=settings.realm).running()
+    standings = {}
+    for shot in plan.parents_first(resolved):
+        parent = standings[shot.parent] if shot.parent else None
+        for lack in comparison.look(shot, parent).lacks:
+            take = _take(
+                shot, lack.number, parent.used if parent else None, realm=settings.realm, film=slug, account=account
+            )
+            if ledger:
+                _book(book, take, shot, slug)
+            holdings.add(record.save(store, take))
+        standings[shot.id] = comparison.look(shot, parent)
+    takes = [standings[shot.id].used for shot in resolved.shots]
+    _film(store, resolved, takes, slug)
+    labels = {shot.id: shot.label for shot in resolved.shots}
+    holdings.save(run="a-run", used={name: one.used.fingerprint for name, one in standings.items()}, labels=labels)
+
+
+def copy(source, target) -> None:
+    """All objects of a store into another."""
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda key: target.put_if_absent(key, source.get(key, limit=10**9)), source.list("")))
+
+
+def _digest(*what: object) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()
+
+
+def _take(shot, number, source, *, realm, film, account) -> Take:
+    frame = source.last_frame.sha256 if source is not None else None
+    name = request.fingerprint(shot, take=number, realm=realm, frame=frame)
+    clip, last = _digest("clip", name), _digest("frame", name)
+    return Take(
+        fingerprint=name,
+        description=request.description(shot, realm=realm),
+        frame=frame,
+        model=shot.model,
+        request=request.frozen_body(shot, frame=frame, catalog=Catalog.load()),
+        clip=Clip(
+            key=f"media/{clip}.mp4",
+            sha256=clip,
+            bytes=2_000_000,
+            width=864,
+            height=496,
+            frames=120,
+            seconds=5,
+            audio=True,
+        ),
+        last_frame=Frame(key=f"media/{last}.png", sha256=last, source="provider"),
+        account=account,
+        attempt=f"a-{shot.id}",
+        task_id=f"task_{name[:24]}",
+        credits=shot.expected.credits,
+        credits_from="usage",
+        film=film,
+        shot=shot.label,
+        take=number,
+        kept_at=datetime.now(UTC),
+    )
+
+
+def _book(book: Book, take: Take, shot, slug: str) -> None:
+    order = Order(
+        film=slug,
+        scene=shot.scene,
+        shot=shot.id,
+        take=take.take,
+        fingerprint=take.fingerprint,
+        description=take.description,
+        model=shot.model,
+        run="a-run",
+        expected=shot.expected.credits,
+        reserve=shot.reserve.credits,
+    )
+    attempt = book.claim(order, body=take.request, caps=Caps(), kept=lambda: False).attempt
+    book.accepted(attempt, take.task_id)
+    book.completed(attempt, take.credits)
+    book.settled(attempt, clip=take.clip.sha256)
+
+
+def _film(store, resolved, takes, slug) -> None:
+    line = timeline.of(resolved, takes)
+    folder = f"films/{slug}/{line.digest}/"
+    made = manifest.Manifest(
+        title=line.title,
+        film=slug,
+        digest=line.digest,
+        sha256=hashlib.sha256(FILM_BYTES).hexdigest(),
+        bytes=len(FILM_BYTES),
+        frames=120 * len(takes),
+        dropped=0,
+        encoded=0,
+        seconds=5.0 * len(takes),
+        way="copy",
+        joined_at=datetime.now(UTC),
+        run="a-run",
+        timeline=line,
+        shots=tuple(
+            manifest.Shot(
+                shot=shot.label, scene=shot.scene, id=shot.id, state="bought", start=5.0 * n, end=5.0 * n + 5, used=take
+            )
+            for n, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True))
+        ),
+        credits=manifest.Credits(
+            used_takes=sum(take.credits for take in takes), alternates=0, settled=0, reserved=0, in_doubt=0, refunded=0
+        ),
+        software=software(),
+    )
+    store.put_if_absent(f"{folder}film.mp4", FILM_BYTES, content_type="video/mp4")
+    store.put_if_absent(f"{folder}poster.jpg", b"a poster", content_type="image/jpeg")
+    store.put_if_absent(f"{folder}manifest.json", manifest.dump(made))

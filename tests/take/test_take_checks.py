@@ -1,0 +1,156 @@
+"""Takes that do not pass the checks of their clip: kept, marked, and made anew only where the storyboard says so."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from longtake import film as films
+from longtake import media
+from longtake.catalog import Catalog
+
+KEY = "key-of-the-take-tests"
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [128, 72]}}}},
+}
+BLACK = {"where": "submit", "what": "black"}
+BOARD = """
+schema: longtake/1
+title: Two Takes
+model: seedance-2.5
+defaults: {resolution: 480p, size: "16:9", duration: 1, generate_audio: false}
+scenes:
+- id: s
+  shots:
+  - {id: one, prompt: "A harbour at night"}
+  - {id: two, prompt: "A boat leaves"}
+"""
+
+
+@pytest.fixture
+def small(make_studio, tmp_path):
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(SMALL))
+    studio = make_studio(catalog=path)
+    settings = studio.settings.model_copy(update={"api_key": SecretStr(KEY), "catalog": path})
+    return dataclasses.replace(studio, settings=settings, catalog=Catalog.load(path), board=BOARD)
+
+
+def test_a_black_clip_is_kept_and_marked_and_nothing_is_spent_for_it(small) -> None:
+    small.faults({**BLACK, "match": "harbour"})
+    made = small.film(BOARD)
+    checks = made["one"].take.checks
+    assert (checks.passed, checks.score < 1) == (False, True)
+    assert "black" in " ".join(checks.findings)
+    assert made["two"].take.checks.passed
+    assert small.posts() == 2
+    assert small.film(BOARD)["one"].state == "current"
+    assert small.posts() == 2
+
+
+def test_the_storyboard_may_ask_for_new_takes(small) -> None:
+    small.faults({**BLACK, "match": "harbour", "times": 2})
+    made = small.film(BOARD.replace("title:", "retakes: 3\ntitle:"))
+    assert (made["one"].take.take, made["one"].take.checks.passed) == (3, True)
+    assert len(made["one"].takes) == 3
+    assert made["two"].take.frame == made["one"].take.last_frame.sha256
+    assert small.posts() == 4
+    assert [o.state for o in small.film(BOARD.replace("title:", "retakes: 3\ntitle:")).values()] == ["current"] * 2
+    assert small.posts() == 4
+
+
+def test_retakes_have_an_end(small) -> None:
+    small.faults({**BLACK, "match": "harbour"})
+    made = small.film(BOARD.replace("title:", "retakes: 2\ntitle:"))
+    assert (made["one"].take.take, made["one"].take.checks.passed) == (1, False)
+    assert small.posts() == 4
+
+
+def test_of_two_takes_the_one_that_passed_is_used(small) -> None:
+    small.faults({**BLACK, "match": "harbour", "times": 1})
+    board = BOARD.replace('night"}', 'night", takes: 2}')
+    made = small.film(board)
+    assert [take.checks.passed for take in made["one"].takes].count(False) == 1
+    assert made["one"].take.checks.passed
+    assert made["two"].take.frame == made["one"].take.last_frame.sha256
+
+
+def joined(small, board):
+    outcomes = list(small.film(board).values())
+
+    async def work():
+        async with small.session() as session:
+            return await asyncio.to_thread(
+                films.join,
+                small.resolved(board),
+                outcomes,
+                store=small.store,
+                film="two-takes",
+                state=session.book.read(),
+            )
+
+    return asyncio.run(work())
+
+
+def test_seams_and_drift_are_numbers_of_the_manifest(small) -> None:
+    one, two = joined(small, BOARD).manifest.shots
+    assert (one.seam, one.drift) == (None, None)
+    assert two.seam.distance < 3
+    assert not two.seam.seen
+    assert two.drift > 0
+
+
+def test_the_seam_to_a_stale_shot_is_measured_too(small) -> None:
+    small.film(BOARD)
+    changed = BOARD.replace("A harbour at night", "Snow on a wide plain")
+    shot = joined(small, changed).manifest.shots[1]
+    assert shot.state == "stale"
+    assert shot.seam.seen
+
+
+def test_colours_are_brought_back_in_the_film_and_down_the_chain(small) -> None:
+    plain = joined(small, BOARD)
+    film = joined(small, BOARD.replace("title:", "match: film\ntitle:"))
+    cuts = film.manifest.timeline.cuts
+    assert (cuts[0].correction, plain.manifest.timeline.cuts[1].correction) == (None, None)
+    assert cuts[1].correction is not None, "the emulator's two scenes look quite different"
+    assert film.manifest.digest != plain.manifest.digest
+    assert film.manifest.way == "encode"
+    assert small.posts() == 2
+    chain = BOARD + '  - {id: three, prompt: "The boat is far out"}\n'
+    made = small.film(chain.replace("title:", "match: chain\ntitle:"))
+    assert made["two"].take.corrected is None, "a take that is kept stays as it is"
+    assert made["three"].take.frame == made["two"].take.last_frame.sha256
+
+
+def test_a_corrected_frame_is_what_the_next_shot_starts_from(small) -> None:
+    chain = (BOARD + '  - {id: three, prompt: "The boat is far out"}\n').replace("title:", "match: chain\ntitle:")
+    made = small.film(chain)
+    two = made["two"].take
+    assert two.corrected is not None
+    assert two.corrected.sha256 != two.last_frame.sha256
+    assert made["three"].take.frame == two.corrected.sha256
+    assert made["three"].take.anchor == made["one"].take.tone
+    anchor, handed = media.Tone(**made["one"].take.tone.model_dump()), small.store.path(two.corrected.key)
+    before = media.drift(anchor, media.measure_look(small.store.path(two.last_frame.key))).distance
+    assert media.drift(anchor, media.measure_look(handed)).distance < before
+    assert [o.state for o in small.film(chain).values()] == ["current"] * 3
+
+
+def test_captions_transitions_and_a_playlist(small) -> None:
+    board = BOARD.replace("title:", "hls: true\ntitle:").replace(
+        'leaves"', 'leaves", caption: "Farewell", transition: {kind: wipe-left, seconds: 0.25}'
+    )
+    film = joined(small, board)
+    folder = film.key.removesuffix("film.mp4")
+    assert "Farewell" in small.store.get(f"{folder}film.vtt").decode()
+    keys = list(small.store.list(f"{folder}hls/"))
+    assert f"{folder}hls/index.m3u8" in keys
+    assert len(keys) > 2
+    assert film.manifest.frames == 25 + 25 - 6
+    assert film.manifest.timeline.cuts[1].transition.kind == "wipe-left"

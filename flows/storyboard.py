@@ -37,7 +37,7 @@ from longtake.ledger import accounts
 from longtake.plan import Comparison
 from longtake.report import Outcome
 from longtake.storyboard import Follow  # noqa: TC001 - the form of the flow is made from it
-from longtake.take import Wanted, can_host, complete, decide, needs_host, obtain, open_session, read_inputs
+from longtake.take import Wanted, can_host, complete, decide, needs_host, obtain, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,15 +118,17 @@ async def make(
             raise
         # What was bought before is fetched and kept all the same; nothing more is bought.
         session.halted = session.refused = error
-    if redo and session.halted is None:
+    if redo:
         # Until here a redo was only supposed: one that is refused leaves no trace.
         comparison, _ = await _compare(session, resolved, follow)
-        for revision in comparison.redo(redo, run=session.run):
-            await decide(session, comparison, revision)
+        while session.halted is None and (wanted := comparison.redo(redo, run=session.run)):
+            for revision in wanted:
+                await decide(session, comparison, revision)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
     async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
         outcomes = await shoot(session, comparison.running(), progress)
+        left = await _left_over(session, comparison)
         sums = await _leave(session, comparison, outcomes)
         film, unjoined = await _join(session, resolved, outcomes, progress)
     would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if _lacks(outcomes) else 0
@@ -136,7 +138,7 @@ async def make(
     seams = {shot.id: shot.seam for shot in film.manifest.shots if shot.seam is not None} if film else {}
     rows = [o.row(seams[o.shot.id].distance if o.shot.id in seams else None) for o in outcomes]
     await showing.shots(session.film, rows)
-    notes += report.failed_checks(outcomes)
+    notes += [*left, *report.failed_checks(outcomes)]
     seen = {o.shot.label: seams[o.shot.id].distance for o in outcomes if o.shot.id in seams and seams[o.shot.id].seen}
     notes += [note for note in [report.seam_note(seen)] if note is not None]
     await showing.credits(session.film, lambda: accounts.by_shot(session.book, session.film, sums)[0])
@@ -310,10 +312,34 @@ async def _leave(session: Session, comparison: Comparison, outcomes: Sequence[Ou
     except (LedgerError, StoreError) as error:
         get_run_logger().warning("what the film has cost so far could not be read: %s", error.message)
     try:
-        await asyncio.to_thread(comparison.holdings.save, run=session.run, used=used, labels=labels, sums=sums)
+        await asyncio.to_thread(
+            comparison.holdings.save, run=session.run, used=used, labels=labels, sums=sums, whole=not _lacks(outcomes)
+        )
     except StoreError as error:
         get_run_logger().warning("no snapshot of the film was left: %s", error.message)
     return sums
+
+
+async def _left_over(session: Session, comparison: Comparison) -> list[str]:
+    """Keep the clips of finished attempts that no shot wants any more, because it was changed while they were under way."""
+    wanted = {lack.name for one in plans.standings(comparison).values() for lack in one.lacks}
+    state = await asyncio.to_thread(session.book.read)
+    notes = []
+    for attempt in list(state.attempts.values()):
+        order = attempt.order
+        if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
+            continue
+        try:
+            key = await salvage(session, attempt)
+        except LongtakeError as error:
+            notes.append(
+                f"attempt {attempt.id} for {order.label} is bought, and its clip could not be kept: {error.message}"
+            )
+            continue
+        notes.append(
+            f"attempt {attempt.id} for {order.label} was bought before the shot was changed: its clip is kept as {key}"
+        )
+    return notes
 
 
 def _lacks(outcomes: Sequence[Outcome]) -> bool:
@@ -342,11 +368,5 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
         notes.append(
             f"the provider charged {charged} credits where the catalog expects {estimate}: its rates may be old"
         )
-    labels = {shot.shot for shot in plan.shots}
-    notes.extend(
-        f"attempt {a.id} for {a.order.label} is bought and belongs to no shot of this storyboard any more"
-        for a in state.attempts.values()
-        if a.phase == "completed" and a.order.film == session.film and f"{a.order.scene}/{a.order.shot}" not in labels
-    )
     money = report.money_of(state, closed, run=session.run, film=session.film, planned=plan.expected)
     return money, notes

@@ -95,7 +95,8 @@ class Comparison:
     def redo(self, shots: Iterable[str], *, run: str) -> list[Revision]:
         """The decisions that make shots anew, by id or `scene/shot`; none for one whose last is not carried out yet.
 
-        That is so until a run has used its take and come to an end: the same command after a run that died asks for the same.
+        That is so until a run has used its take and had a whole film: the same command after a run that died or failed asks for
+        the same.
 
         They count once `Holdings.decide` was told of them: a run writes them down first, a plan only supposes them.
 
@@ -105,7 +106,8 @@ class Comparison:
         found = []
         for shot in dict.fromkeys(map(self._named, shots)):
             description = self.descriptions.get(shot.id)
-            kept = self.holdings.of(description) if description is not None else []
+            alike = self.holdings.of(description) if description is not None else []
+            kept = [take for take in alike if self.own(shot, take)]
             if description is None or not kept:
                 continue  # it is bought in any case
             if shot.use is not None:
@@ -116,14 +118,15 @@ class Comparison:
             decided = self.holdings.decided(shot.id, description)
             last = next((r for r in reversed(decided) if r.redo), None)
             used = self.holdings.used_before(shot.id)
-            if last is not None and (last.run == run or used not in kept or used is None or used.take != last.take):
+            ended = self.holdings.snapshot is not None and self.holdings.snapshot.whole
+            if last is not None and (last.run == run or not ended or used not in kept or used.take != last.take):
                 continue
             if self.follow == "bridge" and shot.open_end is not None and self._after(shot) is not None:
                 raise SettingsError(
                     f"{shot.label} cannot be led to the shot after it: {shot.open_end}",
                     next_step="say --follow keep or --follow cascade",
                 )
-            numbers = [shot.takes, *(take.take for take in kept), *(r.take for r in decided)]
+            numbers = [shot.takes, *(take.take for take in alike), *(r.take for r in decided)]
             follow = self.follow or self.resolved.loaded.board.follow
             revision = Revision(
                 film=self.holdings.film,
@@ -198,14 +201,21 @@ class Comparison:
         description = self.descriptions.get(child.id) if child is not None else None
         if child is None or description is None:
             return None
-        kept = self.holdings.of(description)
+        kept = {take.take: take for take in self.holdings.of(description) if self.own(child, take)}
         decided = self.holdings.decided(child.id, description)
         redo = next((r.take for r in reversed(decided) if r.redo), None)
-        if not kept or (redo is not None and child.use is None and all(take.take != redo for take in kept)):
-            return None
+        focus = child.use if child.use is not None else redo
         before = self.holdings.used_before(child.id)
-        take = before if before in kept else select(child, {take.take: take for take in kept}, redo)
+        usual = before if before in kept.values() else select(child, kept, None)
+        take = kept.get(focus) if focus is not None else usual
         return (child, take) if take is not None else None
+
+    def own(self, shot: ResolvedShot, take: Take) -> bool:
+        """Whether a kept take is this very shot's; one that starts fresh is anybody's who describes it alike."""
+        before = self.holdings.used_before(shot.id)
+        if shot.parent is None or (before is not None and take.fingerprint == before.fingerprint):
+            return True
+        return take.film == self.holdings.film and take.shot.rpartition("/")[2] == shot.id
 
     def bridge(self, shot: ResolvedShot) -> str | None:
         """The kept take (fingerprint) that a new take of this shot is led to."""

@@ -27,9 +27,10 @@ class Look:
     def __init__(self, of: Comparison, shot: ResolvedShot, parent: Standing | None, description: str) -> None:
         self.of, self.shot, self.parent, self.description = of, shot, parent, description
         self.decided = of.holdings.decided(shot.id, description)
-        self.kept = of.holdings.of(description)
         self.redo = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
         self.start = of.start(parent)
+        # Another shot may be described alike: its takes are of use here only where they begin with the right frame.
+        self.kept = [take for take in of.holdings.of(description) if of.own(shot, take) or self._joined(take)]
         self.follow, self.since = self._follow()
 
     def _follow(self) -> tuple[Follow, datetime]:
@@ -44,7 +45,7 @@ class Look:
 
     def standing(self) -> Standing:
         """How the shot stands."""
-        of, shot = self.of, self.shot
+        shot = self.shot
         kept = {number: self._newest(number) for number in {take.take for take in self.kept}}
         current = {number: take for number in self._numbers(set(kept)) if (take := self._current(number)) is not None}
         focus = shot.use if shot.use is not None else self.redo
@@ -68,7 +69,7 @@ class Look:
             return self._made("current", used)
         if used is None and usable:
             return self._made("stale", select(shot, older, focus), lacks, self._parted())
-        waits = self.start is None and self.parent is not None and not of.holdings.of(self.description)
+        waits = self.start is None and self.parent is not None and not self.kept
         state: State = "blocked" if waits else "missing"
         return self._made(state, used, lacks, self._reasons(lacks))
 
@@ -94,23 +95,23 @@ class Look:
 
     def _numbers(self, kept: set[int]) -> list[int]:
         """The takes that are wanted, by number."""
-        base = range(1, self._last(kept) + 1)
         if self.shot.use is not None:
-            return sorted({*base, self.shot.use})
+            return sorted({*range(1, self.shot.takes + 1), self.shot.use})
+        base = range(1, self._last() + 1)
         if self.redo is None:
             return list(base)
         return sorted({self.redo, *(number for number in base if number not in kept)})
 
-    def _last(self, kept: set[int]) -> int:
+    def _last(self) -> int:
         """The highest take that is wanted: more than asked for where none passed its checks and the storyboard has it try again."""
         takes, most = self.shot.takes, self.shot.takes + self.of.resolved.loaded.board.retakes
-        while takes < most and set(range(1, takes + 1)) <= kept and not any(map(self._passed, range(1, takes + 1))):
+        while takes < most and all(map(self._failed, range(1, takes + 1))):
             takes += 1
         return takes
 
-    def _passed(self, number: int) -> bool:
-        take = self._newest(number)
-        return take is None or take.checks is None or take.checks.passed
+    def _failed(self, number: int) -> bool:
+        take = self._current(number)
+        return take is not None and take.checks is not None and not take.checks.passed
 
     def _newest(self, number: int) -> Take | None:
         return next((take for take in reversed(self.kept) if take.take == number), None)
@@ -147,9 +148,8 @@ class Look:
         ends = [r.end for r in decided if r.end is not None]
         names = of.names(self.shot, number, self.start, ends)
         if not names:
-            # What it continues is not there yet; an attempt from an older frame would be another take.
-            name = f"{self.description} {number} after {self.shot.parent}"
-            return Lack(number, name, led, attempt=of.attempt((self.description, number)))
+            # What it continues is not there yet, and an attempt from an older frame is another take.
+            return Lack(number, f"{self.description} {number} after {self.shot.parent}", led)
         attempt = of.attempt(*names)
         if attempt is not None:
             # It goes on as it was asked for, led somewhere or not.

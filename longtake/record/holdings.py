@@ -44,6 +44,8 @@ class Snapshot(BaseModel):
     """Shot id to the fingerprint of the take that was used."""
     labels: dict[str, str]
     """Shot id to `scene/shot`."""
+    whole: bool = True
+    """Whether that run had every take it wanted."""
     takes: tuple[Take, ...]
     sums: Sums | None = None
     """What the film's attempts had cost, so that the next run need not read them all again."""
@@ -133,7 +135,15 @@ class Holdings:
                 if take is not None:
                     self._takes[take.fingerprint] = take
 
-    def save(self, *, run: str, used: Mapping[str, str], labels: Mapping[str, str], sums: Sums | None = None) -> None:
+    def save(
+        self,
+        *,
+        run: str,
+        used: Mapping[str, str],
+        labels: Mapping[str, str],
+        sums: Sums | None = None,
+        whole: bool = True,
+    ) -> None:
         """Leave a snapshot for the next reader, if it says something new. Sums that moved a little are not news.
 
         Raises:
@@ -145,7 +155,7 @@ class Holdings:
         takes = tuple(self._takes[name] for name in sorted(names) if name in self._takes)
         old = self.snapshot
         known = old.sums if old is not None else None
-        new = Snapshot(run=run, used=dict(used), labels=dict(labels), takes=takes, sums=sums or known)
+        new = Snapshot(run=run, used=dict(used), labels=dict(labels), takes=takes, sums=sums or known, whole=whole)
         moved = sums is not None and (known is None or sums.is_far_from(known))
         if old is not None and not moved and new.model_copy(update={"run": old.run, "sums": known}) == old:
             return

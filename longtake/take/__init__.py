@@ -2,7 +2,7 @@
 
 from longtake.record import Clip, Frame, Take, load
 from longtake.take.hosting import Hosting, can_host, needs_host, remember_frame
-from longtake.take.keep import keep
+from longtake.take.keep import keep, salvage
 from longtake.take.lead import decide
 from longtake.take.obtain import PLAIN, Obtained, Steps, obtain
 from longtake.take.poll import poll
@@ -39,6 +39,7 @@ __all__ = [
     "poll",
     "read_inputs",
     "remember_frame",
+    "salvage",
     "submit",
     "upload",
 ]

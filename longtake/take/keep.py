@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import tempfile
@@ -90,10 +91,29 @@ async def _stream(session: Session, url: str) -> tuple[str, int]:
         key = f"media/{fetched.sha256}.mp4"
         await asyncio.to_thread(sink.commit, key)
     except BaseException as error:
-        incoming.__exit__(type(error), error, error.__traceback__)
+        # In a thread: giving up an upload may take a while, and other shots are being made meanwhile.
+        ending = asyncio.ensure_future(asyncio.to_thread(incoming.__exit__, type(error), error, error.__traceback__))
+        while not ending.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({ending})
         raise
     await asyncio.to_thread(incoming.__exit__, None, None, None)
     return key, fetched.bytes
+
+
+async def salvage(session: Session, attempt: Attempt) -> str:
+    """Keep the clip of a finished attempt that nobody wants as a take any more; gives its key. The ledger names its digest.
+
+    Raises:
+        MediaError, ProviderUnavailableError, StoreError: it could not be fetched now; polling is free, so a later run may.
+    """
+    task = await session.provider.poll(attempt.task_id or "")
+    if not task.video_urls:
+        raise MediaError(f"task {task.id} shows no video any more", next_step="ask the provider about this task")
+    key, _ = await _stream(session, task.video_urls[0])
+    digest = key.removeprefix("media/").removesuffix(".mp4")
+    await asyncio.to_thread(session.book.settled, attempt, clip=digest)
+    return key
 
 
 def _write(

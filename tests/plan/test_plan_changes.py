@@ -102,12 +102,12 @@ class Film:
         comparison = plan.Comparison(self.board, self.holdings(), catalog=CATALOG, realm=SETTINGS.realm)
         return list(plan.standings(comparison).values())
 
-    def leave(self) -> None:
+    def leave(self, *, whole: bool = True) -> None:
         """What a run leaves at its end."""
         comparison = plan.Comparison(self.board, self.holdings(), catalog=CATALOG, realm=SETTINGS.realm)
         used = {one.shot.id: one.used.fingerprint for one in plan.standings(comparison).values() if one.used}
         labels = {shot.id: shot.label for shot in self.board.shots}
-        comparison.holdings.save(run="r", used=used, labels=labels)
+        comparison.holdings.save(run="r", used=used, labels=labels, whole=whole)
 
     def decide(self, shot_id: str, *, take: int, follow: str, redo: bool = True, **more) -> Revision:
         shot = self.board.shot(shot_id)
@@ -381,3 +381,54 @@ def test_of_long_texts_a_change_shows_what_differs() -> None:
         "…it → The camera climbs the spiral stairs of the lighthouse, past"
     )
     assert str(plan.Change(what="prompt", before="a", after="b" * 99)) == f"prompt: a → {'b' * 59}…"
+
+
+SAME = BOARD.replace('"Three"', '"Two"')
+
+
+def test_shots_alike_in_a_chain_do_not_take_each_others_clips(film):
+    film.text = SAME
+    film.keep("one")
+    two = film.keep("two")
+    assert film.states() == "current current missing blocked"
+    assert film.bought() == ["three", "four"]
+    three = film.keep("three")
+    film.keep("four")
+    film.leave()
+    film.edit('"One"', '"One, at night"')
+    used = {one.shot.id: one.used for one in film.standings()}
+    assert (used["two"], used["three"]) == (two, three)
+    assert film.states() == "missing stale current current"
+
+
+def test_a_redo_after_a_run_that_failed_is_the_same_redo(film):
+    film.keep_all()
+    film.decide("two", take=2, follow="cascade")
+    film.keep("two", take=2)
+    film.leave(whole=False)
+    assert film.bought(redo=["two"]) == ["three", "four"]
+    film.keep("three", last="again")
+    film.keep("four")
+    film.leave()
+    assert film.bought(redo=["two"])[0] == "two"
+
+
+def test_a_bridge_leads_to_the_take_that_will_be_used(film):
+    film.edit('prompt: "Three"', 'prompt: "Three", takes: 2')
+    for shot in ("one", "two", "three"):
+        film.keep(shot)
+    second = film.keep("three", take=2)
+    film.keep("four")
+    film.leave()
+    film.edit('"Two"', '"Two, at night"')
+    film.edit("takes: 2", "takes: 2, use: 2")
+    found = next(one for one in film.standings() if one.shot.id == "two")
+    assert found.bridges == second.fingerprint
+
+
+def test_use_ends_retakes(film):
+    film.edit("title:", "retakes: 2\ntitle:")
+    film.keep("one", checks=Checks(passed=False, score=0.5))
+    assert film.bought()[0] == "one"
+    film.edit('prompt: "One"', 'prompt: "One", use: 1')
+    assert film.bought()[0] == "two"

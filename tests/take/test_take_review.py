@@ -27,7 +27,7 @@ from longtake.errors import (
     TaskIdNotRecordedError,
 )
 from longtake.ledger import Book
-from longtake.take import Wanted, book_of, identify, obtain, open_session, upload
+from longtake.take import Wanted, book_of, identify, obtain, open_session, salvage, upload
 
 KEY, OTHER = "key-of-the-review-tests", "the-next-key-of-the-review-tests"
 FILM = "two-takes"
@@ -239,6 +239,25 @@ def test_a_stale_take_is_not_used_when_a_newer_one_is_bought(small) -> None:
     assert newer.state == "bought"
     assert newer.take.fingerprint != old.fingerprint
     assert small.posts() == 4
+
+
+def test_what_nobody_wants_any_more_is_kept_all_the_same(make_small) -> None:
+    small = make_small(processing=3600)
+    leave_accepted(small)
+    finish(small)
+
+    async def work():
+        async with open_session(small.settings, catalog=small.catalog, film=FILM, budget=None) as session:
+            await session.balance()
+            (attempt,) = session.book.read().attempts.values()
+            return attempt.phase, await salvage(session, attempt)
+
+    phase, key = asyncio.run(work())
+    assert phase == "completed"
+    assert small.store.head(key).size > 0
+    assert phases(small) == {}
+    assert kinds(small)[-1] == "settled"
+    assert key.removeprefix("media/")[:64] in "".join(e.model_dump_json() for _, e in book(small).log.entries())
 
 
 # -- plans ---------------------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Sound(_Part):
     loudness: float | None = None
     """LUFS wanted; the clips' own where there is none."""
     peak: float = -1.0
-    """True peak it stays under, dBTP."""
+    """True peak it is limited to, dBTP."""
     music: str | None = None
     """Its key in the store."""
     music_sha256: str | None = None

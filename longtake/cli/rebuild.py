@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-_KEY = re.compile(r"(?:films/)?([a-z0-9-]{1,60}/[0-9a-f]{32}(?:/[0-9a-f]{12})?)(?:/manifest\.json)?/?\Z")
+_NAME = r"([a-z0-9-]{1,60}/[0-9a-f]{32}(?:/[0-9a-f]{12})?)(?:/manifest\.json)?/?\Z"
+_KEY = re.compile(rf"(?:films/)?{_NAME}")
+# Buckets, folders and films may be called films, too: the name of a film at the end decides which is which.
+_URI = re.compile(rf"(.+?://.*)/films/{_NAME}")
 
 
 def main(place: str, *, as_json: bool) -> int:
@@ -60,9 +63,9 @@ def _read(place: str) -> tuple[Manifest, Store]:
         StoreError: what is there is no manifest of this release.
     """
     settings = env.from_environment()
-    base, found, rest = place.partition("/films/")
-    if "://" in place and found:
-        settings, place = settings.model_copy(update={"store": base}), f"films/{rest}"
+    uri = _URI.match(place)
+    if uri is not None:
+        settings, place = settings.model_copy(update={"store": uri[1]}), uri[2]
     elif "://" in place:
         raise SettingsError(f"{place[:200]} is no manifest in a store", next_step=_HOW)
     elif Path(place).is_file():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-__all__ = ["Film", "find", "folder_of", "keep", "sha256_of", "verified"]
+__all__ = ["Film", "complete", "find", "folder_of", "keep", "sha256_of", "verified"]
 
 _FILES = {"film.mp4": "video/mp4", "poster.jpg": "image/jpeg", "film.vtt": "text/vtt"}
 _HLS = {".m3u8": "application/vnd.apple.mpegurl"}
@@ -88,14 +88,23 @@ def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> Film:
     """
     first = _manifest(store, folder)
     home = folder if first is None or first.sha256 == manifest.sha256 else f"{folder}{manifest.sha256[:12]}/"
-    for name, kind in _FILES.items():
-        if (files / name).exists():
-            store.put_file(home + name, files / name, content_type=kind)
-    for path in sorted((files / "hls").glob("*")):
-        store.put_file(f"{home}hls/{path.name}", path, content_type=_HLS.get(path.suffix, "video/mp4"))
+    for name, kind in _files(files):
+        store.put_file(home + name, files / name, content_type=kind)
     if not store.put_if_absent(f"{home}manifest.json", manifests.dump(manifest)):
         manifest = _manifest(store, home) or manifest
     return _film(manifest, home, made=True)
+
+
+def complete(store: Store, film: Film, files: Path) -> None:
+    """Put back what a film that is there lacks beside it; what is there stays.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    home = film.key.removesuffix("film.mp4")
+    for name, kind in _files(files):
+        if store.head(home + name) is None:
+            store.put_file(home + name, files / name, content_type=kind)
 
 
 def verified(store: Store, film: Film) -> bool:
@@ -115,6 +124,15 @@ def sha256_of(path: Path) -> str:
     """The digest of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    """The names of a joined film's files and what they are served as."""
+    for name, kind in _FILES.items():
+        if (folder / name).exists():
+            yield name, kind
+    for path in sorted((folder / "hls").glob("*")):
+        yield f"hls/{path.name}", _HLS.get(path.suffix, "video/mp4")
 
 
 def _homes(store: Store, folder: str) -> Iterator[str]:

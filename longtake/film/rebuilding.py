@@ -52,6 +52,7 @@ def rebuild(manifest: Manifest, store: Store, *, on_progress: Callable[[float], 
         same = made.sha256 == manifest.sha256
         found = keeping.find(store, folder, sha256=made.sha256)
         if found is not None and keeping.verified(store, found):
+            keeping.complete(store, found, made.folder)
             return Rebuilt(found, same, there=True)
         if found is not None:
             store.delete([found.key])  # of the right size, and yet not this film

@@ -33,7 +33,7 @@ _FETCHED = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` in `folder`."""
+    """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` and `hls/` in `folder`."""
 
     folder: Path
     result: media.JoinResult

@@ -1,7 +1,7 @@
 """Garbage: objects that nothing needs. Ledgers, takes, descriptions, decisions and films are never any.
 
-What may be garbage is listed first, then everything that names objects is read, and what came since is read right before
-removing: what is named meanwhile stays. A run writes some objects before it names them, so young ones stay too, and all
+What may be garbage is listed first, then everything that names objects is read, and what came since is read right before each
+thousand is removed: what is named meanwhile stays. A run writes some objects before it names them, so young ones stay too, and all
 media that came since the oldest attempt under way began.
 """
 
@@ -99,7 +99,7 @@ def survey(
     for digest, one in sorting.media:
         if digest in names:
             continue
-        if since is not None and one.modified > since - _CLOCKS:
+        if _held(one, since):
             held += 1
         elif one.modified > before:
             sorting.young += 1
@@ -119,21 +119,40 @@ def clear(store: Store, found: Survey) -> tuple[Garbage, ...]:
     """Remove what a survey found, but for what was named since; gives what was removed.
 
     Raises:
-        StoreError, LedgerError: something that may name objects cannot be read, then nothing was removed; or the store failed at
-            removing, then some is.
+        StoreError, LedgerError: something that may name objects cannot be read, or the store failed at removing; a part may be
+            removed by then, and only garbage.
     """
-    found.names.read()
-    films: dict[str, bool] = {}
-    gone = []
-    for one in found.garbage:
-        named, film = _MEDIA.match(one.key), _FILM.match(one.key)
-        if film is not None and film[1] not in films:
-            films[film[1]] = any(key.endswith("/manifest.json") for key in store.list(f"{film[1]}/"))
-        if not (named is not None and named[1] in found.names) and not (film is not None and films[film[1]]):
-            gone.append(one)
-    for start in range(0, len(gone), _BATCH):
-        store.delete([one.key for one in gone[start : start + _BATCH]])
+    gone: list[Garbage] = []
+    for start in range(0, len(found.garbage), _BATCH):
+        batch = _still(store, found.names, found.garbage[start : start + _BATCH])
+        store.delete([one.key for one in batch])
+        gone += batch
     return tuple(gone)
+
+
+def _still(store: Store, names: Names, garbage: Sequence[Garbage]) -> list[Garbage]:
+    """What nothing needs even now; only what came since is read."""
+    since = names.open_since()
+    names.read()
+    films: dict[str, bool] = {}
+    still = []
+    for one in garbage:
+        media, film = _MEDIA.match(one.key), _FILM.match(one.key)
+        if media is not None:
+            if media[1] in names or _held(one, since):
+                continue
+        elif film is not None:
+            if film[1] not in films:
+                films[film[1]] = any(key.endswith("/manifest.json") for key in store.list(f"{film[1]}/"))
+            if films[film[1]]:
+                continue
+        still.append(one)
+    return still
+
+
+def _held(one: Garbage, since: datetime | None) -> bool:
+    """Whether an attempt that is under way may have brought it."""
+    return since is not None and one.modified > since - _CLOCKS
 
 
 class _Sorting:

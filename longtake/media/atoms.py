@@ -21,6 +21,10 @@ __all__ = ["MAX_SAMPLES", "MAX_STREAMS", "check_boxes"]
 MAX_SAMPLES = 8_000_000
 """Samples (frames and sound packets) of all tracks together: a day of film at 24 frames a second with its sound."""
 MAX_STREAMS = 32
+_MAX_EDITS = 100
+"""Of a track: a demuxer lists the samples again for each."""
+_USUAL_EDITS = 2
+"""A pause before the media and the media itself: written everywhere, and nothing is listed twice for it."""
 _MAX_BOXES = 200_000  # fragments of such a day, a box in each hundredth of it
 _HOLDERS = {
     *(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"dref", b"edts", b"udta", b"meta"),
@@ -35,6 +39,8 @@ class _Box:
     kind: bytes
     body: bytes
     """The first bytes of what it holds."""
+    size: int
+    """Bytes it holds."""
 
 
 def check_boxes(file: BinaryIO, name: str) -> None:
@@ -45,15 +51,17 @@ def check_boxes(file: BinaryIO, name: str) -> None:
         name: what to call it.
 
     Raises:
-        MediaError: it names another file or address, has too many tracks, samples or boxes, or a compressed index.
+        MediaError: it names another file or address, has too many tracks, samples, edits or boxes, or a compressed
+            index.
     """
     end = file.seek(0, os.SEEK_END)
     tracks = samples = 0
+    track = _Track()
     for number, box in enumerate(_walk(file, 0, end, 0)):
         if number > _MAX_BOXES:
             raise MediaError(f"{name} is made of more than {_MAX_BOXES} pieces")
         if box.kind == b"trak":
-            tracks += 1
+            tracks, track = tracks + 1, _Track()
         elif box.kind in {b"url ", b"urn ", b"alis", b"rsrc", b"rdrf"}:
             # Flag 1 says that the media is in this file; QuickTime writes `alis` with it.
             if len(box.body) < 4 or not box.body[3] & 1:
@@ -62,10 +70,37 @@ def check_boxes(file: BinaryIO, name: str) -> None:
             raise MediaError(f"{name} has a compressed index, which is not read")
         else:
             samples += _count(box)
+            track.add(box)
         if tracks > MAX_STREAMS:
             raise MediaError(f"{name} holds more than {MAX_STREAMS} streams")
         if samples > MAX_SAMPLES:
             raise MediaError(f"{name} says it holds {samples} frames and sound packets; at most {MAX_SAMPLES} are read")
+        if track.edits > _MAX_EDITS:
+            raise MediaError(f"{name} plays a track in {track.edits} pieces; at most {_MAX_EDITS} are read")
+        if track.listed > MAX_SAMPLES:
+            raise MediaError(f"{name} plays {track.samples} frames or sound packets in {track.edits} pieces, too many")
+
+
+@dataclass(slots=True)
+class _Track:
+    """What the boxes of one track said so far."""
+
+    edits: int = 0
+    samples: int = 0
+
+    @property
+    def listed(self) -> int:
+        """Samples a demuxer makes room for."""
+        return self.samples * (self.edits if self.edits > _USUAL_EDITS else 1)
+
+    def add(self, box: _Box) -> None:
+        """Take what a box says of edits or samples."""
+        if box.kind in {b"stsz", b"stz2"}:
+            self.samples += _count(box)
+        elif box.kind == b"elst":
+            # Demuxers go by the size of the box where it says something else than the count in it.
+            said, entry = int.from_bytes(box.body[4:8], "big"), 20 if box.body[:1] == b"\1" else 12
+            self.edits += max(said, (box.size - 8) // entry)
 
 
 def _count(box: _Box) -> int:
@@ -89,7 +124,7 @@ def _walk(file: BinaryIO, start: int, end: int, depth: int) -> Iterator[_Box]:
         body = start + skip
         if stop < body:
             return
-        yield _Box(kind, head[skip : skip + min(16, stop - body)])
+        yield _Box(kind, head[skip : skip + min(16, stop - body)], stop - body)
         if kind in _HOLDERS and depth < _DEPTH:
             # A list of references has its version and a count before the boxes in it; `meta` may have a version.
             lead = 8 if kind == b"dref" else 4 if kind == b"meta" and head[skip + 4 : skip + 8] != b"hdlr" else 0

@@ -93,13 +93,13 @@ def renumber_unit(unit: bytes, number: int) -> bytes:
         payload = bits.unprotect(unit[1:])
         head = bits.read(payload[:10])
         at = bits.number_end(head, bits.number_end(head, 0))
-        changed = bits.write(_swap(head, at, _PICTURES_FROM + number))
+        changed = bits.write(bits.swap(head, at, _PICTURES_FROM + number))
         return unit[:1] + bits.protect(changed + payload[10:])
     if kind == _SEQUENCE:
-        return unit[:1] + bits.protect(bits.write(bits.trailing(_swap(_payload(unit), 24, number))))
+        return unit[:1] + bits.protect(bits.write(bits.trailing(bits.swap(_payload(unit), 24, number))))
     if kind == _PICTURE:
-        first = _swap(_payload(unit), 0, _PICTURES_FROM + number)
-        both = _swap(first, bits.number_end(first, 0), number)
+        first = bits.swap(_payload(unit), 0, _PICTURES_FROM + number)
+        both = bits.swap(first, bits.number_end(first, 0), number)
         return unit[:1] + bits.protect(bits.write(bits.trailing(both)))
     if kind == _MESSAGE and unit[1] in _TIMING:
         return b""
@@ -152,10 +152,3 @@ def _units(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
 
 def _payload(unit: bytes) -> str:
     return bits.read(bits.unprotect(unit[1:]))
-
-
-def _swap(text: str, at: int, value: int) -> str:
-    """Put `value` where the number 0 is."""
-    if text[at : at + 1] != "1":
-        raise ValueError("names an id other than 0")
-    return text[:at] + bits.code(value) + text[at + 1 :]

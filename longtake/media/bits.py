@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["code", "number", "number_end", "protect", "read", "trailing", "unprotect", "write"]
+__all__ = ["code", "number", "number_end", "protect", "read", "swap", "trailing", "unprotect", "write"]
 
 _UNSAFE = re.compile(rb"\0\0(?=[\0-\3])")
 
@@ -57,3 +57,14 @@ def code(value: int) -> str:
     """A number as Exp-Golomb bits."""
     plain = f"{value + 1:b}"
     return "0" * (len(plain) - 1) + plain
+
+
+def swap(bits: str, at: int, value: int) -> str:
+    """Put the id `value` where the id 0 is, both Exp-Golomb numbers.
+
+    Raises:
+        ValueError: another id is there.
+    """
+    if bits[at : at + 1] != "1":
+        raise ValueError("names an id other than 0")
+    return bits[:at] + code(value) + bits[at + 1 :]

@@ -103,16 +103,16 @@ def renumber_unit(unit: bytes, number: int) -> bytes:
         payload = bits.unprotect(unit[2:])
         head = bits.read(payload[:4])
         # Before the id: is it the picture's first slice, and for entries: may earlier pictures be dropped.
-        changed = _swap(head, 2 if kind in _ENTRIES else 1, _PICTURES_FROM + number)
+        changed = bits.swap(head, 2 if kind in _ENTRIES else 1, _PICTURES_FROM + number)
         return unit[:2] + bits.protect(bits.write(changed) + payload[4:])
     if kind == _VIDEO:
         return _made(unit, _swap_nibble(_payload(unit), number))
     if kind == _SEQUENCE:
         text = _swap_nibble(_payload(unit), number)
-        return _made(unit, _swap(text, _sequence_id(text), number))
+        return _made(unit, bits.swap(text, _sequence_id(text), number))
     if kind == _PICTURE:
-        first = _swap(_payload(unit), 0, _PICTURES_FROM + number)
-        return _made(unit, _swap(first, bits.number_end(first, 0), number))
+        first = bits.swap(_payload(unit), 0, _PICTURES_FROM + number)
+        return _made(unit, bits.swap(first, bits.number_end(first, 0), number))
     if kind in _MESSAGES and unit[2] in _TIMING:
         return b""
     return unit
@@ -156,13 +156,6 @@ def _sequence_id(text: str) -> int:
         flags = text[at : at + 2 * layers]
         at += 16 + sum(88 if place % 2 == 0 else 8 for place, flag in enumerate(flags) if flag == "1")
     return at
-
-
-def _swap(text: str, at: int, value: int) -> str:
-    """Put `value` where the number 0 is."""
-    if text[at : at + 1] != "1":
-        raise ValueError("names an id other than 0")
-    return text[:at] + bits.code(value) + text[at + 1 :]
 
 
 def _swap_nibble(text: str, value: int) -> str:

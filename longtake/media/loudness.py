@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from longtake.media.model import Sound
 
 __all__ = ["encode", "measure"]
+
+_log = logging.getLogger("longtake.media")
 
 _MARGIN = 1.0
 """dB the limiter stays under the peak asked for at first: AAC overshoots what it is given."""
@@ -50,6 +53,8 @@ def encode(
     progress: Callable[[float], None],
 ) -> Loudness | None:
     """Encode `count` samples (of each channel) to AAC in an M4A file; say how loud it is when a loudness is asked for.
+
+    Not every sound can be as loud as asked under the peak asked for: then a warning is logged.
 
     Args:
         samples: the clips' sound as `pcm.write` left it; None: they have none, there is music only.
@@ -91,7 +96,13 @@ def encode(
         if over <= 0 and abs(off) <= _NEAR:
             break
         gain += off
-        ceiling -= max(over + 0.1, 0.0) if over > 0 else 0.0
+        ceiling -= over + 0.1 if over > 0 else 0.0
+    else:
+        _log.warning(
+            "asked for %.1f LUFS under a peak of %.1f dBTP, got %.1f LUFS and %.1f dBTP%s",
+            *(sound.loudness, sound.peak, after.integrated, after.peak),
+            "; the peak is over what was asked for" if after.peak > sound.peak else "",
+        )
     progress(1.0)
     return Loudness(before, after)
 

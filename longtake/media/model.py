@@ -52,7 +52,7 @@ class JoinClip:
 class Sound:
     """What is done to the sound of a film.
 
-    `loudness` is the integrated loudness wanted, in LUFS (None: as the clips have it), `peak` the true peak it stays under,
+    `loudness` is the integrated loudness wanted, in LUFS (None: as the clips have it), `peak` the true peak it is limited to,
     in dBTP. `music` is a sound file that is repeated to the film's end under the clips' own sound: `music_gain` LU above it
     (so mostly below 0), `duck` dB lower while the clips are heard (0: never), faded out over the last `fade_out` seconds.
     """

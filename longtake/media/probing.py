@@ -57,7 +57,7 @@ class Probe:
 
     `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
     duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is
-    the rate the frames are spaced at. `delay` is how many frames the decoder holds back for reordering.
+    the rate the frames are spaced at.
     """
 
     kind: Kind

@@ -20,15 +20,14 @@ __all__ = ["ENCODERS", "FILTERS", "Capabilities", "binary", "capabilities", "req
 
 _log = logging.getLogger("longtake.media")
 
-ENCODERS = ("libx264", "aac", "png", "mjpeg", "libx265", "mov_text")
-"""Encoders that are looked for; all but libx265 (films of HEVC clips) and mov_text (captions) have to be there."""
-FILTERS = (
-    *("xfade", "loudnorm", "alimiter", "amix", "afade", "tpad", "trim", "scale", "pad", "fps", "lutyuv"),
-    *("acrossfade", "sidechaincompress", "ebur128", "aresample", "blackdetect", "drawtext", "subtitles"),
-)
-"""Filters that are looked for; the first row has to be there, the second is asked for where it is used (`require`)."""
-_NEEDED_ENCODERS = frozenset(ENCODERS[:4])
-_NEEDED_FILTERS = frozenset(FILTERS[:11])
+_NEEDED_ENCODERS = ("libx264", "aac", "png", "mjpeg")
+_OPTIONAL_ENCODERS = ("libx265", "mov_text")  # films of HEVC clips, captions
+_NEEDED_FILTERS = ("xfade", "alimiter", "amix", "afade", "tpad", "trim", "scale", "pad", "fps", "lutyuv")
+_OPTIONAL_FILTERS = ("sidechaincompress", "ebur128", "aresample")  # music, loudness
+ENCODERS = (*_NEEDED_ENCODERS, *_OPTIONAL_ENCODERS)
+"""Encoders that are looked for; the optional ones are asked for where they are used (`require`)."""
+FILTERS = (*_NEEDED_FILTERS, *_OPTIONAL_FILTERS)
+"""Filters that are looked for, likewise."""
 _PROBE_SECONDS = 30
 
 

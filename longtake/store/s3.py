@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from longtake.errors import StoreError
 from longtake.store.deleting import delete_objects
 from longtake.store.files import replacing
-from longtake.store.incoming import S3Sink, sweep_incoming
+from longtake.store.incoming import INCOMING, S3Sink, sweep_incoming
 from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
 from longtake.store.multipart import PART, end_abandoned, is_abandoned, upload
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
@@ -30,6 +30,7 @@ __all__ = ["S3Store"]
 _MARK = "longtake-write"
 _PAGE = 1000
 _WEEK = 7 * DAY
+_UPLOADED = ("media/", "films/", INCOMING)
 
 
 class S3Store:
@@ -300,12 +301,34 @@ class S3Store:
             StoreError: they cannot be listed or ended; not every server and not every account can.
         """
         s3 = self._s3()
-        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
-        answer = patiently(lambda: s3.list_multipart_uploads(**where), key=self._prefix or ".", doing="listed")
-        found = [each for each in answer.get("Uploads", []) if is_abandoned(each["Initiated"])]
+        found = [each for each in self._uploads() if is_abandoned(each["Initiated"])]
         if end:
             patiently(lambda: end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted")
         return len(found)
+
+    def _uploads(self) -> Iterator[Any]:
+        """Uploads under way to where Longtake uploads; others' in the same bucket are not ours to judge."""
+        s3 = self._s3()
+        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
+
+        def look() -> Any:  # noqa: ANN401 - botocore's answer
+            return s3.list_multipart_uploads(**where)
+
+        while True:
+            answer = patiently(look, key=self._prefix or ".", doing="listed")
+            for each in answer.get("Uploads", []):
+                name: str = each["Key"]
+                key = name[len(self._prefix) :]
+                if name.startswith(self._prefix) and key.startswith(_UPLOADED) and is_key(key):
+                    yield each
+            after = {
+                "KeyMarker": answer.get("NextKeyMarker", ""),
+                "UploadIdMarker": answer.get("NextUploadIdMarker", ""),
+            }
+            # A server that gives the same markers again would be asked for ever.
+            if not answer.get("IsTruncated") or not after["KeyMarker"] or after.items() <= where.items():
+                return
+            where |= after
 
     def path(self, key: str) -> Path | None:
         """See `Store.path`: always None."""

@@ -194,7 +194,8 @@ class Sound(Strict):
         default=None, description="Integrated loudness of the film in LUFS, -70 to -5; by default it stays as it is."
     )
     peak: Annotated[float, Field(ge=-9, le=0), Allowed("-9 to 0 (dBTP)")] = Field(
-        default=-1.0, description="True peak in dBTP that the film stays under where a loudness is asked for, -9 to 0."
+        default=-1.0,
+        description="True peak in dBTP that the film is limited to where a loudness is asked for, -9 to 0.",
     )
     music: Annotated[Place | None, Allowed("a file")] = Field(
         default=None, description="An audio file mixed under the whole film, relative to the storyboard."

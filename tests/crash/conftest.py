@@ -21,6 +21,12 @@ from longtake.ledger import Log, account_of
 WORKER = Path(__file__).with_name("worker.py")
 KEYS = 120
 
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
+}
+"""Clips of a second and of few pixels: what is killed here is the books' business, not the picture's."""
+
 
 @dataclass
 class Ended:
@@ -72,6 +78,7 @@ class Stage:
     def __init__(self, folder, address, nursery, http) -> None:
         self.folder = folder
         self.store = folder / "store"
+        self.catalog = folder / "small.json"
         self.base = address["base_url"]
         self.admin = address["admin_url"]
         self.public = address["store_url"]
@@ -119,7 +126,7 @@ class Cell:
         apart = "" if chained else ", continue_from: null"
         self.board.write_text(
             f"schema: longtake/1\ntitle: Cell {number}\nmodel: seedance-2.5\n"
-            "defaults: {resolution: 480p, duration: 4, generate_audio: false}\n"
+            'defaults: {resolution: 480p, size: "16:9", duration: 1, generate_audio: false}\n'
             "scenes:\n- id: s\n  shots:\n"
             f'  - {{id: first, prompt: "{marker} first, waves"}}\n'
             f'  - {{id: second, prompt: "{marker} second, hills"{apart}}}\n'
@@ -129,6 +136,7 @@ class Cell:
         self.env = {
             "LONGTAKE_API_KEY": self.key,
             "LONGTAKE_BASE_URL": stage.base,
+            "LONGTAKE_CATALOG": str(stage.catalog),
             "LONGTAKE_STORE": stage.store.as_uri(),
             "LONGTAKE_PUBLIC_URL": stage.public,
         }
@@ -190,10 +198,13 @@ def stage(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crash")
     for name in ("store", "tmp"):
         (folder / name).mkdir()
+    small = folder / "small.json"
+    small.write_text(json.dumps(SMALL))
     keys = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number}")]
-    emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000", "--processing", "0"]
+    emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000"]
+    emulator += ["--processing", "0", "--speed", "ultrafast"]
     with (
-        process([*emulator, "--speed", "ultrafast", "--public", folder / "store"], folder / "emulator.log") as provider,
+        process([*emulator, "--catalog", small, "--public", folder / "store"], folder / "emulator.log") as provider,
         process([sys.executable, "-P", WORKER, "serve"], folder / "nursery.log", stdin=subprocess.PIPE) as nursery,
         httpx.Client(trust_env=False, timeout=60) as http,
     ):

@@ -20,8 +20,8 @@ DOCUMENT = "docs/explanation/crash-points.md"
 COLUMNS = ("not accepted", "accepted", "accepted, failed, refunded")
 REFUSED, TAKEN, REFUNDED = COLUMNS
 
-PRICE = 320
-"""Credits of a shot of the cells: 4 s of seedance-2.5 at 480p."""
+PRICE = 80
+"""Credits of a shot of the cells: 1 s of seedance-2.5 at 480p."""
 
 FAIL = {"what": "fail-80003"}
 LOST = {"what": "drop-after"}
@@ -272,7 +272,7 @@ def check_whole(cell, ended, shots, *, lost):
     """The film is there, each of its takes was paid for once, and ledger and provider agree to the credit."""
     check_books(cell, lost=lost)
     manifest, place = ended.answer["manifest"], Path(ended.answer["film"])
-    assert manifest["frames"] == 2 * 97 - cell.chained  # the frame that both shots have is shown once
+    assert manifest["frames"] == 2 * 25 - cell.chained  # the frame that both shots have is shown once
     assert place.is_file()
     assert place.with_name("manifest.json").is_file()
     assert ended.answer["drift"] == 0

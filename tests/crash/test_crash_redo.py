@@ -14,6 +14,7 @@ MOMENTS = [
     for what in ("redo", "frame", "lead", "intent", "accepted", "completed", "clip", "record")
     for when in ("before", "after")
 ]
+QUICK = {"after redo", "after lead", "after accepted", "after record"}
 
 
 def debits(cell):
@@ -34,9 +35,7 @@ def decisions(cell):
     return [revision for group in holdings.revisions.values() for revision in group]
 
 
-@pytest.mark.parametrize(
-    "moment", [pytest.param(m, marks=pytest.mark.slow if m.startswith("before c") else ()) for m in MOMENTS]
-)
+@pytest.mark.parametrize("moment", [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in MOMENTS])
 def test_a_redo_that_dies_is_carried_out_once(made, moment):
     ended = made.make("--redo", "second", "--kill", moment)
     assert ended.code == -signal.SIGKILL, (ended.code, ended.out, ended.err)

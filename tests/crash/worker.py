@@ -195,7 +195,7 @@ class Worker:
 
     async def make(self):
         """The flow's own steps without Prefect: plan, shoot, join, account. A shot's error stays with the shot."""
-        catalog = Catalog.load()
+        catalog = Catalog.load(self.settings.catalog)
         loaded = storyboard.load(self.options.board)
         resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
         session = Session(

@@ -81,6 +81,7 @@ def test_a_provider_that_is_not_there(stage):
 # -- the provider misbehaves ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_html_instead_of_a_clip_is_fetched_again_not_bought_again(stage):
     here = stage({"where": "media", "what": "html"})
     board = here.board("Html", {"one": [shot("pier")]})
@@ -96,6 +97,7 @@ def test_html_instead_of_a_clip_is_fetched_again_not_bought_again(stage):
     assert here.credits()["total"]["settled"] == PRICE == 100_000 - here.provider.books()["balance"]
 
 
+@pytest.mark.slow
 def test_failures_of_tasks_stay_where_they_belong(stage):
     """80006 blocks what hangs on it and nothing else; 80003 is refunded and asked again; a missing last frame is cut out."""
     here = stage(
@@ -181,6 +183,7 @@ def test_a_lost_answer_is_in_doubt_and_never_bought_again(stage, events):
     assert here.provider.posts == 2
 
 
+@pytest.mark.slow
 def test_a_refund_that_does_not_come_is_told(stage, events):
     here = stage({"where": "submit", "what": "no-refund", "times": 1})
     ran = here.run(here.board("Unrefunded", {"one": [shot("pier")]}))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import asyncio, os, signal, sys
 from longtake.provider import Provider
@@ -25,6 +27,7 @@ with capture_sigterm():
 """
 
 
+@pytest.mark.slow  # tests/e2e/test_e2e_stopping.py has the same with the signal from outside
 def test_a_workers_sigterm_loses_no_answer(stage) -> None:
     here = stage()
     board = here.board("Rolled Out", {"s": [{"id": "one", "prompt": "A harbour"}]})

@@ -36,7 +36,8 @@ def goes_on(here, board):
     assert here.credits()["total"]["settled"] == 2 * PRICE == 100_000 - here.provider.books()["balance"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_with_an_open_post(waiting, until, number):
     here, between, board = waiting
     with here.started("run", board, "--json", LONGTAKE_BASE_URL=between.base_url) as running:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from shooting import shoot
+from shooting import quick_session, shoot
 
 from longtake import emulator, film, request, storyboard
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
-from longtake.take import open_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +82,7 @@ class Scene:
         async def work():
             resolved = request.resolve(storyboard.draft(str(self.folder / "board.yaml")), self.catalog)
             name = storyboard.slug(resolved.loaded.board.title)
-            async with open_session(self.settings, catalog=self.catalog, film=name, budget=None) as session:
+            async with quick_session(self.settings, catalog=self.catalog, film=name, budget=None) as session:
                 outcomes = await shoot(session, resolved, **how)
                 assert not [(o.shot.id, o.state, o.error) for o in outcomes if o.take is None]
                 made = film.join(resolved, outcomes, store=session.store, film=name, state=session.book.read())

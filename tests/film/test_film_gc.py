@@ -15,6 +15,7 @@ from longtake import film as films
 from longtake import housekeeping, inputs, record
 from longtake import store as stores
 from longtake.errors import StoreError
+from longtake.housekeeping import garbage
 from longtake.ledger import Log, Order
 from longtake.ledger.entries import Accepted, Intent
 
@@ -197,6 +198,46 @@ def test_a_take_that_is_kept_between_looking_and_removing_keeps_its_media(studio
     film, _ = studio.run(text)
     assert housekeeping.clear(studio.store, found) == ()
     assert films.rebuild(film.manifest, studio.store).there
+
+
+def test_what_is_named_or_begun_between_two_batches_stays(studio, write_board, monkeypatch):
+    monkeypatch.setattr(garbage, "_BATCH", 1)
+    text = write_board("one: A")
+    for number, ending in enumerate(["mp4", "png"]):
+        studio.put(studio.clips[0][number], ending)
+    # Before all media, and then behind them.
+    first = plant(studio.store, "films/another-film/state/00000000000009-aaaaaaaa.json", data=b"{}")
+    plant(studio.store, "films/another-film/state/00000000000001-aaaaaaaa.json", data=b"{}")
+    last = plant(studio.store, f"media/{'f' * 64}.mp4")
+    found = housekeeping.survey(studio.store, older_than=NOW)
+    assert [found.garbage[0].key, found.garbage[-1].key, len(found.garbage)] == [first, last, 4]
+
+    def happens():
+        studio.run(text)
+        log = Log(studio.store, "elsewhere.example-0123456789ab")
+        number = log.append(lambda _state: intent("0" * 64))
+        log.append(
+            lambda _state: Accepted(at=datetime.now(UTC), by="me", attempt=f"a{number}", task_id="task_12345678")
+        )
+
+    assert [one.key for one in housekeeping.clear(Deleting(studio.store, happens), found)] == [first]
+    assert studio.to_buy(text) == (0, "there")
+
+
+class Deleting:
+    """A store in which something happens once the first objects are deleted."""
+
+    def __init__(self, store, happens) -> None:
+        self._store, self._happens = store, happens
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def delete(self, keys):
+        self._store.delete(keys)
+        if self._happens is not None:
+            happens, self._happens = self._happens, None
+            happens()
 
 
 def test_media_that_came_during_an_open_attempt_are_left(studio, longtake):

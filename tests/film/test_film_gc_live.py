@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from longtake import emulator, housekeeping, plan, record, request, storyboard
 from longtake import film as films
 from longtake import store as stores
@@ -17,6 +19,7 @@ from longtake.take import complete, obtain, open_session
 KEY = "key-of-the-housekeeping-tests"
 
 
+@pytest.mark.slow
 def test_a_film_made_while_housekeeping_never_stops_is_whole(tmp_path, write_board):
     folder, catalog = tmp_path / "store", Catalog.load()
     folder.mkdir()

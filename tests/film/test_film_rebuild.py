@@ -13,6 +13,7 @@ import pytest
 
 from longtake import film as films
 from longtake import manifest as manifests
+from longtake import store as stores
 
 NOTHING = {"planned": 0, "charged": 0, "refunded": 0, "in_doubt": 0, "reserved": 0}
 
@@ -154,6 +155,21 @@ def test_a_film_in_a_bucket_is_rebuilt_by_its_uri(remote_studio, write_board, lo
     assert (code, answer["was_there"], answer["film"]) == (0, False, film.place(remote_studio.store))
     assert remote_studio.read(film.key) == whole
     assert longtake(remote_studio, "run", "--from-manifest", uri)[1]["was_there"]
+
+
+def test_a_bucket_and_a_folder_may_be_called_films(remote_studio, write_board, longtake, bucket):
+    mine = type(remote_studio)(stores.open(f"s3://{bucket}/my/films"), remote_studio.folder, remote_studio.clips)
+    film, _ = mine.run(write_board("one: A"))
+    code, answer, _ = longtake(mine, "run", "--from-manifest", film.manifest_place(mine.store))
+    assert (code, answer["was_there"], answer["film"]) == (0, True, film.place(mine.store))
+
+
+def test_what_a_film_lacks_beside_it_is_put_back(studio, write_board):
+    film, _ = studio.run(write_board("one: A"))
+    poster = studio.read(film.poster)
+    studio.store.delete([film.poster])
+    assert films.rebuild(film.manifest, studio.store).there
+    assert studio.read(film.poster) == poster
 
 
 def test_captions_come_as_a_file_beside_the_film(studio, write_board):

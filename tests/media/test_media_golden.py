@@ -22,6 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 def commands(monkeypatch, tmp_path, studio):
     """Run ffmpeg through a script that writes down how it was called; gives the calls, cleaned of names and measures."""
     log = tmp_path / "calls"
+    log.touch()  # a film that is copied needs no call
     spy = tmp_path / "ffmpeg"
     spy.write_text(
         "#!/bin/sh\n"

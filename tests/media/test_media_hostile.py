@@ -116,6 +116,17 @@ def test_a_fragment_that_promises_frames_without_end_is_refused(clip):
     refused(clip, "at most 8000000 are read")
 
 
+@pytest.mark.parametrize(("edits", "samples"), [(101, 100), (90, 100_000)])
+@pytest.mark.parametrize("honest", [True, False])
+def test_edits_that_repeat_frames_without_end_are_refused(clip, edits, samples, honest):
+    # A demuxer goes by the size of the list, whatever count is in it.
+    count = struct.pack(">I", edits if honest else 1)
+    again = box(b"edts", box(b"elst", bytes(4), count, struct.pack(">IiI", 1000, 0, 1 << 16) * edits))
+    table = box(b"stbl", box(b"stsz", bytes(4), struct.pack(">II", 1, samples)))
+    clip.write_bytes(clip.read_bytes() + box(b"moov", box(b"trak", again, box(b"mdia", box(b"minf", table)))))
+    refused(clip, f"plays (a track|{samples} frames or sound packets) in {edits} pieces")
+
+
 def test_a_clip_of_hours_is_no_clip(studio, tmp_path):
     source = (
         "-f",

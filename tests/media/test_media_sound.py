@@ -90,12 +90,14 @@ def test_a_film_measures_as_loud_as_asked(studio, tmp_path, target):
     assert media.join(clips, film).loudness is None
 
 
-def test_what_sticks_out_is_limited(studio, tmp_path):
+def test_what_sticks_out_is_limited(studio, tmp_path, caplog):
     peaky = voice(studio, "peaky", level=-2, on="0.05+0.95*lt(mod(t,0.5),0.02)")
     done = media.join(titled(peaky), tmp_path / "film.mp4", sound=Sound(loudness=-16, peak=-2))
     assert done.loudness.before.peak > -4
     assert done.loudness.after.peak <= -2.0
     assert done.loudness.after.integrated > done.loudness.before.integrated
+    got = f"got {done.loudness.after.integrated:.1f} LUFS and {done.loudness.after.peak:.1f} dBTP"
+    assert caplog.messages == [f"asked for -16.0 LUFS under a peak of -2.0 dBTP, {got}"]
 
 
 def test_silence_stays_silent(studio, tmp_path):

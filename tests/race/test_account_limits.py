@@ -9,9 +9,10 @@ import pytest
 from longtake.ledger import State
 from longtake.ledger import entries as e
 
+pytestmark = pytest.mark.slow
 SIZES = pytest.mark.parametrize(
     ("processes", "shots"),
-    [pytest.param(3, 2, id="3 films of 2"), pytest.param(4, 10, id="4 films of 10", marks=pytest.mark.slow)],
+    [pytest.param(3, 2, id="3 films of 2"), pytest.param(4, 10, id="4 films of 10")],
 )
 
 

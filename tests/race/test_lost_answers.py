@@ -98,12 +98,13 @@ def film(place, board):
             return results[0], report
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("faults", "chains", "length", "fresh"),
     [
         pytest.param(LOST, 4, 4, 24, id="forty shots, three answers of ten lost"),
-        pytest.param(MIXED, 3, 2, 6, id="twelve shots, all kinds of trouble", marks=pytest.mark.slow),
+        pytest.param(MIXED, 3, 2, 6, id="twelve shots, all kinds of trouble"),
     ],
 )
 def test_lost_answers(arena, faults, chains, length, fresh) -> None:

@@ -45,6 +45,7 @@ def test_eight_processes_that_want_one_film_pay_for_it_once(arena) -> None:
     assert place.books()["posts"]["received"] == 6
 
 
+@pytest.mark.slow
 def test_eight_processes_on_s3_pay_once(arena, bucket, monkeypatch) -> None:
     for name, value in bucket.items():
         monkeypatch.setenv(name, value)

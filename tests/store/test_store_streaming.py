@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from longtake import store
 from longtake.errors import MediaError, ProviderUnavailableError, StoreError
 from longtake.provider import Cadence, Provider
-from longtake.store import deleting, incoming
+from longtake.store import deleting, incoming, s3client
 from longtake.store.multipart import PART
 
 DATA = b"\x00\x00\x00\x20ftypisom" + random.Random(1).randbytes(3 * PART)
@@ -254,6 +254,23 @@ def test_what_a_killed_process_left_is_swept_a_day_later(remote, proxy, bucket):
         assert proxy.count("GET") == 2, "once in a process"
         proxy.rewrite = None
         assert left_over(remote) == left
+
+
+def test_abandoned_uploads_are_counted_on_every_page(remote, proxy, bucket):
+    s3client.client(bucket).create_multipart_upload(Bucket=bucket, Key="films/media/begun")
+    pages = iter([True, False])
+
+    def rewrite(body):
+        if not next(pages):
+            return body
+        body = re.sub(rb"<Upload>.*</Upload>", b"", body, flags=re.DOTALL)
+        more = b"<NextKeyMarker>films/a</NextKeyMarker><IsTruncated>true</IsTruncated>"
+        body = re.sub(rb"<(NextKeyMarker|IsTruncated)>.*?</\1>|<NextKeyMarker/>", b"", body)
+        return body.replace(b"</ListMultipartUploadsResult>", more + b"</ListMultipartUploadsResult>")
+
+    proxy.rewrite = rewrite
+    assert remote.abandoned_uploads() == 1
+    assert next(pages, None) is None
 
 
 # ------------------------------------------------------------------------------------------------- looking through

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 from longtake import plan, record
 from longtake.errors import LongtakeError
 from longtake.ledger import accounts
 from longtake.plan import Comparison
+from longtake.provider.cadence import Cadence
 from longtake.report import Outcome
-from longtake.take import complete, decide, obtain, read_inputs
+from longtake.take import complete, decide, obtain, open_session, read_inputs
+
+QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+
+
+@asynccontextmanager
+async def quick_session(settings, **options):
+    """A session that asks for its tasks more often than a provider of the world would like."""
+    async with open_session(settings, **options) as session:
+        session.provider._cadence = QUICK
+        yield session
 
 
 async def shoot(session, resolved, *, redo=(), follow=None, each=obtain):

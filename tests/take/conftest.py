@@ -2,21 +2,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from shooting import shoot
+from shooting import quick_session, shoot
 
 from longtake import emulator, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
-from longtake.take import Session, open_session
+from longtake.take import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
+}
+"""Few pixels to a clip; its seconds and its price are the real ones."""
 
 KEY = "key-of-the-take-tests"
 
@@ -52,7 +59,7 @@ class Studio:
 
     def session(self, **changes: Any):
         settings = self.settings.model_copy(update=changes)
-        return open_session(settings, catalog=self.catalog, film="two-takes", budget=None)
+        return quick_session(settings, catalog=self.catalog, film="two-takes", budget=None)
 
     def books(self) -> dict[str, Any]:
         return httpx.get(f"{self.admin}/books").json()
@@ -82,14 +89,22 @@ def make_studio(tmp_path):
         def make(**options: Any) -> Studio:
             folder = tmp_path / "store"
             folder.mkdir(exist_ok=True)
+            catalog = tmp_path / "few-pixels.json"
+            catalog.write_text(json.dumps(SMALL))
+            options = {"catalog": catalog, **options}
             config = emulator.Config(
                 **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", **options}, public=folder
             )
             place = stack.enter_context(emulator.running(config))
             settings = Settings(
-                api_key=KEY, base_url=place.base_url, store=str(folder), public_url=place.store_url, longest_wait=120
+                api_key=KEY,
+                base_url=place.base_url,
+                store=str(folder),
+                public_url=place.store_url,
+                longest_wait=120,
+                catalog=catalog,
             )
-            return Studio(settings, place.admin_url, folder, Catalog.load())
+            return Studio(settings, place.admin_url, folder, Catalog.load(catalog))
 
         yield make
 

@@ -40,7 +40,7 @@ def test_a_chain_is_bought_kept_and_found_again(studio) -> None:
     first = studio.film()
     assert [r.state for r in first.values()] == ["bought", "bought"]
     one, two = first["one"].take, first["two"].take
-    assert (one.clip.frames, one.clip.width, one.clip.height) == (97, 854, 480)
+    assert (one.clip.frames, one.clip.width, one.clip.height) == (97, 160, 90)
     assert one.last_frame.source == "provider", "a continued shot asks for its last frame"
     assert two.request["image_with_roles"] == [{"url": f"sha256:{one.last_frame.sha256}", "role": "first_frame"}]
     assert "http" not in record.key_of(two.fingerprint) + two.model_dump_json()

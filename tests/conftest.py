@@ -14,7 +14,7 @@ pytest_plugins = ["s3_servers"]  # tests/support
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Send all of tests/e2e to one worker, because a Prefect server is started there; spread everything else.
+    """Send all of tests/e2e to one worker, because a Prefect server is started there, and a few others; spread everything else.
 
     `--dist loadgroup` would do it by a mark, but xdist 3.8 writes the group into an attribute that pytest 9.2 does not read.
     """
@@ -22,7 +22,9 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "e2e" if nodeid.startswith("tests/e2e/") else nodeid
+            folder = nodeid.split("/")[1]
+            # Each of these folders starts something of its own that is dear: a server, a cluster, a film of thirty shots.
+            return folder if folder in {"e2e", "cluster", "edits"} else nodeid
 
     return Together(config, log)
 

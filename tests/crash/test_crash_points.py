@@ -92,13 +92,23 @@ POINTS = [
     *both("a person's `written_off`", "written_off", only(TAKEN, faults=ANSWER_LOST), scene="written_off"),
 ]
 
+SLOW_MOMENTS = {
+    "before barrier",
+    "before verdict",
+    "before adopted",
+    "before not_charged",
+    "before written_off",
+    "before film",
+}
+"""Their neighbours are in the quick run."""
+
 CELLS = [
     pytest.param(
         number,
         point,
         column,
         id=f"{point.text}-{column}".replace(" ", "_").replace("`", ""),
-        marks=[pytest.mark.slow] if column in point.slow else [],
+        marks=[pytest.mark.slow] if column in point.slow or point.kill in SLOW_MOMENTS else [],
     )
     for number, point in enumerate(POINTS)
     for column in point.faults

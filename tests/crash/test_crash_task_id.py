@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+import pytest
+
 
 def test_a_store_that_comes_back_is_told(stage):
     cell = stage.cell()
@@ -14,6 +16,7 @@ def test_a_store_that_comes_back_is_told(stage):
     assert ended.answer["drift"] == 0
 
 
+@pytest.mark.slow
 def test_the_task_id_is_shouted_and_adopted(stage):
     cell = stage.cell()
     ended = cell.make("--failures", "1000")

@@ -101,6 +101,7 @@ class Progress:
 
     def join(self, share: float) -> None:
         """The join is this far, 0 to 1."""
+        self._tell_current()
         if int(share * 5) > int(self.joined * 5):
             self._logger.info("[%5.1f %%] joining, %d %%", 90.0 + 10.0 * share, share * 100)
         self.joined = share

@@ -19,6 +19,7 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
+from flows.form import FilmRun
 from flows.storyboard import storyboard
 from longtake.cli.run import SIGNALS
 from longtake.errors import LongtakeError
@@ -48,7 +49,7 @@ def main() -> int:
     logging.getLogger("longtake").addHandler(_warnings())
     board = options.board if "://" in options.board else str(Path(options.board).absolute())
     try:
-        answer = _run(storyboard(board, redo=options.redo, follow=options.follow))
+        answer = _run(storyboard(FilmRun(board=board, redo=options.redo, follow=options.follow)))
     except LongtakeError as error:
         _tell(getattr(error, "answer", None), error, as_json=options.json)
         return error.exit_code

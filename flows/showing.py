@@ -28,7 +28,9 @@ from longtake.ledger import accounts
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from longtake.errors import BudgetError
     from longtake.ledger.accounts import Line
+    from longtake.take import Session
 
 _log = logging.getLogger("longtake.flows")
 
@@ -186,3 +188,16 @@ def event(name: str, *, film: str | None, account: str, **payload: Any) -> None:
         )
     except Exception as error:  # noqa: BLE001 - see `harmless`
         _log.warning("event longtake.%s not sent: %s", name, error)
+
+
+def refused(session: Session, error: BudgetError) -> None:
+    """Tell automations that a cap would have been passed."""
+    event(
+        "budget.refused",
+        film=session.film,
+        account=session.book.account,
+        scope=error.scope,
+        cap=error.cap,
+        needed=error.needed,
+        available=error.available,
+    )

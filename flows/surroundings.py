@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 from prefect.runtime import deployment
 
 from blocks import ArtifactStore, ReapiCredentials
@@ -49,7 +50,7 @@ def _relative(store: str) -> bool:
 
 
 async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = None) -> Loaded:
-    """A storyboard given inline, as a path, or as `s3://bucket/key`, which is read as the run's store is.
+    """A storyboard given inline, as a path, an http(s) URL, or as `s3://bucket/key`, which is read as the run's store is.
 
     Raises:
         StoryboardError: with every problem in it.
@@ -63,4 +64,33 @@ async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = Non
         if data is None:
             raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
         return storyboard.draft_text(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
+    if board.startswith(("http://", "https://")):
+        # What follows the path may be a signature.
+        name = board.partition("?")[0]
+        return storyboard.draft_text(await _served(board, name), name=name, base=Path.cwd())
     return storyboard.draft(board.removeprefix("file://"))
+
+
+async def _served(url: str, name: str) -> str:
+    """The text a URL serves, up to one byte more than a storyboard may have."""
+    text = bytearray()
+    try:
+        async with (
+            httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
+            client.stream("GET", url) as answer,
+        ):
+            async for part in answer.aiter_bytes():
+                text += part
+                if answer.status_code != httpx.codes.OK or len(text) > storyboard.LARGEST:
+                    break
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise StoryboardError(
+            f"{name} cannot be read: {type(error).__name__}", next_step="check the URL and run again", source=name
+        ) from None
+    if answer.status_code != httpx.codes.OK:
+        raise StoryboardError(
+            f"{name} answered {answer.status_code}",
+            next_step="check the URL, and its signature if it has one",
+            source=name,
+        )
+    return text.decode("utf-8", "replace")

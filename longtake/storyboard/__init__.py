@@ -3,13 +3,27 @@
 from longtake.storyboard.chains import cycles, parents, places
 from longtake.storyboard.checks import listed
 from longtake.storyboard.loaded import Loaded, Place
-from longtake.storyboard.loading import draft, draft_text, load, parse
-from longtake.storyboard.models import Follow, Generation, Match, Pick, Scene, Shot, Sound, Storyboard, Transition, slug
+from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
+from longtake.storyboard.models import (
+    Approval,
+    Follow,
+    Generation,
+    Match,
+    Pick,
+    Scene,
+    Shot,
+    Sound,
+    Storyboard,
+    Transition,
+    slug,
+)
 from longtake.storyboard.problem import Problem, failure, quoted
 from longtake.storyboard.schema import json_schema
 from longtake.storyboard.starter import starter
 
 __all__ = [
+    "LARGEST",
+    "Approval",
     "Follow",
     "Generation",
     "Loaded",

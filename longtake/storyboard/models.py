@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 __all__ = [
     "Allowed",
+    "Approval",
     "Follow",
     "Generation",
     "Match",
@@ -38,6 +39,8 @@ Place = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Pick = Literal["first", "best"]
 Follow = Literal["bridge", "cascade", "keep"]
 Match = Literal["off", "film", "chain"]
+Ask = Literal["spending", "the rest", "more than the budget"]
+Silence = Literal["stop", "go on"]
 Kind = Literal[
     "cut",
     "crossfade",
@@ -212,6 +215,28 @@ class Sound(Strict):
     )
 
 
+class Approval(Strict):
+    """Whether a person is asked before credits are spent, and what happens when nobody answers."""
+
+    before: Annotated[tuple[Ask, ...], Allowed("a list of spending, the rest, more than the budget")] = Field(
+        default=(),
+        strict=False,  # it also comes from a form, as a list
+        title="Ask before",
+        description="`spending`: before the first credit, with the plan and its price. `the rest`: after the first takes of each "
+        "chain, with their pictures and the price of what follows. `more than the budget`: instead of refusing what does not fit "
+        "into the budget of the film or of the run.",
+    )
+    hours: Annotated[float, Field(gt=0, le=720), Allowed("more than 0, up to 720")] = Field(
+        default=72.0, title="Hours to answer in", description="How many hours a run waits for an answer, up to 720."
+    )
+    silence: Annotated[Silence, Allowed("stop or go on")] = Field(
+        default="stop",
+        title="When nobody answers",
+        description="`stop` ends the run with what is bought so far; the next run uses it and asks again. `go on` spends what the "
+        "caps allow; such a run keeps its worker while it waits.",
+    )
+
+
 class Storyboard(Strict):
     """A film as a person describes it."""
 
@@ -246,6 +271,10 @@ class Storyboard(Strict):
     )
     hls: Annotated[bool, Allowed("true or false")] = Field(
         default=False, description="Whether the film is also kept as an HLS playlist with its segments."
+    )
+    approval: Annotated[Approval, Allowed("a mapping of before, hours and silence")] = Field(
+        default=Approval(),
+        description="Whether a run asks a person before it spends; a run may be told otherwise.",
     )
     references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."

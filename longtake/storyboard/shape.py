@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from longtake.storyboard.models import Allowed, Generation, Scene, Shot, Sound, Storyboard, Transition
+from longtake.storyboard.models import Allowed, Approval, Generation, Scene, Shot, Sound, Storyboard, Transition
 from longtake.storyboard.problem import quoted
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("scenes", "shots"): Shot,
     ("scenes", "shots", "transition"): Transition,
     ("sound",): Sound,
+    ("approval",): Approval,
 }
 NULL_MEANS_SOMETHING = "continue_from"
 MOST_PASSES = 50

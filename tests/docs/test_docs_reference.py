@@ -271,17 +271,25 @@ def test_every_field_of_a_block_is_in_the_reference(section, name):
             assert rows[field].split("|")[2].strip() == str(default)
 
 
-@pytest.mark.parametrize("name", ["storyboard", "reconcile"])
-def test_every_parameter_of_a_flow_is_in_the_reference(name):
-    flow = getattr(importlib.import_module("flows"), name)
-    rows = _rows(_sections(REFERENCE / "blocks.md")[f"Flow {name}"])
-    parameters = inspect.signature(flow.fn).parameters
+def test_every_field_of_a_film_run_is_in_the_reference():
+    fields = importlib.import_module("flows").FilmRun.model_fields
+    rows = _rows(_sections(REFERENCE / "blocks.md")["Flow storyboard"])
+    assert list(rows) == list(fields)
+    for name, field in fields.items():
+        shown = rows[name].split("|")[2].strip()
+        assert shown == ("required" if field.is_required() else "empty" if field.default == () else "none")
+        assert field.title
+        assert field.description
+
+
+def test_every_parameter_of_reconcile_is_in_the_reference():
+    rows = _rows(_sections(REFERENCE / "blocks.md")["Flow reconcile"])
+    parameters = inspect.signature(importlib.import_module("flows").reconcile.fn).parameters
     assert list(rows) == list(parameters)
     for parameter in parameters.values():
         shown = rows[parameter.name].split("|")[2].strip()
         default = parameter.default
-        empty = default is inspect.Parameter.empty
-        assert shown == ("required" if empty else f"{default:g}" if type(default) is float else str(default).lower())
+        assert shown == (f"{default:g}" if type(default) is float else str(default).lower())
 
 
 def test_every_task_with_its_retries_is_in_the_reference():

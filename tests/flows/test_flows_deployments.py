@@ -74,7 +74,7 @@ def test_job_variables_are_those_of_a_process_pool(document):
 
 
 def test_every_entrypoint_is_a_flow_and_has_the_parameters(document):
-    assert [d["name"] for d in document["deployments"]] == ["film", "reconcile"]
+    assert [d["name"] for d in document["deployments"]] == ["storyboard", "reconcile"]
     for deployment in document["deployments"]:
         module, _, name = deployment["entrypoint"].rpartition(".")
         flow = getattr(importlib.import_module(module), name)
@@ -87,8 +87,8 @@ def test_the_storyboard_it_names_is_there(document):
     from longtake import storyboard
 
     for deployment in document["deployments"]:
-        if "board" in deployment["parameters"]:
-            storyboard.load(ROOT / deployment["parameters"]["board"])
+        if "film" in deployment["parameters"]:
+            storyboard.load(ROOT / deployment["parameters"]["film"]["board"])
 
 
 def test_nothing_is_cloned(document):

@@ -34,9 +34,9 @@ bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
 
 # The tests' set first: it has to agree with more, and what a run needs is to be what was tested.
 constraints: ## pin anew what is installed (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build --extra aws --extra dev -o constraints-dev.txt pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build -c constraints-dev.txt -o constraints.txt pyproject.toml
 
 clean: ## remove what was installed and made

@@ -14,9 +14,9 @@ from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
 import tasks
-from flows import showing
+from flows import gates, showing
 from flows.form import FilmRun
-from flows.shooting import shoot
+from flows.shooting import Shot, shoot
 from flows.stopping import in_good_order
 from flows.surroundings import load_board, settings_of
 from flows.telling import Result, lacks, tell
@@ -31,14 +31,14 @@ from longtake.plan import Comparison
 from longtake.take import can_host, decide, needs_host, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from longtake.film import Film
     from longtake.ledger.accounts import Sums
     from longtake.plan import Plan
     from longtake.report import Outcome
     from longtake.request import Resolved
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Approval, Follow
     from longtake.take import Session
 
 
@@ -65,8 +65,6 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
         FilmIncompleteError: some shots are missing; says which, why, and what they would cost.
     """
     settings = await settings_of(film.credentials, film.store)
-    if film.budget is not None:
-        settings = settings.model_copy(update={"run_cap": min(film.budget, settings.run_cap or film.budget)})
     catalog = Catalog.load(settings.catalog)
     loaded = await load_board(film.board, s3=settings.s3)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
@@ -78,6 +76,7 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
             catalog=catalog,
             film=name,
             budget=loaded.board.budget,
+            run_budget=film.budget,
             run=flow_run.get_id(),
         ) as session:
             with in_good_order():
@@ -85,33 +84,38 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
 
 
 async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str, Any]:
-    """The story: compare, shoot, join, account."""
-    redo, follow = asked.redo, asked.follow
+    """The story: compare, ask, shoot, join, account."""
+    approval = asked.approval or resolved.loaded.board.approval
+    gates.can_ask(approval)
     await asyncio.to_thread(films.check_tools, resolved)
     await read_inputs(session, resolved)
-    comparison, plan = await _compare(session, resolved, follow, redo)
+    comparison, plan = await _compare(session, resolved, asked.follow, asked.redo)
     await asyncio.to_thread(_readable, session, comparison)
-    head = (await asyncio.to_thread(session.book.read)).head
+    state = await asyncio.to_thread(session.book.read)
+    # A run that comes back after a pause or a crash accounts for what it bought before, too.
+    head = 0 if state.used(run=session.run) else state.head
     try:
-        await asyncio.to_thread(
-            session.book.afford, session.caps, film=session.film, run=session.run, credits=plan.reserve
-        )
+        await _permitted(session, plan, approval)
     except BudgetError as error:
-        showing.refused(session, error)
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
         # What was bought before is fetched and kept all the same; nothing more is bought.
         session.halted = session.refused = error
-    if redo:
+    if asked.redo:
         # Until here a redo was only supposed: one that is refused leaves no trace.
-        comparison, _ = await _compare(session, resolved, follow)
-        while session.halted is None and (wanted := comparison.redo(redo, run=session.run)):
+        comparison, _ = await _compare(session, resolved, asked.follow)
+        while session.halted is None and (wanted := comparison.redo(asked.redo, run=session.run)):
             for revision in wanted:
                 await decide(session, comparison, revision)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
     async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
-        made = await shoot(session, comparison.running(), progress)
+        made: dict[str, Shot] = {}
+        if "the rest" in approval.before:
+            heads = {shot.id for shot in resolved.shots if shot.parent is None}
+            made = await shoot(session, comparison.running(), progress, only=heads)
+            await _ask_for_the_rest(session, comparison, approval, heads)
+        made = await shoot(session, comparison.running(), progress, made=made)
         outcomes = [made[shot.id].outcome for shot in resolved.shots]
         left = await _left_over(session, comparison)
         sums = await _leave(session, comparison, outcomes)
@@ -119,6 +123,58 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, film, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await tell(session, result)
+
+
+async def _permitted(session: Session, plan: Plan, approval: Approval) -> None:
+    """See that the caps allow the whole plan, and that a person does where one is to be asked.
+
+    Raises:
+        BudgetError: they do not; nothing was sent.
+    """
+    state = await asyncio.to_thread(session.book.read)
+    credits = state.used(run=session.run) + plan.reserve
+
+    async def afford() -> None:
+        await asyncio.to_thread(
+            session.book.afford, session.caps, film=session.film, run=session.run, credits=plan.reserve
+        )
+
+    try:
+        await afford()
+    except BudgetError as error:
+        cap = session.settings.run_cap
+        in_vain = error.scope == "day" or (cap is not None and credits > cap)
+        if in_vain or "more than the budget" not in approval.before:
+            showing.refused(session, error)
+            raise
+        about = f"what is missing does not fit: {error.message}."
+        text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
+        await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
+        await afford()
+        return
+    if plan.reserve and "spending" in approval.before:
+        text = gates.question(plan, rows=plan.shots, credits=credits, about="this is what is missing.")
+        await gates.ask(session, approval, "spending", credits=credits, text=text)
+        await afford()
+
+
+async def _ask_for_the_rest(
+    session: Session, comparison: Comparison, approval: Approval, heads: Collection[str]
+) -> None:
+    """Ask after the first takes of each chain; where that is refused, nothing more is bought in this run."""
+    plan = plans.of(comparison, await asyncio.to_thread(_books, session))
+    rest = [row for row in plan.shots if row.id not in heads]
+    if session.halted is not None or not any(row.reserve for row in rest):
+        return
+    state = await asyncio.to_thread(session.book.read)
+    credits = state.used(run=session.run) + sum(row.reserve for row in rest)
+    text = gates.question(
+        plan, rows=rest, credits=credits, about="the first takes of each chain are there; this is the rest."
+    )
+    try:
+        await gates.ask(session, approval, "the rest", credits=credits, text=text)
+    except BudgetError as error:
+        session.halted = session.refused = error
 
 
 async def _join(
@@ -156,6 +212,10 @@ def _readable(session: Session, comparison: Comparison) -> None:
             )
 
 
+def _books(session: Session) -> plans.Books:
+    return plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+
+
 async def _compare(
     session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = ()
 ) -> tuple[Comparison, Plan]:
@@ -163,7 +223,7 @@ async def _compare(
 
     def work() -> tuple[Comparison, Plan]:
         holdings = record.read_holdings(session.store, session.film)
-        books = plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+        books = _books(session)
         comparison = Comparison(
             resolved,
             holdings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longtake import record
@@ -36,6 +37,7 @@ class Session:
         book: the account's ledger.
         film: the film's slug.
         budget: credits the film may ever cost, None for no cap.
+        run_budget: credits this run may cost, beside the cap of the settings; None for none of its own.
         run: an id of this run; one is made when there is none.
     """
 
@@ -49,6 +51,7 @@ class Session:
         book: Book,
         film: str,
         budget: int | None = None,
+        run_budget: int | None = None,
         run: str | None = None,
     ) -> None:
         self.settings = settings
@@ -58,7 +61,7 @@ class Session:
         self.book = book
         self.film = film
         self.run = run or uuid.uuid4().hex
-        self.caps = Caps(film=budget, run=settings.run_cap, day=settings.day_cap)
+        self.caps = Caps(film=budget, run=_lowest(run_budget, settings.run_cap), day=settings.day_cap)
         self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
         self.line = Line()
@@ -74,6 +77,20 @@ class Session:
 
     def __repr__(self) -> str:
         return f"Session(film={self.film!r}, account={self.book.account!r})"
+
+    def approve(self, credits: int, *, lift_film: bool = False) -> None:
+        """Let this run cost so many credits in all, what it has spent included; a person decided that.
+
+        The caps of the settings stay. `lift_film` lets the film's budget be passed by what was approved.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        film = self.caps.film
+        if lift_film and film is not None:
+            state = self.book.read()
+            film = max(film, state.used(film=self.film) - state.used(run=self.run) + credits)
+        self.caps = replace(self.caps, run=_lowest(credits, self.settings.run_cap), film=film)
 
     def settle_kept(self) -> None:
         """Book the charges of takes that a run kept before it died.
@@ -104,6 +121,10 @@ class Session:
             return None
 
 
+def _lowest(*caps: int | None) -> int | None:
+    return min((cap for cap in caps if cap is not None), default=None)
+
+
 def book_of(settings: Settings, store: Store) -> Book:
     """The ledger of the account that the settings name.
 
@@ -120,6 +141,7 @@ async def open_session(
     catalog: Catalog,
     film: str,
     budget: int | None,
+    run_budget: int | None = None,
     run: str | None = None,
 ) -> AsyncIterator[Session]:
     """Open a run's connections; the arguments are those of `Session`.
@@ -146,6 +168,7 @@ async def open_session(
             book=book,
             film=film,
             budget=None if budget is None else max(0, budget - spent),
+            run_budget=run_budget,
             run=run,
         )
         session.foreign = foreign

@@ -1,4 +1,8 @@
-"""`longtake doctor`: is this machine ready, and do the settings work? Spends nothing."""
+"""`longtake doctor`: is this machine ready, and do the settings work? Spends nothing.
+
+With `--prefect` also the Prefect server of the active profile. The core never imports Prefect: that half is a process of its
+own, `python -m flows.doctor`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,17 @@ import asyncio
 import contextlib
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import urls
-from longtake.errors import LongtakeError, StoreError
+from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.store.s3 import S3Store
 
 if TYPE_CHECKING:
@@ -23,6 +29,13 @@ if TYPE_CHECKING:
 
     from longtake.settings import Settings
     from longtake.store import Store
+
+
+_QUIET = {
+    # The findings say it all; what is set in the shell goes before these.
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +49,52 @@ class Finding:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    parser.add_argument(
+        "--prefect",
+        action="store_true",
+        help="look at the Prefect server of the active profile and what is deployed there",
+    )
+    parser.add_argument(
+        "--fix", action="store_true", help="with --prefect: mend there what can be mended, install what is missing"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look at everything; exit code 1 when something stops a run."""
+    """Look at everything; exit code 1 when something stops a run.
+
+    Raises:
+        SettingsError: options that do not go together.
+    """
+    if options.fix and not options.prefect:
+        raise SettingsError("--fix mends what --prefect looks at", next_step="`longtake doctor --prefect --fix`")
     findings = list(_look())
+    more: dict[str, Any] = {}
+    if options.prefect:
+        found, more = _prefect(fix=options.fix)
+        findings += found
     if options.json:
-        print(json.dumps({"findings": [asdict(f) for f in findings]}, indent=2))
+        print(json.dumps({"findings": [asdict(f) for f in findings], **more}, indent=2))
     else:
         for finding in findings:
             print(f"{finding.state:>4}  {finding.name}: {finding.text}")
+        if lines := more.get("server_environment"):
+            print("\nSet this where the Prefect server is started:")
+            for name, value in lines.items():
+                print(f"  {name}={value}")
     return 1 if any(f.state == "bad" for f in findings) else 0
+
+
+def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
+    """What the half that knows Prefect found, and what more it has for machines."""
+    # -P: a folder `flows/` in the working directory belongs to somebody else.
+    command = [sys.executable, "-P", "-m", "flows.doctor", *(["--fix"] if fix else [])]
+    done = subprocess.run(command, env={**_QUIET, **os.environ}, stdout=subprocess.PIPE, text=True, check=False)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        return [Finding("Prefect", "bad", f"`python -m flows.doctor` ended with {done.returncode}")], {}
+    return [Finding(**found) for found in answer.pop("findings")], answer
 
 
 def _look() -> Iterator[Finding]:

@@ -1,0 +1,144 @@
+"""Four automations that end the runs nobody tells Prefect of: killed, lost before they began, or cancelled where nobody listens.
+
+They match the flows of this project only. A run of a film that is run again buys nothing twice; another flow may not bear it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect.events.schemas.automations import AutomationCore
+
+from longtake.cli.doctor import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flows.server import Server
+
+__all__ = ["AGAIN", "BEATS", "look", "silence_of", "wanted"]
+
+BEATS = 3
+"""Heartbeats that may be missing before a run counts as lost."""
+
+AGAIN = 5
+"""Times a run may have begun when it is still put back: one that crashes for ever ends crashed."""
+
+_SETTLE = 60
+"""Seconds between a crash and the next try: a worker that cancels a run may call it crashed first and cancelled then."""
+
+_CLAIMED = ("Pending", "Submitting")
+_WAITING = ("Scheduled", "AwaitingRetry", "Paused", "Suspended")
+_ENDED = ("Completed", "Failed", "Cancelled", "Crashed")
+_NAMES = {
+    "silent": "longtake: a run whose heartbeats stop is crashed",
+    "unbegun": "longtake: a run that was taken and never began goes back",
+    "crashed": "longtake: a crashed run is run again",
+    "cancelling": "longtake: a run that nobody is left to cancel is cancelled",
+}
+
+
+def wanted(flows: Sequence[str], silence: int) -> list[dict[str, Any]]:
+    """The automations as the API takes them.
+
+    Args:
+        flows: names of the flows they are for.
+        silence: seconds without a heartbeat after which a run counts as lost.
+    """
+    ours: list[dict[str, Any]] = [{"prefect.resource.role": "flow", "prefect.resource.name": list(flows)}]
+    # What has no deployment was started at a terminal: no worker would ever take it up again.
+    deployed = [*ours, {"prefect.resource.role": "deployment"}]
+    begun = {"prefect.run-count": [str(count) for count in range(1, AGAIN + 1)]}
+    lost = _automation(
+        "silent",
+        "A run that was killed cannot say so. This one says it instead.",
+        _trigger(ours, ["heartbeat"], ["heartbeat", *_WAITING, *_ENDED, "Cancelling"], silence),
+        {"state": "CRASHED", "message": f"no heartbeat for {silence} s"},
+    )
+    unbegun = _automation(
+        "unbegun",
+        "A worker that was lost between taking a run and starting it leaves it pending for ever.",
+        _trigger(deployed, _CLAIMED, ["heartbeat", "Running", *_WAITING, *_ENDED, "Cancelling"], silence),
+        {"state": "SCHEDULED", "message": "the worker that took it never began it"},
+    )
+    again = _automation(
+        "crashed",
+        f"Nothing is bought twice by it. At most until a run has begun {AGAIN} times.",
+        _trigger(deployed, ["Crashed"], [*_CLAIMED, "Running", *_WAITING, "Completed", "Failed", "Cancelled"], _SETTLE)
+        | {"match": {"prefect.resource.id": "prefect.flow-run.*", **begun}},
+        {"state": "SCHEDULED", "message": "it crashed and is run again"},
+    )
+    # Sooner than `lost` would crash it, and `again` so begin what a person wanted to end.
+    cancelled = _automation(
+        "cancelling",
+        "The worker that should have stopped it is gone.",
+        _trigger(ours, ["Cancelling"], [*_ENDED, *_WAITING], silence // 2),
+        {"state": "CANCELLED", "message": "nobody was left to cancel it"},
+    )
+    return [lost, unbegun, again, cancelled]
+
+
+def _trigger(related: list[dict[str, Any]], after: Sequence[str], expect: Sequence[str], within: int) -> dict[str, Any]:
+    """Fires for a run that one of `after` was heard of, and none of `expect` within so many seconds."""
+    return {
+        "type": "event",
+        "posture": "Proactive",
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": related,
+        "for_each": ["prefect.resource.id"],
+        "after": [f"prefect.flow-run.{name}" for name in after],
+        "expect": [f"prefect.flow-run.{name}" for name in expect],
+        "threshold": 1,
+        "within": within,
+    }
+
+
+def _automation(key: str, why: str, trigger: dict[str, Any], change: dict[str, str]) -> dict[str, Any]:
+    action = {"type": "change-flow-run-state", **change}
+    return {"name": _NAMES[key], "description": why, "trigger": trigger, "actions": [action]}
+
+
+def silence_of(server: Server, beat: int | None) -> int:
+    """Seconds without a heartbeat after which a run counts as lost: what this machine needs, or longer as another needed it."""
+    own = BEATS * (beat or 180)
+    installed = [found["trigger"]["within"] for found in _installed(server) if found["name"] == _NAMES["silent"]]
+    return max([own, *(int(seconds) for seconds in installed)])
+
+
+def look(server: Server, flows: Sequence[str], silence: int, *, fix: bool) -> Iterator[Finding]:
+    """Whether the automations are there and as they should be; `fix` installs and mends them, by name."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in _installed(server):
+        found.setdefault(one["name"], []).append(one)
+    for automation in wanted(flows, silence):
+        yield _one(server, automation, found.get(automation["name"], []), fix=fix)
+
+
+def _installed(server: Server) -> list[dict[str, Any]]:
+    return [one for one in server.every("/automations/filter") if one["name"] in _NAMES.values()]
+
+
+def _one(server: Server, automation: dict[str, Any], there: list[dict[str, Any]], *, fix: bool) -> Finding:
+    name = automation["name"]
+    told: Literal["ok", "warn"] = "ok" if fix else "warn"
+    if not there:
+        if fix:
+            server.ask("POST", "/automations/", automation)
+        return Finding("automation", told, f"{name!r} {'is installed now' if fix else 'is not installed'}")
+    first, *more = there
+    if _core(first) != _core(automation) or more:
+        if fix:
+            server.ask("PUT", f"/automations/{first['id']}", {**automation, "enabled": first["enabled"]})
+            for other in more:
+                server.ask("DELETE", f"/automations/{other['id']}")
+        return Finding("automation", told, f"{name!r} {'is as it should be now' if fix else 'is not as it should be'}")
+    if not first["enabled"]:
+        # A person did that, and may have had reasons.
+        return Finding("automation", "warn", f"{name!r} is switched off")
+    return Finding("automation", "ok", f"{name!r} is installed")
+
+
+def _core(automation: dict[str, Any]) -> dict[str, Any]:
+    """What makes two automations the same."""
+    core = AutomationCore.model_validate(automation)
+    return core.model_dump(include={"trigger", "actions", "description"}, exclude={"trigger": {"id"}})

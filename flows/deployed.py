@@ -1,0 +1,253 @@
+"""What the doctor looks at in the deployments of this project: entrypoints, pools, limits, blocks, parameters, lost runs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from blocks import ArtifactStore, ReapiCredentials
+from longtake.cli.doctor import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from prefect.blocks.core import Block
+
+    from flows.server import Server
+
+__all__ = ["FLOWS", "Deployed", "block_types", "lost_runs"]
+
+FLOWS = ("storyboard", "scene", "reconcile")
+"""The flows of this project, by name."""
+
+_BLOCKS: dict[str, type[Block]] = {"credentials": ReapiCredentials, "store": ArtifactStore}
+_SECRETS = ("LONGTAKE_API_KEY", "REAPI_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LONG = timedelta(days=1)
+"""How long a run without any heartbeat may run before it counts as lost: heartbeats may be off where it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """The deployments of flows with our names, some of which may be somebody else's."""
+
+    server: Server
+    every: Sequence[dict[str, Any]]
+    """All deployments of the server."""
+    flows: Mapping[str, str]
+    """Flow names by id."""
+
+    @classmethod
+    def read(cls, server: Server) -> Deployed:
+        """Ask the server."""
+        flows = {flow["id"]: flow["name"] for flow in server.every("/flows/filter")}
+        return cls(server, list(server.every("/deployments/filter")), flows)
+
+    def label(self, deployment: Mapping[str, Any]) -> str:
+        """`flow/deployment`, as Prefect's command takes it."""
+        return f"{self.flows.get(deployment['flow_id'], '?')}/{deployment['name']}"
+
+    def ours(self) -> list[dict[str, Any]]:
+        """Those that run a flow of this project."""
+        return [one for one in self.every if self._ours(one)]
+
+    def foreign(self) -> list[dict[str, Any]]:
+        """Those of another project's flow that has the name of one of ours."""
+        return [one for one in self.every if self.flows.get(one["flow_id"]) in FLOWS and not self._ours(one)]
+
+    def own_flows(self) -> list[str]:
+        """Our flow names that nobody else uses on this server."""
+        taken = {self.flows[one["flow_id"]] for one in self.foreign()}
+        return [name for name in FLOWS if name not in taken]
+
+    def _ours(self, deployment: Mapping[str, Any]) -> bool:
+        name, entrypoint = self.flows.get(deployment["flow_id"]), str(deployment.get("entrypoint") or "")
+        if name not in FLOWS:
+            # One of ours that is not there any more, or was renamed.
+            return "longtake" in deployment["tags"] and entrypoint.startswith("flows.")
+        if ":" in entrypoint:
+            place = Path(deployment.get("path") or ".", entrypoint.rpartition(":")[0])
+            return place.resolve().parent == Path(__file__).parent.resolve()
+        return entrypoint.startswith("flows.")
+
+    def look(self, *, fix: bool) -> Iterator[Finding]:
+        """Everything about deployments."""
+        ours = self.ours()
+        yield Finding("deployments", "ok", ", ".join(sorted(map(self.label, ours))) or "none of Longtake's flows")
+        for one in self.foreign():
+            text = f"{self.label(one)} runs {one.get('entrypoint')}, another project's flow of the same name: no automation"
+            yield Finding("deployment", "warn", f"{text} is for flows of that name")
+        yield from self._secrets()
+        for one in ours:
+            yield from self._entrypoint(one)
+            yield from self._schedule(one, fix=fix)
+            yield from self._slots(one, fix=fix)
+            yield from self._blocks(one)
+        yield from self._pools(ours)
+
+    def _entrypoint(self, one: Mapping[str, Any]) -> Iterator[Finding]:
+        entrypoint = str(one.get("entrypoint") or "")
+        try:
+            if ":" in entrypoint:
+                there = Path(one.get("path") or ".", entrypoint.rpartition(":")[0]).exists()
+            else:
+                module, _, name = entrypoint.rpartition(".")
+                there = hasattr(importlib.import_module(module), name)
+        except ImportError:
+            there = False
+        if not there:
+            text = f"{self.label(one)} runs {entrypoint}, which is not in this version: deploy it again or delete it"
+            yield Finding("deployment", "bad", text)
+
+    def _schedule(self, one: Mapping[str, Any], *, fix: bool) -> Iterator[Finding]:
+        label = self.label(one)
+        if one.get("paused"):
+            yield Finding("deployment", "warn", f"{label} is paused: its schedules start nothing")
+        active = [schedule for schedule in one["schedules"] if schedule["active"]]
+        if len(active) < len(one["schedules"]):
+            yield Finding("deployment", "warn", f"{label} has a schedule that is switched off")
+        if not active or one.get("global_concurrency_limit") is not None or not label.startswith("storyboard/"):
+            return
+        text = f"{label} has a schedule and no concurrency limit"
+        if not fix:
+            yield Finding("limit", "warn", f"{text}: runs that last longer than its interval pile up")
+            return
+        limit = {"concurrency_limit": 1, "concurrency_options": {"collision_strategy": "CANCEL_NEW"}}
+        self.server.ask("PATCH", f"/deployments/{one['id']}", limit)
+        text = f"{label} makes one run at a time now and cancels others"
+        yield Finding("limit", "ok", f"{text}; put that into its file too, the next `prefect deploy` goes by it")
+
+    def _slots(self, one: Mapping[str, Any], *, fix: bool) -> Iterator[Finding]:
+        """Slots that a restarted server thinks are taken, by nobody."""
+        limit = one.get("global_concurrency_limit")
+        if not limit or not limit["active_slots"]:
+            return
+        holding = {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}
+        where = {"deployments": {"id": {"any_": [one["id"]]}}, "flow_runs": {"state": holding}}
+        if next(self.server.every("/flow_runs/filter", **where), None) is not None:
+            return
+        text = f"{self.label(one)} has {limit['active_slots']} of {limit['limit']} slots taken and no run under way"
+        if fix:
+            self.server.ask("PATCH", f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
+        yield Finding("limit", "ok" if fix else "warn", f"{text}{': they are free now' if fix else ''}")
+
+    def _blocks(self, one: Mapping[str, Any]) -> Iterator[Finding]:
+        given = one["parameters"]
+        given = {**given, **(given["film"] if isinstance(given.get("film"), dict) else {})}
+        for field, kind in _BLOCKS.items():
+            name = given.get(field)
+            if not isinstance(name, str):
+                continue
+            slug = kind.get_block_type_slug()
+            try:
+                self.server.ask("GET", f"/block_types/slug/{slug}/block_documents/name/{name}?include_secrets=false")
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.NOT_FOUND:
+                    raise
+                yield Finding("block", "bad", f"{self.label(one)} names the block {slug}/{name}, which is not there")
+
+    def _secrets(self) -> Iterator[Finding]:
+        values = [value for name in _SECRETS if len(value := os.environ.get(name, "")) > 7]
+        for one in self.every:
+            variables = one.get("job_variables") or {}
+            text = json.dumps([one["parameters"], variables], ensure_ascii=False)
+            if any(value in text or json.dumps(value)[1:-1] in text for value in values):
+                what = "holds a secret of this environment in plain text, for all who can read the server"
+                yield Finding("secret", "bad", f"{self.label(one)} {what}: put it into a block and change it")
+                continue
+            inside = variables.get("env")
+            named = [name for name in _SECRETS if name in (inside or {})] if isinstance(inside, dict) else []
+            if named and self._ours(one):
+                what = f"sets {', '.join(named)} in its job variables, which Prefect keeps in plain text"
+                yield Finding("secret", "bad", f"{self.label(one)} {what}: use a block, or the worker's environment")
+
+    def _pools(self, ours: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+        for name in sorted({one["work_pool_name"] for one in ours if one.get("work_pool_name")}):
+            pool = self.server.ask("GET", f"/work_pools/{name}")
+            if pool["is_paused"]:
+                yield Finding("pool", "warn", f"{name} is paused: its workers get no runs")
+            workers = list(self.server.every(f"/work_pools/{name}/workers/filter"))
+            online = sum(worker["status"] == "ONLINE" for worker in workers)
+            if not online and not pool["type"].endswith((":push", ":managed")):
+                yield Finding("pool", "warn", f"{name} has no worker online: `prefect worker start --pool {name}`")
+            if pool["concurrency_limit"] is None:
+                text = f"{name} has no limit: a worker starts as many runs at once as there are"
+                yield Finding("pool", "warn", f"{text}; `prefect work-pool set-concurrency-limit {name} 4`")
+            elif online:
+                yield Finding(
+                    "pool", "ok", f"{name}: {online} online, at most {pool['concurrency_limit']} runs at once"
+                )
+
+
+def block_types(server: Server, *, fix: bool) -> Iterator[Finding]:
+    """Whether the server knows the blocks, in this version."""
+    for kind in _BLOCKS.values():
+        slug, checksum = kind.get_block_type_slug(), kind._calculate_schema_checksum()  # noqa: SLF001 - there is no other
+        try:
+            server.ask("GET", f"/block_types/slug/{slug}")
+            server.ask("GET", f"/block_schemas/checksum/{checksum}")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+        else:
+            yield Finding("block type", "ok", f"{slug} is registered")
+            continue
+        if fix:
+            kind.register_type_and_schema()
+            yield Finding("block type", "ok", f"{slug} is registered now")
+        else:
+            yield Finding(
+                "block type", "warn", f"{slug} is not registered in this version: `prefect block register -m blocks`"
+            )
+
+
+def lost_runs(server: Server, flows: Sequence[str], silence: int, *, fix: bool) -> Iterator[Finding]:
+    """Runs of our flows that stand as running, and of which nothing was heard for long."""
+    under_way = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
+    now = datetime.now(UTC)
+    # All of them first: what is fixed leaves the filter, and the pages would shift.
+    for run in list(server.every("/flow_runs/filter", flows={"name": {"any_": list(flows)}}, flow_runs=under_way)):
+        beat = _last_beat(server, run["id"])
+        last = max(
+            beat or "",
+            run["state"]["timestamp"],
+            key=lambda text: _time(text) if text else datetime.min.replace(tzinfo=UTC),
+        )
+        quiet = now - _time(last)
+        if quiet <= (timedelta(seconds=silence) if beat else _LONG):
+            continue
+        text = f"{run['name']} ({run['id']}) is {run['state']['name']}, and nothing was heard of it for {_words(quiet)}"
+        if fix:
+            # By another name than Crashed: a film that somebody wanted long ago is not to be bought now, by an automation.
+            gone = {"type": "CRASHED", "name": "Lost", "message": f"nothing was heard of it for {_words(quiet)}"}
+            if run["state"]["type"] == "CANCELLING":
+                gone |= {"type": "CANCELLED", "name": "Cancelled"}
+            server.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": gone, "force": True})
+            yield Finding("run", "ok", f"{text}: it is {gone['name']} now")
+        else:
+            yield Finding("run", "warn", text)
+
+
+def _last_beat(server: Server, run: str) -> str | None:
+    wanted = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run}"]},
+        "order": "DESC",
+    }
+    found = server.ask("POST", "/events/filter", {"filter": wanted, "limit": 1})["events"]
+    return str(found[0]["occurred"]) if found else None
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _words(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-film
+UP     ?= longtake-up
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-all lint bench constraints clean
+.PHONY: help demo ui up deploy test test-all lint bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +17,13 @@ demo: $(VENV)/.run ## set up and make a film of six shots on this machine: no ke
 
 ui: $(VENV)/.run ## open the Prefect server that holds the demo's runs (http://127.0.0.1:4200)
 	PREFECT_HOME=$(abspath $(DEMO))/prefect $(BIN)/prefect server start
+
+up: $(VENV)/.run ## a Prefect server, a work pool and a worker to try; without a key against the emulator
+	$(BIN)/python -P -m flows.up $(UP)
+
+deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or of PREFECT_API_URL
+	PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} \
+	  $(BIN)/prefect --no-prompt deploy --prefect-file deployments.yaml --all
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
@@ -40,7 +48,7 @@ constraints: ## pin anew what is installed (needs uv)
 	  --custom-compile-command 'make constraints' --extra build -c constraints-dev.txt -o constraints.txt pyproject.toml
 
 clean: ## remove what was installed and made
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info
+	rm -rf $(VENV) $(DEMO) $(UP) build dist *.egg-info
 
 # Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in.
 $(VENV)/.run: constraints.txt pyproject.toml

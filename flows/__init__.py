@@ -2,6 +2,7 @@
 
 from flows.form import FilmRun
 from flows.reconcile import reconcile
+from flows.scene import SceneRun, scene
 from flows.storyboard import storyboard
 
-__all__ = ["FilmRun", "reconcile", "storyboard"]
+__all__ = ["FilmRun", "SceneRun", "reconcile", "scene", "storyboard"]

@@ -128,9 +128,9 @@ def _warnings() -> logging.Handler:
 
 
 def _echo(record: logging.LogRecord) -> bool:
-    """Show the progress lines of the run at the terminal too."""
+    """Show the progress lines of the run at the terminal too, and what a run that is cancelled leaves open."""
     message = record.getMessage()
-    if message.startswith("["):
+    if message.startswith(("[", "cancelled: ")):
         print(message, file=sys.stderr, flush=True)  # noqa: T201 - people at a terminal
     return True
 

@@ -17,23 +17,11 @@ from prefect.settings import get_current_settings
 
 from flows import automations
 from flows.deployed import Deployed, block_types, lost_runs
-from flows.server import Server
+from flows.server import BATCHES, FLUSH, LEASES, Server
 from longtake.cli.doctor import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_SERVICES = "PREFECT_SERVER_SERVICES_"
-_BATCHES = {
-    f"{_SERVICES}TASK_RUN_RECORDER_BATCH_SIZE": 200,
-    f"{_SERVICES}TASK_RUN_RECORDER_READ_BATCH_SIZE": 200,
-    f"{_SERVICES}EVENT_PERSISTER_BATCH_SIZE": 500,
-    f"{_SERVICES}EVENT_PERSISTER_READ_BATCH_SIZE": 500,
-    f"{_SERVICES}TRIGGERS_READ_BATCH_SIZE": 200,
-}
-"""Least sizes for a film of many shots: a task run costs the server a quarter of the CPU with them."""
-_FLUSH = {f"{_SERVICES}TASK_RUN_RECORDER_FLUSH_INTERVAL": 1, f"{_SERVICES}EVENT_PERSISTER_FLUSH_INTERVAL": 1}
-"""Most seconds between writes, so that larger batches are not seen later."""
 
 _OLDEST = Version("3.8.4")
 
@@ -123,15 +111,13 @@ def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
     )
     lease, name = str(found["concurrency"]["lease_storage"]), "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
     if lease.endswith(".memory"):
-        environment[name] = (
-            "prefect.server.concurrency.lease_storage.filesystem" if alone else "prefect_redis.lease_storage"
-        )
+        environment[name] = LEASES if alone else "prefect_redis.lease_storage"
         text = "kept in the server's memory: after a restart, limits count slots as taken that nobody holds"
         yield Finding("leases", "warn", text)
     else:
         yield Finding("leases", "ok", f"kept by {lease}")
-    small = {name: size for name, size in _BATCHES.items() if _number(found, name, size) < size}
-    small |= {name: seconds for name, seconds in _FLUSH.items() if _number(found, name, seconds) > seconds}
+    small = {name: size for name, size in BATCHES.items() if _number(found, name, size) < size}
+    small |= {name: seconds for name, seconds in FLUSH.items() if _number(found, name, seconds) > seconds}
     environment |= {name: str(value) for name, value in small.items()}
     if small:
         text = (
@@ -144,7 +130,7 @@ def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
 
 def _number(found: Mapping[str, Any], variable: str, default: float) -> float:
     """A service's setting by its variable; one that this version does not have counts as right."""
-    rest = variable.removeprefix(_SERVICES).lower()
+    rest = variable.removeprefix("PREFECT_SERVER_SERVICES_").lower()
     for service, values in found["services"].items():
         if rest.startswith(f"{service}_") and (key := rest.removeprefix(f"{service}_")) in values:
             return float(values[key])

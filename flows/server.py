@@ -1,4 +1,4 @@
-"""The Prefect API as plain data, the same for every version that is supported."""
+"""A Prefect server: what it should be set to, and its API as plain data, the same for every version that is supported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["Server"]
+__all__ = ["BATCHES", "FLUSH", "LEASES", "Server"]
+
+_SERVICES = "PREFECT_SERVER_SERVICES_"
+BATCHES = {
+    f"{_SERVICES}TASK_RUN_RECORDER_BATCH_SIZE": 200,
+    f"{_SERVICES}TASK_RUN_RECORDER_READ_BATCH_SIZE": 200,
+    f"{_SERVICES}EVENT_PERSISTER_BATCH_SIZE": 500,
+    f"{_SERVICES}EVENT_PERSISTER_READ_BATCH_SIZE": 500,
+    f"{_SERVICES}TRIGGERS_READ_BATCH_SIZE": 200,
+}
+"""Least sizes for a film of many shots: a task run costs the server a quarter of the CPU with them."""
+FLUSH = {f"{_SERVICES}TASK_RUN_RECORDERFLUSH_INTERVAL": 1, f"{_SERVICES}EVENT_PERSISTERFLUSH_INTERVAL": 1}
+"""Most seconds between writes, so that larger batches are not seen later."""
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where one server keeps who holds a slot, so that it knows after a restart."""
 
 _PAGE = 200
 

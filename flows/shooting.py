@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-import tasks
 from flows import showing
+from flows.following import Following
 from longtake import plan as plans
 from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskIdNotRecordedError
 from longtake.report import Outcome
-from longtake.take import Wanted, complete, obtain
+from longtake.take import complete, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from flows.showing import Progress
     from longtake.plan import Comparison, Standing
     from longtake.report import Made
     from longtake.request import ResolvedShot
-    from longtake.take import Completed, Obtained, Session
+    from longtake.take import Completed, Obtained, Session, Wanted
 
 __all__ = ["Shot", "shoot"]
 
@@ -38,7 +39,7 @@ class Shot:
 async def shoot(
     session: Session,
     comparison: Comparison,
-    progress: showing.Progress,
+    progress: Progress,
     *,
     only: Collection[str] | None = None,
     made: Mapping[str, Shot] | None = None,
@@ -64,21 +65,27 @@ async def shoot(
         return (done[shot.parent] if shot.parent in done else await jobs[shot.parent]).standing
 
     async def work(shot: ResolvedShot) -> Shot:
-        one = await _shot(session, comparison, shot, await parent_of(shot))
+        one = await _shot(session, comparison, shot, await parent_of(shot), following)
         progress.shot_done(shot.label, one.outcome.state)
         return one
 
-    async with asyncio.TaskGroup() as group:
+    async with Following(session).watching() as following, asyncio.TaskGroup() as group:
         for shot in plans.parents_first(comparison.resolved):
             if shot.id not in done and (only is None or shot.id in only):
                 jobs[shot.id] = group.create_task(work(shot))
     return done | {name: job.result() for name, job in jobs.items()}
 
 
-async def _shot(session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None) -> Shot:
+async def _shot(
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, following: Following
+) -> Shot:
     """One shot, and what became of it."""
     started = time.monotonic()
-    done = await complete(session, comparison, shot, parent, _obtain)
+
+    async def get(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
+        return await _obtain(session, wanted, following)
+
+    done = await complete(session, comparison, shot, parent, get)
     seconds = time.monotonic() - started if done.obtained or done.errors else 0.0
     error = max(done.errors, key=lambda e: e.exit_code, default=None)
     why = "; ".join(map(str, done.standing.reasons)) if done.standing.state == "stale" else ""
@@ -97,26 +104,15 @@ def _became(done: Completed) -> Made:
     return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"
 
 
-async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
+async def _obtain(session: Session, wanted: Wanted, following: Following) -> Obtained | LongtakeError:
     """One take, or the error that says why not: an error stays with its shot."""
     try:
-        return await obtain(session, wanted, tasks.STEPS)
-    except (InDoubtError, TaskIdNotRecordedError) as error:
-        showing.event(
-            "attempt.in-doubt",
-            film=session.film,
-            account=session.book.account,
-            attempt=error.attempt,
-            shot=wanted.label,
-            reason=error.message,
-        )
-        return error
-    except BudgetError as error:
-        if session.refused is not error:
+        return await obtain(session, wanted, following.steps)
+    except LongtakeError as error:
+        following.failed(wanted, error)
+        if isinstance(error, BudgetError) and session.refused is not error:
             session.refused = error
             showing.refused(session, error)
-        return error
-    except LongtakeError as error:
         return error
     except Exception as error:  # noqa: BLE001 - see below
         # A full disk, an API that is away: of whatever kind, it is this shot's and must not end the others.

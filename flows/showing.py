@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,16 +21,14 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.client.orchestration import get_client
+from prefect.context import TagsContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
-from longtake.ledger import accounts
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 
     from longtake.errors import BudgetError
-    from longtake.ledger.accounts import Line
     from longtake.take import Session
 
 _log = logging.getLogger("longtake.flows")
@@ -37,21 +36,58 @@ _log = logging.getLogger("longtake.flows")
 _BEAT = 1.0
 _PATIENCE = 15.0
 """Seconds for one call that shows something: Prefect's client by itself would try for a minute where the API is away."""
-_POSTER_LIMIT = 300_000
+SHORT = 2.0
+"""The same for a run that is being cancelled: a worker kills what is not gone in half a minute."""
+_PICTURE_LIMIT = 300_000
+"""Bytes of a picture that is put into a page."""
+_PUBLIC = re.compile(r"https?://[^\s<>()\[\]`\\?#@]+")
+"""An address that can stand in a page: nothing in it is a secret or means something in Markdown."""
 
 
-async def harmless(call: Awaitable[Any]) -> Any:  # noqa: ANN401 - whatever the call gives
-    """Await a call that only shows something; its failure is a line in the log."""
+class _Reach:
+    """Whether what is shown arrives. It is said when that changes, not for each call in vain."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def lost(self, error: BaseException) -> None:
+        said = f"{type(error).__name__}: {error}".rstrip(": ")
+        _log.log(logging.DEBUG if self._lost else logging.WARNING, "not shown in Prefect for now: %s", said)
+        self._lost = True
+
+    def found(self) -> None:
+        if self._lost:
+            _log.warning("shown in Prefect again")
+        self._lost = False
+
+
+_reach = _Reach()
+
+
+async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:  # noqa: ANN401 - whatever the call gives
+    """Await a call that only shows something; its failure is a line in the log and gives None.
+
+    Args:
+        call: what to await.
+        patience: seconds it may take.
+    """
     try:
-        async with asyncio.timeout(_PATIENCE):
-            return await call
+        async with asyncio.timeout(patience):
+            given = await call
     except Exception as error:  # noqa: BLE001 - of whatever kind: showing must not cost a film
-        _log.warning("not shown in Prefect: %s: %s", type(error).__name__, error)
+        _reach.lost(error)
         return None
+    _reach.found()
+    return given
 
 
-async def tag_run(*tags: str) -> None:
-    """Add tags to the flow run under way, so that runs of one film can be found together."""
+async def tag_run(*tags: str, title: str | None = None) -> None:
+    """Add tags to the flow run under way, so that runs of one film can be found together, and call it after the film.
+
+    Args:
+        tags: what to add.
+        title: the film's; before the storyboard is read a run can only be called after the file.
+    """
     found = flow_run.get_id()
     if found is None:
         return
@@ -60,7 +96,8 @@ async def tag_run(*tags: str) -> None:
     async def work() -> None:
         async with get_client() as client:
             run = await client.read_flow_run(run_id)
-            await client.update_flow_run(run_id, tags=sorted({*run.tags, *tags}))
+            name = None if title is None else f"film {title}"
+            await client.update_flow_run(run_id, tags=sorted({*run.tags, *tags}), name=name)
 
     await harmless(work())
 
@@ -109,22 +146,30 @@ class Progress:
         self.joined = share
         self.note = f"joining, {share:.0%}"
 
-    async def show(self) -> None:
-        """Write the artifact if something moved."""
+    async def show(self, *, patience: float = _PATIENCE) -> None:
+        """Write the artifact if something moved; what did not arrive is tried again at the next beat."""
         self._tell_current()
-        if self.percent == self._shown:
+        percent = self.percent
+        if percent == self._shown:
             return
-        self._shown = self.percent
         if self._artifact is None:
-            self._artifact = await harmless(
-                acreate_progress_artifact(self.percent, key=f"{self.film}-progress", description=self.note)
+            made = await harmless(
+                acreate_progress_artifact(percent, key=f"{self.film}-progress", description=self.note)
             )
-        else:
-            await harmless(aupdate_progress_artifact(self._artifact, self.percent, description=self.note))
+            if made is not None:
+                self._artifact, self._shown = made, percent
+            return
+
+        async def update(artifact: UUID) -> bool:
+            await aupdate_progress_artifact(artifact, percent, description=self.note)
+            return True
+
+        if await harmless(update(self._artifact), patience=patience):
+            self._shown = percent
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[Progress]:
-        """Keep the artifact moving while the body runs."""
+        """Keep the artifact moving while the body runs; the tasks in it depend on nothing at the API."""
         await self.show()
 
         async def beat() -> None:
@@ -133,12 +178,37 @@ class Progress:
                 await self.show()
 
         task = asyncio.create_task(beat())
+        patience = _PATIENCE
         try:
-            yield self
+            with alone():
+                yield self
+        except asyncio.CancelledError:
+            patience = SHORT
+            raise
         finally:
             task.cancel()
             await asyncio.wait({task})
-            await self.show()
+            await self.show(patience=patience)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """The tasks called in the body have no tags, and no line of their own in the log when they end well.
+
+    For a task with tags Prefect asks the API for a slot of each before it runs, and gives it back after: two requests that no limit
+    of ours needs, and where the API is away they fail the task, a paid one too. And a run has its own lines for what changed.
+    """
+
+    def worth_it(record: logging.LogRecord) -> bool:
+        return not (record.levelno <= logging.INFO and record.getMessage() == "Finished in state Completed()")
+
+    logger = logging.getLogger("prefect.task_runs")
+    logger.addFilter(worth_it)
+    try:
+        with TagsContext(current_tags=set()):
+            yield
+    finally:
+        logger.removeFilter(worth_it)
 
 
 async def shots(film: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -146,23 +216,23 @@ async def shots(film: str, rows: Sequence[dict[str, Any]]) -> None:
     await harmless(acreate_table_artifact(list(rows), key=f"{film}-shots", description=f"Shots of {film}"))
 
 
-async def credits(film: str, read: Callable[[], list[Line]]) -> None:
-    """The table of credits: where they went for this film, by shot."""
-
-    async def work() -> None:
-        lines = await asyncio.to_thread(read)
-        total = {**accounts.total(lines).row(), "scene": "all", "shot": ""}
-        rows = [*(line.row() for line in lines), total]
-        await acreate_table_artifact(rows, key=f"{film}-credits", description=f"Credits of {film}, by shot")
-
-    await harmless(work())
+async def page(film: str, text: str, *, patience: float = _PATIENCE) -> None:
+    """The film's page, Markdown."""
+    await harmless(
+        acreate_markdown_artifact(text, key=f"{film}-summary", description=f"Summary of {film}"), patience=patience
+    )
 
 
-async def summary(film: str, text: str, *, poster: bytes | None) -> None:
-    """The run in Markdown; a small poster is put into it, because image artifacts show public URLs only."""
-    if poster is not None and len(poster) <= _POSTER_LIMIT:
-        text = f"![poster](data:image/jpeg;base64,{base64.b64encode(poster).decode()})\n\n{text}"
-    await harmless(acreate_markdown_artifact(text, key=f"{film}-summary", description=f"Summary of {film}"))
+def picture(name: str, data: bytes | None, *, url: str | None) -> list[str]:
+    """Markdown that shows a JPEG: from its public URL where there is one, else from within the page when it is small.
+
+    Nothing where neither can be: image artifacts, and pages too, show public URLs only.
+    """
+    if url is not None and _PUBLIC.fullmatch(url):
+        return [f"![{name}]({url})"]
+    if data is None or len(data) > _PICTURE_LIMIT:
+        return []
+    return [f"![{name}](data:image/jpeg;base64,{base64.b64encode(data).decode()})"]
 
 
 def event(name: str, *, film: str | None, account: str, **payload: Any) -> None:  # noqa: ANN401 - an event's own values

@@ -15,19 +15,20 @@ from prefect.utilities.annotations import quote
 
 import tasks
 from flows import gates, showing
+from flows.comparing import books_of, compare
 from flows.form import FilmRun
+from flows.handing_out import hand_out
 from flows.shooting import Shot, shoot
 from flows.stopping import in_good_order
 from flows.surroundings import load_board, settings_of
-from flows.telling import Result, lacks, tell
+from flows.telling import Result, cancelled, lacks, started, tell
 from longtake import film as films
 from longtake import plan as plans
-from longtake import record, request
+from longtake import request
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, LedgerError, LongtakeError, SettingsError, StoreError
 from longtake.ledger import accounts
-from longtake.plan import Comparison
 from longtake.take import can_host, decide, needs_host, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
     from longtake.film import Film
     from longtake.ledger.accounts import Sums
-    from longtake.plan import Plan
+    from longtake.plan import Comparison, Plan
     from longtake.report import Outcome
     from longtake.request import Resolved
-    from longtake.storyboard import Approval, Follow
+    from longtake.storyboard import Approval
     from longtake.take import Session
 
 
@@ -70,7 +71,7 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
     name = boards.slug(loaded.board.title)
     with tags(f"film:{name}"):
-        await showing.tag_run(f"film:{name}")
+        await showing.tag_run(f"film:{name}", title=loaded.board.title)
         async with open_session(
             settings,
             catalog=catalog,
@@ -80,7 +81,11 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
             run=flow_run.get_id(),
         ) as session:
             with in_good_order():
-                return await make(session, resolved, film)
+                try:
+                    return await make(session, resolved, film)
+                except asyncio.CancelledError:
+                    await cancelled(session)
+                    raise
 
 
 async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str, Any]:
@@ -89,7 +94,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     gates.can_ask(approval)
     await asyncio.to_thread(films.check_tools, resolved)
     await read_inputs(session, resolved)
-    comparison, plan = await _compare(session, resolved, asked.follow, asked.redo)
+    comparison, plan = await compare(session, resolved, asked.follow, asked.redo)
     await asyncio.to_thread(_readable, session, comparison)
     state = await asyncio.to_thread(session.book.read)
     # A run that comes back after a pause or a crash accounts for what it bought before, too.
@@ -101,9 +106,10 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
             raise
         # What was bought before is fetched and kept all the same; nothing more is bought.
         session.halted = session.refused = error
+    started(session, plan)
     if asked.redo:
         # Until here a redo was only supposed: one that is refused leaves no trace.
-        comparison, _ = await _compare(session, resolved, asked.follow)
+        comparison, _ = await compare(session, resolved, asked.follow)
         while session.halted is None and (wanted := comparison.redo(asked.redo, run=session.run)):
             for revision in wanted:
                 await decide(session, comparison, revision)
@@ -115,6 +121,8 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
             heads = {shot.id for shot in resolved.shots if shot.parent is None}
             made = await shoot(session, comparison.running(), progress, only=heads)
             await _ask_for_the_rest(session, comparison, approval, heads)
+        if asked.scenes is not None and session.halted is None:
+            comparison = await _handed_out(session, comparison, asked, asked.scenes, progress)
         made = await shoot(session, comparison.running(), progress, made=made)
         outcomes = [made[shot.id].outcome for shot in resolved.shots]
         left = await _left_over(session, comparison)
@@ -123,6 +131,21 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, film, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await tell(session, result)
+
+
+async def _handed_out(
+    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: showing.Progress
+) -> Comparison:
+    """Let other runs make the scenes; the film as it stands afterwards. Nothing more is bought where they failed."""
+    failed = await hand_out(session, comparison, asked, deployment, progress)
+    comparison, rest = await compare(session, comparison.resolved, asked.follow)
+    if failed is not None:
+        session.halted = failed
+        try:
+            session.book.afford(session.caps, film=session.film, run=session.run, credits=rest.reserve)
+        except BudgetError as error:
+            session.halted = session.refused = error
+    return comparison
 
 
 async def _permitted(session: Session, plan: Plan, approval: Approval) -> None:
@@ -162,7 +185,7 @@ async def _ask_for_the_rest(
     session: Session, comparison: Comparison, approval: Approval, heads: Collection[str]
 ) -> None:
     """Ask after the first takes of each chain; where that is refused, nothing more is bought in this run."""
-    plan = plans.of(comparison, await asyncio.to_thread(_books, session))
+    plan = plans.of(comparison, await asyncio.to_thread(books_of, session))
     rest = [row for row in plan.shots if row.id not in heads]
     if session.halted is not None or not any(row.reserve for row in rest):
         return
@@ -210,33 +233,6 @@ def _readable(session: Session, comparison: Comparison) -> None:
                 f"{shot.label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
                 next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
             )
-
-
-def _books(session: Session) -> plans.Books:
-    return plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
-
-
-async def _compare(
-    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = ()
-) -> tuple[Comparison, Plan]:
-    """The storyboard against what is kept now, supposing shots that are asked for anew, and the plan that follows."""
-
-    def work() -> tuple[Comparison, Plan]:
-        holdings = record.read_holdings(session.store, session.film)
-        books = _books(session)
-        comparison = Comparison(
-            resolved,
-            holdings,
-            catalog=session.catalog,
-            realm=session.settings.realm,
-            attempts=books.attempts,
-            follow=follow,
-        )
-        for revision in comparison.redo(redo, run=session.run):
-            holdings.decide(revision)
-        return comparison, plans.of(comparison, books)
-
-    return await asyncio.to_thread(work)
 
 
 async def _leave(session: Session, comparison: Comparison, outcomes: Sequence[Outcome]) -> Sums | None:

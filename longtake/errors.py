@@ -20,6 +20,7 @@
     │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
     │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
     │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
+    │   ├── SceneError                 runs that scenes were handed out to did not make them
     │   └── FilmIncompleteError        a run ended without every shot
     └── TransientError                 the same call may succeed later
         ├── NotSentError               not a byte of the request left: nothing was charged
@@ -57,6 +58,7 @@ __all__ = [
     "ProviderUnavailableError",
     "RateLimitedError",
     "RefusedError",
+    "SceneError",
     "SettingsError",
     "StoreError",
     "StoryboardError",
@@ -252,6 +254,15 @@ class LedgerError(TerminalError):
     """The log holds something it should not, or an order to it does not fit the attempt's state."""
 
     default_next_step = "look at the entry named with `longtake credits --json`; nothing was written"
+
+
+class SceneError(TerminalError):
+    """Runs that scenes were handed out to did not make them. `scenes` says of each why."""
+
+    default_next_step = (
+        "look at the runs of these scenes in the Prefect UI and run again: only what is missing is bought"
+    )
+    scenes: tuple[str, ...]
 
 
 class FilmIncompleteError(TerminalError):

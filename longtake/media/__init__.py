@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from longtake.media.planning import plan_join
     from longtake.media.probing import Audio, Probe, probe
     from longtake.media.seams import Seam, seam
+    from longtake.media.sheets import Thumbnail, sheet, thumbnail
     from longtake.media.streaming import hls
     from longtake.media.tones import Drift, Tone, drift, measure_look
     from longtake.media.transitions import TRANSITIONS
@@ -54,6 +55,7 @@ __all__ = [
     "Probe",
     "Seam",
     "Sound",
+    "Thumbnail",
     "Tone",
     "Transition",
     "check_clip",
@@ -72,6 +74,8 @@ __all__ = [
     "poster",
     "probe",
     "seam",
+    "sheet",
+    "thumbnail",
 ]
 
 _HOME = {
@@ -93,6 +97,7 @@ _HOME = {
     "Probe": "probing",
     "Seam": "seams",
     "Sound": "model",
+    "Thumbnail": "sheets",
     "Tone": "tones",
     "Transition": "model",
     "check_clip": "checks",
@@ -111,6 +116,8 @@ _HOME = {
     "poster": "frames",
     "probe": "probing",
     "seam": "seams",
+    "sheet": "sheets",
+    "thumbnail": "sheets",
 }
 
 

@@ -131,7 +131,7 @@ class MediaInputs:
     def _inspected(self, text: str, place: Place) -> InputFacts | None:
         from longtake.media import inspect  # noqa: PLC0415 - loads PyAV, which a board without files does not need
 
-        path = self._loaded.base / text
+        path = self._loaded.path(text)
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 self._findings.add(place, f"{quoted(text)} is not a regular file", self._place_text(text))
@@ -151,7 +151,7 @@ class MediaInputs:
         return wrong is None
 
     def _digested(self, text: str, place: Place, facts: InputFacts, name: str | None = None) -> Media | None:
-        path = self._loaded.base / text
+        path = self._loaded.path(text)
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from longtake.storyboard.models import ID, Storyboard
 from longtake.storyboard.problem import Problem, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from longtake.storyboard.node import Node
@@ -33,6 +34,14 @@ class Loaded:
     tree: Node = field(repr=False, compare=False)
     problems: tuple[Problem, ...] = ()
     broken: frozenset[Place] = frozenset()
+    text: str = field(default="", repr=False, compare=False)
+    """What was read."""
+    files: Mapping[str, Path] = field(default_factory=dict, compare=False)
+    """Where files lie that do not lie where the storyboard says, by what it says."""
+
+    def path(self, written: str) -> Path:
+        """Where a file lies that the storyboard names."""
+        return self.files.get(written, self.base / written)
 
     def line(self, path: Place) -> int:
         """The line, counted from 1, on which a value's key stands; of the nearest value around it when it is not there."""

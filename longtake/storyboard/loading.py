@@ -15,7 +15,7 @@ from longtake.storyboard.problem import Problem, failure
 from longtake.storyboard.shape import shaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from longtake.errors import StoryboardError
 
@@ -70,8 +70,8 @@ def draft(source: str | Path) -> Loaded:
     return draft_text(text, name=name, base=path.absolute().parent)
 
 
-def draft_text(text: str, *, name: str, base: Path) -> Loaded:
-    """As `parse`, but problems stay on the result as in `draft`.
+def draft_text(text: str, *, name: str, base: Path, files: Mapping[str, Path] | None = None) -> Loaded:
+    """As `parse`, but problems stay on the result as in `draft`. `files` says where files lie that are not under `base`.
 
     Raises:
         StoryboardError: the text is not a mapping in YAML or JSON.
@@ -90,7 +90,7 @@ def draft_text(text: str, *, name: str, base: Path) -> Loaded:
     if board is None:
         raise failure(name, _ordered(problem_at(tree, name, *finding) for finding in findings))
     broken = frozenset(path for path, _, _ in findings)
-    loaded = Loaded(board, base, name, tree, broken=broken)
+    loaded = Loaded(board, base, name, tree, broken=broken, text=text, files=files or {})
     more = list(check(loaded))
     problems = _ordered(problem_at(tree, name, *finding) for finding in (*findings, *more))
     return replace(loaded, problems=problems, broken=broken | {path for path, _, _ in more})

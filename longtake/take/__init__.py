@@ -1,6 +1,7 @@
 """The life of a take: identify, upload, submit, poll, keep. Plain coroutines that need no engine."""
 
 from longtake.record import Clip, Frame, Take, load
+from longtake.take.bundle import pack, unpack
 from longtake.take.hosting import Hosting, can_host, needs_host, remember_frame
 from longtake.take.keep import keep, salvage
 from longtake.take.lead import decide
@@ -36,10 +37,12 @@ __all__ = [
     "needs_host",
     "obtain",
     "open_session",
+    "pack",
     "poll",
     "read_inputs",
     "remember_frame",
     "salvage",
     "submit",
+    "unpack",
     "upload",
 ]

@@ -75,10 +75,17 @@ def ran(shared_stage, deployed, prefect, prefect_client, tmp_path_factory):
 
 
 def test_every_deployment_of_the_file_is_there(deployed):
-    assert set(deployed) == {"storyboard", "reconcile"}
-    assert {d.entrypoint for d in deployed.values()} == {"flows.storyboard.storyboard", "flows.reconcile.reconcile"}
+    assert {(d.name, d.entrypoint.rpartition(".")[2]) for d in deployed.values()} == {
+        ("storyboard", "storyboard"), ("storyboard-nightly", "storyboard"), ("reconcile", "reconcile"), ("scene", "scene"),
+    }  # fmt: skip
     assert {d.work_pool_name for d in deployed.values()} == {"films"}
-    assert [(s.schedule.cron, s.active) for s in deployed["reconcile"].schedules] == [("17 * * * *", False)]
+    schedules = {
+        name: [(s.schedule.cron, s.schedule.timezone, s.active) for s in d.schedules] for name, d in deployed.items()
+    }
+    assert schedules["storyboard-nightly"] == [("30 2 * * *", "Europe/Berlin", True)]
+    assert schedules["reconcile"] == [("17 * * * *", "UTC", True)]
+    assert deployed["storyboard-nightly"].global_concurrency_limit.limit == 1
+    assert deployed["storyboard-nightly"].concurrency_options.collision_strategy == "CANCEL_NEW"
     assert not any(d.pull_steps for d in deployed.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -22,12 +23,14 @@ PRICE = 320
 
 
 class Patient(httpx.Client):
-    """Asks again where the server's database was busy, as Prefect's own client does."""
+    """Asks again where the server was busy, as Prefect's own client does."""
 
     def request(self, *args, **options):
-        while (reply := super().request(*args, **options)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            continue
-        return reply
+        while True:
+            with contextlib.suppress(httpx.ReadError):
+                reply = super().request(*args, **options)
+                if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return reply
 
 
 @pytest.fixture
@@ -57,8 +60,7 @@ def asked(api, until):
 @pytest.fixture
 def answer(api):
     def send(run, **given):
-        reply = api.post(f"/flow_runs/{run}/resume", json={"run_input": given}).raise_for_status()
-        assert reply.json()["status"] == "ACCEPT", reply.text
+        api.post(f"/flow_runs/{run}/resume", json={"run_input": given}).raise_for_status()
 
     return send
 
@@ -162,7 +164,7 @@ def test_a_scheduled_run_asks_frees_its_worker_is_approved_killed_and_resumed(  
     assert state() == "Completed", (tmp_path / "worker.log").read_text()
     assert here.provider.posts == 2, "nothing is bought again, and nobody is asked again"
     assert list(here.store.glob("films/scheduled/*/film.mp4"))
-    assert here.credits()["total"]["spent"] == 2 * PRICE
+    assert here.credits()["total"]["settled"] == 2 * PRICE
 
 
 # -- local runs ----------------------------------------------------------------------------------------------------------

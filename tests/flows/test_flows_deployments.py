@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import json
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from prefect.cli.deploy._models import PrefectYamlModel
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.server.schemas.schedules import CronSchedule
 from prefect.workers.process import ProcessVariables
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
+
+from flows import FilmRun, SceneRun
+from longtake.storyboard import Approval
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,8 +71,9 @@ def test_an_unknown_key_would_be_found_here(document, path, key):
     for step in path:
         place = place[step]
     place[key] = "x"
-    (found,) = strangers(document, [PrefectYamlModel])
-    assert found.endswith(f".{key}")
+    found = strangers(document, [PrefectYamlModel])
+    assert found, "the key is unknown, wherever what is written once stands"
+    assert all(place.endswith(f".{key}") for place in found)
 
 
 def test_job_variables_are_those_of_a_process_pool(document):
@@ -73,22 +81,66 @@ def test_job_variables_are_those_of_a_process_pool(document):
         assert set(deployment["work_pool"].get("job_variables", {})) <= set(ProcessVariables.model_fields)
 
 
-def test_every_entrypoint_is_a_flow_and_has_the_parameters(document):
-    assert [d["name"] for d in document["deployments"]] == ["storyboard", "reconcile"]
+def test_every_entrypoint_is_a_flow_and_takes_the_parameters(document):
+    assert [d["name"] for d in document["deployments"]] == ["storyboard", "storyboard-nightly", "reconcile", "scene"]
     for deployment in document["deployments"]:
         module, _, name = deployment["entrypoint"].rpartition(".")
         flow = getattr(importlib.import_module(module), name)
         assert flow.name == name
         assert set(deployment["parameters"]) <= set(flow.parameters.properties)
-        assert flow.validate_parameters(deployment["parameters"]) is not None
+        if name != "scene":  # a film fills these in
+            assert flow.validate_parameters(deployment["parameters"]) is not None
 
 
-def test_the_storyboard_it_names_is_there(document):
+def test_the_storyboards_are_there(document):
     from longtake import storyboard
 
-    for deployment in document["deployments"]:
-        if "film" in deployment["parameters"]:
-            storyboard.load(ROOT / deployment["parameters"]["film"]["board"])
+    boards = [d["parameters"]["film"]["board"] for d in document["deployments"] if "film" in d["parameters"]]
+    assert len(boards) == 2
+    for board in boards:
+        storyboard.load(ROOT / board)
+
+
+def test_schedules_are_real_times_that_do_not_pile_up(document):
+    scheduled = {d["name"]: d for d in document["deployments"] if "schedules" in d}
+    assert set(scheduled) == {"storyboard-nightly", "reconcile"}
+    for deployment in scheduled.values():
+        for schedule in deployment["schedules"]:
+            made = CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
+            assert len(asyncio.run(made.get_dates(2))) == 2
+            assert schedule["slug"]
+        limit = ConcurrencyLimitConfig.model_validate(deployment["concurrency_limit"])
+        assert (limit.limit, limit.collision_strategy) == (1, ConcurrencyLimitStrategy.CANCEL_NEW)
+
+
+def test_what_comes_by_night_spends_nothing_unasked(document):
+    (nightly,) = [d for d in document["deployments"] if d["name"] == "storyboard-nightly"]
+    asked = FilmRun.model_validate(nightly["parameters"]["film"])
+    assert asked.approval.before == ("spending",)
+    assert asked.approval.silence == "stop"
+    assert asked.budget is not None
+
+
+def test_the_form_says_what_every_field_is_for():
+    for model in (FilmRun, SceneRun, Approval):
+        for field in model.model_json_schema()["properties"].values():
+            assert field["title"]
+            assert field["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"board": "x", "bord": 1}, {"board": "x", "approval": {"before": ["lunch"]}}, {"board": "x", "budget": 0}, {}],
+)
+def test_a_form_that_is_filled_in_wrongly_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        FilmRun.model_validate(wrong)
+
+
+def test_no_parameter_of_a_flow_can_hold_a_secret():
+    for model in (FilmRun, SceneRun):
+        assert not [name for name in model.model_fields if "key" in name or "secret" in name or "password" in name]
+        assert "writeOnly" not in json.dumps(model.model_json_schema()), "Prefect stores such a parameter in plain text"
 
 
 def test_nothing_is_cloned(document):

@@ -1,13 +1,12 @@
-"""What a run says of itself in words: stale shots are named, hostile text stays text, the gravest reason decides."""
+"""What a run says of itself in words: stale shots are named, the gravest reason decides, what is open is counted."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskFailedError
-from longtake.report import Money, Outcome, incomplete, stale_note, summary
+from longtake.report import Outcome, incomplete, stale_note, under_way
 
-MONEY = Money(planned=1, charged=1, refunded=0, in_doubt=0)
 TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
 
 
@@ -20,18 +19,9 @@ def budget() -> BudgetError:
     return BudgetError("no", scope="film", cap=1, needed=2, available=0)
 
 
-def test_a_stale_shot_is_never_used_in_silence() -> None:
-    text = summary([outcome("a/one", "bought"), outcome("a/two", "stale")], MONEY, title="T", links={}, notes=[])
-    assert "older input" in text
-    assert "a/two" in text
-    assert "`longtake run --follow cascade`" in (stale_note(["a/two"]) or "")
+def test_a_stale_shot_is_named_with_the_way_to_renew_it() -> None:
+    assert "a/two; `longtake run --follow cascade`" in (stale_note(["a/two"]) or "")
     assert stale_note([]) is None
-
-
-def test_titles_and_notes_cannot_bring_markup() -> None:
-    text = summary([outcome("a/one", "bought")], MONEY, title="<script> [x](y)", links={}, notes=["# big"])
-    assert "\\<script\\>" in text
-    assert "\\# big" in text
 
 
 def test_the_gravest_reason_decides_the_exit_code() -> None:
@@ -58,3 +48,9 @@ def test_an_extra_take_that_failed_for_good_is_no_error_and_one_that_money_stopp
     assert stopped is not None
     assert stopped.exit_code == 3
     assert "the film is whole" in str(stopped)
+
+
+def test_what_is_under_way_is_counted_with_its_credits() -> None:
+    assert under_way(0, 0) == "nothing is under way"
+    assert under_way(1, 320) == "1 attempt is under way (320 credits); the next run takes it up"
+    assert under_way(3, 960) == "3 attempts are under way (960 credits); the next run takes them up"

@@ -1,4 +1,4 @@
-"""What a run says of itself: the outcome of every shot, tables for people and machines."""
+"""What became of every shot in a run, what the run spent, and the error that sums it up."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict
 from longtake.errors import FilmIncompleteError, LongtakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from longtake.ledger import State
     from longtake.record import Take
     from longtake.request import ResolvedShot
+
+__all__ = ["Made", "Money", "Outcome", "incomplete", "money_of"]
 
 Made = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
 
@@ -32,22 +34,6 @@ class Outcome:
     """Wall seconds the run spent on it."""
     why: str = ""
     """Why it is stale."""
-
-    def row(self, seam: float | None = None) -> dict[str, Any]:
-        """One line of the table of shots; `seam` is how far it is from the shot it continues (levels of 0 to 255)."""
-        findings = self.take.checks.findings if self.take is not None and self.take.checks is not None else ()
-        return {
-            "shot": self.shot.label,
-            "state": self.state,
-            "take": self.take.take if self.take else None,
-            "credits": sum(t.credits for t in self.takes) if self.takes else None,
-            "task id": self.take.task_id if self.take else None,
-            "seconds": round(self.seconds, 1),
-            "seam": seam,
-            "note": "; ".join(
-                [*([self.error.message] if self.error else []), *findings, *([self.why] if self.why else [])]
-            ),
-        }
 
     def answer(self) -> dict[str, Any]:
         """The same for machines: one element of `shots` in `longtake run --json`."""
@@ -115,61 +101,3 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: Longta
     codes = [o.error.exit_code for o in reasons if o.error is not None]
     error.exit_code = min(codes, key=(4, 3, 1, 2).index, default=1)
     return error
-
-
-def failed_checks(outcomes: Sequence[Outcome]) -> list[str]:
-    """A line for each used take that did not pass the checks of its clip."""
-    return [
-        f"{o.shot.label} did not pass the checks of its clip: {'; '.join(o.take.checks.findings)}"
-        for o in outcomes
-        if o.take is not None and o.take.checks is not None and not o.take.checks.passed
-    ]
-
-
-def seam_note(seams: Mapping[str, float]) -> str | None:
-    """The seams that somebody may see, by shot, in levels; None when there are none."""
-    if not seams:
-        return None
-    named = ", ".join(f"{label} ({distance:g})" for label, distance in seams.items())
-    return f"a seam may show in front of {named}: levels its first frame is from the last one before it, 3 and more may be seen"
-
-
-def stale_note(labels: Sequence[str]) -> str | None:
-    """What people must know of shots that were used though an input of theirs changed; None when there are none."""
-    if not labels:
-        return None
-    return f"made from an older input and used as they are: {', '.join(labels)}; `longtake run --follow cascade` buys them again"
-
-
-def summary(
-    outcomes: Sequence[Outcome], money: Money, *, title: str, links: Mapping[str, str], notes: Sequence[str]
-) -> str:
-    """The run in Markdown, for the Prefect UI. `links` are names to paths or public URLs, never signed ones."""
-    made = sum(o.state == "bought" for o in outcomes)
-    there = sum(o.state == "current" for o in outcomes)
-    missing = sum(o.take is None for o in outcomes)
-    stale = stale_note([o.shot.label for o in outcomes if o.state == "stale"])
-    lines = [
-        f"# {_plain(title)}",
-        "",
-        f"**{len(outcomes)}** shots: {made} bought in this run, {there} were there, {missing} missing.",
-        "",
-        (
-            f"Credits: planned **{money.planned}**, charged **{money.charged}**, refunded **{money.refunded}**, "
-            f"in doubt **{money.in_doubt}**."
-        ),
-        "",
-        *[f"* {name}: {_link(place)}" for name, place in links.items()],
-        *[f"* {_plain(note)}" for note in [*notes, *([stale] if stale else [])]],
-        *[f"* **{o.shot.label}** {o.state}: {_plain(str(o.error))}" for o in outcomes if o.error is not None],
-    ]
-    return "\n".join(lines)
-
-
-def _link(place: str) -> str:
-    return f"<{place}>" if place.startswith(("http://", "https://")) else f"`{place}`"
-
-
-def _plain(text: str) -> str:
-    """Text from a storyboard or the provider, without Markdown or HTML of its own."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|<>" else c for c in text.replace("\n", " "))

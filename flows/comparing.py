@@ -1,0 +1,58 @@
+"""The storyboard against what is kept, as a run sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from longtake import plan as plans
+from longtake import record
+from longtake.plan import Comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.plan import Books, Plan
+    from longtake.request import Resolved
+    from longtake.storyboard import Follow
+    from longtake.take import Session
+
+__all__ = ["books_of", "compare"]
+
+
+def books_of(session: Session) -> Books:
+    """What the ledgers of the provider say of the film.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    return plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+
+
+async def compare(
+    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = ()
+) -> tuple[Comparison, Plan]:
+    """The storyboard against what is kept now, supposing shots that are asked for anew, and the plan that follows.
+
+    Raises:
+        SettingsError: `redo` names what cannot be made anew.
+        StoryboardError: `use` names a take that is not there.
+        StoreError: the store is away.
+    """
+
+    def work() -> tuple[Comparison, Plan]:
+        holdings = record.read_holdings(session.store, session.film)
+        books = books_of(session)
+        comparison = Comparison(
+            resolved,
+            holdings,
+            catalog=session.catalog,
+            realm=session.settings.realm,
+            attempts=books.attempts,
+            follow=follow,
+        )
+        for revision in comparison.redo(redo, run=session.run):
+            holdings.decide(revision)
+        return comparison, plans.of(comparison, books)
+
+    return await asyncio.to_thread(work)

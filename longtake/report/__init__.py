@@ -1,0 +1,29 @@
+"""What a run says of itself: the outcome of every shot, a table, a page and a contact sheet for people."""
+
+from __future__ import annotations
+
+from longtake.report.outcomes import Made, Money, Outcome, incomplete, money_of
+from longtake.report.page import Books, cut_short, page
+from longtake.report.sheet import MOST_PICTURES, contact_sheet, kept_sheet
+from longtake.report.table import rows
+from longtake.report.words import failed_checks, many, seam_note, stale_note, under_way
+
+__all__ = [
+    "MOST_PICTURES",
+    "Books",
+    "Made",
+    "Money",
+    "Outcome",
+    "contact_sheet",
+    "cut_short",
+    "failed_checks",
+    "incomplete",
+    "kept_sheet",
+    "many",
+    "money_of",
+    "page",
+    "rows",
+    "seam_note",
+    "stale_note",
+    "under_way",
+]

@@ -1,0 +1,80 @@
+"""The contact sheet of takes: how each of them ends, from the frames that the store has anyway."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from longtake import media
+from longtake import store as stores
+from longtake.errors import LongtakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.record import Take
+    from longtake.store import Store
+
+__all__ = ["MOST_PICTURES", "contact_sheet", "kept_sheet"]
+
+MOST_PICTURES = 60
+"""Of more takes, so many are shown, evenly spread: a page that shows all of a thousand shows none."""
+_READERS = 4
+
+
+def contact_sheet(takes: Sequence[Take], store: Store, *, labels: Sequence[str] = ()) -> bytes:
+    """A JPEG with the last frame of each take above its label; at most a quarter of a megabyte.
+
+    Of more than `MOST_PICTURES` takes so many are shown, evenly spread, the first and the last among them. A frame that cannot be
+    read is a grey field.
+
+    Args:
+        takes: one at least.
+        store: where their frames are.
+        labels: one for each take; without them what each was bought as (`scene/shot`, with its number from the second on).
+
+    Raises:
+        StoreError, MediaError: not one of the frames can be read.
+    """
+    named = list(zip(takes, labels or map(_label, takes), strict=True))
+    shown = [named[index] for index in _spread(len(named), MOST_PICTURES)]
+
+    def small(take: Take) -> media.Thumbnail | LongtakeError:
+        try:
+            with stores.local_copy(store, take.last_frame.key) as picture:
+                return media.thumbnail(picture)
+        except LongtakeError as error:
+            return error
+
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-sheet") as pool:
+        found = list(pool.map(small, (take for take, _ in shown)))
+    errors = [one for one in found if isinstance(one, LongtakeError)]
+    if len(errors) == len(found):
+        raise errors[0]
+    pictures = [None if isinstance(one, LongtakeError) else one for one in found]
+    return media.sheet([(one, label) for one, (_, label) in zip(pictures, shown, strict=True)])
+
+
+def kept_sheet(key: str, takes: Sequence[Take], store: Store, *, labels: Sequence[str] = ()) -> bytes:
+    """The contact sheet that lies under a key, drawn and put there when it is not. The key stands for these very takes.
+
+    Raises:
+        StoreError, MediaError: as `contact_sheet`, or the store is away.
+    """
+    there = store.get(key)
+    if there is not None:
+        return there
+    made = contact_sheet(takes, store, labels=labels)
+    store.put_if_absent(key, made, content_type="image/jpeg")
+    return made
+
+
+def _label(take: Take) -> str:
+    return take.shot if take.take == 1 else f"{take.shot} · take {take.take}"
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """So many places of a row, evenly spread, its ends among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(place * (count - 1) / (most - 1)) for place in range(most)]

@@ -1,0 +1,70 @@
+"""The table of shots: how each of them stands, and where its credits went in all runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from longtake.ledger import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from longtake.ledger.accounts import Line
+    from longtake.report.outcomes import Outcome
+
+__all__ = ["rows"]
+
+_MONEY = ("settled", "refunded", "reserved", "in_doubt", "written_off")
+"""What a shot cost in all runs, in the words of `longtake credits`."""
+_ALWAYS = {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "task id", "note"}
+
+
+def rows(outcomes: Sequence[Outcome], lines: Iterable[Line], *, seams: Mapping[str, float]) -> list[dict[str, Any]]:
+    """One row for each shot in film order, then what the film spent on shots that are gone, then the sums.
+
+    Columns that would be empty are left out, but for those that every film has.
+
+    Args:
+        outcomes: one for each shot.
+        lines: what the ledger says the film has cost, by scene and shot.
+        seams: how far shots are from the ones they continue (levels of 0 to 255), by label.
+    """
+    spent = {f"{line.scene}/{line.shot}": line for line in lines}
+    whole = accounts.total(spent.values())
+    found = [_shot(one, seams.get(one.shot.label), spent.pop(one.shot.label, None)) for one in outcomes]
+    found += [
+        {**_blank(name), "state": "not in the storyboard", **_money(line), "attempts": line.attempts}
+        for name, line in spent.items()
+    ]
+    credits = sum(row["credits"] or 0 for row in found)
+    found.append({**_blank("all"), "credits": credits, **_money(whole), "attempts": whole.attempts})
+    used = {name for row in found for name, value in row.items() if value not in {None, 0, ""}} | _ALWAYS
+    return [{name: value for name, value in row.items() if name in used} for row in found]
+
+
+def _blank(name: str) -> dict[str, Any]:
+    """A row without values; it says which columns there are, and in which order."""
+    names = ("state", "take", "credits", "seconds", "attempt", "attempts", *_MONEY, "seam", "note", "task id")
+    return {"shot": name, **{name.replace("_", " "): None for name in names}}
+
+
+def _money(line: Line) -> dict[str, int]:
+    return {name.replace("_", " "): getattr(line, name) for name in _MONEY}
+
+
+def _shot(one: Outcome, seam: float | None, line: Line | None) -> dict[str, Any]:
+    take, error = one.take, one.error
+    findings = take.checks.findings if take is not None and take.checks is not None else ()
+    said = [*([error.message] if error else []), *findings, *([one.why] if one.why else [])]
+    return {
+        **_blank(one.shot.label),
+        "state": one.state,
+        "take": take.take if take else None,
+        "credits": sum(t.credits for t in one.takes) if one.takes else None,
+        "seconds": round(one.seconds, 1),
+        "attempt": take.attempt if take else getattr(error, "attempt", None),
+        **({"attempts": line.attempts, **_money(line)} if line is not None else {}),
+        "seam": seam,
+        "note": "; ".join(said),
+        "task id": take.task_id if take else getattr(error, "task_id", None),
+    }

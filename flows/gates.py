@@ -77,7 +77,9 @@ def can_ask(approval: Approval) -> None:
         )
 
 
-async def ask(session: Session, approval: Approval, subject: Subject, *, credits: int, text: str) -> None:
+async def ask(
+    session: Session, approval: Approval, subject: Subject, *, credits: int, text: str, pictures: Sequence[str] = ()
+) -> None:
     """Ask whether this run may cost so many credits in all; what is approved becomes the run's cap.
 
     It is asked once in a run, also when the run is replayed: then the answer given before is taken.
@@ -88,15 +90,18 @@ async def ask(session: Session, approval: Approval, subject: Subject, *, credits
         subject: what it is about; one question each in a run.
         credits: what the run would cost in all.
         text: what the person sees, Markdown.
+        pictures: Markdown too, which the question's page shows and its form does not.
 
     Raises:
         BudgetError: it was not approved, or nobody answered and silence means that.
     """
     log = get_run_logger()
     log.info("asking whether this run may cost %d credits (%s)", credits, subject)
-    answer = await (
-        _at_terminal(text, credits) if _temporary() else _at_prefect(session, approval, subject, credits, text)
-    )
+    if _temporary():
+        answer: Answer | None = await _at_terminal(text, credits)
+    else:
+        page = "\n\n".join([text, *pictures])
+        answer = await _at_prefect(session, approval, subject, credits, text=text, page=page)
     by = f" by {answer.by}" if answer is not None and answer.by else ""
     if answer is None or not answer.approve:
         reason = "nobody answered in time" if answer is None else f"spending {credits} credits was not approved{by}"
@@ -156,7 +161,9 @@ def _temporary() -> bool:
     return get_current_settings().api.url is None
 
 
-async def _at_prefect(session: Session, approval: Approval, subject: Subject, credits: int, text: str) -> Answer | None:
+async def _at_prefect(
+    session: Session, approval: Approval, subject: Subject, credits: int, *, text: str, page: str
+) -> Answer | None:
     form = Answer.with_initial_data(description=text, approve=False, credits=credits, by="")
     seconds = int(approval.hours * 3600)
     # More than the budget is never spent by silence.
@@ -174,7 +181,7 @@ async def _at_prefect(session: Session, approval: Approval, subject: Subject, cr
         )
         await showing.harmless(
             acreate_markdown_artifact(
-                text, key=f"{session.film}-question", description=f"A question about {session.film}"
+                page, key=f"{session.film}-question", description=f"A question about {session.film}"
             )
         )
         if suspends:

@@ -15,9 +15,10 @@ from prefect.utilities.annotations import quote
 
 import tasks
 from flows import gates, showing
-from flows.comparing import books_of, compare
+from flows.comparing import compare
 from flows.form import FilmRun
 from flows.handing_out import hand_out
+from flows.permission import ask_for_the_rest, permitted
 from flows.shooting import Shot, shoot
 from flows.stopping import in_good_order
 from flows.surroundings import load_board, settings_of
@@ -32,14 +33,13 @@ from longtake.ledger import accounts
 from longtake.take import can_host, decide, needs_host, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from longtake.film import Film
     from longtake.ledger.accounts import Sums
-    from longtake.plan import Comparison, Plan
+    from longtake.plan import Comparison
     from longtake.report import Outcome
     from longtake.request import Resolved
-    from longtake.storyboard import Approval
     from longtake.take import Session
 
 
@@ -100,7 +100,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     # A run that comes back after a pause or a crash accounts for what it bought before, too.
     head = 0 if state.used(run=session.run) else state.head
     try:
-        await _permitted(session, plan, approval)
+        await permitted(session, plan, approval)
     except BudgetError as error:
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
@@ -120,7 +120,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
         if "the rest" in approval.before:
             heads = {shot.id for shot in resolved.shots if shot.parent is None}
             made = await shoot(session, comparison.running(), progress, only=heads)
-            await _ask_for_the_rest(session, comparison, approval, heads)
+            await ask_for_the_rest(session, comparison, approval, made)
         if asked.scenes is not None and session.halted is None:
             comparison = await _handed_out(session, comparison, asked, asked.scenes, progress)
         made = await shoot(session, comparison.running(), progress, made=made)
@@ -146,58 +146,6 @@ async def _handed_out(
         except BudgetError as error:
             session.halted = session.refused = error
     return comparison
-
-
-async def _permitted(session: Session, plan: Plan, approval: Approval) -> None:
-    """See that the caps allow the whole plan, and that a person does where one is to be asked.
-
-    Raises:
-        BudgetError: they do not; nothing was sent.
-    """
-    state = await asyncio.to_thread(session.book.read)
-    credits = state.used(run=session.run) + plan.reserve
-
-    async def afford() -> None:
-        await asyncio.to_thread(
-            session.book.afford, session.caps, film=session.film, run=session.run, credits=plan.reserve
-        )
-
-    try:
-        await afford()
-    except BudgetError as error:
-        cap = session.settings.run_cap
-        in_vain = error.scope == "day" or (cap is not None and credits > cap)
-        if in_vain or "more than the budget" not in approval.before:
-            showing.refused(session, error)
-            raise
-        about = f"what is missing does not fit: {error.message}."
-        text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
-        await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
-        await afford()
-        return
-    if plan.reserve and "spending" in approval.before:
-        text = gates.question(plan, rows=plan.shots, credits=credits, about="this is what is missing.")
-        await gates.ask(session, approval, "spending", credits=credits, text=text)
-        await afford()
-
-
-async def _ask_for_the_rest(
-    session: Session, comparison: Comparison, approval: Approval, heads: Collection[str]
-) -> None:
-    """Ask after the first takes of each chain; where that is refused, nothing more is bought in this run."""
-    plan = plans.of(comparison, await asyncio.to_thread(books_of, session))
-    rest = [row for row in plan.shots if row.id not in heads]
-    if session.halted is not None or not any(row.reserve for row in rest):
-        return
-    state = await asyncio.to_thread(session.book.read)
-    credits = state.used(run=session.run) + sum(row.reserve for row in rest)
-    text = gates.question(
-        plan, rows=rest, credits=credits, about="the first takes of each chain are there; this is the rest."
-    )
-    try:
-        await gates.ask(session, approval, "the rest", credits=credits, text=text)
-    except BudgetError as error:
-        session.halted = session.refused = error
 
 
 async def _join(

@@ -197,6 +197,7 @@ def test_after_the_first_takes_the_rest_is_asked_for(stage, asked, answer, api):
     assert sorted(ran.states.values()) == ["bought", "bought", "bought", "failed"]
     shown = api.post("/artifacts/latest/filter", json={"artifacts": {"key": {"any_": ["rest-question"]}}}).json()
     assert "the first takes" in shown[0]["data"]
+    assert "](data:image/jpeg;base64," in shown[0]["data"], "with their pictures"
 
 
 @pytest.mark.slow

@@ -1,0 +1,101 @@
+"""Scenes handed out to a deployment, on one server and one worker; tests/cluster does it on four and loses two."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from longtake import media
+
+PRICE = 320
+PARENT = """
+import asyncio, json, sys
+from flows import storyboard
+from longtake.errors import LongtakeError
+try:
+    print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))
+except LongtakeError as error:
+    print(json.dumps({"error": str(error), "code": error.exit_code, **getattr(error, "answer", {})}))
+"""
+SCENES = {
+    "one": [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}],
+    "two": [{"id": "dune", "prompt": "A dune", "first_frame": "sea.png"}],
+}
+
+
+def film(here, board, scenes):
+    """Run the flow in a process of its own, as a run that hands its scenes out."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PARENT],
+        env=here.env, cwd=here.folder, input=json.dumps({"board": str(board), "scenes": scenes}),
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def pool(prefect_client):
+    """The flow `scene`, deployed on a pool of its own."""
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    prefect_client.create_work_pool(WorkPoolCreate(name="handed", type="process"))
+    flow = prefect_client.create_flow_from_name("scene")
+    named = {"entrypoint": "flows.scene.scene", "pull_steps": [], "work_pool_name": "handed", "parameters": {}}
+    prefect_client.create_deployment(flow, "handed", **named)
+    return "handed"
+
+
+@pytest.fixture
+def worker(pool, stage, tmp_path):
+    """A stage whose worker knows the key and the store, and runs in a folder of its own."""
+    here = stage()
+    words = ("worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never")
+    env = {**here.env, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with (
+        (tmp_path / "worker.log").open("wb") as out,
+        here.process(sys.executable, "-m", "prefect", *words, env=env, cwd=tmp_path, stdout=out, stderr=out),
+    ):
+        yield here
+
+
+@pytest.mark.slow
+def test_scenes_are_made_elsewhere_with_the_files_they_need_and_what_fails_is_told(worker):
+    here = worker
+    frame = here.folder / "sea.png"
+    board = here.board("Handed Out", SCENES)
+    shutil.copy(picture(here), frame)
+    before = here.provider.posts
+    here.provider.fault({"where": "submit", "what": "fail-80006", "match": "boat"})
+    answer = film(here, board, "scene/handed")
+    assert answer["code"] == 1
+    assert "the run of one is Failed" in answer["error"]
+    states = {shot["id"]: shot["state"] for shot in answer["shots"]}
+    assert states == {"pier": "bought", "boat": "failed", "dune": "bought"}
+    assert here.provider.posts == before + 3, "the run that hands out does not ask again for what failed for good"
+    here.provider.mend()
+    answer = film(here, board, "scene/handed")
+    assert {shot["id"]: shot["state"] for shot in answer["shots"]} == {
+        "pier": "current", "boat": "bought", "dune": "current",
+    }  # fmt: skip
+    assert answer["credits"]["charged"] == PRICE
+    assert media.probe(next(here.store.glob("films/handed-out/*/film.mp4"))).frames > 0
+
+
+def picture(here):
+    """Any picture: the last frame of a film made before."""
+    other = here.board("Before", {"s": [{"id": "first", "prompt": "The sea"}]})
+    here.run(other)
+    return next(here.store.glob("media/*.png"))
+
+
+def test_a_deployment_that_is_not_there_is_named(stage):
+    here = stage()
+    answer = film(here, here.board("Nowhere", {"s": [{"id": "a", "prompt": "A pier"}]}), "scene/nowhere")
+    assert answer["code"] == 2
+    assert "no deployment scene/nowhere" in answer["error"]
+    assert here.provider.posts == 0

@@ -127,7 +127,7 @@ async def hand_out(
                 credentials=asked.credentials,
                 store=asked.store,
                 follow=asked.follow,
-                film_cap=session.caps.film,
+                film_cap=None if session.caps.film is None else session.caps.film + session.elsewhere,
                 run_cap=session.caps.run,
             )
             run = await _start(session, deployment, name, given)

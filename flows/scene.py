@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow, tags
+from prefect import flow
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,24 +74,23 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
         loaded = await asyncio.to_thread(unpack, stores.of(settings), scene.board, Path(folder))
         resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
         film = boards.slug(loaded.board.title)
-        with tags(f"film:{film}"):
-            async with (
-                open_session(
-                    settings,
-                    catalog=catalog,
-                    film=film,
-                    budget=scene.film_cap,
-                    run_budget=scene.run_cap,
-                    run=scene.run,
-                ) as session,
-                _alive(),
-            ):
-                with in_good_order():
-                    comparison, _ = await compare(session, resolved, scene.follow)
-                    progress = showing.Progress(film, len(scene.shots))
-                    made = await shoot(session, comparison.running(), progress, only=set(scene.shots))
-                    outcomes = [made[name].outcome for name in scene.shots]
-                    rest = plans.of(comparison, plans.Books(attempts=[], spent=0)).shots
+        async with (
+            open_session(
+                settings,
+                catalog=catalog,
+                film=film,
+                budget=scene.film_cap,
+                run_budget=scene.run_cap,
+                run=scene.run,
+            ) as session,
+            _alive(),
+        ):
+            with in_good_order():
+                comparison, _ = await compare(session, resolved, scene.follow)
+                progress = showing.Progress(film, len(scene.shots))
+                made = await shoot(session, comparison.running(), progress, only=set(scene.shots))
+                outcomes = [made[name].outcome for name in scene.shots]
+                rest = plans.of(comparison, plans.Books(attempts=[], spent=0)).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
     would_cost = sum(row.reserve for row in rest if row.id in missing)
     if (incomplete := report.incomplete(outcomes, would_cost=would_cost, unjoined=None)) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
@@ -70,22 +70,21 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
     loaded = await load_board(film.board, s3=settings.s3)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
     name = boards.slug(loaded.board.title)
-    with tags(f"film:{name}"):
-        await showing.tag_run(f"film:{name}", title=loaded.board.title)
-        async with open_session(
-            settings,
-            catalog=catalog,
-            film=name,
-            budget=loaded.board.budget,
-            run_budget=film.budget,
-            run=flow_run.get_id(),
-        ) as session:
-            with in_good_order():
-                try:
-                    return await make(session, resolved, film)
-                except asyncio.CancelledError:
-                    await cancelled(session)
-                    raise
+    await showing.tag_run(f"film:{name}", title=loaded.board.title)
+    async with open_session(
+        settings,
+        catalog=catalog,
+        film=name,
+        budget=loaded.board.budget,
+        run_budget=film.budget,
+        run=flow_run.get_id(),
+    ) as session:
+        with in_good_order():
+            try:
+                return await make(session, resolved, film)
+            except asyncio.CancelledError:
+                await cancelled(session)
+                raise
 
 
 async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str, Any]:

@@ -280,7 +280,9 @@ class NotSentError(TransientError):
 class RateLimitedError(TransientError):
     """429: the provider wants fewer requests. `retry_after` is in seconds, or None when it did not say."""
 
-    default_next_step = "wait and run again, or lower LONGTAKE_MAX_IN_FLIGHT; nothing was charged"
+    default_next_step = (
+        "wait and run again, or lower LONGTAKE_SUBMITS_PER_SECOND or LONGTAKE_ACCOUNT_IN_FLIGHT; nothing was charged"
+    )
     retry_after: float | None
 
 

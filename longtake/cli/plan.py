@@ -162,9 +162,13 @@ def _why(shot: PlannedShot) -> str:
     return "; ".join(said)
 
 
+def _chains(count: int) -> str:
+    return "1 chain" if count == 1 else f"{count} chains"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     yield (
-        f"film: {plan.seconds:.1f} s, {plan.frames} frames; {plan.chains} chains, the longest of {plan.longest_chain} shots; "
+        f"film: {plan.seconds:.1f} s, {plan.frames} frames; {_chains(plan.chains)}, the longest of {plan.longest_chain} shots; "
         + {"there": "joined already", "to join": "to be joined", "not whole": "to be joined when whole"}[plan.joined]
     )
     yield f"to buy: {plan.expected} credits expected, {plan.reserve} reserved (1 credit = $0.001: ${plan.expected / 1000:.2f})"

@@ -70,6 +70,8 @@ class Session:
         """The refusal of a cap that people were told of."""
         self.foreign: dict[str, tuple[str, Attempt]] = {}
         """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
+        self.elsewhere = 0
+        """Credits that the film has used under other keys; its cap here is what they leave of its budget."""
         self.hosting = Hosting()
         """Where the provider reads inputs, and what was looked at in this run."""
         self.halted: LongtakeError | None = None
@@ -171,7 +173,7 @@ async def open_session(
             run_budget=run_budget,
             run=run,
         )
-        session.foreign = foreign
+        session.foreign, session.elsewhere = foreign, spent
         yield session
 
 

@@ -125,6 +125,8 @@ def _shown(task: Task) -> dict[str, Any]:
         "told": task.told,
         "polls": task.polls,
         "created_at": task.created_at,
+        "received_at": task.received_at,
+        "finished_at": task.finished_at,
     }
 
 

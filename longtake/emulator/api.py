@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ async def _say_no(_request: Request, error: Exception) -> Response:
 @router.post("/videos/generations")
 async def submit(request: Request) -> Response:
     """Take a request: check it, charge for it, start it. Nothing is deduplicated (contract §2)."""
-    state = _state(request)
+    state, now = _state(request), time.time()
     state.posts.received += 1
     raw = await _body(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
@@ -95,6 +96,7 @@ async def submit(request: Request) -> Response:
     if rule is not None:
         return await answers.spoilt(request, state, rule)
     task = await _charge(request, state, raw)
+    task.received_at = now
     shown = answers.envelope(state, task, str(request.base_url))
     rule = state.faults.strike("submit", AFTER, prompt)
     if rule is not None:

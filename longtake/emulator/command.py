@@ -50,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--submits-per-second", type=float, metavar="N", help="submits a second before 429 (default: no limit)")
     add("--seed", type=int, default=given.seed, help="decides pictures and fault shares (default: %(default)s)")
     add("--speed", choices=SPEEDS, default=given.speed, help="x264 preset of the clips (default: %(default)s)")
+    add(
+        "--copies",
+        action="store_true",
+        help="render one clip of each size and length and give copies: for measurements",
+    )
 
 
 def configuration(options: argparse.Namespace) -> Config:
@@ -86,6 +91,7 @@ def configuration(options: argparse.Namespace) -> Config:
             submits_per_second=options.submits_per_second,
             seed=options.seed,
             speed=options.speed,
+            copies=options.copies,
         )
     except ValidationError as error:
         raise SettingsError(_first(error), next_step="see `longtake emulator --help`") from None

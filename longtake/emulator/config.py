@@ -49,3 +49,5 @@ class Config(BaseModel):
     """Decides pictures and the dice of fault shares."""
     speed: Speed = "superfast"
     """The x264 preset of rendered clips."""
+    copies: bool = False
+    """Whether clips of one size and length are copies of one, so that rendering takes no part in what is measured."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from longtake.catalog import AUTO_DURATION
 from longtake.emulator import inputs, rendering
+from longtake.emulator.copying import Copies
 from longtake.errors import FfmpegError, MediaError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Task:
     """One paid task. Only `Tasks` changes it, on its event loop.
 
     `debited` is what was taken at submit, `charged` what the real seconds cost, `refunded` what was given back (credits).
-    `told` says whether an answer with the id was sent to whoever submitted it.
+    `told` says whether an answer with the id was sent to whoever submitted it. The times are seconds since 1970; `received_at`
+    is when its POST came, before it was read.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Task:
     error: int | None = None
     told: bool = False
     polls: int = 0
+    received_at: float | None = None
     finished_at: float | None = None
     files: Rendered | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,6 +96,7 @@ class Tasks:
         self._asked: Counter[str] = Counter()
         """How often each request was charged for."""
         self._pool = asyncio.Semaphore(RENDERS_AT_ONCE)
+        self._render = Copies(folder / "originals").render if config.copies else rendering.render
 
     @property
     def all(self) -> tuple[Task, ...]:
@@ -217,7 +221,7 @@ class Tasks:
                     last=pinned.get(wish.last_url or ""),
                     black=task.fate.black,
                 )
-                return None, await rendering.render(order, folder)
+                return None, await self._render(order, folder)
             except (inputs.UnreadableError, FfmpegError, MediaError) as error:
                 _log.warning("%s: %s", task.id, error)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -21,7 +22,8 @@ from longtake.errors import (
 )
 from longtake.provider import hosts, tasks
 from longtake.provider.answers import Answer, Complaint, clean, is_task_id, task_id, whole
-from longtake.provider.cadence import Cadence
+from longtake.provider.bucket import Bucket
+from longtake.provider.cadence import Cadence, Usual
 from longtake.provider.outcomes import Accepted, Wire, settle
 from longtake.provider.pools import GET_TIMEOUT, Pools, checked_base, checked_key
 
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("longtake.provider")
 
+MOST_POLLS = 100
+"""Polls a second of all waits together: 1,000 tasks are asked every 10 s, and with more of them each is asked less often."""
+_JUST_NOW = 1.0
+"""Seconds since a task was accepted in which it cannot have ended, as far as the rhythm of polls goes."""
 STRIKES = 3
 """401, 403 and 404 answers in a row that a wait bears with: keys and tasks take a moment to be known everywhere."""
 
@@ -79,6 +85,8 @@ class Provider:
         self._post_timeout = post_timeout
         self._cadence = cadence or Cadence()
         self._open: Pools | None = None
+        self._usual: defaultdict[str, Usual] = defaultdict(Usual)
+        self._turns = Bucket(MOST_POLLS, MOST_POLLS)
         self._opener = functools.partial(
             Pools.open,
             key=self._key,
@@ -177,31 +185,39 @@ class Provider:
         *,
         longest: float,
         on_poll: Callable[[tasks.Task], None] | None = None,
-        first_delay: float | None = None,
+        kind: str = "",
+        going: float = 0.0,
     ) -> tasks.Task:
         """Poll until the task ended, and return it as it ended, completed or failed.
 
-        A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (contract §3).
+        A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (contract §3). Polls come
+        when the end is expected, as soon as this client has seen a task of the same kind complete.
 
         Args:
             task_id: as accepted.
             longest: seconds to wait in all. At least one poll is made, and one at the very end.
             on_poll: called with what each good poll shows.
-            first_delay: seconds before the first poll; None for the cadence's own. 0 suits a task of an earlier run.
+            kind: a name for tasks that take about as long.
+            going: seconds since it was accepted.
 
         Raises:
             PollTimeoutError: it was still going on after `longest`.
             KeyRefusedError, UnknownTaskError: the fourth such answer in a row.
         """
-        deadline = time.monotonic() + longest
-        pace = self._cadence.start()
-        delay = pace.after_answer() if first_delay is None else first_delay
+        began = time.monotonic()
+        deadline = began + longest
+        usual = self._usual[kind]
+        pace = self._cadence.start(usual, going=going)
+        delay = pace.after_answer()
+        # When it was last known to be going on: of one that was accepted a while ago that is not known.
+        after = going if going <= _JUST_NOW else None
         strikes = 0
         odd: str | None = None
         while True:
             left = deadline - time.monotonic()
             last = delay >= left
             await asyncio.sleep(max(0.0, min(delay, left)))
+            await self._turns.turn()
             try:
                 task = await self.poll(task_id)
             except (KeyRefusedError, UnknownTaskError):
@@ -216,12 +232,16 @@ class Provider:
                 strikes = 0
                 if on_poll is not None:
                     on_poll(task)
+                gone = going + time.monotonic() - began
                 if task.terminal:
+                    if after is not None and task.status == "completed":
+                        usual.ended(after=after, before=gone)
                     return task
+                after = gone
                 if task.status not in ("processing", odd):
                     odd = task.status
                     log.warning("task %s has the status %r and no result; polling on", task_id, task.status)
-                delay = pace.after_answer()
+                delay = pace.after_answer(time.monotonic() - began)
             if last:
                 raise PollTimeoutError(f"task {task_id} did not end within {longest:g} s", task_id=task_id)
 

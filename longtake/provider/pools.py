@@ -23,6 +23,8 @@ log = logging.getLogger("longtake.provider")
 
 GET_TIMEOUT = 30.0
 """Seconds for one poll or one look at the balance, all in all."""
+_IDLE = 4.0
+"""Seconds a connection is kept without use: many servers close it after 5, and a request sent just then is lost and waits."""
 CHUNK_TIMEOUT = 60.0
 """Seconds without a byte after which a download counts as broken off."""
 
@@ -61,14 +63,17 @@ class Pools:
 
         def open_public(proxy: str | None) -> httpx.AsyncClient:
             timeout = httpx.Timeout(CHUNK_TIMEOUT, connect=connect_timeout, pool=None)
-            return httpx.AsyncClient(headers=public, trust_env=False, proxy=proxy, timeout=timeout, **common)
+            limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_IDLE)
+            return httpx.AsyncClient(
+                headers=public, trust_env=False, proxy=proxy, timeout=timeout, limits=limits, **common
+            )
 
         return cls(
             gets=httpx.AsyncClient(
                 headers=private,
                 trust_env=not loopback,
                 timeout=httpx.Timeout(GET_TIMEOUT, connect=connect_timeout),
-                limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=15.0),
+                limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=_IDLE),
                 **common,
             ),
             posts=httpx.AsyncClient(

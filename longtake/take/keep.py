@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from longtake import media, record
 from longtake import store as stores
@@ -19,12 +19,16 @@ from longtake.record import Checks, Clip, Frame, Rate, Take, Tone
 from longtake.take.hosting import remember_frame
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
     from longtake.ledger import Attempt
     from longtake.provider import Task
     from longtake.take.session import Session
     from longtake.take.upload import Prepared
 
 _log = logging.getLogger("longtake.take")
+
+_Result = TypeVar("_Result")
 
 _CLIP_LIMIT = 2 * 1024**3
 _FRAME_LIMIT = 64 * 1024**2
@@ -45,23 +49,24 @@ async def keep(session: Session, prepared: Prepared, attempt: Attempt, task: Tas
             f"task {task.id} is completed without a video",
             next_step="run again later; if it stays, ask the provider about this task",
         )
-    key, size = await _stream(session, task.video_urls[0])
-    with stores.local_copy(session.store, key) as path:
-        try:
-            seen = await asyncio.to_thread(
-                media.examine,
-                path,
-                seconds=shot.duration if shot.duration > 0 else None,
-                pixels=shot.pixels,
-                audio=shot.generate_audio or None,
-            )
-        except MediaError as error:
-            raise MediaError(
-                f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
-            ) from error
-        for finding in seen.findings:
-            _log.warning("%s: %s", wanted.label, finding.text)
-        frame = await _last_frame(session, task, path)
+    async with _meanwhile(_given_frame(session, task)) as given:
+        key, size = await _stream(session, task.video_urls[0])
+        with stores.local_copy(session.store, key) as path:
+            try:
+                seen = await asyncio.to_thread(
+                    media.examine,
+                    path,
+                    seconds=shot.duration if shot.duration > 0 else None,
+                    pixels=shot.pixels,
+                    audio=shot.generate_audio or None,
+                )
+            except MediaError as error:
+                raise MediaError(
+                    f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
+                ) from error
+            for finding in seen.findings:
+                _log.warning("%s: %s", wanted.label, finding.text)
+            frame = await given or await _own_frame(session, path)
     tone = Tone.model_validate(asdict(seen.measures.tone))
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
     corrected = await _corrected(session, frame, anchor, tone) if shot.match == "chain" else None
@@ -173,21 +178,48 @@ async def _corrected(session: Session, frame: Frame, anchor: Tone, tone: Tone) -
     return await asyncio.to_thread(work)
 
 
-async def _last_frame(session: Session, task: Task, clip: Path) -> Frame:
-    """The provider's last frame when it gave one, else the clip's own: a chain never waits for a missing URL."""
+async def _given_frame(session: Session, task: Task) -> Frame | None:
+    """The provider's last frame when it gave one that can be used."""
+    if task.last_frame_url is None:
+        return None
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         path = Path(folder) / "last.png"
-        source: Literal["provider", "clip"] = "clip"
-        if task.last_frame_url is not None:
-            try:
-                await session.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
-                await asyncio.to_thread(media.check_image, path)
-                source = "provider"
-            except (MediaError, ProviderUnavailableError) as error:
-                _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
-        if source == "clip":
-            await asyncio.to_thread(media.last_frame, clip, path)
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(path.read_bytes()).hexdigest())
-        key = f"media/{digest}.png"
-        await asyncio.to_thread(session.store.put_file, key, path, content_type="image/png")
+        try:
+            await session.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
+            await asyncio.to_thread(media.check_image, path)
+        except (MediaError, ProviderUnavailableError) as error:
+            _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
+            return None
+        return await asyncio.to_thread(_put_frame, session, path, "provider")
+
+
+async def _own_frame(session: Session, clip: Path) -> Frame:
+    """The clip's own last frame: a chain never waits for a missing URL."""
+
+    def work() -> Frame:
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            path = Path(folder) / "last.png"
+            media.last_frame(clip, path)
+            return _put_frame(session, path, "clip")
+
+    return await asyncio.to_thread(work)
+
+
+def _put_frame(session: Session, path: Path, source: Literal["provider", "clip"]) -> Frame:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    key = f"media/{digest}.png"
+    session.store.put_file(key, path, content_type="image/png")
     return Frame(key=key, sha256=digest, source=source)
+
+
+@contextlib.asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, _Result]) -> AsyncIterator[asyncio.Task[_Result]]:
+    """Do something while the body runs; it has ended when the body has."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # where the body failed, its error is the one that is told

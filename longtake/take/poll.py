@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from longtake.errors import LedgerError, TaskFailedError
+from longtake.ledger.book import now
 from longtake.provider import failure
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ async def poll(session: Session, attempt: Attempt) -> Task:
         )
     if attempt.task_id is None:
         raise LedgerError(f"attempt {attempt.id} has no task to poll", key=attempt.id)
-    task = await session.provider.wait(attempt.task_id, longest=session.settings.longest_wait)
+    task = await session.provider.wait(
+        attempt.task_id,
+        longest=session.settings.longest_wait,
+        # What costs as much of the same model is as long and as large.
+        kind=f"{attempt.order.model} {attempt.order.expected}",
+        going=max(0.0, (now() - attempt.since).total_seconds()),
+    )
     if task.status == "completed":
         await asyncio.to_thread(session.book.completed, attempt, task.credits)
         return task

@@ -202,7 +202,7 @@ def stage(tmp_path_factory):
     small.write_text(json.dumps(SMALL))
     keys = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number}")]
     emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000"]
-    emulator += ["--processing", "0", "--speed", "ultrafast"]
+    emulator += ["--processing", "0", "--speed", "ultrafast", "--copies"]
     with (
         process([*emulator, "--catalog", small, "--public", folder / "store"], folder / "emulator.log") as provider,
         process([sys.executable, "-P", WORKER, "serve"], folder / "nursery.log", stdin=subprocess.PIPE) as nursery,

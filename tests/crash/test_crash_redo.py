@@ -14,7 +14,7 @@ MOMENTS = [
     for what in ("redo", "frame", "lead", "intent", "accepted", "completed", "clip", "record")
     for when in ("before", "after")
 ]
-QUICK = {"after redo", "after lead", "after accepted", "after record"}
+QUICK = {"after lead", "after accepted"}
 
 
 def debits(cell):

@@ -36,7 +36,7 @@ from longtake.provider.cadence import Cadence
 from longtake.report import Outcome
 from longtake.take import Session, book_of, complete, decide, obtain
 
-QUICK = Cadence(shortest=0.15, longest=0.5, longest_fault=0.5)
+QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 
 class Moments:

@@ -1,7 +1,9 @@
-"""Real processes: one Prefect server for the session, providers on this machine, and the `longtake` command itself."""
+"""One Prefect server for the session, providers over real HTTP, and the `longtake` command in processes of its own."""
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import json
 import os
 import signal
@@ -10,20 +12,33 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import backdoor
 import httpx
 import pytest
 
+from longtake import emulator as emulators
+from longtake.cli.run import _PREFECT as AT_A_TERMINAL
+from longtake.emulator import command as emulator_command
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 PATIENCE = 240.0
 """Seconds before something that never happens fails a test; a loaded machine needs far less."""
+
+NURSERY = Path(__file__).with_name("nursery.py")
+
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
+}
+"""Few pixels to a clip; its seconds and its price are the real ones."""
 
 QUICK_SERVER = {
     # Written in batches: a third of the CPU, and what happened can be read back sooner.
@@ -101,11 +116,11 @@ def prefect_home(tmp_path_factory):
 
 
 @contextmanager
-def prefect_server(home: Path):
-    """A Prefect server; yields its process and its API's URL."""
+def prefect_server(home: Path, port: int | None = None):
+    """A Prefect server, at a free port unless one is given; yields its process and its API's URL."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port = port or free.getsockname()[1]
     api = f"http://127.0.0.1:{port}/api"
     env = clean_environment(PREFECT_HOME=str(home), PREFECT_SERVER_UI_ENABLED="false", **QUICK_SERVER)
     command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
@@ -116,7 +131,7 @@ def prefect_server(home: Path):
 
         def healthy() -> bool:
             try:
-                return httpx.get(f"{api}/health", trust_env=False).status_code == 200
+                return backdoor.http.get(f"{api}/health").status_code == 200
             except httpx.TransportError:
                 return False
 
@@ -138,10 +153,38 @@ def mortal_prefect(tmp_path):
         yield found
 
 
+@pytest.fixture
+def returning_prefect(tmp_path):
+    """A server of its own that can be killed and started again: at the same port, with the same database."""
+    with ExitStack() as stack:
+        yield Returning(stack, tmp_path)
+
+
+class Returning:
+    """Its API's URL, and its end and its return."""
+
+    def __init__(self, stack: ExitStack, home: Path) -> None:
+        self._stack, self._home = stack, home
+        self._server, self.api = stack.enter_context(prefect_server(home))
+
+    def die(self) -> None:
+        os.killpg(self._server.pid, signal.SIGKILL)
+        self._server.wait()
+
+    def come_back(self) -> None:
+        port = int(self.api.removesuffix("/api").rpartition(":")[2])
+        self._server, self.api = self._stack.enter_context(prefect_server(self._home, port))
+
+
 @pytest.fixture(scope="session")
 def prefect_env(prefect_api, tmp_path_factory):
-    """What a process needs to talk to the server, and to nothing else of Prefect."""
-    return clean_environment(PREFECT_API_URL=prefect_api, PREFECT_HOME=str(tmp_path_factory.mktemp("prefect-client")))
+    """What a process needs to talk to the server, and to nothing else of Prefect; and a catalog of small clips."""
+    folder = tmp_path_factory.mktemp("prefect-client")
+    catalog = folder / "few-pixels.json"
+    catalog.write_text(json.dumps(SMALL))
+    return clean_environment(
+        PREFECT_API_URL=prefect_api, PREFECT_HOME=str(folder / "home"), LONGTAKE_CATALOG=str(catalog)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +202,7 @@ def events(prefect_api):
 
     def find(name: str, film: str) -> list[dict[str, Any]]:
         wanted = {"event": {"name": [name]}, "resource": {"id": [f"longtake.film.{film}"]}}
-        answer = httpx.post(f"{prefect_api}/events/filter", json={"filter": wanted}, trust_env=False, timeout=60)
+        answer = backdoor.http.post(f"{prefect_api}/events/filter", json={"filter": wanted})
         answer.raise_for_status()
         return list(answer.json()["events"])
 
@@ -171,7 +214,7 @@ def events(prefect_api):
 
 @dataclass(frozen=True)
 class Emulator:
-    """A provider in a process of its own."""
+    """A provider, by its addresses."""
 
     base_url: str
     admin_url: str
@@ -201,25 +244,22 @@ class Emulator:
         self._ask("DELETE", "faults")
 
     def _ask(self, method: str, what: str, **options: Any) -> Any:
-        answer = httpx.request(method, f"{self.admin_url}/{what}", trust_env=False, timeout=60, **options)
+        answer = backdoor.http.request(method, f"{self.admin_url}/{what}", **options)
         answer.raise_for_status()
         return answer.json()
 
 
 @contextmanager
 def standing(store: Path, *faults: Mapping[str, Any], **options: Any):
-    """An emulator process; options are those of `longtake emulator`."""
+    """An emulator in a thread; options are those of `longtake emulator`."""
     key = options.pop("key", "e2e-key-that-no-output-may-hold")
     given = {"key": key, "processing": 0.2, "speed": "ultrafast", "public": store, **options}
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-    command = (sys.executable, "-m", "longtake.emulator", *words, "--faults", json.dumps(list(faults)))
-    with (
-        (store.parent / "emulator.log").open("ab") as log,
-        process(*command, env=clean_environment(), stdout=subprocess.PIPE, stderr=log) as running,
-    ):
-        line = running.stdout.readline()
-        assert line, (store.parent / "emulator.log").read_text()
-        yield Emulator(**json.loads(line), key=key)
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    parser = argparse.ArgumentParser()
+    emulator_command.add_arguments(parser)
+    config = emulator_command.configuration(parser.parse_args([*words, "--faults", json.dumps(faults)]))
+    with emulators.running(config) as place:
+        yield Emulator(place.base_url, place.admin_url, place.store_url, key)
 
 
 @pytest.fixture
@@ -256,7 +296,7 @@ class _Passing(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
         url = self.server.target + self.path
-        answer = httpx.request(self.command, url, content=body, headers=headers, trust_env=False, timeout=60)
+        answer = backdoor.http.request(self.command, url, content=body, headers=headers)
         if self.command == "POST":
             self.server.charged.set()
             self.server.opened.wait()
@@ -312,6 +352,46 @@ class Ran:
         return {shot["id"]: shot["state"] for shot in self.answer["shots"]}
 
 
+class Nursery:
+    """Starts processes of the command that have loaded already (see nursery.py), one at a time."""
+
+    def __init__(self, running: subprocess.Popen, env: Mapping[str, str], folder: Path) -> None:
+        self._running = running
+        self._prefect = _of_prefect(env)
+        self._folder = folder
+        self._numbers = itertools.count(1)
+
+    def suits(self, env: Mapping[str, str]) -> bool:
+        """Whether Prefect would be loaded with the same settings."""
+        return _of_prefect(env) == self._prefect
+
+    def run(self, *words: str | Path, env: Mapping[str, str], cwd: Path) -> Ran:
+        number = next(self._numbers)
+        out, err = (self._folder / f"{number}.{kind}" for kind in ("out", "err"))
+        order = {"words": [*map(str, words)], "env": dict(env), "cwd": str(cwd), "out": str(out), "err": str(err)}
+        print(json.dumps(order), file=self._running.stdin, flush=True)
+        code = self._running.stdout.readline()
+        assert code, "the nursery has ended"
+        return Ran(int(code), out.read_text(), err.read_text())
+
+
+def _of_prefect(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith("PREFECT_")}
+
+
+@pytest.fixture(scope="session")
+def nursery(prefect_env, tmp_path_factory):
+    """The one nursery of the session."""
+    folder = tmp_path_factory.mktemp("nursery")
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    env = {**AT_A_TERMINAL, **prefect_env}
+    with (
+        (folder / "log").open("wb") as log,
+        process(sys.executable, "-P", str(NURSERY), env=env, stderr=log, **pipes) as running,
+    ):
+        yield Nursery(running, prefect_env, folder)
+
+
 @dataclass
 class Stage:
     """A store, a provider and an environment: where one film is made."""
@@ -319,6 +399,7 @@ class Stage:
     folder: Path
     provider: Emulator
     env: dict[str, str]
+    nursery: Nursery
     secrets: list[str] = field(default_factory=list)
 
     process = staticmethod(process)
@@ -353,13 +434,19 @@ class Stage:
     def finished(self, running: subprocess.Popen) -> Ran:
         """What a process said; whatever happened, no traceback and no key."""
         out, err = running.communicate(timeout=PATIENCE)
-        for text in (out, err):
+        return self._looked_at(Ran(running.returncode, out, err))
+
+    def _looked_at(self, ran: Ran) -> Ran:
+        for text in (ran.out, ran.err):
             assert "Traceback" not in text, text
             assert not [s for s in (self.provider.key, *self.secrets) if s in text], "a key was shown"
-        return Ran(running.returncode, out, err)
+        return ran
 
     def longtake(self, *words: str | Path, **env: str) -> Ran:
-        """Run a command to its end."""
+        """Run a command to its end, in a process that is forked; with Prefect's settings changed, in a new one."""
+        whole = {**self.env, **env}
+        if self.nursery.suits(whole):
+            return self._looked_at(self.nursery.run(*words, env=whole, cwd=self.folder))
         with self.started(*words, **env) as running:
             return self.finished(running)
 
@@ -393,34 +480,37 @@ def _several(context):
             one.__exit__(None, None, None)
 
 
-def _stages(prefect_env, tmp_path_factory):
+def _stages(prefect_env, nursery, tmp_path_factory):
     @contextmanager
     def staged(*faults: Mapping[str, Any], **options: Any):
         folder = tmp_path_factory.mktemp("stage")
         store = folder / "store"
         store.mkdir()
-        with standing(store, *faults, **options) as provider:
+        shipped = "catalog" in options
+        # With a catalog of its own, or with None, the clips have the real size, and who buys them expects that.
+        given = {"catalog": prefect_env["LONGTAKE_CATALOG"], **options}
+        with standing(store, *faults, **given) as provider:
             env = {
-                **prefect_env,
+                **{name: value for name, value in prefect_env.items() if not (shipped and name == "LONGTAKE_CATALOG")},
                 "LONGTAKE_API_KEY": provider.key,
                 "LONGTAKE_BASE_URL": provider.base_url,
                 "LONGTAKE_STORE": store.as_uri(),
                 "LONGTAKE_PUBLIC_URL": provider.store_url,
             }
-            yield Stage(folder, provider, env)
+            yield Stage(folder, provider, env, nursery)
 
     return _several(staged)
 
 
 @pytest.fixture
-def stage(prefect_env, tmp_path_factory):
+def stage(prefect_env, nursery, tmp_path_factory):
     """Set stages: `stage(*faults, **options of the emulator)`."""
-    with _stages(prefect_env, tmp_path_factory) as start:
+    with _stages(prefect_env, nursery, tmp_path_factory) as start:
         yield start
 
 
 @pytest.fixture(scope="module")
-def shared_stage(prefect_env, tmp_path_factory):
+def shared_stage(prefect_env, nursery, tmp_path_factory):
     """The same for tests of one module that build on one another."""
-    with _stages(prefect_env, tmp_path_factory) as start:
+    with _stages(prefect_env, nursery, tmp_path_factory) as start:
         yield start

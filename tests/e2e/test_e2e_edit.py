@@ -136,7 +136,7 @@ RETRIED = """
 import asyncio, sys
 from flows import storyboard
 
-asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)(sys.argv[1], redo=["boat"]))
+asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)({"board": sys.argv[1], "redo": ["boat"]}))
 """
 
 

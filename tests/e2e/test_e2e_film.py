@@ -29,7 +29,7 @@ def scenes(*, rocks="Waves break on black rocks", tower="The camera rises along 
 
 @pytest.fixture(scope="module")
 def scene(shared_stage):
-    return shared_stage(balance=20_000)
+    return shared_stage(balance=20_000, catalog=None)
 
 
 def film(scene, *options, **prompts):
@@ -172,7 +172,7 @@ def shown(prefect_client, first, until):
 
 def test_run_and_tasks_have_readable_names(shown):
     run, _, tasks = shown
-    assert run.name == "film the-small-light.json"
+    assert run.name == f"film {TITLE}"
     steps = ("upload", "submit", "poll", "keep")
     takes = ("dawn/rocks · take 1", "dawn/tower · take 1", "storm/lamp · take 1", "storm/lamp · take 2")
     expected = [f"shot {take} · {step}" for take in takes for step in steps]
@@ -186,9 +186,10 @@ def test_runs_are_tagged_by_film(shown, prefect_client):
 
     run, _, tasks = shown
     assert f"film:{FILM}" in run.tags
-    assert all(f"film:{FILM}" in task.tags for task in tasks)
     tagged = by.FlowRunFilter(tags=by.FlowRunFilterTags(all_=[f"film:{FILM}"]))
     assert run.id in {found.id for found in prefect_client.read_flow_runs(flow_run_filter=tagged)}
+    # For a tagged task Prefect asks its API before and after, and fails it where that is away.
+    assert all(not task.tags for task in tasks)
 
 
 def test_no_task_repeats_a_submit(shown):
@@ -204,34 +205,43 @@ def test_the_progress_artifact_ends_full(shown):
 
 
 def test_the_table_of_shots(shown, first):
+    """One table: how each shot stands and what it cost; sums in the last row, no columns for what did not happen."""
     _, artifacts, _ = shown
-    rows = json.loads(artifacts[f"{FILM}-shots"].data)
-    assert [(r["shot"], r["state"], r["take"], r["credits"]) for r in rows] == [
-        ("dawn/rocks", "bought", 1, PRICE),
-        ("dawn/tower", "bought", 1, PRICE),
-        ("storm/lamp", "bought", 1, 2 * PRICE),
+    *rows, whole = json.loads(artifacts[f"{FILM}-shots"].data)
+    assert [(r["shot"], r["state"], r["take"], r["credits"], r["attempts"], r["settled"]) for r in rows] == [
+        ("dawn/rocks", "bought", 1, PRICE, 1, PRICE),
+        ("dawn/tower", "bought", 1, PRICE, 1, PRICE),
+        ("storm/lamp", "bought", 1, 2 * PRICE, 2, 2 * PRICE),
     ]
     assert [r["task id"] for r in rows] == [s["task_id"] for s in first[0].answer["shots"]]
+    assert [r["attempt"] for r in rows] == [shot["used"]["attempt"] for shot in manifest(first[0])["shots"]]
     assert all(r["seconds"] > 0 for r in rows)
+    assert (whole["shot"], whole["attempts"], whole["credits"], whole["settled"]) == ("all", 4, 4 * PRICE, 4 * PRICE)
+    assert "refunded" not in whole
 
 
-def test_the_table_of_credits(shown):
+def test_one_table_one_page_one_progress(shown):
     _, artifacts, _ = shown
-    rows = json.loads(artifacts[f"{FILM}-credits"].data)
-    settled = {(r["scene"], r["shot"]): r["settled"] for r in rows if "shot" in r}
-    assert settled[("dawn", "rocks")] == PRICE
-    assert settled[("storm", "lamp")] == 2 * PRICE
-    whole = rows[-1]
-    assert (whole["scene"], whole["attempts"], whole["estimate"], whole["settled"]) == ("all", 4, 4 * PRICE, 4 * PRICE)
+    assert set(artifacts) == {f"{FILM}-progress", f"{FILM}-shots", f"{FILM}-summary"}
 
 
-def test_the_summary(shown, first):
-    _, artifacts, _ = shown
+def test_the_page(shown, first, prefect_api):
+    run, artifacts, _ = shown
     text = artifacts[f"{FILM}-summary"].data
-    assert "# The Small Light" in text
-    assert "data:image/jpeg;base64," in text
-    assert first[0].answer["film"] in text
+    assert text.startswith("# The Small Light\n")
+    assert "![poster](data:image/jpeg;base64," in text
+    assert "![contact sheet](data:image/jpeg;base64," in text
     assert "charged **1280**" in text
+    assert "| dawn | 2 | 640 | 640 | 0 | 0 | 0 |" in text
+    assert "| **all** | 3 | 1,280 | 1,280 | 0 | 0 | 0 |" in text
+    assert f"* film: `{first[0].answer['film']}`" in text
+    assert f"* this run: <{prefect_api.removesuffix('/api')}/runs/flow-run/{run.id}>" in text
+
+
+def test_the_contact_sheet_lies_beside_the_film(first):
+    with av.open(str(Path(first[0].answer["film"]).with_name("sheet.jpg"))) as sheet:
+        assert sheet.streams.video[0].codec_context.name == "mjpeg"
+        assert sheet.streams.video[0].width > 2 * 240
 
 
 def test_the_event_film_ready(first, events):

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import httpx
+import backdoor
 import pytest
 from shooting import quick_session, shoot
 
@@ -102,7 +102,7 @@ class Scene:
 
     def debits(self) -> list[int]:
         """Every debit in the provider's books, credits; no edit makes it refund anything."""
-        entries = httpx.get(f"{self.admin}/books").json()["entries"]
+        entries = backdoor.http.get(f"{self.admin}/books").json()["entries"]
         assert {entry["kind"] for entry in entries} <= {"debit"}
         return [entry["credits"] for entry in entries]
 

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from leaving import left_behind
 
 from longtake import emulator
 from longtake.emulator import Config, Rule
@@ -80,17 +81,8 @@ def standing(*faults, **options):
 @pytest.fixture
 def stand():
     """Start an emulator; tasks process until `finish`. Call it with fault dictionaries and options."""
-    open_ones = []
-
-    def start(*faults, **options):
-        context = standing(*faults, **options)
-        found = context.__enter__()
-        open_ones.append(context)
-        return found
-
-    yield start
-    for context in reversed(open_ones):
-        context.__exit__(None, None, None)
+    with left_behind() as stack:
+        yield lambda *faults, **options: stack.enter_context(standing(*faults, **options))
 
 
 @pytest.fixture(scope="module")

@@ -158,10 +158,10 @@ def studio(tmp_path, clips):
 
 
 @pytest.fixture
-def remote_studio(tmp_path, clips, bucket):
+def remote_studio(tmp_path, clips, strict_bucket):
     """The same in an S3 bucket."""
     (tmp_path / "board").mkdir(exist_ok=True)
-    return Studio(stores.open(f"s3://{bucket}/films-of-mine"), tmp_path / "board", clips)
+    return Studio(stores.open(f"s3://{strict_bucket}/films-of-mine"), tmp_path / "board", clips)
 
 
 @pytest.fixture

@@ -157,8 +157,8 @@ def test_a_film_in_a_bucket_is_rebuilt_by_its_uri(remote_studio, write_board, lo
     assert longtake(remote_studio, "run", "--from-manifest", uri)[1]["was_there"]
 
 
-def test_a_bucket_and_a_folder_may_be_called_films(remote_studio, write_board, longtake, bucket):
-    mine = type(remote_studio)(stores.open(f"s3://{bucket}/my/films"), remote_studio.folder, remote_studio.clips)
+def test_a_bucket_and_a_folder_may_be_called_films(remote_studio, write_board, longtake, strict_bucket):
+    mine = type(remote_studio)(stores.open(f"s3://{strict_bucket}/my/films"), remote_studio.folder, remote_studio.clips)
     film, _ = mine.run(write_board("one: A"))
     code, answer, _ = longtake(mine, "run", "--from-manifest", film.manifest_place(mine.store))
     assert (code, answer["was_there"], answer["film"]) == (0, True, film.place(mine.store))

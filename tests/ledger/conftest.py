@@ -1,17 +1,16 @@
-"""An emulator, a store, and a board of shots that cost what a test asks for; S3 as moto speaks it over the wire."""
+"""An emulator, a store, and a board of shots that cost what a test asks for; S3 as a strict server speaks it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import json
 import secrets
-import urllib.request
 from dataclasses import dataclass, field
 
-import httpx
+import backdoor
 import pytest
+from leaving import left_behind
 
 from longtake import emulator, request, storyboard
 from longtake import store as stores
@@ -22,7 +21,6 @@ from longtake.ledger import check_balance, reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.cadence import Cadence
 from longtake.settings import Settings
-from longtake.store import s3client
 from longtake.take import Wanted, book_of, obtain, open_session
 
 KEY = "key-of-the-ledger-tests"
@@ -130,7 +128,7 @@ class Desk:
         return next(task["id"] for task in self.books()["tasks"] if f"of {name}." in task["prompt"])
 
     def _admin(self, method, path, **more):
-        answer = httpx.request(method, f"{self.admin}/{path}", trust_env=False, timeout=60, **more)
+        answer = backdoor.http.request(method, f"{self.admin}/{path}", **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -168,7 +166,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path):
     """Start an emulator with fault rules and options; tasks end at once. A dearer one charges 100 credits a second."""
-    with contextlib.ExitStack() as stack:
+    with left_behind() as stack:
 
         def start(*rules, dearer=False, **options):
             folder = tmp_path / f"desk-{secrets.token_hex(4)}"
@@ -180,7 +178,7 @@ def desk(tmp_path):
                 their_own["models"]["seedance-2.5"]["rates"] = {"480p": DEARER}
             theirs.write_text(json.dumps(their_own))
             config = Config(
-                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", **options},
+                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", "copies": True, **options},
                 catalog=theirs,
                 public=folder / "store",
                 faults=tuple(Rule(**{"where": "submit", **rule}) for rule in rules),
@@ -199,31 +197,7 @@ def desk(tmp_path):
         yield start
 
 
-@pytest.fixture(scope="session")
-def moto():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def s3_store(moto, monkeypatch, tmp_path):
+def s3_store(strict_bucket):
     """A new bucket of a server on this machine, as a store."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-for-tests")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
-    monkeypatch.setattr(s3client, "_FIRST_PAUSE", 0.001)
-    name = f"ledger-{secrets.token_hex(6)}"
-    with urllib.request.urlopen(urllib.request.Request(f"{moto}/{name}", method="PUT")) as answer:  # noqa: S310 - 127.0.0.1
-        assert answer.status == 200
-    return stores.open(f"s3://{name}/films")
+    return stores.open(f"s3://{strict_bucket}/films")

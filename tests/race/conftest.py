@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
+import backdoor
 import pytest
 
 from longtake import settings
@@ -109,7 +109,7 @@ class Arena:
         asyncio.run(work())
 
     def books(self):
-        answer = httpx.get(f"{self.admin}/books", trust_env=False, timeout=60)
+        answer = backdoor.http.get(f"{self.admin}/books")
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -131,7 +131,7 @@ def arena(tmp_path):
             (catalog := tmp_path / "small.json").write_text(json.dumps(SMALL))
             (folder := tmp_path / "store").mkdir()
             words = ["-m", "longtake.emulator", "--key", KEY, "--balance", "100000", "--processing", "0"]
-            words += ["--speed", "ultrafast", "--catalog", catalog, "--public", folder, *options]
+            words += ["--speed", "ultrafast", "--copies", "--catalog", catalog, "--public", folder, *options]
             log = stack.enter_context((tmp_path / "emulator.log").open("wb"))
             provider = stack.enter_context(running(words, stdout=subprocess.PIPE, stderr=log))
             line = provider.stdout.readline()

@@ -31,8 +31,8 @@ def provider():
 
 
 @pytest.fixture
-def counting(s3_server):
-    between = Counting(s3_server)
+def counting(ministack_server):
+    between = Counting(ministack_server)
     yield between
     between.close()
 
@@ -53,11 +53,11 @@ def bought_films(settings, tmp_path_factory):
 
 
 @pytest.fixture
-def film_of(settings, bought_films, bucket, counting, aws):
+def film_of(settings, bought_films, strict_bucket, counting, aws):
     """The settings for a film of so many shots in a bucket of which every request is counted."""
 
     def make(shots: int):
-        place = settings.model_copy(update={"store": f"s3://{bucket}/{shots}"})
+        place = settings.model_copy(update={"store": f"s3://{strict_bucket}/{shots}"})
         bought.copy(bought_films[shots], stores.of(place))
         counting.reset()
         return place
@@ -123,10 +123,10 @@ def test_without_a_snapshot_each_take_is_read_once_and_the_plan_is_the_same(film
     assert len(counting.of_objects("takes/")) == SHORT
 
 
-def test_inputs_given_as_urls_are_recalled_all_at_once(settings, bucket, counting, aws):
+def test_inputs_given_as_urls_are_recalled_all_at_once(settings, strict_bucket, counting, aws):
     kinds = {}
     for shots in (3, 9):
-        place = settings.model_copy(update={"store": f"s3://{bucket}/{shots}"})
+        place = settings.model_copy(update={"store": f"s3://{strict_bucket}/{shots}"})
         lines = ["schema: longtake/1", "title: A Long Film", "model: seedance-2.5", "scenes:"]
         for number in range(shots):
             url = f"https://films.example/{number}.png"

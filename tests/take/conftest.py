@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import backdoor
 import pytest
+from leaving import left_behind
 from shooting import quick_session, shoot
 
 from longtake import emulator, request, storyboard
@@ -62,15 +62,15 @@ class Studio:
         return quick_session(settings, catalog=self.catalog, film="two-takes", budget=None)
 
     def books(self) -> dict[str, Any]:
-        return httpx.get(f"{self.admin}/books").json()
+        return backdoor.http.get(f"{self.admin}/books").json()
 
     def posts(self) -> int:
         return self.books()["posts"]["received"]
 
     def faults(self, *rules: dict[str, Any]) -> None:
-        httpx.delete(f"{self.admin}/faults").raise_for_status()
+        backdoor.http.delete(f"{self.admin}/faults").raise_for_status()
         for rule in rules:
-            httpx.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
+            backdoor.http.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
 
     def film(self, text: str = BOARD, *, follow: str | None = None, **changes: Any):
         """A run of the board in one session; the outcomes by shot id."""
@@ -84,7 +84,7 @@ class Studio:
 
 @pytest.fixture
 def make_studio(tmp_path):
-    with contextlib.ExitStack() as stack:
+    with left_behind() as stack:
 
         def make(**options: Any) -> Studio:
             folder = tmp_path / "store"

@@ -6,18 +6,16 @@ import asyncio
 import dataclasses
 import json
 import logging
-import secrets
 import struct
 import subprocess
 import threading
-import urllib.request
 import zlib
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import backdoor
 import pytest
 from pydantic import SecretStr
 
@@ -156,7 +154,7 @@ def first_url(body):
 
 def sent(studio):
     """The URL of the first frame of every task, in order."""
-    tasks = httpx.get(f"{studio.admin}/tasks").json()
+    tasks = backdoor.http.get(f"{studio.admin}/tasks").json()
     return [first_url(task["body"]) for task in tasks if "image_with_roles" in task["body"]]
 
 
@@ -466,35 +464,10 @@ def test_every_rehosting_gives_a_url_never_sent_before_and_reads_all_of_it(hoste
 # -- presigned URLs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def s3_server():
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(small, s3_server, monkeypatch, tmp_path):
+def in_bucket(small, bucket):
     """The studio with its store in a bucket."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "a-secret-for-tests",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": s3_server,
-    }.items():
-        monkeypatch.setenv(name, value)
-    name = f"films-{secrets.token_hex(6)}"
-    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{name}", method="PUT")).close()  # noqa: S310 - 127.0.0.1
-    settings = small.settings.model_copy(update={"store": f"s3://{name}/film", "public_url": None})
+    settings = small.settings.model_copy(update={"store": f"s3://{bucket}/film", "public_url": None})
     return dataclasses.replace(small, settings=settings)
 
 
@@ -502,31 +475,31 @@ def seconds_of(url):
     return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
 
 
-def test_presigned_urls_outlive_queue_and_generation(bucket, pinned) -> None:
+def test_presigned_urls_outlive_queue_and_generation(in_bucket, pinned) -> None:
     async def work(session):
         identity = await identify(session, pinned)
         for number, (longest_wait, least) in enumerate([(60, 86_000), (50_000, 100_000), (10**6, 604_000)]):
-            session.settings = bucket.settings.model_copy(update={"longest_wait": longest_wait})
+            session.settings = in_bucket.settings.model_copy(update={"longest_wait": longest_wait})
             body = (await upload(session, identity, rehost=number)).body
             assert least <= seconds_of(first_url(body)) <= 7 * 86_400
 
-    run(bucket, work)
+    run(in_bucket, work)
 
 
-def test_a_presigned_input_that_was_not_read_gets_another_signature(bucket, pinned, caplog) -> None:
-    bucket.faults(FAILED)
+def test_a_presigned_input_that_was_not_read_gets_another_signature(in_bucket, pinned, caplog) -> None:
+    in_bucket.faults(FAILED)
     with caplog.at_level(logging.DEBUG):
-        got = run(bucket, lambda session: obtain(session, pinned))
-    before, after = sent(bucket)
+        got = run(in_bucket, lambda session: obtain(session, pinned))
+    before, after = sent(in_bucket)
     signatures = [parse_qs(urlsplit(url).query)["X-Amz-Signature"][0] for url in (before, after)]
     assert len(set(signatures)) == 2
-    assert bucket.books()["balance"] == BUDGET - got.take.credits
+    assert in_bucket.books()["balance"] == BUDGET - got.take.credits
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("longtake"))
     assert not any(signature in ours for signature in signatures)
     assert "X-Amz" not in got.take.model_dump_json()
 
 
-def test_with_both_kinds_of_url_the_other_one_is_tried(bucket, pinned, make_host, tmp_path) -> None:
+def test_with_both_kinds_of_url_the_other_one_is_tried(in_bucket, pinned, make_host, tmp_path) -> None:
     front = make_host(tmp_path / "front")
     file = front.root / f"media/{pinned.shot.inputs[0].sha256}.png"
     file.parent.mkdir(parents=True)
@@ -538,6 +511,6 @@ def test_with_both_kinds_of_url_the_other_one_is_tried(bucket, pinned, make_host
         front.gone.add(f"/media/{file.name}")
         return [*urls, *[first_url((await upload(session, identity, rehost=n)).body) for n in (3, 4)]]
 
-    urls = run(bucket, work, public_url=front.url)
+    urls = run(in_bucket, work, public_url=front.url)
     assert ["X-Amz-Signature" in url for url in urls] == [False, True, False, True, True]
     assert len(set(urls)) == 5

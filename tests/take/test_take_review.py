@@ -10,9 +10,10 @@ import struct
 import zlib
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import backdoor
 import pytest
 from pydantic import SecretStr
+from shooting import quick_session
 
 from longtake import plan
 from longtake.catalog import Catalog
@@ -94,7 +95,7 @@ def get(studio, shot="one", *, budget=None, prepare=None, **more):
     """Obtain one take in a session of its own."""
 
     async def work():
-        async with open_session(studio.settings, catalog=studio.catalog, film=FILM, budget=budget) as session:
+        async with quick_session(studio.settings, catalog=studio.catalog, film=FILM, budget=budget) as session:
             if prepare is not None:
                 prepare(session)
             return await obtain(session, wanted(studio, shot, **more))
@@ -112,7 +113,7 @@ def leave_accepted(studio, shot="one", **more):
 
 def finish(studio):
     """Let every task of the emulator end now."""
-    httpx.post(f"{studio.admin}/advance", timeout=60).raise_for_status()
+    backdoor.http.post(f"{studio.admin}/advance").raise_for_status()
 
 
 class Wrapped:

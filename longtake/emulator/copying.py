@@ -1,0 +1,58 @@
+"""Clips that are copies of one another, for measurements: rendering would take the time of what is measured.
+
+A copy has other bytes than the next one, as a provider's clips have, and shows the same pictures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from longtake.emulator import rendering
+from longtake.emulator.rendering import Rendered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from longtake.emulator.rendering import Order
+
+__all__ = ["Copies"]
+
+_END = 12
+"""Bytes of the chunk that ends a PNG."""
+
+
+class Copies:
+    """One original for each size and length, rendered when it is first asked for; `folder` is made for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._originals: dict[Order, Rendered] = {}
+        self._locks: defaultdict[Order, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def render(self, order: Order, folder: Path) -> Rendered:
+        """As `rendering.render`, but for what is to be seen: the prompt and given pictures count for nothing."""
+        like = replace(order, prompt="a copy", digest="0" * 64, first=None, last=None)
+        async with self._locks[like]:
+            if like not in self._originals:
+                # Named by what it is: originals of other sizes may be under way.
+                place = self._folder / f"{like.width}x{like.height}-{like.frames}-{like.rate}-{like.audio}-{like.black}"
+                place.mkdir(parents=True, exist_ok=True)
+                self._originals[like] = await rendering.render(like, place)
+        return await asyncio.to_thread(_copied, self._originals[like], folder, order.digest.encode())
+
+
+def _copied(original: Rendered, folder: Path, mark: bytes) -> Rendered:
+    """The files once more, each with a mark where nobody looks for pictures."""
+    made = Rendered(folder / "0.mp4", folder / "0.png")
+    box = struct.pack(">I4s", 8 + len(mark), b"free") + mark
+    made.clip.write_bytes(original.clip.read_bytes() + box)
+    text = b"tEXt" + b"Comment\0" + mark
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    picture = original.last_frame.read_bytes()
+    made.last_frame.write_bytes(picture[:-_END] + chunk + picture[-_END:])
+    return made

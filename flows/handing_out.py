@@ -130,7 +130,7 @@ async def hand_out(
                 film_cap=None if session.caps.film is None else session.caps.film + session.elsewhere,
                 run_cap=session.caps.run,
             )
-            run = await _start(session, deployment, name, given)
+            run = await _start(session, deployment, name, given, comparison.resolved.loaded.board.title)
             handed.append(_Handed(name, run, stale=run.state is not None and run.state.is_final()))
         get_run_logger().info("%d scenes are handed out to %s", len(handed), deployment)
         async with get_client() as client:
@@ -141,14 +141,14 @@ async def hand_out(
     return SceneError("; ".join(failed), scenes=tuple(failed)) if failed else None
 
 
-async def _start(session: Session, deployment: str, name: str, given: SceneRun) -> FlowRun:
+async def _start(session: Session, deployment: str, name: str, given: SceneRun, title: str) -> FlowRun:
     """A run of the deployment; the one that was started before where this run is replayed."""
     while True:
         try:
             return await arun_deployment(
                 deployment,
                 parameters={"scene": given.model_dump(mode="json")},
-                flow_run_name=f"film {session.film} · {name}",
+                flow_run_name=f"film {title} · {name}",
                 timeout=0,
                 tags=[f"film:{session.film}"],
                 idempotency_key=f"{session.run}-{name}",

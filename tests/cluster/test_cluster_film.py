@@ -128,7 +128,7 @@ def test_scenes_are_made_by_four_workers_and_losing_two_costs_no_credits(cluster
     store = stores.open(f"s3://{bucket}/films")
     assert len([key for key in store.list("films/made-by-many/") if key.endswith("film.mp4")]) == 1
     with cluster.client(1) as other:
-        runs = [run for run in other.read_flow_runs() if run.name.startswith("film made-by-many · ")]
+        runs = [run for run in other.read_flow_runs() if run.name.startswith("film Made By Many · ")]
     assert sorted(run.name.rpartition(" ")[2] for run in runs) == sorted(SCENES)
     assert {run.state_name for run in runs} == {"Completed"}
     assert sum(run.run_count > 1 for run in runs) == 2, "the scenes of the two lost workers were begun again by others"

@@ -101,29 +101,26 @@ def children(pid):
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def scheduled(api, here, title, board, **film):
-    """Deploy the flow with a schedule that fires in a moment and again, and what is named by blocks; returns the deployment."""
+def scheduled(here, board, folder, **film):
+    """Deploy the flow with a schedule that fires in a moment and again, and what it names as blocks."""
     with temporary_settings({PREFECT_API_URL: here.env["PREFECT_API_URL"]}):
-        ReapiCredentials(api_key=here.provider.key, base_url=here.provider.base_url).save(title)
-        ArtifactStore(uri=here.store.as_uri(), public_url=here.provider.store_url).save(title)
-    flow = api.post("/flows/", json={"name": "storyboard"}).json()["id"]
-    schedule = {"interval": 10, "timezone": "Europe/Berlin"}
-    given = {"board": json.loads(board.read_text()), "credentials": title, "store": title, **film}
-    made = api.post(
-        "/deployments/",
-        json={
-            "name": title,
-            "flow_id": flow,
-            "entrypoint": "flows.storyboard.storyboard",
-            "work_pool_name": "gated",
-            "pull_steps": [],
-            "parameters": {"film": given},
-            "schedules": [{"schedule": schedule, "active": True}],
-            "concurrency_limit": 1,
-            "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
+        ReapiCredentials(api_key=here.provider.key, base_url=here.provider.base_url).save("gated")
+        ArtifactStore(uri=here.store.as_uri(), public_url=here.provider.store_url).save("gated")
+    deployment = {
+        "name": "gated",
+        "entrypoint": "flows.storyboard.storyboard",
+        "parameters": {
+            "film": {"board": json.loads(board.read_text()), "credentials": "gated", "store": "gated", **film}
         },
-    )
-    return made.raise_for_status().json()
+        "schedules": [{"interval": 10, "timezone": "Europe/Berlin", "slug": "soon"}],
+        "work_pool": {"name": "gated"},
+        "concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"},
+    }
+    path = folder / "films.yaml"
+    path.write_text(json.dumps({"name": "films", "pull": [], "deployments": [deployment]}))
+    command = (sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(path), "--all")
+    done = subprocess.run(command, env=here.env, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -131,11 +128,12 @@ def test_a_scheduled_run_asks_frees_its_worker_is_approved_killed_and_resumed(  
     stage, worker, api, asked, answer, until, tmp_path
 ):
     here, board = approving(stage, "Scheduled", CHAIN, emulator={"processing": 3600})
-    deployment = scheduled(api, here, "scheduled", board, approval={"before": ["spending"], "hours": 1})
-    (schedule,) = deployment["schedules"]
+    scheduled(here, board, tmp_path, approval={"before": ["spending"], "hours": 1})
 
     run, form, said = asked("scheduled", "Suspended")
     # Once is enough: what is planned for later goes with the schedule.
+    deployment = api.get("/deployments/name/storyboard/gated").json()
+    (schedule,) = deployment["schedules"]
     place = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
     until(lambda: api.patch(place, json={"active": False}).is_success, why="the schedule is off")
     assert api.get(f"/flow_runs/{run}").json()["auto_scheduled"]

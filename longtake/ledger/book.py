@@ -343,13 +343,10 @@ def doubt(attempt: Attempt) -> InDoubtError:
 
 def _afford(state: State, caps: Caps, *, film: str, run: str, credits: int, what: str) -> None:
     """Raise BudgetError when so many credits more do not fit under every cap."""
-    scopes = (
-        ("film", caps.film, state.used(film=film)),
-        ("run", caps.run, state.used(run=run)),
-        ("day", caps.day, state.used(day=day_of(now()))),
-    )
-    for scope, cap, used in scopes:
-        if cap is not None and used + credits > cap:
+    scopes = (("film", caps.film, film), ("run", caps.run, run), ("day", caps.day, day_of(now())))
+    for scope, cap, name in scopes:
+        # What is used is only summed up where it matters: a thousand attempts may be open.
+        if cap is not None and (used := state.used(**{scope: name})) + credits > cap:
             left = max(0, cap - used)
             raise BudgetError(
                 f"{what} needs {credits} credits and the {scope} cap of {cap} has {left} left",

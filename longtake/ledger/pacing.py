@@ -140,10 +140,11 @@ def to_wait(
     if limits.per_second is not None and pace.intent_at is not None:
         gap = 1 / limits.per_second
         waits.append(patience.left("intent", state.last_intent, at=pace.intent_at, now=now, seconds=gap))
-    posts = sum(a.phase == "intent" and alive(a) for a in state.attempts.values())
-    # Doubts do not count: nobody sees them end.
-    tasks = sum(a.phase == "accepted" and now - a.since < LONGEST_TASK for a in state.attempts.values())
-    full = limits.in_flight is not None and posts + tasks >= limits.in_flight
-    if full or (posts and pace.careful):
-        waits.append(LOOK_AGAIN)
+    if limits.in_flight is not None or pace.careful:
+        posts = sum(a.phase == "intent" and alive(a) for a in state.attempts.values())
+        # Doubts do not count: nobody sees them end.
+        tasks = sum(a.phase == "accepted" and now - a.since < LONGEST_TASK for a in state.attempts.values())
+        full = limits.in_flight is not None and posts + tasks >= limits.in_flight
+        if full or (posts and pace.careful):
+            waits.append(LOOK_AGAIN)
     return max(waits)

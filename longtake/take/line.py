@@ -26,6 +26,8 @@ __all__ = ["NOTHING", "Line", "pause", "under_way"]
 NOTHING = Limits(in_flight=0)
 """The limits of one who is not the first in line: what is bought or kept may be used, nothing more is bought."""
 
+_QUICKEST = 0.01
+"""Seconds from which the looks of the first in line grow apart."""
 _LONGEST_SLEEP = 5.0
 """Seconds between two looks of the first in line: what it waits for may be over sooner than it was told."""
 
@@ -81,7 +83,8 @@ async def pause(session: Session, after: float, looks: int) -> None:
     One that has to wait for others also asks for a task under way each time. Where the run that bought it died, nobody else would
     see that it ended and made room.
     """
-    seconds = after if looks == 1 else max(after, LOOK_AGAIN)
+    # Others were quicker: it looks less and less often, since each look costs the store a request.
+    seconds = after if looks == 1 else max(after, min(LOOK_AGAIN, _QUICKEST * 2**looks))
     await asyncio.sleep(min(seconds, _LONGEST_SLEEP) * random.uniform(1.0, 1.25))  # noqa: S311 - spreads processes
     if looks > 1:
         tasks = await under_way(session)

@@ -70,11 +70,13 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
     take = await asyncio.to_thread(kept, session, identity)
     if take is not None:
         return Obtained(take, "current")
+    # Without inputs there is nothing to show.
+    prepare = steps.upload if identity.has_inputs else upload
     rehost = 0
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):
             try:
-                prepared = await steps.upload(session, identity, rehost=rehost)
+                prepared = await prepare(session, identity, rehost=rehost)
                 attempt = await steps.submit(session, prepared)
                 if isinstance(attempt, Take):
                     return Obtained(attempt, "current")

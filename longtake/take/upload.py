@@ -53,6 +53,11 @@ class Identity:
     fingerprint: str
     description: str
 
+    @property
+    def has_inputs(self) -> bool:
+        """Whether the provider is given anything beside words."""
+        return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
+
     def order(self, session: Session) -> Order:
         """What an intent for this take says it is for."""
         shot = self.wanted.shot

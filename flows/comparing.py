@@ -12,21 +12,12 @@ from longtake.plan import Comparison
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from longtake.plan import Books, Plan
+    from longtake.plan import Plan
     from longtake.request import Resolved
     from longtake.storyboard import Follow
     from longtake.take import Session
 
-__all__ = ["books_of", "compare"]
-
-
-def books_of(session: Session) -> Books:
-    """What the ledgers of the provider say of the film.
-
-    Raises:
-        StoreError: the store is away.
-    """
-    return plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+__all__ = ["compare"]
 
 
 async def compare(
@@ -42,7 +33,7 @@ async def compare(
 
     def work() -> tuple[Comparison, Plan]:
         holdings = record.read_holdings(session.store, session.film)
-        books = books_of(session)
+        books = plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
         comparison = Comparison(
             resolved,
             holdings,

@@ -20,7 +20,8 @@ class FilmRun(BaseModel):
 
     board: str | dict[str, Any] = Field(
         title="Storyboard",
-        description="A file where the worker runs, `s3://bucket/key`, an http(s) URL, or the storyboard itself as JSON.",
+        description="A file where the worker runs, `s3://bucket/key`, an http(s) URL without a signature (Prefect keeps what "
+        "stands here), or the storyboard itself as JSON.",
     )
     credentials: Name | None = Field(
         default=None,
@@ -54,7 +55,7 @@ class FilmRun(BaseModel):
         title="Approval",
         description="Whether a person is asked before credits are spent. Empty: as the storyboard says.",
     )
-    scenes: Name | None = Field(
+    scenes: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None = Field(
         default=None,
         title="Deployment for scenes",
         description="`flow/deployment` of the flow `scene`, such as `scene/scene`: scenes are handed out to it, to as many workers "

@@ -7,68 +7,44 @@ anew. A run that gives no sign of life is put back into the queue; should its pr
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import httpx
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterTags
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling, Scheduled
+from prefect.states import Cancelled, Cancelling
 
 from flows import showing
-from flows.scene import ALIVE, BEAT, SceneRun
+from flows.handed import UNBEGUN, Handed, look
+from flows.questions import patiently
+from flows.scene import SceneRun
 from longtake import plan as plans
 from longtake.errors import SceneError, SettingsError
 from longtake.take import pack
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
     from flows.form import FilmRun
     from longtake.plan import Comparison
     from longtake.request import Resolved
     from longtake.take import Session
 
-__all__ = ["groups", "hand_out"]
+__all__ = ["groups", "hand_out", "is_deployed"]
 
 _LOOK_AGAIN = 3.0
 """Seconds between two looks at the runs."""
-_SILENT = 4 * BEAT
-"""Seconds without a sign of life after which a run that began counts as lost."""
-_UNBEGUN = 180.0
-"""Seconds after which a run that a worker has taken and not begun counts as lost: images may have to be pulled."""
-_SETTLE = 25.0
-"""Seconds a crash is left alone: a worker's runner and the worker itself both report it, the later one some seconds after."""
-_SERVER_ERRORS = 500
-_TRIES = 5
-"""How often one run is put back."""
-
-
-@dataclass
-class _Handed:
-    """One run of the flow `scene`."""
-
-    name: str
-    run: FlowRun
-    stale: bool
-    """It ended in an earlier life of the run that hands out, and the film still lacks something of it."""
-    tries: int = 0
-    seen: str = ""
-    """The last sign of life or state."""
-    since: float = field(default_factory=time.monotonic)
-    """When it was first seen here."""
-
-    def sign(self, seen: str) -> float:
-        """Seconds since something new was seen."""
-        if seen != self.seen:
-            self.seen, self.since = seen, time.monotonic()
-        return time.monotonic() - self.since
+_PAGE = 200
+"""Runs the API gives at a time."""
 
 
 def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -92,6 +68,26 @@ def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, .
     return [(scene, tuple(shots)) for scene, shots in found.items() if wanted.intersection(shots)]
 
 
+async def is_deployed(deployment: str) -> None:
+    """See that scenes can be handed out, before anything else is done.
+
+    Raises:
+        SettingsError: there is no such deployment.
+    """
+
+    async def look() -> None:
+        async with get_client() as client:
+            await client.read_deployment_by_name(deployment)
+
+    try:
+        await patiently(look)
+    except ObjectNotFound:
+        raise SettingsError(
+            f"there is no deployment {deployment}",
+            next_step="deploy the flow `scene` (`make deploy`), or leave `scenes` out to make everything in this run",
+        ) from None
+
+
 async def hand_out(
     session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: showing.Progress
 ) -> SceneError | None:
@@ -102,22 +98,19 @@ async def hand_out(
         comparison: the storyboard against what is kept.
         asked: the form of the run.
         deployment: `scene/NAME`.
-        progress: is told how many runs have ended.
+        progress: is told how many shots' runs have ended.
 
     Returns:
         The error that says which runs did not complete, None when all did.
 
     Raises:
-        SettingsError: there is no such deployment.
         StoreError, MediaError: the storyboard and its files cannot be put into the store.
     """
-    standings = plans.standings(comparison)
-    wanted = {name for name, one in standings.items() if one.lacks}
+    wanted = {name for name, one in plans.standings(comparison).items() if one.lacks}
     if not wanted:
         return None
     board = await pack(session, comparison.resolved)
-    handed: list[_Handed] = []
-    failed: list[str] = []
+    title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
     try:
         for name, shots in groups(comparison.resolved, wanted):
             given = SceneRun(
@@ -130,117 +123,98 @@ async def hand_out(
                 film_cap=None if session.caps.film is None else session.caps.film + session.elsewhere,
                 run_cap=session.caps.run,
             )
-            run = await _start(session, deployment, name, given, comparison.resolved.loaded.board.title)
-            handed.append(_Handed(name, run, stale=run.state is not None and run.state.is_final()))
+            run = await _start(session, deployment, f"film {title} · {name}", given)
+            handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
         get_run_logger().info("%d scenes are handed out to %s", len(handed), deployment)
         async with get_client() as client:
+            # An earlier life of this run may have handed out what is not asked for like that any more.
+            await _cancel(client, session.run, but={one.run.id for one in handed})
             await _wait(client, handed, failed, progress)
-    except asyncio.CancelledError:
-        await showing.harmless(_cancel([one for one in handed if not _ended(one)]))
+    except httpx.HTTPStatusError as error:
+        failed.append(f"the Prefect API answers {error.response.status_code} to what handing out asks of it")
+        await _cancel_all(session.run)
+    except BaseException:
+        await _cancel_all(session.run)
         raise
     return SceneError("; ".join(failed), scenes=tuple(failed)) if failed else None
 
 
-async def _start(session: Session, deployment: str, name: str, given: SceneRun, title: str) -> FlowRun:
-    """A run of the deployment; the one that was started before where this run is replayed."""
-    while True:
-        try:
-            return await arun_deployment(
-                deployment,
-                parameters={"scene": given.model_dump(mode="json")},
-                flow_run_name=f"film {title} · {name}",
-                timeout=0,
-                tags=[f"film:{session.film}"],
-                idempotency_key=f"{session.run}-{name}",
-            )
-        except ObjectNotFound:
-            raise SettingsError(
-                f"there is no deployment {deployment}",
-                next_step="deploy the flow `scene` (`make deploy`), or leave `scenes` out to make everything in this run",
-            ) from None
-        except httpx.HTTPError as error:
-            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code < _SERVER_ERRORS:
-                raise
-            get_run_logger().warning("the Prefect API does not take a scene for now: %s", type(error).__name__)
-            await asyncio.sleep(_LOOK_AGAIN)
+async def _start(session: Session, deployment: str, name: str, given: SceneRun) -> FlowRun:
+    """A run of the deployment; the one that was started before where this run is replayed and asks for the same."""
+    parameters = given.model_dump(mode="json")
+    asked_for = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
+    return await patiently(
+        lambda: arun_deployment(
+            deployment,
+            parameters={"scene": parameters},
+            flow_run_name=name,
+            timeout=0,
+            tags=[f"film:{session.film}", _tag(session.run)],
+            idempotency_key=f"{session.run}-{asked_for}",
+        )
+    )
 
 
-async def _wait(client: PrefectClient, handed: list[_Handed], failed: list[str], progress: showing.Progress) -> None:
+def _tag(run: str) -> str:
+    return f"handed-out-by:{run}"
+
+
+async def _wait(client: PrefectClient, handed: list[Handed], failed: list[str], progress: showing.Progress) -> None:
     """Look at the runs until all have ended, and put back those that are lost."""
     log = get_run_logger()
-    open_ones = list(handed)
+    open_ones, began, warned, before = list(handed), time.monotonic(), False, progress.done
     while open_ones:
         await asyncio.sleep(_LOOK_AGAIN)
-        try:
-            wanted = FlowRunFilter(id=FlowRunFilterId(any_=[one.run.id for one in open_ones]))
-            runs = {run.id: run for run in await client.read_flow_runs(flow_run_filter=wanted, limit=None)}
-            for one in list(open_ones):
-                one.run = runs.get(one.run.id, one.run)
-                if one.stale:
-                    await _put_back(client, one, "the film asks for it again")
-                elif (lost := await _lost(client, one)) is not None:
-                    if one.tries >= _TRIES:
-                        failed.append(f"{one.name} was lost {one.tries + 1} times ({lost})")
-                        open_ones.remove(one)
-                    else:
-                        log.warning("scene %s: %s; another worker may take it now", one.name, lost)
-                        await _put_back(client, one, lost)
-                elif _ended(one) and not _crashed(one):
-                    open_ones.remove(one)
-                    state = one.run.state
-                    if state is not None and not state.is_completed():
-                        failed.append(f"the run of {one.name} is {state.name}: {(state.message or '')[:2000]}")
-                    log.info("scene %s: %s", one.name, (one.run.state_name or "").lower())
-        except httpx.HTTPError as error:
-            # Away: what was not seen is no silence.
-            log.warning("the Prefect API does not answer for now: %s", type(error).__name__)
+        away = time.monotonic()
+        runs = await patiently(lambda: _read(client, [one.run.id for one in open_ones]))
+        if time.monotonic() - away > _LOOK_AGAIN:
+            # What was not seen is no silence.
             for one in open_ones:
                 one.since = time.monotonic()
+        for one in list(open_ones):
+            found = runs.get(one.run.id)
+            ended = "it was deleted" if found is None else await patiently(lambda: look(client, one, found))  # noqa: B023
+            if ended is not None:
+                open_ones.remove(one)
+                log.info("scene %s: %s", one.name, ended or "completed")
+                failed += [f"the run of {one.name}: {ended}"] if ended else []
+        progress.done = before + sum(one.shots for one in handed) - sum(one.shots for one in open_ones)
         progress.note = f"{len(handed) - len(open_ones)} of {len(handed)} scenes have ended"
+        late = all(one.run.state is not None and one.run.state.is_scheduled() for one in handed)
+        if late and not warned and time.monotonic() - began > UNBEGUN:
+            warned = True
+            log.warning(
+                "no worker has taken a scene yet: their pool needs a worker with free slots, beside those of the films"
+            )
 
 
-async def _lost(client: PrefectClient, one: _Handed) -> str | None:
-    """Why a run counts as lost, None while it does not."""
-    state = one.run.state
-    name = state.name if state is not None else "unknown"
-    stamp = f"{name} {state.timestamp if state is not None else ''}"
-    if _crashed(one):
-        return "it crashed" if one.sign(stamp) > _SETTLE else None
-    if name in {"Pending", "Submitting"}:
-        return "a worker took it and never began it" if one.sign(stamp) > _UNBEGUN else None
-    if state is None or not state.is_running():
-        one.sign(stamp)
-        return None
-    answer = await client.request(
-        "POST",
-        "/events/filter",
-        json={
-            "filter": {"event": {"name": [ALIVE]}, "resource": {"id": [f"prefect.flow-run.{one.run.id}"]}},
-            "limit": 1,
-        },
-    )
-    last: list[dict[str, Any]] = answer.json()["events"]
-    silent = one.sign(f"{stamp} {last[0]['id'] if last else ''}")
-    return f"no sign of life for {silent:.0f} s" if silent > _SILENT else None
+async def _read(client: PrefectClient, ids: list[UUID]) -> dict[UUID, FlowRun]:
+    found: dict[UUID, FlowRun] = {}
+    for start in range(0, len(ids), _PAGE):
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + _PAGE]))
+        found |= {run.id: run for run in await client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE)}
+    return found
 
 
-async def _put_back(client: PrefectClient, one: _Handed, why: str) -> None:
-    one.tries += not one.stale
-    one.stale = False
-    await client.set_flow_run_state(one.run.id, Scheduled(message=why), force=True)
-    one.run = await client.read_flow_run(one.run.id)
-    one.sign(f"put back {one.tries}")
+async def _cancel_all(run: str) -> None:
+    async def work() -> None:
+        async with get_client() as client:
+            await _cancel(client, run, but=set())
+
+    await showing.harmless(work())
 
 
-async def _cancel(left: list[_Handed]) -> None:
-    async with get_client() as client:
-        for one in left:
-            await client.set_flow_run_state(UUID(str(one.run.id)), Cancelling())
+async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:
+    """Cancel what a run has handed out and what has not ended; one that cannot be cancelled keeps the others from nothing."""
+    tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[_tag(run)]))
+    offset = 0
+    while found := await client.read_flow_runs(flow_run_filter=tagged, limit=_PAGE, offset=offset):
+        offset += len(found)
+        left = [one for one in found if one.id not in but and one.state is not None and not one.state.is_final()]
+        calls = [client.set_flow_run_state(one.id, _cancelled(one)) for one in left]
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
-def _ended(one: _Handed) -> bool:
-    return one.run.state is not None and one.run.state.is_final()
-
-
-def _crashed(one: _Handed) -> bool:
-    return one.run.state is not None and one.run.state.is_crashed()
+def _cancelled(run: FlowRun) -> State[Any]:
+    """What has begun is told to stop; what has not is not begun."""
+    return Cancelled() if run.state is not None and run.state.is_scheduled() else Cancelling()

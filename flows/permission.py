@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger
 
 from flows import gates, showing
-from flows.comparing import books_of
-from longtake import plan as plans
 from longtake import report
 from longtake.errors import BudgetError, LongtakeError
+from longtake.ledger import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flows.shooting import Shot
-    from longtake.plan import Comparison, Plan
+    from longtake.plan import Plan
     from longtake.storyboard import Approval
     from longtake.take import Session
 
@@ -27,60 +26,67 @@ __all__ = ["ask_for_the_rest", "permitted"]
 async def permitted(session: Session, plan: Plan, approval: Approval) -> None:
     """See that the caps allow the whole plan, and that a person does where one is to be asked.
 
+    Who allows less than was asked for gets what fits: each claim is checked against the caps again.
+
     Raises:
         BudgetError: they do not; nothing was sent.
     """
     state = await asyncio.to_thread(session.book.read)
-    credits = state.used(run=session.run) + plan.reserve
-
-    async def afford() -> None:
-        await asyncio.to_thread(
-            session.book.afford, session.caps, film=session.film, run=session.run, credits=plan.reserve
-        )
-
+    spent = state.used(run=session.run)
+    credits = spent + plan.reserve
     try:
-        await afford()
+        await _afford(session, session.caps, plan.reserve)
     except BudgetError as error:
-        cap = session.settings.run_cap
-        in_vain = error.scope == "day" or (cap is not None and credits > cap)
-        if in_vain or "more than the budget" not in approval.before:
-            showing.refused(session, error)
-            raise
-        about = f"what is missing does not fit: {error.message}."
-        text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
-        await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
-        await afford()
+        if "more than the budget" in approval.before:
+            # What nobody may lift here refuses without a question.
+            fixed = Caps(run=session.settings.run_cap, day=session.settings.day_cap)
+            await _afford(session, fixed, plan.reserve)
+            about = f"what is missing does not fit: {error.message}."
+            text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
+            await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
+            return
+        showing.refused(session, error)
+        raise
+    if "spending" not in approval.before:
         return
-    if plan.reserve and "spending" in approval.before:
+    if plan.reserve:
         text = gates.question(plan, rows=plan.shots, credits=credits, about="this is what is missing.")
         await gates.ask(session, approval, "spending", credits=credits, text=text)
-        await afford()
+    else:
+        # Nothing is to be bought. What fails of what is under way is not bought again unasked.
+        await asyncio.to_thread(session.approve, spent)
 
 
-async def ask_for_the_rest(
-    session: Session, comparison: Comparison, approval: Approval, made: Mapping[str, Shot]
-) -> None:
+async def ask_for_the_rest(session: Session, plan: Plan, approval: Approval, made: Mapping[str, Shot]) -> None:
     """Ask after the first takes of each chain; where that is refused, nothing more is bought in this run.
 
     Args:
         session: the run's.
-        comparison: the storyboard against what is kept.
+        plan: what is missing now.
         approval: how to ask.
         made: the first shots of the chains.
     """
-    plan = plans.of(comparison, await asyncio.to_thread(books_of, session))
-    rest = [row for row in plan.shots if row.id not in made]
-    if session.halted is not None or not any(row.reserve for row in rest):
+    if session.halted is not None:
         return
+    rest = [row for row in plan.shots if row.id not in made]
+    reserve = sum(row.reserve for row in rest)
     state = await asyncio.to_thread(session.book.read)
-    credits = state.used(run=session.run) + sum(row.reserve for row in rest)
-    about = "the first takes of each chain are there; this is the rest."
-    text = gates.question(plan, rows=rest, credits=credits, about=about)
-    pictures = await _pictures(session, made.values())
+    spent = state.used(run=session.run)
+    if not reserve:
+        await asyncio.to_thread(session.approve, spent)
+        return
     try:
-        await gates.ask(session, approval, "the rest", credits=credits, text=text, pictures=pictures)
+        await _afford(session, session.caps, reserve)
+        about = "the first takes of each chain are there; this is the rest."
+        text = gates.question(plan, rows=rest, credits=spent + reserve, about=about)
+        pictures = await _pictures(session, made.values())
+        await gates.ask(session, approval, "the rest", credits=spent + reserve, text=text, pictures=pictures)
     except BudgetError as error:
         session.halted = session.refused = error
+
+
+async def _afford(session: Session, caps: Caps, credits: int) -> None:
+    await asyncio.to_thread(session.book.afford, caps, film=session.film, run=session.run, credits=credits)
 
 
 async def _pictures(session: Session, made: Iterable[Shot]) -> list[str]:

@@ -113,7 +113,7 @@ class Progress:
         self.note = "starting"
         self._logger = get_run_logger()
         self._artifact: UUID | None = None
-        self._shown = -1.0
+        self._shown: tuple[float, str] | None = None
         self._current = 0
         """Shots that needed nothing and were not told of yet."""
 
@@ -149,23 +149,21 @@ class Progress:
     async def show(self, *, patience: float = _PATIENCE) -> None:
         """Write the artifact if something moved; what did not arrive is tried again at the next beat."""
         self._tell_current()
-        percent = self.percent
-        if percent == self._shown:
+        percent, note = self.percent, self.note
+        if (percent, note) == self._shown:
             return
         if self._artifact is None:
-            made = await harmless(
-                acreate_progress_artifact(percent, key=f"{self.film}-progress", description=self.note)
-            )
+            made = await harmless(acreate_progress_artifact(percent, key=f"{self.film}-progress", description=note))
             if made is not None:
-                self._artifact, self._shown = made, percent
+                self._artifact, self._shown = made, (percent, note)
             return
 
         async def update(artifact: UUID) -> bool:
-            await aupdate_progress_artifact(artifact, percent, description=self.note)
+            await aupdate_progress_artifact(artifact, percent, description=note)
             return True
 
         if await harmless(update(self._artifact), patience=patience):
-            self._shown = percent
+            self._shown = (percent, note)
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[Progress]:

@@ -17,7 +17,7 @@ import tasks
 from flows import gates, showing
 from flows.comparing import compare
 from flows.form import FilmRun
-from flows.handing_out import hand_out
+from flows.handing_out import hand_out, is_deployed
 from flows.permission import ask_for_the_rest, permitted
 from flows.shooting import Shot, shoot
 from flows.stopping import in_good_order
@@ -33,7 +33,7 @@ from longtake.ledger import accounts
 from longtake.take import can_host, decide, needs_host, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from longtake.film import Film
     from longtake.ledger.accounts import Sums
@@ -91,6 +91,8 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     """The story: compare, ask, shoot, join, account."""
     approval = asked.approval or resolved.loaded.board.approval
     gates.can_ask(approval)
+    if asked.scenes is not None:
+        await is_deployed(asked.scenes)
     await asyncio.to_thread(films.check_tools, resolved)
     await read_inputs(session, resolved)
     comparison, plan = await compare(session, resolved, asked.follow, asked.redo)
@@ -106,22 +108,25 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
         # What was bought before is fetched and kept all the same; nothing more is bought.
         session.halted = session.refused = error
     started(session, plan)
+    heads = {shot.id for shot in resolved.shots if shot.parent is None}
+    in_steps = "the rest" in approval.before
     if asked.redo:
         # Until here a redo was only supposed: one that is refused leaves no trace.
         comparison, _ = await compare(session, resolved, asked.follow)
-        while session.halted is None and (wanted := comparison.redo(asked.redo, run=session.run)):
-            for revision in wanted:
-                await decide(session, comparison, revision)
+    await _decide(session, comparison, asked.redo, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
     async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
         made: dict[str, Shot] = {}
-        if "the rest" in approval.before:
-            heads = {shot.id for shot in resolved.shots if shot.parent is None}
+        if in_steps:
             made = await shoot(session, comparison.running(), progress, only=heads)
-            await ask_for_the_rest(session, comparison, approval, made)
+            _, rest = await compare(session, resolved, asked.follow, asked.redo)
+            await ask_for_the_rest(session, rest, approval, made)
+            await _decide(session, comparison, asked.redo)
         if asked.scenes is not None and session.halted is None:
             comparison = await _handed_out(session, comparison, asked, asked.scenes, progress)
+            # What failed here may have been made there.
+            made, progress.done = {}, 0
         made = await shoot(session, comparison.running(), progress, made=made)
         outcomes = [made[shot.id].outcome for shot in resolved.shots]
         left = await _left_over(session, comparison)
@@ -132,16 +137,33 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     return await tell(session, result)
 
 
+async def _decide(
+    session: Session, comparison: Comparison, redo: Sequence[str], *, only: Collection[str] | None = None
+) -> None:
+    """Write down which shots are made anew, unless nothing is bought in this run."""
+    while session.halted is None:
+        wanted = [one for one in comparison.redo(redo, run=session.run) if only is None or one.shot in only]
+        if not wanted:
+            return
+        for revision in wanted:
+            await decide(session, comparison, revision)
+
+
 async def _handed_out(
     session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: showing.Progress
 ) -> Comparison:
     """Let other runs make the scenes; the film as it stands afterwards. Nothing more is bought where they failed."""
-    failed = await hand_out(session, comparison, asked, deployment, progress)
+    try:
+        failed: LongtakeError | None = await hand_out(session, comparison, asked, deployment, progress)
+    except LongtakeError as error:
+        failed = error
     comparison, rest = await compare(session, comparison.resolved, asked.follow)
     if failed is not None:
         session.halted = failed
         try:
-            session.book.afford(session.caps, film=session.film, run=session.run, credits=rest.reserve)
+            await asyncio.to_thread(
+                session.book.afford, session.caps, film=session.film, run=session.run, credits=rest.reserve
+            )
         except BudgetError as error:
             session.halted = session.refused = error
     return comparison

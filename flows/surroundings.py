@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 from prefect.runtime import deployment
 
-from blocks import ArtifactStore, ReapiCredentials
 from longtake import settings as env
 from longtake import store as stores
 from longtake import storyboard
 from longtake.errors import SettingsError, StoryboardError
+from longtake.provider import hosts
+from longtake.provider.pools import quieten_httpx
 
 if TYPE_CHECKING:
     from blocks import ArtifactStore, ReapiCredentials
@@ -65,8 +66,8 @@ async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = Non
             raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
         return storyboard.draft_text(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
     if board.startswith(("http://", "https://")):
-        # What follows the path may be a signature.
-        name = board.partition("?")[0]
+        # A password or a signature in it is nobody's to see.
+        name = hosts.shown(board)
         return storyboard.draft_text(await _served(board, name), name=name, base=Path.cwd())
     return storyboard.draft(board.removeprefix("file://"))
 
@@ -74,6 +75,7 @@ async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = Non
 async def _served(url: str, name: str) -> str:
     """The text a URL serves, up to one byte more than a storyboard may have."""
     text = bytearray()
+    quieten_httpx()
     try:
         async with (
             httpx.AsyncClient(follow_redirects=True, timeout=30) as client,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import FrameType
 
-_POOL = "films"
+_POOLS = ("films", "films-scenes")
+"""The second is for scenes: films that wait for theirs must not hold the slots these need."""
 _SERVER = {name: str(value) for name, value in (BATCHES | FLUSH).items()} | {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -52,14 +53,19 @@ def main() -> int:
         command = ("server", "start", "--host", "127.0.0.1", "--port", str(options.port))
         server = stack.enter_context(_prefect(folder / "server.log", {**env, **_SERVER}, *command))
         _until_it_answers(f"{url}/api/health", server, folder / "server.log")
-        pool = ("work-pool", "create", _POOL, "--type", "process", "--overwrite")
-        subprocess.run([sys.executable, "-P", "-m", "prefect", *pool], env=env, check=True, stdout=subprocess.DEVNULL)
+        for pool in _POOLS:
+            create = ("work-pool", "create", pool, "--type", "process", "--overwrite")
+            subprocess.run(
+                [sys.executable, "-P", "-m", "prefect", *create], env=env, check=True, stdout=subprocess.DEVNULL
+            )
         _say(
             f"the Prefect UI is at {url}, everything lies in {folder}; now `make deploy` in another terminal; Ctrl-C ends this"
         )
-        worker = ("worker", "start", "--pool", _POOL, "--type", "process", "--limit", "4", "--install-policy", "never")
-        with _prefect(None, env, *worker) as running:
-            return running.wait()
+        words = ("--type", "process", "--limit", "4", "--install-policy", "never")
+        workers = [
+            stack.enter_context(_prefect(None, env, "worker", "start", "--pool", pool, *words)) for pool in _POOLS
+        ]
+        return workers[0].wait()
     _say("ended; what is bought is kept, and the next time goes on from there")
     return 0
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["BURST", "PER_SECOND", "paced"]
 
 BURST = 1000
-"""Task runs, a third of what the server's queue holds: other processes and their events share it."""
+"""Task runs, a third of what the server's queue holds: two more processes may begin as quickly at the same moment."""
 PER_SECOND = 20.0
 """A default server is busy all the time with 23 (43 ms each)."""
 

@@ -28,8 +28,8 @@ from longtake.ledger.readings import Check, Refund
 CHECKPOINT_EVERY = 64
 """Entries between two checkpoints: the most a reader has to read one by one."""
 
-RUN_MEMORY = timedelta(days=7)
-"""A run without open attempts is forgotten (as a budget scope) this long after its last entry."""
+RUN_MEMORY = timedelta(days=35)
+"""A run without open attempts is forgotten (as a budget scope) this after its last entry; one that asks waits up to 30 days."""
 
 Phase = Literal["intent", "accepted", "completed", "failed", "in_doubt", "held"]
 Outcome = Literal[

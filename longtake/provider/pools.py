@@ -55,7 +55,7 @@ class Pools:
         cadence: Cadence,
     ) -> Self:
         """Make the pools; nothing is connected yet. All times are in seconds."""
-        _quieten_httpx()
+        quieten_httpx()
         tls = await asyncio.to_thread(httpx.create_ssl_context)
         public = {"User-Agent": f"longtake/{_version()}", "Accept-Encoding": "identity"}
         private = {**public, "Authorization": f"Bearer {key.get_secret_value()}", "Accept": "application/json"}
@@ -102,7 +102,8 @@ class _QueryFilter(logging.Filter):
         return True
 
 
-def _quieten_httpx() -> None:
+def quieten_httpx() -> None:
+    """Keep what follows the path of a URL out of httpx's own log lines."""
     logger = logging.getLogger("httpx")
     if not any(isinstance(item, _QueryFilter) for item in logger.filters):
         logger.addFilter(_QueryFilter())

@@ -86,7 +86,7 @@ async def pause(session: Session, after: float, looks: int) -> None:
     # Others were quicker: it looks less and less often, since each look costs the store a request.
     seconds = after if looks == 1 else max(after, min(LOOK_AGAIN, _QUICKEST * 2**looks))
     await asyncio.sleep(min(seconds, _LONGEST_SLEEP) * random.uniform(1.0, 1.25))  # noqa: S311 - spreads processes
-    if looks > 1:
+    if looks > 1 and seconds >= LOOK_AGAIN:
         tasks = await under_way(session)
         # Free, and no news is no harm.
         with contextlib.suppress(TransientError, RefusedError):

@@ -61,6 +61,7 @@ class Session:
         self.book = book
         self.film = film
         self.run = run or uuid.uuid4().hex
+        self.run_budget = run_budget
         self.caps = Caps(film=budget, run=_lowest(run_budget, settings.run_cap), day=settings.day_cap)
         self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
@@ -80,19 +81,22 @@ class Session:
     def __repr__(self) -> str:
         return f"Session(film={self.film!r}, account={self.book.account!r})"
 
-    def approve(self, credits: int, *, lift_film: bool = False) -> None:
+    def approve(self, credits: int, *, lift: bool = False) -> None:
         """Let this run cost so many credits in all, what it has spent included; a person decided that.
 
-        The caps of the settings stay. `lift_film` lets the film's budget be passed by what was approved.
+        The caps of the settings stay. So do the budgets of the film and of the run, unless `lift` says that the person was asked
+        about these.
 
         Raises:
             StoreError: the store is away.
         """
-        film = self.caps.film
-        if lift_film and film is not None:
-            state = self.book.read()
-            film = max(film, state.used(film=self.film) - state.used(run=self.run) + credits)
-        self.caps = replace(self.caps, run=_lowest(credits, self.settings.run_cap), film=film)
+        if lift:
+            self.run_budget = credits
+            if self.caps.film is not None:
+                state = self.book.read()
+                film = state.used(film=self.film) - state.used(run=self.run) + credits
+                self.caps = replace(self.caps, film=max(self.caps.film, film))
+        self.caps = replace(self.caps, run=_lowest(credits, self.run_budget, self.settings.run_cap))
 
     def settle_kept(self) -> None:
         """Book the charges of takes that a run kept before it died.

@@ -41,7 +41,8 @@ def prefect(prefect_env):
 @pytest.fixture(scope="module")
 def deployed(prefect, prefect_client):
     """What `prefect deploy` made of deployments.yaml, by name."""
-    prefect("work-pool", "create", "films", "--type", "process")
+    for pool in ("films", "films-scenes"):
+        prefect("work-pool", "create", pool, "--type", "process")
     before = sorted(ROOT.iterdir())
     prefect("--no-prompt", "deploy", "--prefect-file", "deployments.yaml", "--all")
     assert sorted(ROOT.iterdir()) == before, "deploying writes nothing into the project"
@@ -78,14 +79,14 @@ def test_every_deployment_of_the_file_is_there(deployed):
     assert {(d.name, d.entrypoint.rpartition(".")[2]) for d in deployed.values()} == {
         ("storyboard", "storyboard"), ("storyboard-nightly", "storyboard"), ("reconcile", "reconcile"), ("scene", "scene"),
     }  # fmt: skip
-    assert {d.work_pool_name for d in deployed.values()} == {"films"}
+    assert {d.work_pool_name for d in deployed.values()} == {"films", "films-scenes"}
     schedules = {
         name: [(s.schedule.cron, s.schedule.timezone, s.active) for s in d.schedules] for name, d in deployed.items()
     }
     assert schedules["storyboard-nightly"] == [("30 2 * * *", "Europe/Berlin", True)]
     assert schedules["reconcile"] == [("17 * * * *", "UTC", True)]
     assert deployed["storyboard-nightly"].global_concurrency_limit.limit == 1
-    assert deployed["storyboard-nightly"].concurrency_options.collision_strategy == "CANCEL_NEW"
+    assert deployed["storyboard-nightly"].concurrency_options.collision_strategy == "ENQUEUE"
     assert not any(d.pull_steps for d in deployed.values())
 
 

@@ -199,6 +199,18 @@ def test_after_the_first_takes_the_rest_is_asked_for(stage, asked, answer, api):
 
 
 @pytest.mark.slow
+def test_less_than_was_asked_for_buys_what_fits(stage, asked, answer):
+    here, board = approving(stage, "Less", CHAIN, "spending")
+    with here.started("run", board, "--json") as running:
+        run, _, _ = asked("less", "Paused")
+        answer(run, approve=True, credits=PRICE)
+        ran = here.finished(running)
+    assert ran.code == 3
+    assert ran.states == {"pier": "bought", "boat": "failed"}
+    assert here.provider.posts == 1
+
+
+@pytest.mark.slow
 def test_a_refused_rest_keeps_the_first_takes(stage, asked, answer):
     here, board = approving(stage, "Enough", CHAIN, "the rest")
     with here.started("run", board, "--json") as running:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -38,7 +39,7 @@ def film(here, board, scenes):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pool(prefect_client):
     """The flow `scene`, deployed on a pool of its own."""
     from prefect.client.schemas.actions import WorkPoolCreate
@@ -73,7 +74,7 @@ def test_scenes_are_made_elsewhere_with_the_files_they_need_and_what_fails_is_to
     here.provider.fault({"where": "submit", "what": "fail-80006", "match": "boat"})
     answer = film(here, board, "scene/handed")
     assert answer["code"] == 1
-    assert "the run of one is Failed" in answer["error"]
+    assert "the run of one: Failed" in answer["error"]
     states = {shot["id"]: shot["state"] for shot in answer["shots"]}
     assert states == {"pier": "bought", "boat": "failed", "dune": "bought"}
     assert here.provider.posts == before + 3, "the run that hands out does not ask again for what failed for good"
@@ -98,4 +99,40 @@ def test_a_deployment_that_is_not_there_is_named(stage):
     answer = film(here, here.board("Nowhere", {"s": [{"id": "a", "prompt": "A pier"}]}), "scene/nowhere")
     assert answer["code"] == 2
     assert "no deployment scene/nowhere" in answer["error"]
+    assert here.provider.posts == 0
+
+
+@pytest.fixture
+def waiting(stage, pool, prefect_client, until):
+    """A film that has handed its one scene to a pool without a worker: its process, and the run of the scene."""
+    here = stage()
+    board = here.board("Waiting", {"s": [{"id": "a", "prompt": "A pier"}]})
+    options = {"env": here.env, "cwd": here.folder, "text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with here.process(sys.executable, "-P", "-c", PARENT, **options) as film:
+        film.stdin.write(json.dumps({"board": str(board), "scenes": "scene/handed"}))
+        film.stdin.close()
+
+        def handed():
+            runs = prefect_client.read_flow_runs()
+            return next((run for run in runs if run.name == "film Waiting · s" and not run.state.is_final()), None)
+
+        yield here, film, until(handed, why="the scene is handed out", process=film)
+
+
+@pytest.mark.slow
+def test_a_scene_that_is_deleted_ends_the_film_and_is_named(waiting, prefect_client):
+    here, film, run = waiting
+    prefect_client.delete_flow_run(run.id)
+    answer = json.loads(film.stdout.read().splitlines()[-1])
+    assert answer["code"] == 1
+    assert "the run of s: it was deleted" in answer["error"]
+    assert here.provider.posts == 0
+
+
+@pytest.mark.slow
+def test_a_film_that_is_stopped_stops_its_scenes(waiting, prefect_client, until):
+    here, film, run = waiting
+    film.send_signal(signal.SIGTERM)
+    until(lambda: prefect_client.read_flow_run(run.id).state_name == "Cancelled", why="its scene is cancelled")
+    assert film.wait(timeout=60) != 0
     assert here.provider.posts == 0

@@ -110,7 +110,15 @@ def test_schedules_are_real_times_that_do_not_pile_up(document):
             assert len(asyncio.run(made.get_dates(2))) == 2
             assert schedule["slug"]
         limit = ConcurrencyLimitConfig.model_validate(deployment["concurrency_limit"])
-        assert (limit.limit, limit.collision_strategy) == (1, ConcurrencyLimitStrategy.CANCEL_NEW)
+        assert limit.limit == 1
+        # What was approved is never dropped; what asks nobody need not wait.
+        asks = "film" in deployment["parameters"]
+        assert limit.collision_strategy == ConcurrencyLimitStrategy["ENQUEUE" if asks else "CANCEL_NEW"]
+
+
+def test_films_that_wait_for_scenes_do_not_hold_their_slots(document):
+    pools = {d["name"]: d["work_pool"]["name"] for d in document["deployments"]}
+    assert pools["scene"] not in {pools["storyboard"], pools["storyboard-nightly"]}
 
 
 def test_what_comes_by_night_spends_nothing_unasked(document):

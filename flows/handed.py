@@ -1,0 +1,114 @@
+"""One run that a scene was handed to: whether it goes on, has ended, or is lost and is put back for another worker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_run_logger
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
+
+from flows.scene import ALIVE, BEAT
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+__all__ = ["UNBEGUN", "Handed", "look"]
+
+_SILENT = 4 * BEAT
+"""Seconds without a sign of life after which a run that began counts as lost."""
+_SETTLE = 25.0
+"""Seconds a crash is left alone: a worker's runner and the worker itself both report it, the later one some seconds after."""
+_TRIES = 5
+"""How often one run is put back."""
+UNBEGUN = 180.0
+"""Seconds after which a run that a worker has taken and not begun counts as lost: images may have to be pulled."""
+_LONGEST_MESSAGE = 2000
+
+
+@dataclass
+class Handed:
+    """One run of the flow `scene`."""
+
+    name: str
+    shots: int
+    run: FlowRun
+    stale: bool
+    """It ended in an earlier life of the run that hands out, and the film still lacks something of it."""
+    tries: int = 0
+    seen: str = ""
+    """The last sign of life or state."""
+    since: float = field(default_factory=time.monotonic)
+    """When it was first seen here."""
+
+    def sign(self, seen: str) -> float:
+        """Seconds since something new was seen."""
+        if seen != self.seen:
+            self.seen, self.since = seen, time.monotonic()
+        return time.monotonic() - self.since
+
+
+async def look(client: PrefectClient, one: Handed, found: FlowRun) -> str | None:
+    """None while a run goes on, "" when it completed, else why nothing more comes of it; one that is lost is put back."""
+    one.run = found
+    try:
+        if one.stale:
+            await _put_back(client, one, "the film asks for it again")
+            return None
+        lost = await _lost(client, one)
+        if lost is None:
+            return _ended(one)
+        if one.tries >= _TRIES:
+            return f"it was lost {one.tries + 1} times ({lost})"
+        get_run_logger().warning("scene %s: %s; another worker may take it now", one.name, lost)
+        await _put_back(client, one, lost)
+    except ObjectNotFound:
+        return "it was deleted"
+    return None
+
+
+def _ended(one: Handed) -> str | None:
+    state = one.run.state
+    if state is not None and state.is_cancelling() and time.monotonic() - one.since > UNBEGUN:
+        return "it is being cancelled, and nobody is left to end it"
+    if state is None or not state.is_final() or state.is_crashed():
+        return None
+    return "" if state.is_completed() else f"{state.name}, {(state.message or '')[:_LONGEST_MESSAGE]}"
+
+
+async def _lost(client: PrefectClient, one: Handed) -> str | None:
+    """Why a run counts as lost, None while it does not."""
+    state = one.run.state
+    name = state.name if state is not None else "unknown"
+    stamp = f"{name} {state.timestamp if state is not None else ''}"
+    silent = one.sign(stamp) if state is None or not state.is_running() else 0.0
+    if state is not None and state.is_crashed():
+        return "it crashed" if silent > _SETTLE else None
+    if name in {"Pending", "Submitting"}:
+        return "a worker took it and never began it" if silent > UNBEGUN else None
+    if state is None or not state.is_running():
+        return None
+    if one.seen.startswith(stamp) and time.monotonic() - one.since < _SILENT / 2:
+        return None
+    answer = await client.request(
+        "POST",
+        "/events/filter",
+        json={
+            "filter": {"event": {"name": [ALIVE]}, "resource": {"id": [f"prefect.flow-run.{one.run.id}"]}},
+            "limit": 1,
+        },
+    )
+    last: list[dict[str, Any]] = answer.json()["events"]
+    silent = one.sign(f"{stamp} {last[0]['id'] if last else ''}")
+    return f"no sign of life for {silent:.0f} s" if silent > _SILENT else None
+
+
+async def _put_back(client: PrefectClient, one: Handed, why: str) -> None:
+    await client.set_flow_run_state(one.run.id, Scheduled(message=why), force=True)
+    one.tries += not one.stale
+    one.stale = False
+    one.run = await client.read_flow_run(one.run.id)
+    one.sign(f"put back {one.tries}")

@@ -1,0 +1,229 @@
+"""Putting a question to a person: in Prefect's own form, or at the terminal.
+
+A run of a deployment is suspended: its worker is free, and on resume the flow begins again and comes to the same place, because
+all it knows lies in the store and the ledger. A local run, and one that goes on by itself when nobody answers, is paused and keeps
+its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Literal, TypeVar
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
+from prefect.exceptions import FlowPauseTimeout, Pause
+from prefect.flow_runs import apause_flow_run, asuspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import flow_run
+from prefect.states import Suspended
+from pydantic import Field
+
+from flows import showing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from longtake.take import Session
+
+__all__ = ["Answer", "Subject", "at_prefect", "at_terminal", "patiently"]
+
+_LOOK_AGAIN = 5
+"""Seconds between two looks at whether a paused run was resumed, or the API is back."""
+_GRACE = 3600
+"""Seconds by which Prefect waits longer than we do: it fails a run whose time is over, and we want to go on."""
+_MOST_ANSWERS = 200
+_CONFLICT = 409
+_SERVER_ERRORS = 500
+
+Subject = Literal["spending", "the rest", "more than the budget"]
+
+_Given = TypeVar("_Given")
+
+
+class Answer(RunInput):
+    """The form a person fills in to let a run go on."""
+
+    approve: bool = Field(
+        default=False, title="Spend it", description="Off: the run ends here with what is bought so far."
+    )
+    credits: int = Field(
+        default=0,
+        ge=0,
+        title="At most (credits)",
+        description="The most this run may cost in all, what it has spent so far included. 1 credit is $0.001.",
+    )
+    by: str = Field(default="", max_length=100, title="Who decides", description="A name for the log.")
+
+
+async def patiently(call: Callable[[], Awaitable[_Given]]) -> _Given:
+    """Call Prefect's API until it answers; where it is away, nothing is lost but time.
+
+    Raises:
+        httpx.HTTPStatusError: it answers, and will not.
+    """
+    away = False
+    while True:
+        try:
+            return await call()
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code < _SERVER_ERRORS:
+                raise
+        except httpx.TransportError:
+            pass
+        if not away:
+            get_run_logger().warning("the Prefect API does not answer; waiting for it")
+        away = True
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def at_prefect(
+    session: Session, subject: Subject, credits: int, *, text: str, page: str, seconds: int, silence: Answer | None
+) -> Answer | None:
+    """Suspend or pause the run until somebody fills in the form.
+
+    Args:
+        session: the run's.
+        subject: what it is about.
+        credits: what the form proposes.
+        text: what the form says, Markdown.
+        page: what the artifact says, Markdown.
+        seconds: how long to wait.
+        silence: the answer when nobody gives one; None ends the run then.
+
+    Returns:
+        The answer; None when nobody gave one.
+    """
+    form = Answer.with_initial_data(description=text, approve=False, credits=credits, by="")
+    word = subject.replace(" ", "-")
+    while (found := await patiently(lambda: _said(word))) is None:
+        showing.event(
+            "approval.wanted", film=session.film, account=session.book.account, subject=subject, credits=credits
+        )
+        about = f"A question about {session.film}"
+        await showing.harmless(acreate_markdown_artifact(page, key=f"{session.film}-question", description=about))
+        # Answers are found by the word: one that was never given, because the run was killed, is asked for under a new key.
+        key = f"{word}-{uuid.uuid4().hex[:8]}"
+        if silence is None and _can_be_suspended():
+            await patiently(lambda: _suspend(form, seconds, key))  # noqa: B023 - awaited here
+        else:
+            async with _answered(silence, after=seconds):
+                if await _pause(form, seconds if silence is None else seconds + _GRACE, key):
+                    return None
+    return found
+
+
+def _can_be_suspended() -> bool:
+    """Prefect suspends runs of deployments, but not those that another flow waits for."""
+    context = FlowRunContext.get()
+    run = context.flow_run if context is not None else None
+    return run is not None and run.deployment_id is not None and run.parent_task_run_id is None
+
+
+async def _said(word: str) -> Answer | None:
+    """The answer that was given in this run: a yes stays, a no is taken once, so that a retry asks again."""
+    run = UUID(flow_run.get_id())
+    async with get_client() as client:
+        for way in ("suspended", "paused"):
+            found = await client.filter_flow_run_input(run, f"{way}-{word}-", limit=_MOST_ANSWERS, exclude_keys=set())
+            for given in found:
+                if given.key.endswith("-response"):
+                    answer = Answer.model_validate(given.decoded_value)
+                    if not answer.approve:
+                        await client.delete_flow_run_input(run, given.key)
+                    return answer
+    return None
+
+
+async def _suspend(form: type[Answer], seconds: int, key: str) -> None:
+    try:
+        await asuspend_flow_run(wait_for_input=form, timeout=seconds, key=key)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != _CONFLICT:
+            raise
+        # The API went away after it had taken the question.
+        raise Pause(state=Suspended(timeout_seconds=seconds, pause_key=key)) from None
+
+
+async def _pause(form: type[Answer], seconds: int, key: str) -> bool:
+    """Wait until the run is resumed; True when the time is over."""
+    end = time.monotonic() + seconds
+    try:
+        await apause_flow_run(wait_for_input=form, timeout=seconds, key=key, poll_interval=_LOOK_AGAIN)
+    except FlowPauseTimeout:
+        return True
+    except httpx.HTTPError:
+        # The API was away. Whether the run is paused, it says itself.
+        while await patiently(_is_paused):
+            if time.monotonic() > end:
+                return True
+            await asyncio.sleep(_LOOK_AGAIN)
+    return False
+
+
+async def _is_paused() -> bool:
+    async with get_client() as client:
+        state = (await client.read_flow_run(UUID(flow_run.get_id()))).state
+    return state is not None and state.is_paused()
+
+
+@contextlib.asynccontextmanager
+async def _answered(silence: Answer | None, *, after: float) -> AsyncIterator[None]:
+    """When the time is over, fill in the form ourselves: Prefect would fail the run."""
+
+    async def resume(given: Answer) -> None:
+        async with get_client() as client:
+            await client.resume_flow_run(UUID(flow_run.get_id()), run_input=given.model_dump())
+
+    async def answer(given: Answer) -> None:
+        await asyncio.sleep(after)
+        with contextlib.suppress(httpx.HTTPStatusError):  # a person was quicker
+            await patiently(lambda: resume(given))
+
+    waiting = asyncio.create_task(answer(silence)) if silence is not None else None
+    try:
+        yield
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+
+
+async def at_terminal(text: str, credits: int, *, seconds: float, silence: Answer | None) -> Answer | None:
+    """Put the question to who sits at the terminal; nothing but y or yes is one.
+
+    Args:
+        text: the question, Markdown.
+        credits: what it would cost.
+        seconds: how long to wait.
+        silence: the answer when nobody gives one.
+    """
+    print(f"{text}\n\nSpend up to {credits} credits in this run? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+
+    def take(typed: str) -> None:
+        if not line.done():
+            line.set_result(typed)
+
+    def read() -> None:
+        typed = sys.stdin.readline()
+        with contextlib.suppress(RuntimeError):  # the run has ended
+            loop.call_soon_threadsafe(take, typed)
+
+    # Nobody waits for this thread: Ctrl-C ends the run though nothing was typed.
+    threading.Thread(target=read, daemon=True, name="question").start()
+    try:
+        async with asyncio.timeout(seconds):
+            yes = (await line).strip().lower() in {"y", "yes"}
+    except TimeoutError:
+        return silence
+    return Answer(approve=yes, credits=credits, by="who sits at the terminal")

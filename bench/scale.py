@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bench._stage import BATCHES, FINAL, stage
@@ -47,8 +48,13 @@ def measured(on: Stage, way: str, emulator: Emulator, server: Server | None) -> 
         found["task_runs"] = {state: server.count(state) for state in FINAL} | {"all": server.count()}
         found["flow_runs_open"] = server.left_open("flow_runs")
     found["samples"] = ran.samples
-    posts = emulator.books("posts")
-    assert posts["received"] == posts["charged"], posts
+    # A task that failed was refunded and is asked for again; what counts is that no shot was paid for twice.
+    tasks, paid = emulator.tasks(), emulator.books("posts")
+    kept = Counter(task["prompt"] for task in tasks if not task["refunded"])
+    assert set(kept.values()) == {1}, "a shot was paid for twice"
+    assert len(kept) == CHAINS * LENGTH, "a shot was not bought"
+    found["posts"] = paid | {"refunded": sum(bool(task["refunded"]) for task in tasks)}
+    found["failures"] = sorted({str(task.get("error")) for task in tasks if task["refunded"]})
     return found
 
 
@@ -75,7 +81,7 @@ def main() -> dict[str, Any]:
             print(
                 f"  {way:7}{one['wall_s']:>8.1f}{one['client_cpu_s']:>10.1f}{theirs:>10.1f}{one['emulator_cpu_s']:>9.1f}"
                 f"{each:>11.1f}{client:>16}{prefect:>16}{runs:>11}"
-                f"{one.get('open_at_the_end', '–'):>6}{one.get('lost', '–'):>6}",
+                f"{one.get('open_at_the_end', '–'):>6}{one.get('lost', '–'):>6}  {one['posts']}",
                 flush=True,
             )
     return {"shots": shots, "in_flight": IN_FLIGHT, "generation_s": PROCESSING, "rows": rows}

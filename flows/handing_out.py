@@ -130,8 +130,11 @@ async def hand_out(
             # An earlier life of this run may have handed out what is not asked for like that any more.
             await _cancel(client, session.run, but={one.run.id for one in handed})
             await _wait(client, handed, failed, progress)
-    except httpx.HTTPStatusError as error:
-        failed.append(f"the Prefect API answers {error.response.status_code} to what handing out asks of it")
+    except (httpx.HTTPStatusError, ObjectNotFound) as error:
+        status = (
+            f"answers {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else "knows it no more"
+        )
+        failed.append(f"handing out to {deployment}: the Prefect API {status}")
         await _cancel_all(session.run)
     except BaseException:
         await _cancel_all(session.run)

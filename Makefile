@@ -42,22 +42,23 @@ bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
 
 # The tests' set first: it has to agree with more, and what a run needs is to be what was tested.
 constraints: ## pin anew what is installed (needs uv)
-	uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build --extra aws --extra dev -o constraints-dev.txt pyproject.toml
-	uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --extra build -c constraints-dev.txt -o constraints.txt pyproject.toml
 
 clean: ## remove what was installed and made
 	rm -rf $(VENV) $(DEMO) $(UP) build dist *.egg-info
 
-# Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in.
+# Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in. The files list
+# all there is, so nothing is left to resolve: older pips would look anew for what is wanted with an extra.
 $(VENV)/.run: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longtake needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run constraints-dev.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r constraints-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints-dev.txt
 	touch $@

@@ -241,14 +241,15 @@ def sweep_incoming(s3: S3Client, bucket: str, prefix: str) -> None:
     Housekeeping: a server that cannot list uploads, or an account that may not delete, is no trouble here.
     """
     place = (os.getpid(), bucket, prefix)
+    # Who comes meanwhile waits: what it begins must not be listed here.
     with _lock:
         if place in _swept:
             return
         _swept.add(place)
-    begins = prefix + INCOMING
-    with contextlib.suppress(Exception):
-        end_abandoned(s3, bucket, s3.list_multipart_uploads(Bucket=bucket, Prefix=begins).get("Uploads", []))
-    with contextlib.suppress(Exception):
-        for found in s3.list_objects_v2(Bucket=bucket, Prefix=begins).get("Contents", []):
-            if is_abandoned(found["LastModified"]):
-                s3.delete_object(Bucket=bucket, Key=found["Key"])
+        begins = prefix + INCOMING
+        with contextlib.suppress(Exception):
+            end_abandoned(s3, bucket, s3.list_multipart_uploads(Bucket=bucket, Prefix=begins).get("Uploads", []))
+        with contextlib.suppress(Exception):
+            for found in s3.list_objects_v2(Bucket=bucket, Prefix=begins).get("Contents", []):
+                if is_abandoned(found["LastModified"]):
+                    s3.delete_object(Bucket=bucket, Key=found["Key"])

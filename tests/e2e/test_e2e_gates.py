@@ -50,8 +50,14 @@ def asked(api, until):
 
         run = until(look, why=f"a run of {film} is {state}")
         keys = run["state"]["state_details"]["run_input_keyset"]
-        form = until(lambda: api.get(f"/flow_runs/{run['id']}/input/{keys['schema']}"), why="the form is there").json()
-        said = api.get(f"/flow_runs/{run['id']}/input/{keys['description']}").json()
+
+        def kept(name):
+            # The run is paused first, and its form kept then.
+            reply = api.get(f"/flow_runs/{run['id']}/input/{keys[name]}")
+            return reply if reply.is_success else None
+
+        form = until(lambda: kept("schema"), why="the form is there").json()
+        said = until(lambda: kept("description"), why="and what it says").json()
         return run["id"], form, said
 
     return find

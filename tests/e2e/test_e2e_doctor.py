@@ -364,9 +364,10 @@ def test_lost_runs_are_found_and_go_on_and_others_are_left_alone(look, stage, de
     taken = runs.put(runs.start(film), Pending())
     ending = runs.put(runs.start(film), Running(), Cancelling())
     broken = runs.start(film)
-    for _ in range(automations.AGAIN + 1):
-        runs.put(broken, Scheduled(), Running(), Crashed(message="again"))
-    assert runs.count(broken) == automations.AGAIN + 1
+    # One crash only, the last: of crashes that follow each other within seconds the server may take up one too late.
+    while runs.count(broken) <= automations.AGAIN:
+        runs.put(broken, Scheduled(), Running())
+    runs.put(broken, Crashed(message="again"))
     assert set(runs.states(*three)) == {"Running"}, "nobody told Prefect"
 
     until(lambda: runs.states(ending) == ["Cancelled"], why="what nobody is left to cancel is cancelled")

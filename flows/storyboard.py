@@ -7,6 +7,7 @@ everything paid for is kept: the next run buys only what is missing.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from prefect import flow, get_run_logger
@@ -129,9 +130,13 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
             made, progress.done = {}, 0
         made = await shoot(session, comparison.running(), progress, made=made)
         outcomes = [made[shot.id].outcome for shot in resolved.shots]
+        refused = {one.shot for one in comparison.redo(asked.redo, run=session.run)} if session.halted else set()
+        outcomes = _with_refused(outcomes, refused, session.halted)
         left = await _left_over(session, comparison)
         sums = await _leave(session, comparison, outcomes)
         film, unjoined = await _join(session, resolved, outcomes, progress)
+    if refused:
+        comparison, _ = await compare(session, resolved, asked.follow, asked.redo)
     would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, film, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await tell(session, result)
@@ -147,6 +152,11 @@ async def _decide(
             return
         for revision in wanted:
             await decide(session, comparison, revision)
+
+
+def _with_refused(outcomes: Sequence[Outcome], refused: Collection[str], error: LongtakeError | None) -> list[Outcome]:
+    """The outcomes; a shot that has its old take because the new one was refused says so."""
+    return [replace(one, error=error) if one.shot.id in refused and one.error is None else one for one in outcomes]
 
 
 async def _handed_out(

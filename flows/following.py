@@ -69,19 +69,15 @@ class Following:
         elif not isinstance(error, TaskFailedError):
             self._log.warning("%s: %s", wanted.label, error.message)
         if isinstance(error, InDoubtError | TaskIdNotRecordedError):
-            showing.event(
+            self._event(
                 "attempt.in-doubt",
-                film=session.film,
-                account=session.book.account,
                 attempt=error.attempt,
                 shot=wanted.label,
                 reason=error.message,
             )
         elif isinstance(error, RefusedError):
-            showing.event(
+            self._event(
                 "attempt.refused",
-                film=session.film,
-                account=session.book.account,
                 shot=wanted.label,
                 status=error.status,
                 code=error.code,
@@ -115,10 +111,8 @@ class Following:
                 found.order.reserve,
                 found.task_id,
             )
-            showing.event(
+            self._event(
                 "attempt.accepted",
-                film=session.film,
-                account=session.book.account,
                 attempt=found.id,
                 number=found.number,
                 shot=label,
@@ -135,10 +129,8 @@ class Following:
             self._log.warning(
                 "%s: attempt %s failed: %s; %d credits are refunded", label, attempt.id, error.message, credits
             )
-            showing.event(
+            self._event(
                 "attempt.failed",
-                film=session.film,
-                account=session.book.account,
                 attempt=attempt.id,
                 number=attempt.number,
                 shot=label,
@@ -147,10 +139,8 @@ class Following:
                 retryable=error.retryable,
                 reason=error.message,
             )
-            showing.event(
+            self._event(
                 "attempt.refunded",
-                film=session.film,
-                account=session.book.account,
                 attempt=attempt.id,
                 shot=label,
                 credits=credits,
@@ -163,10 +153,8 @@ class Following:
         label = prepared.identity.wanted.label
         take = await tasks.STEPS.keep(session, prepared, attempt, task)
         self._log.info("%s: kept, %.2f s for %d credits", label, take.clip.seconds, take.credits)
-        showing.event(
+        self._event(
             "take.kept",
-            film=session.film,
-            account=session.book.account,
             attempt=attempt.id,
             shot=label,
             task=take.task_id,
@@ -175,6 +163,9 @@ class Following:
             clip=take.clip.key,
         )
         return take
+
+    def _event(self, name: str, **said: object) -> None:
+        showing.event(name, film=self._session.film, account=self._session.book.account, **said)
 
     async def _watch(self) -> None:
         before: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ settings.load_profile("longtake")
 ROOT = Path(__file__).parents[1]
 
 pytest_plugins = ["s3_servers"]  # tests/support
+
+# A shell lets what it runs in the background ignore Ctrl-C, and that is inherited: a Prefect worker, which turns SIGTERM into
+# SIGINT for itself, would then never stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

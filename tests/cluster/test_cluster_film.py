@@ -104,8 +104,7 @@ def test_scenes_are_made_by_four_workers_and_losing_two_costs_no_credits(cluster
         until(lambda: polled() == 4, why="each of four workers has bought the first shot of a scene", process=parent)
         killed, stopped, *_ = four
         killed.lose()
-        stopped.process.terminate()
-        assert stopped.process.wait(timeout=60) == 0
+        assert stopped.stop() == 0
 
         def made():
             provider.advance()

@@ -78,6 +78,16 @@ class Worker:
         """The processes of its runs, those too that outlived it."""
         return [pid for pid in _with_variable("PREFECT_HOME", str(self.home)) if pid != self.process.pid]
 
+    def stop(self) -> int:
+        """Ask it to stop, as who looks after a machine does, and wait until it has; its exit code."""
+        self.process.terminate()
+        deadline = time.monotonic() + PATIENCE
+        while (code := self.process.poll()) is None:
+            if time.monotonic() > deadline:
+                pytest.fail(f"{self.name} was asked to stop and goes on:\n{self.said[-5000:]}")
+            time.sleep(0.1)
+        return code
+
     def lose(self) -> None:
         """End it and its runs at once, as a machine that is switched off."""
         self.process.kill()

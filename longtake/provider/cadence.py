@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 from collections import deque
 from dataclasses import dataclass
@@ -48,6 +50,7 @@ class Usual:
 
     def __init__(self) -> None:
         self._seen: deque[float] = deque(maxlen=_REMEMBERED)
+        self._first = asyncio.Event()
 
     @property
     def known(self) -> bool:
@@ -67,6 +70,17 @@ class Usual:
     def ended(self, *, after: float, before: float) -> None:
         """A task was seen going on `after` so many seconds, and seen done at the next look."""
         self._seen.append(max((after + before) / 2, before * _SOONER))
+        self._first.set()
+
+    async def pause(self, seconds: float) -> bool:
+        """Sleep; true, and sooner, if the first of the kind ended meanwhile: then it is known when to ask for the others."""
+        if self.known:
+            await asyncio.sleep(seconds)
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._first.wait()
+        return self.known
 
 
 class Pace:

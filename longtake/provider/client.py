@@ -191,7 +191,8 @@ class Provider:
         """Poll until the task ended, and return it as it ended, completed or failed.
 
         A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (contract §3). Polls come
-        when the end is expected, as soon as this client has seen a task of the same kind complete.
+        when the end is expected, as soon as this client has seen a task of the same kind complete: the first that does is a
+        reason to look at the others at once.
 
         Args:
             task_id: as accepted.
@@ -216,7 +217,11 @@ class Provider:
         while True:
             left = deadline - time.monotonic()
             last = delay >= left
-            await asyncio.sleep(max(0.0, min(delay, left)))
+            if await usual.pause(max(0.0, min(delay, left))):
+                # Another of the kind has ended, and this one may have: what was planned blindly is planned anew.
+                pace = self._cadence.start(usual, going=going)
+                delay = pace.after_answer(time.monotonic() - began)
+                continue
             await self._turns.turn()
             try:
                 task = await self.poll(task_id)

@@ -245,6 +245,22 @@ async def test_a_task_that_ended_is_seen_at_the_very_end_of_a_wait(server, conne
         assert (await provider.wait(ID, longest=0.05)).status == "completed"
 
 
+async def test_the_first_of_a_kind_that_ends_tells_when_to_ask_for_the_others(server, connect):
+    async def ended(request, connection):
+        await connection.json(200, {**COMPLETED, "id": request.target.rpartition("/")[2]})
+
+    server.handle = ended
+    first, other, stranger = (ID[:-1] + last for last in "123")
+    async with connect(server.base_url, cadence=Cadence(shortest=3600, longest=3600)) as provider:
+        waiting = asyncio.create_task(provider.wait(stranger, longest=7200, kind="long"))
+        short = [provider.wait(first, longest=0.05, kind="short"), provider.wait(other, longest=7200, kind="short")]
+        found = await asyncio.gather(*short)
+        assert [task.status for task in found] == ["completed", "completed"]
+        assert not waiting.done(), "how long others take says nothing of it"
+        waiting.cancel()
+    assert [request.target.rpartition("/")[2] for request in server.requests] == [first, other]
+
+
 async def test_an_unknown_status_is_told_once_and_polled_on(server, provider, caplog):
     queued = {**PROCESSING, "status": "que\nued"}
     server.handle = answers(queued, queued, queued, COMPLETED)

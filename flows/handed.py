@@ -1,7 +1,9 @@
-"""One run that a scene was handed to: whether it goes on, has ended, or is lost and is put back for another worker."""
+"""What was handed out: whether a run goes on, has ended, or is lost and is put back for another worker; and what all have made."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,17 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from flows.scene import ALIVE, BEAT
+from longtake.errors import LongtakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
 
-__all__ = ["UNBEGUN", "Handed", "look"]
+    from longtake.take import Session
+
+__all__ = ["UNBEGUN", "Handed", "Made", "look"]
 
 _SILENT = 4 * BEAT
 """Seconds without a sign of life after which a run that began counts as lost."""
@@ -112,3 +119,38 @@ async def _put_back(client: PrefectClient, one: Handed, why: str) -> None:
     one.stale = False
     one.run = await client.read_flow_run(one.run.id)
     one.sign(f"put back {one.tries}")
+
+
+class Made:
+    """What the runs that a film's scenes were handed to have made so far, as the ledger tells: for the progress bar only."""
+
+    def __init__(self, session: Session, wanted: Collection[str]) -> None:
+        self.under_way = 0
+        """Takes of the film that are being generated."""
+        self._session, self._wanted = session, wanted
+        self._head: int | None = None
+        self._before: set[str] = set()
+        self._shots: set[str] = set()
+
+    @property
+    def shots(self) -> int:
+        """Shots that were wanted and for which a take was kept since the first look."""
+        return len(self._shots)
+
+    async def look(self) -> None:
+        """Look at the ledger; one that is away changes nothing."""
+        with contextlib.suppress(LongtakeError):
+            await asyncio.to_thread(self._look)
+
+    def _look(self) -> None:
+        book, film = self._session.book, self._session.film
+        state = book.read()
+        since = state.head if self._head is None else self._head
+        # As far as checkpoints allow: some of it was there before, or at the last look.
+        closed = [one for one in book.log.history(since=since, until=state.head) if one.order.film == film]
+        if self._head is None:
+            self._before = {one.id for one in closed}
+        kept = {one.order.shot for one in closed if one.outcome == "settled" and one.id not in self._before}
+        self._shots |= kept.intersection(self._wanted)
+        self.under_way = sum(a.order.film == film and a.phase == "accepted" for a in state.attempts.values())
+        self._head = state.head

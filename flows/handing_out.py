@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
 from flows import showing
-from flows.handed import UNBEGUN, Handed, look
+from flows.handed import UNBEGUN, Handed, Made, look
 from flows.questions import patiently
 from flows.scene import SceneRun
 from longtake import plan as plans
@@ -43,6 +44,8 @@ __all__ = ["groups", "hand_out", "is_deployed"]
 
 _LOOK_AGAIN = 3.0
 """Seconds between two looks at the runs."""
+_COUNT = 5
+"""Looks at the runs for one at the ledger, which costs the store a request."""
 _PAGE = 200
 """Runs the API gives at a time."""
 
@@ -109,6 +112,8 @@ async def hand_out(
     wanted = {name for name, one in plans.standings(comparison).items() if one.lacks}
     if not wanted:
         return None
+    made = Made(session, wanted)
+    await made.look()
     board = await pack(session, comparison.resolved)
     title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
     try:
@@ -129,7 +134,7 @@ async def hand_out(
         async with get_client() as client:
             # An earlier life of this run may have handed out what is not asked for like that any more.
             await _cancel(client, session.run, but={one.run.id for one in handed})
-            await _wait(client, handed, failed, progress)
+            await _wait(client, handed, failed, progress, made)
     except (httpx.HTTPStatusError, ObjectNotFound) as error:
         status = (
             f"answers {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else "knows it no more"
@@ -162,11 +167,15 @@ def _tag(run: str) -> str:
     return f"handed-out-by:{run}"
 
 
-async def _wait(client: PrefectClient, handed: list[Handed], failed: list[str], progress: showing.Progress) -> None:
+async def _wait(
+    client: PrefectClient, handed: list[Handed], failed: list[str], progress: showing.Progress, made: Made
+) -> None:
     """Look at the runs until all have ended, and put back those that are lost."""
     log = get_run_logger()
     open_ones, began, warned, before = list(handed), time.monotonic(), False, progress.done
-    while open_ones:
+    for looks in itertools.count(1):
+        if not open_ones:
+            return
         await asyncio.sleep(_LOOK_AGAIN)
         away = time.monotonic()
         runs = await patiently(lambda: _read(client, [one.run.id for one in open_ones]))
@@ -181,8 +190,14 @@ async def _wait(client: PrefectClient, handed: list[Handed], failed: list[str], 
                 open_ones.remove(one)
                 log.info("scene %s: %s", one.name, ended or "completed")
                 failed += [f"the run of {one.name}: {ended}"] if ended else []
-        progress.done = before + sum(one.shots for one in handed) - sum(one.shots for one in open_ones)
-        progress.note = f"{len(handed) - len(open_ones)} of {len(handed)} scenes have ended"
+        if looks % _COUNT == 0:
+            await made.look()
+        over = sum(one.shots for one in handed) - sum(one.shots for one in open_ones)
+        progress.done = min(before + max(over, made.shots), progress.takes)
+        progress.note = (
+            f"{progress.done} of {progress.takes} shots, {made.under_way} takes under way, "
+            f"{len(handed) - len(open_ones)} of {len(handed)} scenes have ended"
+        )
         late = all(one.run.state is not None and one.run.state.is_scheduled() for one in handed)
         if late and not warned and time.monotonic() - began > UNBEGUN:
             warned = True

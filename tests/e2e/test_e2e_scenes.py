@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -52,21 +53,26 @@ def pool(prefect_client):
 
 
 @pytest.fixture
-def worker(pool, stage, tmp_path):
-    """A stage whose worker knows the key and the store, and runs in a folder of its own."""
-    here = stage()
-    words = ("worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never")
-    env = {**here.env, "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    with (
-        (tmp_path / "worker.log").open("wb") as out,
-        here.process(sys.executable, "-m", "prefect", *words, env=env, cwd=tmp_path, stdout=out, stderr=out),
-    ):
-        yield here
+def worker(pool, tmp_path):
+    """`worker(here)`: a worker that knows the key and the store of a stage, and runs in a folder of its own."""
+    with ExitStack() as stack:
+
+        def start(here):
+            words = ("worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never")
+            env = {**here.env, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+            out = stack.enter_context((tmp_path / "worker.log").open("wb"))
+            running = here.process(
+                sys.executable, "-m", "prefect", *words, env=env, cwd=tmp_path, stdout=out, stderr=out
+            )
+            return stack.enter_context(running)
+
+        yield start
 
 
 @pytest.mark.slow
-def test_scenes_are_made_elsewhere_with_the_files_they_need_and_what_fails_is_told(worker):
-    here = worker
+def test_scenes_are_made_elsewhere_with_the_files_they_need_and_what_fails_is_told(stage, worker):
+    here = stage()
+    worker(here)
     frame = here.folder / "sea.png"
     board = here.board("Handed Out", SCENES)
     shutil.copy(picture(here), frame)
@@ -102,15 +108,46 @@ def test_a_deployment_that_is_not_there_is_named(stage):
     assert here.provider.posts == 0
 
 
-@pytest.fixture
-def waiting(stage, pool, prefect_client, until):
-    """A film that has handed its one scene to a pool without a worker: its process, and the run of the scene."""
-    here = stage()
-    board = here.board("Waiting", {"s": [{"id": "a", "prompt": "A pier"}]})
+@contextmanager
+def handing_out(here, board):
+    """A process that makes a film and hands its scenes out."""
     options = {"env": here.env, "cwd": here.folder, "text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with here.process(sys.executable, "-P", "-c", PARENT, **options) as film:
         film.stdin.write(json.dumps({"board": str(board), "scenes": "scene/handed"}))
         film.stdin.close()
+        yield film
+
+
+@pytest.mark.slow
+def test_the_run_that_hands_out_shows_what_was_made_before_a_scene_ends(stage, worker, api, until):
+    here = stage(processing=3600)
+    worker(here)
+    shots = [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}]
+    with handing_out(here, here.board("Moving", {"s": shots})) as film:
+        until(lambda: any(task["polls"] for task in here.provider.tasks()), why="the first is polled", process=film)
+        here.provider.advance()
+
+        def progress():
+            asked = {"artifacts": {"key": {"any_": ["moving-progress"]}}}
+            found = api.post("/artifacts/latest/filter", json=asked).json()
+            return found[0]["description"] if found else ""
+
+        until(lambda: progress().startswith("1 of 2 shots, 1 takes"), why="one of two is made", process=film)
+        assert progress().endswith("0 of 1 scenes have ended")
+
+        def made():
+            here.provider.advance()
+            return film.poll() is not None
+
+        until(made, why="the film is made")
+        assert {shot["state"] for shot in json.loads(film.stdout.read().splitlines()[-1])["shots"]} == {"bought"}
+
+
+@pytest.fixture
+def waiting(stage, pool, prefect_client, until):
+    """A film that has handed its one scene to a pool without a worker: its process, and the run of the scene."""
+    here = stage()
+    with handing_out(here, here.board("Waiting", {"s": [{"id": "a", "prompt": "A pier"}]})) as film:
 
         def handed():
             runs = prefect_client.read_flow_runs()

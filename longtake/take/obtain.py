@@ -87,5 +87,7 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
                     raise
                 rehost += unread
                 continue
-            return Obtained(await steps.keep(session, prepared, attempt, task), "bought")
+            # What is begun is brought to its end, so that the next shots of the first chains are on their way meanwhile.
+            async with session.keeping:
+                return Obtained(await steps.keep(session, prepared, attempt, task), "bought")
     raise AssertionError("the last attempt returns or raises")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from longtake.ledger import Attempt
     from longtake.settings import Settings
     from longtake.store import Store
+
+_KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
+"""Takes that are fetched and checked side by side. Each wants a core for a while: a hundred at once would all be done at the end,
+and their chains stand still until then."""
 
 
 class Session:
@@ -65,6 +70,7 @@ class Session:
         self.caps = Caps(film=budget, run=_lowest(run_budget, settings.run_cap), day=settings.day_cap)
         self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
+        self.keeping = asyncio.Semaphore(_KEPT_AT_ONCE)
         self.line = Line()
         """Those in this run that want to buy."""
         self.refused: LongtakeError | None = None

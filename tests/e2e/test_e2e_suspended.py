@@ -178,3 +178,25 @@ def test_a_film_is_approved_in_two_steps_and_no_step_is_made_twice(  # noqa: PLR
     assert state["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()
     assert here.provider.posts == 4
     assert list(here.store.glob(f"films/{film}/*/film.mp4"))
+
+
+@pytest.mark.slow
+def test_who_said_no_is_asked_again_when_the_run_is_put_back(  # noqa: PLR0917 - fixtures
+    stage, worker, api, asked, answer, begin, ended, tmp_path
+):
+    here = stage()
+    board = here.board("Second thoughts", CHAIN, approval={"before": ["spending"], "hours": 1})
+    deploy(here, board, tmp_path)
+    run = begin()
+    assert asked("second-thoughts", "Suspended")[0] == run
+    answer(run, approve=False, by="Ada")
+    state = ended(run)
+    assert (state["type"], here.provider.posts) == ("FAILED", 0)
+    assert "not approved by Ada" in state["message"]
+
+    again = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    api.post(f"/flow_runs/{run}/set_state", json=again).raise_for_status()
+    assert asked("second-thoughts", "Suspended")[0] == run
+    answer(run, approve=True, credits=2 * PRICE)
+    assert ended(run)["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()
+    assert here.provider.posts == 2

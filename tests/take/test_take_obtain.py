@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from longtake.errors import (
     UrlRefusedError,
 )
 from longtake.ledger import Book
-from longtake.take import Wanted, book_of, obtain
+from longtake.take import PLAIN, Wanted, book_of, obtain
 
 
 def state(studio):
@@ -176,6 +177,31 @@ def test_two_sessions_share_one_take(studio) -> None:
     first, second = asyncio.run(both())
     assert first.take == second.take
     assert studio.posts() == 1
+
+
+def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> None:
+    under_way, most = 0, 0
+    pair = asyncio.Barrier(2)
+
+    async def counted(*given):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await pair.wait()
+        try:
+            return await PLAIN.keep(*given)
+        finally:
+            under_way -= 1
+
+    async def work():
+        async with studio.session() as session:
+            session.keeping = asyncio.Semaphore(2)
+            steps = replace(PLAIN, keep=counted)
+            await asyncio.gather(*(obtain(session, Wanted(only_shot(studio), k, None), steps) for k in range(1, 5)))
+
+    asyncio.run(work())
+    assert most == 2
+    assert studio.posts() == 4
 
 
 def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:

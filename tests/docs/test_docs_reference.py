@@ -306,8 +306,11 @@ def test_every_event_with_its_payload_is_in_the_alerts_page():
     for path in (ROOT / "flows").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             name = getattr(node, "func", None)
-            if isinstance(node, ast.Call) and "event" in (getattr(name, "attr", ""), getattr(name, "id", "")):
+            called = getattr(name, "attr", "") or getattr(name, "id", "")
+            if isinstance(node, ast.Call) and called in ("event", "_event"):
                 kind = node.args[0]
+                if path.name == "following.py" and called == "event":
+                    continue  # `_event` hands its own on
                 assert isinstance(kind, ast.Constant)
                 emitted.setdefault(f"longtake.{kind.value}", set()).update(k.arg for k in node.keywords if k.arg)
     rows = _rows(_sections(DOCS / "how-to" / "alerts.md")["The events"])

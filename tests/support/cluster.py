@@ -81,12 +81,11 @@ class Worker:
     def stop(self) -> int:
         """Ask it to stop, as who looks after a machine does, and wait until it has; its exit code."""
         self.process.terminate()
-        deadline = time.monotonic() + PATIENCE
-        while (code := self.process.poll()) is None:
-            if time.monotonic() > deadline:
-                pytest.fail(f"{self.name} was asked to stop and goes on:\n{self.said[-5000:]}")
-            time.sleep(0.1)
-        return code
+        until(
+            lambda: self.process.poll() is not None,
+            why=f"{self.name}, asked to stop, ends; it said {self.home}/worker.log",
+        )
+        return self.process.returncode
 
     def lose(self) -> None:
         """End it and its runs at once, as a machine that is switched off."""

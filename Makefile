@@ -19,7 +19,7 @@ ui: $(VENV)/.run ## open the Prefect server that holds the demo's runs (http://1
 	PREFECT_HOME=$(abspath $(DEMO))/prefect $(BIN)/prefect server start
 
 up: $(VENV)/.run ## a Prefect server, a work pool and a worker to try; without a key against the emulator
-	$(BIN)/python -P -m flows.up $(UP)
+	$(BIN)/python -P -m longtake.prefect.ops.up $(UP)
 
 deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or of PREFECT_API_URL
 	PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} \

@@ -58,9 +58,9 @@ def unlimited(in_flight: int) -> None:
 
 def flow(board: str, in_flight: int) -> None:
     unlimited(in_flight)
-    import tasks
-    from flows.form import FilmRun
-    from flows.storyboard import storyboard
+    from longtake import tasks
+    from longtake.flows.storyboard import storyboard
+    from longtake.prefect.parameters import FilmRun
 
     tasks.STEPS = timed(tasks.STEPS)
     asyncio.run(storyboard(FilmRun(board=board)))

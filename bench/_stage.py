@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from flows import server
+from longtake.prefect.ops import server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

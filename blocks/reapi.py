@@ -19,7 +19,7 @@ class ReapiCredentials(CredentialsBlock):
         `credentials` of a flow, or load it:
 
         ```python
-        from blocks import ReapiCredentials
+        from longtake.blocks import ReapiCredentials
 
         credentials = ReapiCredentials.load("BLOCK_NAME")
         ```

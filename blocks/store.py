@@ -35,7 +35,7 @@ class ArtifactStore(Block):
         flow, or load it:
 
         ```python
-        from blocks import ArtifactStore
+        from longtake.blocks import ArtifactStore
 
         store = ArtifactStore.load("BLOCK_NAME").open()
         ```

@@ -1,8 +1,8 @@
 """What a deployment runs."""
 
-from flows.form import FilmRun
-from flows.reconcile import reconcile
-from flows.scene import SceneRun, scene
-from flows.storyboard import storyboard
+from longtake.flows.reconcile import reconcile
+from longtake.flows.scene import scene
+from longtake.flows.storyboard import storyboard
+from longtake.prefect.parameters import FilmRun, SceneRun
 
 __all__ = ["FilmRun", "SceneRun", "reconcile", "scene", "storyboard"]

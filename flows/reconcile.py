@@ -8,10 +8,10 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
-from flows import showing
-from flows.surroundings import settings_of
 from longtake import reconciliation
 from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET
+from longtake.prefect import artifacts
+from longtake.prefect.config import settings_of
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
@@ -32,9 +32,9 @@ async def reconcile(
     settings = await settings_of(credentials, store)
     book, report = await reconciliation.run(settings, quiet=quiet, longest=longest)
     for attempt in report.needs_person:
-        showing.event("attempt.in-doubt", film=None, account=book.account, attempt=attempt, reason=report.note)
+        artifacts.event("attempt.in-doubt", film=None, account=book.account, attempt=attempt, reason=report.note)
     for attempt in report.refunds_missing:
-        showing.event("refund.missing", film=None, account=book.account, attempt=attempt)
+        artifacts.event("refund.missing", film=None, account=book.account, attempt=attempt)
     text = "# Reconciliation\n\n" + "\n".join(f"* {line}" for line in reconciliation.lines(report))
-    await showing.harmless(acreate_markdown_artifact(text, key="reconcile", description="What the balance settled"))
+    await artifacts.harmless(acreate_markdown_artifact(text, key="reconcile", description="What the balance settled"))
     return asdict(report)

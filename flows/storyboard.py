@@ -14,23 +14,23 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
-import tasks
-from flows import gates, showing
-from flows.comparing import compare
-from flows.form import FilmRun
-from flows.handing_out import hand_out, is_deployed
-from flows.permission import ask_for_the_rest, permitted
-from flows.shooting import Shot, shoot
-from flows.stopping import in_good_order
-from flows.surroundings import load_board, settings_of
-from flows.telling import Result, cancelled, lacks, started, tell
 from longtake import film as films
 from longtake import plan as plans
-from longtake import request
+from longtake import request, tasks
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, LedgerError, LongtakeError, SettingsError, StoreError
 from longtake.ledger import accounts
+from longtake.prefect import artifacts
+from longtake.prefect.approval import gates
+from longtake.prefect.approval.permission import ask_for_the_rest, permitted
+from longtake.prefect.comparing import compare
+from longtake.prefect.config import load_board, settings_of
+from longtake.prefect.parameters import FilmRun
+from longtake.prefect.run_summary import Result, cancelled, lacks, started, tell
+from longtake.prefect.scenes.dispatch import hand_out, is_deployed
+from longtake.prefect.shooting import Shot, shoot
+from longtake.prefect.signals import in_good_order
 from longtake.take import can_host, decide, needs_host, open_session, read_inputs, salvage
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
     loaded = await load_board(film.board, s3=settings.s3)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
     name = boards.slug(loaded.board.title)
-    await showing.tag_run(f"film:{name}", title=loaded.board.title)
+    await artifacts.tag_run(f"film:{name}", title=loaded.board.title)
     async with open_session(
         settings,
         catalog=catalog,
@@ -117,7 +117,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
     await _decide(session, comparison, asked.redo, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.balance()
-    async with showing.Progress(session.film, len(resolved.shots)).shown() as progress:
+    async with artifacts.Progress(session.film, len(resolved.shots)).shown() as progress:
         made: dict[str, Shot] = {}
         if in_steps:
             made = await shoot(session, comparison.running(), progress, only=heads)
@@ -160,7 +160,7 @@ def _with_refused(outcomes: Sequence[Outcome], refused: Collection[str], error: 
 
 
 async def _handed_out(
-    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: showing.Progress
+    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: artifacts.Progress
 ) -> Comparison:
     """Let other runs make the scenes; the film as it stands afterwards. Nothing more is bought where they failed."""
     try:
@@ -180,7 +180,7 @@ async def _handed_out(
 
 
 async def _join(
-    session: Session, resolved: Resolved, outcomes: list[Outcome], progress: showing.Progress
+    session: Session, resolved: Resolved, outcomes: list[Outcome], progress: artifacts.Progress
 ) -> tuple[Film | None, LongtakeError | None]:
     """The film when every shot is there; a join that fails is told after the account."""
     if not all(outcome.take for outcome in outcomes):

@@ -1,12 +1,12 @@
 """One Prefect task per step. They name the step, its retries and its place in the UI; the step itself is in `longtake`."""
 
 from longtake.take import Steps
-from tasks import pacing
-from tasks.join import join
-from tasks.keep import keep
-from tasks.poll import poll
-from tasks.submit import submit
-from tasks.upload import upload
+from longtake.tasks import pacing
+from longtake.tasks.join import join
+from longtake.tasks.keep import keep
+from longtake.tasks.poll import poll
+from longtake.tasks.submit import submit
+from longtake.tasks.upload import upload
 
 STEPS = Steps(
     upload=pacing.paced(upload), submit=pacing.paced(submit), poll=pacing.paced(poll), keep=pacing.paced(keep)

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from longtake import film as films
-from tasks.retrying import when_transient
+from longtake.tasks.retrying import when_transient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from longtake import take
 from longtake.ledger import Attempt
 from longtake.provider import Task
 from longtake.take import Prepared, Session, Take
-from tasks.retrying import when_transient
+from longtake.tasks.retrying import when_transient
 
 
 @task(

@@ -5,7 +5,7 @@ from prefect.cache_policies import NO_CACHE
 
 from longtake import take
 from longtake.take import Identity, Prepared, Session
-from tasks.retrying import when_transient
+from longtake.tasks.retrying import when_transient
 
 
 @task(

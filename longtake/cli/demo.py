@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtake import store as stores
-from longtake.errors import LongtakeError
-from longtake.ledger import Log, account_of
+from longtake.emulator import process
 from longtake.report import stale_note
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
-KEY = "demo-key-of-the-emulator"
-_CREDITS = 20_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +36,9 @@ def main(options: argparse.Namespace) -> int:
     store = folder / "store"
     store.mkdir(exist_ok=True)
     _say(f"a provider on this machine renders, {board.name} is the storyboard, everything lands in {folder}")
-    with emulator(folder, store) as base_url:
+    with process.running(folder, store) as base_url:
         home = folder / "prefect"
-        env = {**environment(base_url, store), "PREFECT_HOME": str(home)}
+        env = {**process.environment(base_url, store), "PREFECT_HOME": str(home)}
         # No pipe between us and the flow but for its answer: its progress goes straight to the terminal.
         command = [sys.executable, "-P", "-m", "longtake.cli", "run", str(board), "--json"]
         done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
@@ -60,43 +52,6 @@ def main(options: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     print(f"demo: {text}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def emulator(folder: Path, store: Path) -> Iterator[str]:
-    """A provider in a process of its own; yields its base URL. Its account goes on where the ledger says it is.
-
-    Raises:
-        LongtakeError: it did not start.
-    """
-    state = Log(stores.open(str(store)), account_of("127.0.0.1", KEY)).read()
-    balance = _CREDITS if state.expected_balance is None else state.expected_balance
-    options = ["--port", "0", "--key", KEY, "--balance", str(balance), "--processing", "2", "--public", str(store)]
-    with (folder / "emulator.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "longtake.emulator", *options], stdout=subprocess.PIPE, stderr=log
-        )
-    try:
-        line = process.stdout.readline() if process.stdout else b""
-        if not line:
-            raise LongtakeError(
-                "the emulator did not start", next_step=f"see {folder / 'emulator.log'} and run `longtake doctor`"
-            )
-        yield str(json.loads(line)["base_url"])
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def environment(base_url: str, store: Path) -> dict[str, str]:
-    """The variables of a process whose provider is the emulator there, and nothing else of Longtake's or of a Prefect server."""
-    return {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_API_"))},
-        "LONGTAKE_API_KEY": KEY,
-        "LONGTAKE_BASE_URL": base_url,
-        "LONGTAKE_STORE": store.as_uri(),
-        "LONGTAKE_PUBLIC_URL": base_url.removesuffix("/api/v1") + "/store",
-    }
 
 
 def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:

@@ -1,26 +1,25 @@
 """`longtake doctor`: is this machine ready, and do the settings work? Spends nothing.
 
 With `--prefect` also the Prefect server of the active profile. The core never imports Prefect: that half is a process of its
-own, `python -m flows.doctor`.
+own, `python -m longtake.prefect.ops.doctor`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import urls
 from longtake.errors import LongtakeError, SettingsError, StoreError
+from longtake.finding import Finding
 from longtake.store.s3 import S3Store
 
 if TYPE_CHECKING:
@@ -36,15 +35,6 @@ _QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `warn` works but deserves a look; `bad` stops a run."""
-
-    name: str
-    state: Literal["ok", "warn", "bad"]
-    text: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,20 +77,19 @@ def main(options: argparse.Namespace) -> int:
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
     """What the half that knows Prefect found, and what more it has for machines."""
-    # -P: a folder `flows/` in the working directory belongs to somebody else.
-    command = [sys.executable, "-P", "-m", "flows.doctor", *(["--fix"] if fix else [])]
+    # -P: the working directory is the user's and must not hide a module of ours.
+    command = [sys.executable, "-P", "-m", "longtake.prefect.ops.doctor", *(["--fix"] if fix else [])]
     done = subprocess.run(command, env={**_QUIET, **os.environ}, stdout=subprocess.PIPE, text=True, check=False)
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        return [Finding("Prefect", "bad", f"`python -m flows.doctor` ended with {done.returncode}")], {}
+        return [Finding("Prefect", "bad", f"`python -m longtake.prefect.ops.doctor` ended with {done.returncode}")], {}
     return [Finding(**found) for found in answer.pop("findings")], answer
 
 
 def _look() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
     yield _ffmpeg()
-    yield from _packages()
     try:
         settings = env.from_environment()
     except LongtakeError as error:
@@ -133,20 +122,6 @@ def _ffmpeg() -> Finding:
         text = f"{have.version} at {have.program} has no {', '.join(lacking)}: films that need that are refused"
         return Finding("ffmpeg", "warn", text)
     return Finding("ffmpeg", "ok", f"{have.version} at {have.program}, with every encoder and filter a film may need")
-
-
-def _packages() -> Iterator[Finding]:
-    """Flows, tasks and blocks are common names: another package of that name may hide ours."""
-    home = Path(__file__).resolve().parents[2]
-    for name in ("flows", "tasks", "blocks"):
-        spec = importlib.util.find_spec(name)
-        place = Path(spec.origin).resolve() if spec is not None and spec.origin else None
-        if place is None or place.parent.parent != home:
-            text = (
-                f"{name} here is {place or 'not found'}, not Longtake's: run from another folder, or call the flows as "
-                f"deployments (run_deployment)"
-            )
-            yield Finding("package", "warn", text)
 
 
 def _catalog(settings: Settings) -> str:

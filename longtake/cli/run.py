@@ -1,15 +1,10 @@
-"""`longtake run`: check everything that can be checked for free, then become the Prefect flow.
-
-The core never imports the flows: this process turns into `python -m flows.command`, so signals and the exit code are
-the flow's own.
-"""
+"""`longtake run`: check everything that can be checked for free, then load Prefect and run the flow."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from longtake.cli import board
 from longtake.errors import SettingsError
@@ -48,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Replace this process by the flow; returns only when a film was joined from a manifest.
+    """Run the flow, or join a film from its manifest; return the exit code.
 
     Raises:
         SettingsError, StoryboardError, CatalogError: the storyboard, the options or the settings are unusable.
@@ -63,17 +58,10 @@ def main(options: argparse.Namespace) -> int:
             next_step="`longtake run film.yaml`, or `longtake run --from-manifest FILM/DIGEST`",
         )
     board.read(options.board).settings.key()
-    return _become_the_flow(options)
-
-
-def _become_the_flow(options: argparse.Namespace) -> NoReturn:
-    arguments = [options.board]
-    for shot in options.redo:
-        arguments += ["--redo", shot]
-    arguments += ["--follow", options.follow] if options.follow else []
-    arguments += ["--json"] if options.json else []
-    sys.stdout.flush()
-    # -P: a folder `flows/` in the working directory belongs to somebody else.
-    command = [sys.executable, "-P", "-m", "flows.command", *arguments]
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+    # Signals wait while Prefect is loaded: the flow takes them once it can stop without losing an answer.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    os.execve(sys.executable, command, {**_PREFECT, **os.environ})  # noqa: S606 - no shell is wanted
+    from longtake.cli import flow_run
+
+    return flow_run.main(options.board, redo=options.redo, follow=options.follow, as_json=options.json, signals=SIGNALS)

@@ -30,7 +30,10 @@ BOARD = {
         for scene, shots in SCENES.items()
     ],
 }
-PARENT = "import asyncio, json, sys; from flows import storyboard; print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))"
+PARENT = (
+    "import asyncio, json, sys; from longtake.flows import storyboard; "
+    "print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))"
+)
 
 
 class Provider:
@@ -70,7 +73,12 @@ def deployment(cluster):
     with cluster.client(0) as client:
         client.create_work_pool(WorkPoolCreate(name="scenes", type="process"))
         flow = client.create_flow_from_name("scene")
-        named = {"entrypoint": "flows.scene.scene", "pull_steps": [], "work_pool_name": "scenes", "parameters": {}}
+        named = {
+            "entrypoint": "longtake.flows.scene.scene",
+            "pull_steps": [],
+            "work_pool_name": "scenes",
+            "parameters": {},
+        }
         client.create_deployment(flow, "scene", **named)
     return "scene/scene"
 

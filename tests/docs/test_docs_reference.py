@@ -272,7 +272,7 @@ def test_every_field_of_a_block_is_in_the_reference(section, name):
 
 
 def test_every_field_of_a_film_run_is_in_the_reference():
-    fields = importlib.import_module("flows").FilmRun.model_fields
+    fields = importlib.import_module("longtake.flows").FilmRun.model_fields
     rows = _rows(_sections(REFERENCE / "blocks.md")["Flow storyboard"])
     assert list(rows) == list(fields)
     for name, field in fields.items():
@@ -284,7 +284,7 @@ def test_every_field_of_a_film_run_is_in_the_reference():
 
 def test_every_parameter_of_reconcile_is_in_the_reference():
     rows = _rows(_sections(REFERENCE / "blocks.md")["Flow reconcile"])
-    parameters = inspect.signature(importlib.import_module("flows").reconcile.fn).parameters
+    parameters = inspect.signature(importlib.import_module("longtake.flows").reconcile.fn).parameters
     assert list(rows) == list(parameters)
     for parameter in parameters.values():
         shown = rows[parameter.name].split("|")[2].strip()
@@ -293,7 +293,7 @@ def test_every_parameter_of_reconcile_is_in_the_reference():
 
 
 def test_every_task_with_its_retries_is_in_the_reference():
-    tasks = importlib.import_module("tasks")
+    tasks = importlib.import_module("longtake.tasks")
     rows = _rows(_sections(REFERENCE / "blocks.md")["Tasks"])
     assert set(rows) == set(tasks.__all__) - {"STEPS"}
     for name, row in rows.items():
@@ -303,13 +303,13 @@ def test_every_task_with_its_retries_is_in_the_reference():
 
 def test_every_event_with_its_payload_is_in_the_alerts_page():
     emitted: dict[str, set[str]] = {}
-    for path in (ROOT / "flows").glob("*.py"):
+    for path in [*(ROOT / "longtake" / "prefect").rglob("*.py"), *(ROOT / "flows").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             name = getattr(node, "func", None)
             called = getattr(name, "attr", "") or getattr(name, "id", "")
             if isinstance(node, ast.Call) and called in ("event", "_event"):
                 kind = node.args[0]
-                if path.name == "following.py" and called == "event":
+                if path.name == "task_events.py" and called == "event":
                     continue  # `_event` hands its own on
                 assert isinstance(kind, ast.Constant)
                 emitted.setdefault(f"longtake.{kind.value}", set()).update(k.arg for k in node.keywords if k.arg)

@@ -18,17 +18,16 @@ import threading
 import traceback
 from typing import NoReturn
 
-from flows import command
 from longtake import cli
 from longtake.catalog import Catalog
 
 LATE = (
+    "longtake.cli.flow_run",
     *("anyio._backends._asyncio", "av", "fastapi", "ffmpeg", "imageio_ffmpeg", "prefect.task_engine"),
     *("prefect.utilities.visualization", "longtake.cli.credits", "longtake.cli.plan", "longtake.media.checks"),
 )
 """What every run loads later than at its start."""
 
-exchange = os.execve
 HANGS = 240
 """Seconds after which a process has hung: it fails its own test, not those after it."""
 
@@ -46,7 +45,6 @@ def be(order: dict) -> NoReturn:
         os.chdir(order["cwd"])
         os.environ.clear()
         os.environ.update(order["env"])
-        os.execve = become
         code = cli.main(order["words"])
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 70
@@ -59,15 +57,6 @@ def be(order: dict) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def become(program: str, words: list[str], env: dict[str, str]) -> NoReturn:
-    """What `longtake run` turns into is loaded already; anything else is not."""
-    if words[1:4] != ["-P", "-m", "flows.command"]:
-        exchange(program, words, env)
-    os.environ.update(env)
-    sys.argv = words[3:]
-    sys.exit(command.main())
 
 
 def serve() -> None:

@@ -11,8 +11,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
-from blocks import ArtifactStore, ReapiCredentials
 from longtake import media
+from longtake.blocks import ArtifactStore, ReapiCredentials
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-deployment-2b7f0c55"

@@ -15,10 +15,10 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.settings import temporary_settings as settings
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
 
-from flows import automations, doctor
+from longtake.prefect.ops import automations, doctor
 
 KEY = "key-of-the-doctor-77a1c0"
-STORYBOARD = "flows.storyboard.storyboard"
+STORYBOARD = "longtake.flows.storyboard.storyboard"
 BEAT = 30  # seconds; Prefect takes no less
 SHOTS = {"one": [{"id": "pier", "prompt": "A pier"}]}
 FOREIGN = """\
@@ -114,7 +114,7 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     every = [{"schedule": IntervalSchedule(interval=86400), "active": active} for active in (True, False)]
     film = {"board": "b.yaml", "credentials": "nobody", "store": "nowhere"}
     deploy("storyboard", "nightly", STORYBOARD, schedules=every[:1], parameters={"film": film})
-    deploy("reconcile", "hourly", "flows.reconcile.reconcile", schedules=every[1:], paused=True)
+    deploy("reconcile", "hourly", "longtake.flows.reconcile.reconcile", schedules=every[1:], paused=True)
     deploy("film", "old", "flows.film.film", tags=["longtake"])
     deploy("reconcile", "theirs", "bank.reconcile", parameters={"password": KEY})
     found = look()
@@ -181,7 +181,7 @@ def test_fixing_twice_is_fixing_once(look, installed, deploy, api):
     api("PUT", f"/automations/{one['id']}", {**changed, "actions": [{"type": "do-nothing"}]})
     api("POST", "/automations/", {**changed, "actions": []})
     api("PATCH", f"/automations/{other['id']}", {"enabled": False})
-    api("PATCH", f"/deployments/{theirs}", {"entrypoint": "flows.reconcile.reconcile"})
+    api("PATCH", f"/deployments/{theirs}", {"entrypoint": "longtake.flows.reconcile.reconcile"})
     slower = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: 300}
     assert all(text.endswith("is not as it should be") for text in look(over=slower)["automation"])
     look("--fix", over=slower)

@@ -134,7 +134,7 @@ def test_the_run_after_a_redo_buys_nothing_and_gives_the_same_bytes(here, redone
 
 RETRIED = """
 import asyncio, sys
-from flows import storyboard
+from longtake.flows import storyboard
 
 asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)({"board": sys.argv[1], "redo": ["boat"]}))
 """

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from longtake import store as stores
 
 SECRET = "secret-of-the-block-6b1d9f02"
-FLOW = "import asyncio, json, sys; from flows import storyboard; asyncio.run(storyboard(json.load(sys.stdin)))"
+FLOW = "import asyncio, json, sys; from longtake.flows import storyboard; asyncio.run(storyboard(json.load(sys.stdin)))"
 
 
 @pytest.mark.slow
@@ -20,7 +20,7 @@ def test_a_flow_with_an_aws_credentials_block_makes_its_film_in_the_bucket(
     stage, prefect_home, bucket, s3_server, tmp_path
 ):
     prefect_aws = pytest.importorskip("prefect_aws", reason="`make test` installs it")
-    from blocks import ArtifactStore, ReapiCredentials
+    from longtake.blocks import ArtifactStore, ReapiCredentials
 
     here = stage(catalog=None)  # the run is told of no catalog
     with temporary_settings({PREFECT_API_URL: here.env["PREFECT_API_URL"]}):

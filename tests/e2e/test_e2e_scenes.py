@@ -16,7 +16,7 @@ from longtake import media
 PRICE = 320
 PARENT = """
 import asyncio, json, sys
-from flows import storyboard
+from longtake.flows import storyboard
 from longtake.errors import LongtakeError
 try:
     print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))
@@ -47,7 +47,7 @@ def pool(prefect_client):
 
     prefect_client.create_work_pool(WorkPoolCreate(name="handed", type="process"))
     flow = prefect_client.create_flow_from_name("scene")
-    named = {"entrypoint": "flows.scene.scene", "pull_steps": [], "work_pool_name": "handed", "parameters": {}}
+    named = {"entrypoint": "longtake.flows.scene.scene", "pull_steps": [], "work_pool_name": "handed", "parameters": {}}
     prefect_client.create_deployment(flow, "handed", **named)
     return "handed"
 

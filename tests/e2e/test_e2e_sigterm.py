@@ -21,7 +21,7 @@ async def submit(self, body):
     return await send(self, body)
 
 Provider.submit = submit
-from flows.storyboard import storyboard
+from longtake.flows.storyboard import storyboard
 with capture_sigterm():
     asyncio.run(storyboard({'board': sys.argv[1]}))
 """

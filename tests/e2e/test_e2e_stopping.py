@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,8 +58,16 @@ def test_a_signal_with_an_open_post(waiting, until, number):
 def test_a_signal_while_the_run_is_still_loading(waiting, until):
     here, between, board = waiting
     with here.started("run", board, "--json", LONGTAKE_BASE_URL=between.base_url) as running:
-        command = Path(f"/proc/{running.pid}/cmdline")
-        until(lambda: "flows.command" in command.read_text(), why="the command becomes the flow", process=running)
+        status = Path(f"/proc/{running.pid}/status")
+
+        def blocked() -> int:
+            return int(re.search(r"^SigBlk:\s*(\w+)", status.read_text(), re.MULTILINE)[1], 16)
+
+        until(
+            lambda: blocked() >> (signal.SIGINT - 1) & 1,
+            why="the command loads Prefect",
+            process=running,
+        )
         running.send_signal(signal.SIGINT)
         between.opened.set()
         ran = here.finished(running)
@@ -68,7 +77,7 @@ def test_a_signal_while_the_run_is_still_loading(waiting, until):
 
 CANCELLED = """
 import asyncio, sys
-from flows import storyboard
+from longtake.flows import storyboard
 
 async def main():
     run = asyncio.create_task(storyboard({'board': sys.argv[1]}))
@@ -99,7 +108,7 @@ def test_cancelling_the_flow_run_waits_for_an_open_post(waiting, until):
 
 
 IN_THE_MAIN_THREAD = (
-    "import asyncio, sys; from flows import storyboard; asyncio.run(storyboard({'board': sys.argv[1]}))"
+    "import asyncio, sys; from longtake.flows import storyboard; asyncio.run(storyboard({'board': sys.argv[1]}))"
 )
 
 

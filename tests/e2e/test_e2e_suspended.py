@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from blocks import ArtifactStore, ReapiCredentials
+from longtake.blocks import ArtifactStore, ReapiCredentials
 
 CHAIN = {"one": [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}]}
 TWO_CHAINS = {**CHAIN, "two": [{"id": "dune", "prompt": "A dune"}, {"id": "reed", "prompt": "Reeds"}]}
@@ -55,13 +55,13 @@ def deploy(here, board, folder, *, every=None, **film):
     parameters = {"board": json.loads(board.read_text()), "credentials": "gated", "store": "gated", **film}
     films = {
         "name": "gated",
-        "entrypoint": "flows.storyboard.storyboard",
+        "entrypoint": "longtake.flows.storyboard.storyboard",
         "parameters": {"film": parameters},
         "schedules": [{"interval": every, "timezone": "Europe/Berlin", "slug": "soon"}] if every else [],
         "work_pool": {"name": "gated"},
         "concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"},
     }
-    scenes = {"name": "gated", "entrypoint": "flows.scene.scene", "work_pool": {"name": "gated"}}
+    scenes = {"name": "gated", "entrypoint": "longtake.flows.scene.scene", "work_pool": {"name": "gated"}}
     path = folder / "films.yaml"
     path.write_text(json.dumps({"name": "films", "pull": [], "deployments": [films, scenes]}))
     command = (sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(path), "--all")

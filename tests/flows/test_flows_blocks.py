@@ -10,8 +10,8 @@ import pytest
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
 from pydantic import ValidationError
 
-import blocks
-from blocks import ArtifactStore, ReapiCredentials
+from longtake import blocks
+from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.errors import SettingsError, StoreError
 from longtake.provider import Provider
 from longtake.settings import S3Settings, Settings, from_environment
@@ -180,7 +180,7 @@ def test_without_prefect_aws_a_block_works_and_credentials_are_refused_not_ignor
     script = f"""
 import sys
 sys.modules["prefect_aws"] = None  # as where it is not installed
-from blocks import ArtifactStore
+from longtake.blocks import ArtifactStore
 print(ArtifactStore(uri="s3://films", region="eu").open().uri)
 ArtifactStore(uri="s3://films", credentials={{"aws_secret_access_key": "{KEY}"}})
 """

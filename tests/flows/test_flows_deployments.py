@@ -17,7 +17,7 @@ from prefect.workers.process import ProcessVariables
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
-from flows import FilmRun, SceneRun
+from longtake.flows import FilmRun, SceneRun
 from longtake.storyboard import Approval
 
 ROOT = Path(__file__).parents[2]

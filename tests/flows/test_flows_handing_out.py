@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from flows.handing_out import groups
-from flows.surroundings import load_board
 from longtake.catalog import Catalog
+from longtake.prefect.config import load_board
+from longtake.prefect.scenes.dispatch import groups
 from longtake.request import resolve
 
 

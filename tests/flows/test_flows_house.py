@@ -19,9 +19,11 @@ title: Small
 model: seedance-2.5
 scenes: [{id: one, shots: [{id: pier, prompt: "A pier"}]}]
 """
-PACKAGES = ["blocks", "flows", "tasks", *sorted(
-    f"longtake.{found.name}" for found in pkgutil.iter_modules([str(ROOT / "longtake")]) if found.ispkg and found.name != "cli"
-)]  # fmt: skip
+PACKAGES = sorted(
+    f"longtake.{found.name}"
+    for found in pkgutil.iter_modules([str(ROOT / "longtake")])
+    if found.ispkg and found.name not in {"cli", "prefect"}
+)
 
 
 def test_arrows_run_downwards_and_the_core_knows_no_engine():
@@ -33,7 +35,18 @@ def test_arrows_run_downwards_and_the_core_knows_no_engine():
 
 def loaded(code, *args, cwd):
     """Which of the heavy modules a fresh Python has loaded after some code."""
-    heavy = ("prefect", "boto3", "botocore", "fastapi", "uvicorn", "av", "httpx", "flows", "tasks", "blocks")
+    heavy = (
+        "prefect",
+        "boto3",
+        "botocore",
+        "fastapi",
+        "uvicorn",
+        "av",
+        "httpx",
+        "longtake.flows",
+        "longtake.tasks",
+        "longtake.blocks",
+    )
     ending = f"\nimport sys, json\nprint(json.dumps([m for m in {heavy!r} if m in sys.modules]), file=sys.stderr)"
     command = [sys.executable, "-P", "-c", code + ending, *args]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True)

@@ -8,10 +8,9 @@ import itertools
 import pytest
 from prefect.utilities.annotations import quote
 
-import tasks
-from longtake import take
+from longtake import take, tasks
 from longtake.provider.bucket import Bucket
-from tasks.pacing import BURST, PER_SECOND, paced
+from longtake.tasks.pacing import BURST, PER_SECOND, paced
 
 
 class Clock:

@@ -8,9 +8,9 @@ import uuid
 
 import pytest
 
-from flows.surroundings import load_board, settings_of
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
+from longtake.prefect.config import load_board, settings_of
 from longtake.request import resolve
 
 BOARD = {

@@ -8,10 +8,8 @@ import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 
-import flows
-import tasks
-from longtake import errors, take
-from tasks.retrying import when_transient
+from longtake import errors, flows, take, tasks
+from longtake.tasks.retrying import when_transient
 
 STEPS = {name: getattr(tasks, name) for name in ("upload", "submit", "poll", "keep", "join")}
 

@@ -18,7 +18,7 @@ from longtake.provider import hosts
 from longtake.provider.pools import quieten_httpx
 
 if TYPE_CHECKING:
-    from blocks import ArtifactStore, ReapiCredentials
+    from longtake.blocks import ArtifactStore, ReapiCredentials
     from longtake.settings import S3Settings, Settings
     from longtake.storyboard import Loaded
 
@@ -33,7 +33,7 @@ async def settings_of(credentials: str | None, store: str | None) -> Settings:
     found = env.from_environment()
     if credentials is not None or store is not None:
         # With prefect-aws installed this takes a second more, which only runs with blocks pay.
-        from blocks import ArtifactStore, ReapiCredentials
+        from longtake.blocks import ArtifactStore, ReapiCredentials
     if credentials is not None:
         found = cast("ReapiCredentials", await ReapiCredentials.aload(credentials)).settings(found)
     if store is not None:

@@ -1,8 +1,7 @@
-"""`python -m flows.command BOARD`: what `longtake run` turns into. Uses the API of the active profile, or a temporary server."""
+"""The flow `storyboard` at a terminal: the Prefect API of the active profile, or a temporary server."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -19,14 +18,15 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
-from flows.form import FilmRun
-from flows.storyboard import storyboard
-from longtake.cli.run import SIGNALS
 from longtake.errors import LongtakeError
+from longtake.flows.storyboard import storyboard
+from longtake.prefect.parameters import FilmRun
 from longtake.report import stale_note
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Collection, Coroutine, Sequence
+
+    from longtake.storyboard import Follow
 
 
 class _StoppedError(LongtakeError):
@@ -35,23 +35,19 @@ class _StoppedError(LongtakeError):
     default_next_step = "run again: what was bought is in the ledger and is taken up, not bought twice"
 
 
-def main() -> int:
-    """Run the flow once; prints the answer; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="longtake run")
-    parser.add_argument("board")
-    parser.add_argument("--redo", action="append", default=[])
-    parser.add_argument("--follow")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def main(
+    board: str, *, redo: Sequence[str], follow: Follow | None, as_json: bool, signals: Collection[signal.Signals]
+) -> int:
+    """Run the flow once; print the answer; return the exit code."""
     # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
     logging.raiseExceptions = False
     logging.getLogger("prefect.flow_runs").addFilter(_echo)
     logging.getLogger("longtake").addHandler(_warnings())
-    board = options.board if "://" in options.board else str(Path(options.board).absolute())
+    place = board if "://" in board else str(Path(board).absolute())
     try:
-        answer = _run(storyboard(FilmRun(board=board, redo=options.redo, follow=options.follow)))
+        answer = _run(storyboard(FilmRun(board=place, redo=tuple(redo), follow=follow)), signals)
     except LongtakeError as error:
-        _tell(getattr(error, "answer", None), error, as_json=options.json)
+        _tell(getattr(error, "answer", None), error, as_json=as_json)
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         away = LongtakeError(
@@ -61,17 +57,17 @@ def main() -> int:
                 "nothing is bought twice"
             ),
         )
-        _tell(None, away, as_json=options.json)
+        _tell(None, away, as_json=as_json)
         if get_current_settings().api.url is not None:
             # Prefect would try for minutes to get rid of its events, and there is nobody to take them.
             sys.stdout.flush()
             os._exit(away.exit_code)
         return away.exit_code
-    _tell(answer, None, as_json=options.json)
+    _tell(answer, None, as_json=as_json)
     return 0
 
 
-def _run(flow: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+def _run(flow: Coroutine[Any, Any, dict[str, Any]], signals: Collection[signal.Signals]) -> dict[str, Any]:
     """Run the flow in a thread and cancel it on SIGINT and SIGTERM: what comes of an open POST is written down before it ends.
 
     Prefect takes SIGTERM for itself where a flow runs in the main thread, and leaves at once.
@@ -104,9 +100,9 @@ def _run(flow: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
             with contextlib.suppress(RuntimeError):  # it has ended by itself
                 loop.call_soon_threadsafe(task.cancel)
 
-    for number in SIGNALS:
+    for number in signals:
         signal.signal(number, stop)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
     thread = threading.Thread(target=body, name="flow")
     thread.start()
     thread.join()
@@ -131,7 +127,7 @@ def _echo(record: logging.LogRecord) -> bool:
     """Show the progress lines of the run at the terminal too, and what a run that is cancelled leaves open."""
     message = record.getMessage()
     if message.startswith(("[", "cancelled: ")):
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - people at a terminal
+        print(message, file=sys.stderr, flush=True)
     return True
 
 
@@ -144,19 +140,15 @@ def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json
                 "message": error.message,
                 "next_step": error.next_step,
             }
-        print(json.dumps(body, indent=2))  # noqa: T201 - this is the command's output
+        print(json.dumps(body, indent=2))
     elif answer is not None:
         credits = answer["credits"]
-        print(f"film: {answer['film'] or 'not whole yet'}")  # noqa: T201
-        print(  # noqa: T201
+        print(f"film: {answer['film'] or 'not whole yet'}")
+        print(
             f"credits: planned {credits['planned']}, charged {credits['charged']}, refunded {credits['refunded']}, "
             f"in doubt {credits['in_doubt']}"
         )
         if (note := stale_note([shot["id"] for shot in answer["shots"] if shot["state"] == "stale"])) is not None:
-            print(note)  # noqa: T201
+            print(note)
     if error is not None:
-        print(f"longtake: {error}", file=sys.stderr)  # noqa: T201
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        print(f"longtake: {error}", file=sys.stderr)

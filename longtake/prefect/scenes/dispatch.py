@@ -21,12 +21,12 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
-from flows import showing
-from flows.handed import UNBEGUN, Handed, Made, look
-from flows.questions import patiently
-from flows.scene import SceneRun
 from longtake import plan as plans
 from longtake.errors import SceneError, SettingsError
+from longtake.prefect import artifacts
+from longtake.prefect.approval.questions import patiently
+from longtake.prefect.parameters import SceneRun
+from longtake.prefect.scenes.watch import UNBEGUN, Handed, Made, look
 from longtake.take import pack
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
-    from flows.form import FilmRun
     from longtake.plan import Comparison
+    from longtake.prefect.parameters import FilmRun
     from longtake.request import Resolved
     from longtake.take import Session
 
@@ -92,7 +92,7 @@ async def is_deployed(deployment: str) -> None:
 
 
 async def hand_out(
-    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: showing.Progress
+    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: artifacts.Progress
 ) -> SceneError | None:
     """Give the scenes that lack something to a deployment, and wait for all of their runs.
 
@@ -168,7 +168,7 @@ def _tag(run: str) -> str:
 
 
 async def _wait(
-    client: PrefectClient, handed: list[Handed], failed: list[str], progress: showing.Progress, made: Made
+    client: PrefectClient, handed: list[Handed], failed: list[str], progress: artifacts.Progress, made: Made
 ) -> None:
     """Look at the runs until all have ended, and put back those that are lost."""
     log = get_run_logger()
@@ -219,7 +219,7 @@ async def _cancel_all(run: str) -> None:
         async with get_client() as client:
             await _cancel(client, run, but=set())
 
-    await showing.harmless(work())
+    await artifacts.harmless(work())
 
 
 async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:

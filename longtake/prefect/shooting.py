@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-from flows import showing
-from flows.following import Following
 from longtake import plan as plans
 from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskIdNotRecordedError
+from longtake.prefect import artifacts
+from longtake.prefect.task_events import Following
 from longtake.report import Outcome
 from longtake.take import complete, obtain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from flows.showing import Progress
     from longtake.plan import Comparison, Standing
+    from longtake.prefect.artifacts import Progress
     from longtake.report import Made
     from longtake.request import ResolvedShot
     from longtake.take import Completed, Obtained, Session, Wanted
@@ -112,7 +112,7 @@ async def _obtain(session: Session, wanted: Wanted, following: Following) -> Obt
         following.failed(wanted, error)
         if isinstance(error, BudgetError) and session.refused is not error:
             session.refused = error
-            showing.refused(session, error)
+            artifacts.refused(session, error)
         return error
     except Exception as error:  # noqa: BLE001 - see below
         # A full disk, an API that is away: of whatever kind, it is this shot's and must not end the others.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger
 from prefect.settings import get_current_settings
 
-from flows.questions import Answer, Subject, at_prefect, at_terminal
 from longtake.errors import BudgetError, SettingsError
+from longtake.prefect.approval.questions import Answer, Subject, at_prefect, at_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

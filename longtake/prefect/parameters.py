@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from longtake.storyboard import Approval, Follow
 
-__all__ = ["FilmRun"]
+__all__ = ["FilmRun", "SceneRun"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -68,3 +68,20 @@ class FilmRun(BaseModel):
         if isinstance(self.board, dict):
             return str(self.board.get("title", "inline"))
         return self.board.partition("?")[0].rpartition("/")[2]
+
+
+class SceneRun(BaseModel):
+    """What a run of a film hands out. It is filled in by the flow `storyboard`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    board: str = Field(title="Storyboard", description="Key in the store of the storyboard with its files.")
+    shots: tuple[str, ...] = Field(title="Shots", description="Ids of the shots to make, whole chains of them.")
+    run: str = Field(title="Run", description="The run that pays for them: its cap counts what this one spends.")
+    credentials: str | None = Field(default=None, title="Credentials block", description="As in the flow `storyboard`.")
+    store: str | None = Field(default=None, title="Store block", description="As in the flow `storyboard`.")
+    follow: Follow | None = Field(
+        default=None, title="After a shot that is made anew", description="As in `storyboard`."
+    )
+    film_cap: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
+    run_cap: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")

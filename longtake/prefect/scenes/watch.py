@@ -12,8 +12,8 @@ from prefect import get_run_logger
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
-from flows.scene import ALIVE, BEAT
 from longtake.errors import LongtakeError
+from longtake.prefect.scenes.alive import ALIVE, BEAT
 
 if TYPE_CHECKING:
     from collections.abc import Collection

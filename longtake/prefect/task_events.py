@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-import tasks
-from flows import showing
+from longtake import tasks
 from longtake.errors import InDoubtError, RefusedError, TaskFailedError, TaskIdNotRecordedError
 from longtake.ledger.book import now
+from longtake.prefect import artifacts
 from longtake.take import Steps, Take
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Following:
         """Say of takes that wait what they wait for, while the body runs; its steps depend on nothing at the API."""
         watch = asyncio.create_task(self._watch())
         try:
-            with showing.alone():
+            with artifacts.alone():
                 yield self
         finally:
             watch.cancel()
@@ -165,7 +165,7 @@ class Following:
         return take
 
     def _event(self, name: str, **said: object) -> None:
-        showing.event(name, film=self._session.film, account=self._session.book.account, **said)
+        artifacts.event(name, film=self._session.film, account=self._session.book.account, **said)
 
     async def _watch(self) -> None:
         before: set[str] = set()

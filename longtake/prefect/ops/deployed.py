@@ -12,21 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from blocks import ArtifactStore, ReapiCredentials
-from longtake.cli.doctor import Finding
+import longtake
+from longtake.blocks import ArtifactStore, ReapiCredentials
+from longtake.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from prefect.blocks.core import Block
 
-    from flows.server import Server
+    from longtake.prefect.ops.server import Server
 
 __all__ = ["FLOWS", "Deployed", "block_types", "lost_runs"]
 
 FLOWS = ("storyboard", "scene", "reconcile")
 """The flows of this project, by name."""
 
+_OURS = ("longtake.flows.", "flows.")
+"""How the entrypoint of a flow of ours begins; the second was its name before the packages had one root."""
 _BLOCKS: dict[str, type[Block]] = {"credentials": ReapiCredentials, "store": ArtifactStore}
 _SECRETS = ("LONGTAKE_API_KEY", "REAPI_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _LONG = timedelta(days=1)
@@ -70,11 +73,11 @@ class Deployed:
         name, entrypoint = self.flows.get(deployment["flow_id"]), str(deployment.get("entrypoint") or "")
         if name not in FLOWS:
             # One of ours that is not there any more, or was renamed.
-            return "longtake" in deployment["tags"] and entrypoint.startswith("flows.")
+            return "longtake" in deployment["tags"] and entrypoint.startswith(_OURS)
         if ":" in entrypoint:
             place = Path(deployment.get("path") or ".", entrypoint.rpartition(":")[0])
-            return place.resolve().parent == Path(__file__).parent.resolve()
-        return entrypoint.startswith("flows.")
+            return place.resolve().parent == Path(longtake.__file__).with_name("flows").resolve()
+        return entrypoint.startswith(_OURS)
 
     def look(self, *, fix: bool) -> Iterator[Finding]:
         """Everything about deployments."""

@@ -1,4 +1,4 @@
-"""`python -m flows.doctor [--fix]`: the half of `longtake doctor --prefect` that knows Prefect. Prints one JSON object."""
+"""The half of `longtake doctor --prefect` that knows Prefect. Run as a module it prints one JSON object."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
-from flows import automations
-from flows.deployed import Deployed, block_types, lost_runs
-from flows.server import BATCHES, FLUSH, LEASES, Server
-from longtake.cli.doctor import Finding
+from longtake.finding import Finding
+from longtake.prefect.ops import automations
+from longtake.prefect.ops.deployed import Deployed, block_types, lost_runs
+from longtake.prefect.ops.server import BATCHES, FLUSH, LEASES, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prefect.events.schemas.automations import AutomationCore
 
-from longtake.cli.doctor import Finding
+from longtake.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flows.server import Server
+    from longtake.prefect.ops.server import Server
 
 __all__ = ["AGAIN", "BEATS", "look", "silence_of", "wanted"]
 

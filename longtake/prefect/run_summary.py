@@ -10,10 +10,10 @@ from prefect import get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
-from flows import showing
 from longtake import report
 from longtake.errors import KeyRefusedError, LongtakeError, StoreError
 from longtake.ledger import accounts
+from longtake.prefect import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ def lacks(outcomes: Sequence[Outcome]) -> bool:
 
 def started(session: Session, plan: Plan) -> None:
     """A run begins to make a film: it knows what is missing, and may buy it."""
-    showing.event(
+    artifacts.event(
         "film.started",
         film=session.film,
         account=session.book.account,
@@ -80,7 +80,7 @@ async def tell(session: Session, result: Result) -> dict[str, Any]:
     seams = {shot.shot: shot.seam for shot in film.manifest.shots if shot.seam is not None} if film else {}
     distances = {label: seam.distance for label, seam in seams.items()}
     lines = await _lines(session, result.sums, notes)
-    await showing.shots(session.film, report.rows(outcomes, lines, seams=distances))
+    await artifacts.shots(session.film, report.rows(outcomes, lines, seams=distances))
     notes += [*result.notes, *report.failed_checks(outcomes)]
     seen = report.seam_note({label: distances[label] for label, seam in seams.items() if seam.seen})
     notes += [seen] if seen is not None else []
@@ -95,7 +95,7 @@ async def tell(session: Session, result: Result) -> dict[str, Any]:
         links=links,
         notes=notes,
     )
-    await showing.page(session.film, text)
+    await artifacts.page(session.film, text)
     answer = {
         "film": place,
         "manifest": film.manifest_place(session.store) if film else None,
@@ -106,12 +106,12 @@ async def tell(session: Session, result: Result) -> dict[str, Any]:
     }
     account = session.book.account
     if film:
-        showing.event("film.ready", film=session.film, account=account, place=place, **money.model_dump())
+        artifacts.event("film.ready", film=session.film, account=account, place=place, **money.model_dump())
     incomplete = report.incomplete(outcomes, would_cost=result.would_cost, unjoined=result.unjoined)
     if incomplete is not None:
         if not film:
             missing = [one.shot.label for one in outcomes if one.take is None]
-            showing.event(
+            artifacts.event(
                 "film.incomplete",
                 film=session.film,
                 account=account,
@@ -134,13 +134,13 @@ async def cancelled(session: Session) -> None:
         books = report.Books(session.film, session.run, tuple(state.attempts.values()))
         count, credits = len(books.under_way), sum(one.money for one in books.under_way)
         get_run_logger().warning("cancelled: %s", report.under_way(count, credits))
-        showing.event(
+        artifacts.event(
             "film.cancelled", film=session.film, account=session.book.account, under_way=count, credits=credits
         )
         links = _places(session, None)
-        await showing.page(session.film, report.cut_short(session.film, books, links=links), patience=showing.SHORT)
+        await artifacts.page(session.film, report.cut_short(session.film, books, links=links), patience=artifacts.SHORT)
 
-    await showing.harmless(work(), patience=2 * showing.SHORT)
+    await artifacts.harmless(work(), patience=2 * artifacts.SHORT)
 
 
 async def _lines(session: Session, sums: Sums | None, notes: list[str]) -> list[accounts.Line]:
@@ -174,8 +174,8 @@ async def _pictures(
     def url(key: str | None) -> str | None:
         return f"{public.rstrip('/')}/{key}" if public is not None and key is not None else None
 
-    found = showing.picture("poster", poster, url=url(film.poster) if film else None)
-    found += showing.picture("contact sheet", sheet, url=url(key) if sheet is not None else None)
+    found = artifacts.picture("poster", poster, url=url(film.poster) if film else None)
+    found += artifacts.picture("contact sheet", sheet, url=url(key) if sheet is not None else None)
     if sheet is not None and len(takes) > report.MOST_PICTURES:
         notes.append(f"the contact sheet shows {report.MOST_PICTURES} of {len(takes):,} shots, evenly spread")
     links = _places(session, film)
@@ -227,7 +227,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     missing = tuple(checked.refunds_missing) if checked else ()
     for attempt in missing:
         notes.append(f"the refund of attempt {attempt} is missing")
-        showing.event("refund.missing", film=session.film, account=session.book.account, attempt=attempt)
+        artifacts.event("refund.missing", film=session.film, account=session.book.account, attempt=attempt)
     state = await asyncio.to_thread(session.book.read)
     closed = await asyncio.to_thread(lambda: list(session.book.log.history(since=head)))
     mine = [one for one in closed if one.order.run == session.run]

@@ -1,4 +1,4 @@
-"""`python -m flows.up FOLDER`: a Prefect server with its UI, a work pool and a worker on this machine, for a person to try.
+"""A Prefect server with its UI, work pools and workers on this machine, for a person to try.
 
 Without a key in the environment the provider is the emulator, and nobody pays.
 """
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from flows.server import BATCHES, FLUSH, LEASES
-from longtake.cli import demo
+from longtake.emulator import process
+from longtake.prefect.ops.server import BATCHES, FLUSH, LEASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +76,7 @@ def _surroundings(stack: contextlib.ExitStack, folder: Path, store: Path) -> dic
         _say("there is a key in the environment: films are bought with it")
         return {"LONGTAKE_STORE": store.as_uri(), **os.environ}
     _say("there is no key in the environment: a provider on this machine renders, and nobody pays")
-    return demo.environment(stack.enter_context(demo.emulator(folder, store)), store)
+    return process.environment(stack.enter_context(process.running(folder, store)), store)
 
 
 @contextlib.contextmanager
@@ -85,7 +85,7 @@ def _prefect(log: Path | None, env: Mapping[str, str], *words: str) -> Iterator[
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log.open("ab")) if log is not None else None
         # A Ctrl-C at the terminal is ours to pass on, in order: the worker before the server it reports to.
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-P", "-m", "prefect", *words],
             env=dict(env),
             stdout=out,
@@ -93,19 +93,19 @@ def _prefect(log: Path | None, env: Mapping[str, str], *words: str) -> Iterator[
             start_new_session=True,
         )
         try:
-            yield process
+            yield child
         finally:
-            process.terminate()
+            child.terminate()
             try:
-                process.wait(timeout=40)
+                child.wait(timeout=40)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                child.kill()
+                child.wait()
 
 
-def _until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _until_it_answers(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
+    while child.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(url, trust_env=False).is_success:
                 return

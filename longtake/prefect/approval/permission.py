@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
-from flows import gates, showing
 from longtake import report
 from longtake.errors import BudgetError, LongtakeError
 from longtake.ledger import Caps
+from longtake.prefect import artifacts
+from longtake.prefect.approval import gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flows.shooting import Shot
     from longtake.plan import Plan
+    from longtake.prefect.shooting import Shot
     from longtake.storyboard import Approval
     from longtake.take import Session
 
@@ -45,7 +46,7 @@ async def permitted(session: Session, plan: Plan, approval: Approval) -> None:
             text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
             await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
             return
-        showing.refused(session, error)
+        artifacts.refused(session, error)
         raise
     if "spending" not in approval.before:
         return
@@ -100,4 +101,4 @@ async def _pictures(session: Session, made: Iterable[Shot]) -> list[str]:
     except LongtakeError as error:
         get_run_logger().warning("no pictures for the question: %s", error.message)
         return []
-    return showing.picture("first takes", sheet, url=None)
+    return artifacts.picture("first takes", sheet, url=None)

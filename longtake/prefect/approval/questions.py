@@ -28,7 +28,7 @@ from prefect.runtime import flow_run
 from prefect.states import Suspended
 from pydantic import Field
 
-from flows import showing
+from longtake.prefect import artifacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -106,11 +106,11 @@ async def at_prefect(
     form = Answer.with_initial_data(description=text, approve=False, credits=credits, by="")
     word = subject.replace(" ", "-")
     while (found := await patiently(lambda: _said(word))) is None:
-        showing.event(
+        artifacts.event(
             "approval.wanted", film=session.film, account=session.book.account, subject=subject, credits=credits
         )
         about = f"A question about {session.film}"
-        await showing.harmless(acreate_markdown_artifact(page, key=f"{session.film}-question", description=about))
+        await artifacts.harmless(acreate_markdown_artifact(page, key=f"{session.film}-question", description=about))
         # Answers are found by the word: one that was never given, because the run was killed, is asked for under a new key.
         key = f"{word}-{uuid.uuid4().hex[:8]}"
         if silence is None and _can_be_suspended():

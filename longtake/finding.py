@@ -1,0 +1,17 @@
+"""One thing that `longtake doctor` looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check and its result: `warn` works but deserves a look; `bad` stops a run."""
+
+    name: str
+    state: Literal["ok", "warn", "bad"]
+    text: str

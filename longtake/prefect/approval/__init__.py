@@ -1,0 +1,1 @@
+"""Ask a person before credits are spent."""

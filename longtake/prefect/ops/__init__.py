@@ -1,0 +1,1 @@
+"""Start, check and repair the Prefect server that films run on."""

@@ -1,0 +1,1 @@
+"""Scenes of a film made by flow runs of their own."""

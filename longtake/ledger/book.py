@@ -14,8 +14,9 @@ from longtake.errors import BudgetError, InDoubtError, LedgerError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.log import Log
-from longtake.ledger.pacing import LOOK_AGAIN, SKEW, Limits, Patience, to_wait
+from longtake.ledger.pacing import LOOK_AGAIN, SKEW, Limits
 from longtake.ledger.state import DOUBTS, Attempt, State, day_of
+from longtake.ledger.waiting import Patience, to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable

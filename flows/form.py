@@ -37,7 +37,7 @@ class FilmRun(BaseModel):
         default=None,
         gt=0,
         title="Budget of this run (credits)",
-        description="The most this run may cost, beside the storyboard's own budget. 1 credit is $0.001. Empty: no cap of its own.",
+        description="The most this run may cost, besides the storyboard's own budget. 1 credit is $0.001. Empty: no limit.",
     )
     redo: tuple[Name, ...] = Field(
         default=(),

@@ -44,14 +44,14 @@ class SceneRun(BaseModel):
 
     board: str = Field(title="Storyboard", description="Key in the store of the storyboard with its files.")
     shots: tuple[str, ...] = Field(title="Shots", description="Ids of the shots to make, whole chains of them.")
-    run: str = Field(title="Run", description="The run that pays for them: its cap counts what this one spends.")
+    run: str = Field(title="Run", description="The run that pays for them: its budget counts what this one spends.")
     credentials: str | None = Field(default=None, title="Credentials block", description="As in the flow `storyboard`.")
     store: str | None = Field(default=None, title="Store block", description="As in the flow `storyboard`.")
     follow: Follow | None = Field(
         default=None, title="After a shot that is made anew", description="As in `storyboard`."
     )
-    film_cap: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
-    run_cap: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")
+    film_budget: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
+    run_budget: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")
 
 
 @flow(name="scene", persist_result=False)
@@ -79,8 +79,8 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
                 settings,
                 catalog=catalog,
                 film=film,
-                budget=scene.film_cap,
-                run_budget=scene.run_cap,
+                budget=scene.film_budget,
+                run_budget=scene.run_budget,
                 run=scene.run,
             ) as session,
             _alive(),
@@ -90,7 +90,7 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
                 progress = showing.Progress(film, len(scene.shots))
                 made = await shoot(session, comparison.running(), progress, only=set(scene.shots))
                 outcomes = [made[name].outcome for name in scene.shots]
-                rest = plans.of(comparison, plans.Books(attempts=[], spent=0)).shots
+                rest = plans.of(comparison, plans.Books()).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
     would_cost = sum(row.reserve for row in rest if row.id in missing)
     if (incomplete := report.incomplete(outcomes, would_cost=would_cost, unjoined=None)) is not None:

@@ -177,7 +177,7 @@ def _budgets(plan: Plan) -> Iterator[str]:
     for scope, budget, used in scopes:
         if budget is not None:
             one = refused.get(scope)
-            state = "this fits" if one is None else f"this DOES NOT FIT, {one.needed} needed and {one.available} left"
+            state = "this fits" if one is None else f"this DOES NOT FIT ({one.needed} needed)"
             yield f"{scope} budget: {budget} credits{used}: {state}"
 
 

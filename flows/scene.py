@@ -51,8 +51,8 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
                 settings,
                 catalog=catalog,
                 film=film,
-                budget=scene.film_cap,
-                run_budget=scene.run_cap,
+                budget=scene.film_budget,
+                run_budget=scene.run_budget,
                 run=scene.run,
             ) as session,
             alive(),
@@ -62,7 +62,7 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
                 progress = artifacts.Progress(film, len(scene.shots))
                 made = await shoot(session, comparison.running(), progress, only=set(scene.shots))
                 outcomes = [made[name].outcome for name in scene.shots]
-                rest = plans.of(comparison, plans.Books(attempts=[], spent=0)).shots
+                rest = plans.of(comparison, plans.Books()).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
     would_cost = sum(row.reserve for row in rest if row.id in missing)
     if (incomplete := report.incomplete(outcomes, would_cost=would_cost, unjoined=None)) is not None:

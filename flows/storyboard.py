@@ -63,7 +63,7 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
-        BudgetError: what is missing does not fit under a cap, or was not approved; nothing was sent for it.
+        BudgetError: what is missing does not fit into a budget, or was not approved; nothing was sent for it.
         FilmIncompleteError: some shots are missing; says which, why, and what they would cost.
     """
     settings = await settings_of(film.credentials, film.store)
@@ -137,7 +137,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
         film, unjoined = await _join(session, resolved, outcomes, progress)
     if refused:
         comparison, _ = await compare(session, resolved, asked.follow, asked.redo)
-    would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if lacks(outcomes) else 0
+    would_cost = plans.of(comparison, plans.Books()).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, film, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await tell(session, result)
 
@@ -172,7 +172,12 @@ async def _handed_out(
         session.halted = failed
         try:
             await asyncio.to_thread(
-                session.book.afford, session.caps, film=session.film, run=session.run, credits=rest.reserve
+                session.book.afford,
+                session.budget,
+                film=session.film,
+                run=session.run,
+                credits=rest.reserve,
+                elsewhere=session.elsewhere,
             )
         except BudgetError as error:
             session.halted = session.refused = error

@@ -16,7 +16,7 @@
     │   ├── MediaError                 bytes that are not what was asked for
     │   ├── UrlRefusedError            a URL that must not be fetched or sent
     │   ├── FfmpegError                ffmpeg is missing or failed
-    │   ├── BudgetError                a cap would be passed: nothing was sent
+    │   ├── BudgetError                a budget would be passed: nothing was sent
     │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
     │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
     │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
@@ -212,12 +212,12 @@ class FfmpegError(TerminalError):
 
 
 class BudgetError(TerminalError):
-    """A cap would be passed, so nothing was sent. All amounts are whole credits."""
+    """A budget would be passed, so nothing was sent. All amounts are whole credits."""
 
     exit_code = 3
-    default_next_step = "raise the cap named, or shorten the film; what is kept is not bought twice"
+    default_next_step = "raise the budget named, or shorten the film; what is kept is not bought twice"
     scope: str
-    cap: int
+    budget: int
     needed: int
     available: int
 

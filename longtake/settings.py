@@ -82,8 +82,10 @@ class Settings(BaseModel):
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0)
     """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, contract §3)."""
-    run_cap: Credits | None = None
-    day_cap: Credits | None = None
+    run_budget: Credits | None = None
+    """The most one run may cost."""
+    day_budget: Credits | None = None
+    """The most the account may cost in a UTC day, over all films and runs."""
 
     @property
     def host(self) -> str:
@@ -124,9 +126,11 @@ _VARIABLES = {
     "submits_per_second": "LONGTAKE_SUBMITS_PER_SECOND",
     "max_attempts": "LONGTAKE_MAX_ATTEMPTS",
     "longest_wait": "LONGTAKE_LONGEST_WAIT",
-    "run_cap": "LONGTAKE_RUN_CAP",
-    "day_cap": "LONGTAKE_DAY_CAP",
+    "run_budget": "LONGTAKE_RUN_BUDGET",
+    "day_budget": "LONGTAKE_DAY_BUDGET",
 }
+_RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
+"""Old names are refused and not ignored, because a budget that does not count lets a run spend more than was meant."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}
 
 
@@ -134,9 +138,12 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: a variable holds something unusable; names it.
+        SettingsError: a variable holds something unusable or has an old name; names it.
     """
     env = os.environ if environ is None else environ
+    for old, new in _RENAMED.items():
+        if env.get(old):
+            raise SettingsError(f"{old} is now called {new}", next_step=f"set {new} and unset {old}")
     found: dict[str, object] = {name: env[variable] for name, variable in _VARIABLES.items() if env.get(variable)}
     found["s3"] = {name: env[variable] for name, variable in _S3_VARIABLES.items() if env.get(variable)}
     key = env.get("LONGTAKE_API_KEY") or env.get("REAPI_API_KEY")

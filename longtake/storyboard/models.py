@@ -233,7 +233,7 @@ class Approval(Strict):
         default="stop",
         title="When nobody answers",
         description="`stop` ends the run with what is bought so far; the next run uses it and asks again. `go on` spends what the "
-        "caps allow; such a run keeps its worker while it waits.",
+        "budgets allow; such a run keeps its worker while it waits.",
     )
 
 

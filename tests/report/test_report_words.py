@@ -16,7 +16,7 @@ def outcome(label: str, state: str, *, error: LongtakeError | None = None) -> Ou
 
 
 def budget() -> BudgetError:
-    return BudgetError("no", scope="film", cap=1, needed=2, available=0)
+    return BudgetError("no", scope="film", budget=1, needed=2, available=0)
 
 
 def test_a_stale_shot_is_named_with_the_way_to_renew_it() -> None:

@@ -211,7 +211,7 @@ def test_the_budget_of_a_film_counts_what_other_keys_spent(small) -> None:
 def test_a_halted_run_still_fetches_what_is_bought(make_small) -> None:
     small = make_small(processing=3600)
     leave_accepted(small)
-    halted = BudgetError("the film is over its cap", scope="film", cap=80, needed=80, available=0)
+    halted = BudgetError("the film is over its budget", scope="film", budget=80, needed=80, available=0)
 
     def halt(session):
         session.halted = halted
@@ -274,7 +274,7 @@ def test_takes_that_are_under_way_are_not_planned_again(make_small) -> None:
         )
         (row,) = made.shots
         assert (row.state, row.to_buy, made.reserve) == ("under way", 2 - number, 80 * (2 - number))
-        assert made.spent == 80 * number
+        assert made.used.film == 80 * number
 
 
 def test_shots_alike_in_everything_are_priced_once(small) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake import record, timeline
+from longtake import record, tables, timeline
 from longtake.ledger import Attempt, Log, accounts_in
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 __all__ = ["Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+
+_COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
+_WIDTH = 80
+_MOST = 200
+"""Rows of a plan as a table."""
 
 
 class PlannedShot(BaseModel):
@@ -98,6 +103,52 @@ class Plan(BaseModel):
     def fits(self) -> bool:
         """Whether what is missing fits into the film's budget."""
         return self.budget is None or self.spent + self.reserve <= self.budget
+
+    def __str__(self) -> str:
+        head = tables.shortened(f"{self.title}: {self._summary()}", _WIDTH)
+        lines = tables.text(_COLUMNS, [*self._rows(), self._total()], numbers=3, width=_WIDTH)
+        return "\n".join([head, *lines, *(tables.shortened(note, _WIDTH) for note in self._notes())])
+
+    def _repr_html_(self) -> str:
+        title = f"{self.title}: {self._summary()}"
+        return tables.html(title, _COLUMNS, self._rows(), numbers=3, total=self._total(), notes=self._notes())
+
+    def _summary(self) -> str:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return (
+            f"{len(self.shots)} shots, {takes} {'take' if takes == 1 else 'takes'} to buy, {self.seconds:.1f} s of film"
+        )
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        """One row for each shot; of a long film those that are not current, up to a limit."""
+        shown = [one for one in self.shots if len(self.shots) <= _MOST or one.state != "current" or one.to_buy][:_MOST]
+        rows: list[tuple[str, str, str, str, str]] = [
+            (
+                one.shot,
+                one.state,
+                str(one.to_buy) if one.to_buy else "",
+                f"{one.expected}{'*' if one.planning_rate else ''}" if one.to_buy else "",
+                str(one.reserve) if one.to_buy else "",
+            )
+            for one in shown
+        ]
+        more = len(self.shots) - len(shown)
+        return [*rows, (f"and {more} more", "", "", "", "")] if more else rows
+
+    def _total(self) -> tuple[str, str, str, str, str]:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return ("sum", "", str(takes), str(self.expected), str(self.reserve))
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.budget is not None:
+            fits = "fits" if self.fits else "does not fit"
+            notes.append(f"budget: {self.budget} credits, {self.spent} used so far: this {fits}")
+        if self.planning_rates:
+            notes.append("* planning rate: the provider has not published a price for this model")
+        if self.in_doubt:
+            notes.append(f"in doubt: {', '.join(self.in_doubt)}")
+        return notes
 
 
 class Books(BaseModel):

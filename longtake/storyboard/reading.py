@@ -20,6 +20,7 @@ __all__ = ["read"]
 
 DEEPEST = 30
 INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
+UNLIKE_JSON = re.compile("[\t\x85\u2028\u2029]")
 FLOAT = re.compile(r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,3})?")
 WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
@@ -40,7 +41,7 @@ def read(text: str) -> Node:
         raise TextError(line, f"the character U+{ord(bad.group()):04X} cannot stand in text", "printable characters")
     builder = _Builder()
     try:
-        for event in YAML(typ="safe", pure=True).parse(_spaced(text)):
+        for event in YAML(typ="safe", pure=True).parse(_as_yaml(text)):
             builder.take(event)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -51,14 +52,15 @@ def read(text: str) -> Node:
     return builder.root or Node(1)
 
 
-def _spaced(text: str) -> str:
-    """JSON may indent with tabs, YAML may not: in JSON a raw tab only ever stands between values."""
-    if "\t" in text and text.lstrip("\ufeff \t\r\n").startswith("{"):
+def _as_yaml(text: str) -> str:
+    """JSON text with what YAML reads differently replaced: tabs that indent, and line breaks that JSON takes for characters."""
+    if UNLIKE_JSON.search(text) and text.lstrip("\ufeff \t\r\n").startswith("{"):
         try:
             json.loads(text)
         except (ValueError, RecursionError):
             return text
-        return text.replace("\t", " ")
+        # In JSON a raw tab only ever stands between values, and the others only in strings.
+        return UNLIKE_JSON.sub(lambda found: " " if found[0] == "\t" else f"\\u{ord(found[0]):04x}", text)
     return text
 
 

@@ -112,7 +112,10 @@ def _scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - a value
         return '"' + ESCAPED.sub(_escaped, value) + '"'
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    # For YAML 1.1 a number with an exponent is text unless it has a point.
+    return re.sub(r"^(-?[0-9]+)e", r"\1.0e", repr(value))
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from longtake import record, timeline
+from longtake import record, tables, timeline
 from longtake.ledger import Attempt, Budget, Log, Refusal, Used, account_of, accounts_in
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 __all__ = ["Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+
+_COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
+_WIDTH = 80
+_MOST = 200
+"""Rows of a plan as a table."""
 
 
 class PlannedShot(BaseModel):
@@ -101,6 +106,55 @@ class Plan(BaseModel):
     def fits(self) -> bool:
         """Whether what is missing fits into every budget."""
         return self.budget.allows(self.reserve, self.used)
+
+    def __str__(self) -> str:
+        head = tables.shortened(f"{self.title}: {self._summary()}", _WIDTH)
+        lines = tables.text(_COLUMNS, [*self._rows(), self._total()], numbers=3, width=_WIDTH)
+        return "\n".join([head, *lines, *(tables.shortened(note, _WIDTH) for note in self._notes())])
+
+    def _repr_html_(self) -> str:
+        title = f"{self.title}: {self._summary()}"
+        return tables.html(title, _COLUMNS, self._rows(), numbers=3, total=self._total(), notes=self._notes())
+
+    def _summary(self) -> str:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return (
+            f"{len(self.shots)} shots, {takes} {'take' if takes == 1 else 'takes'} to buy, {self.seconds:.1f} s of film"
+        )
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        """One row for each shot; of a long film those that are not current, up to a limit."""
+        shown = [one for one in self.shots if len(self.shots) <= _MOST or one.state != "current" or one.to_buy][:_MOST]
+        rows: list[tuple[str, str, str, str, str]] = [
+            (
+                one.shot,
+                one.state,
+                str(one.to_buy) if one.to_buy else "",
+                f"{one.expected}{'*' if one.planning_rate else ''}" if one.to_buy else "",
+                str(one.reserve) if one.to_buy else "",
+            )
+            for one in shown
+        ]
+        more = len(self.shots) - len(shown)
+        return [*rows, (f"and {more} more", "", "", "", "")] if more else rows
+
+    def _total(self) -> tuple[str, str, str, str, str]:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return ("sum", "", str(takes), str(self.expected), str(self.reserve))
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.budget.film is not None:
+            notes.append(f"budget: {self.budget.film} credits, {self.used.film} used so far")
+        notes += [
+            f"this does not fit: the {one.scope} budget of {one.budget} credits has {one.available} left"
+            for one in self.refusals
+        ]
+        if self.planning_rates:
+            notes.append("* planning rate: the provider has not published a price for this model")
+        if self.in_doubt:
+            notes.append(f"in doubt: {', '.join(self.in_doubt)}")
+        return notes
 
 
 class Books(BaseModel):

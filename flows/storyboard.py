@@ -89,7 +89,7 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
 
 
 async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str, Any]:
-    """The story: compare, ask, shoot, join, account."""
+    """The story: compare, check, ask, shoot, join, account."""
     approval = asked.approval or resolved.loaded.board.approval
     gates.can_ask(approval)
     if asked.scenes is not None:

@@ -141,18 +141,14 @@ def _shipped() -> Choice:
 
 @functools.cache
 def _look(program: str) -> Capabilities:
-    found = re.match(r"ffmpeg version (\S+)", _said(program, "-version"))
+    """Ask a program what it can do: two processes, because the banner of each list names the version."""
+    lists = {kind: _said(program, f"-{kind}") for kind in ("encoders", "filters")}
+    found = re.search(r"^ffmpeg version (\S+)", lists["encoders"], re.MULTILINE)
     if found is None:
-        raise FfmpegError(f"{program} does not say which version of ffmpeg it is")
-    have = {
-        kind: {
-            # Rows look like ` V....D libx264  words` and ` T.C xfade  VV->V  words`: the name is the second column.
-            row.split()[1]
-            for row in _said(program, "-hide_banner", f"-{kind}").splitlines()
-            if len(row.split()) > 1
-        }
-        for kind in ("encoders", "filters")
-    }
+        said = " ".join(lists["encoders"].split())[:200] or "it printed nothing"
+        raise FfmpegError(f"{program} does not say which version of ffmpeg it is: {said}")
+    # Rows look like ` V....D libx264  words` and ` T.C xfade  VV->V  words`: the name is the second column.
+    have = {kind: {row.split()[1] for row in text.splitlines() if len(row.split()) > 1} for kind, text in lists.items()}
     return Capabilities(
         program, found.group(1), frozenset(ENCODERS) & have["encoders"], frozenset(FILTERS) & have["filters"]
     )
@@ -161,7 +157,12 @@ def _look(program: str) -> Capabilities:
 def _said(program: str, *args: str) -> str:
     try:
         done = subprocess.run(
-            [program, *args], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_SECONDS, check=False
+            [program, *args],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_PROBE_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FfmpegError(f"{program} does not run: {type(error).__name__}") from error

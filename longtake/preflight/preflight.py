@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 __all__ = ["Preflight", "check", "check_catalog", "needed"]
+
+_log = logging.getLogger("longtake.preflight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,12 @@ def check(
     """
     spool = Spool()
     if resolved is not None and plan is not None:
-        spool = estimate(resolved, plan, local=store.path("probe") is not None, only=only)
-    return Preflight(
-        (
-            check_catalog(catalog, resolved),
-            check_disk(store, spool),
-            check_media(resolved),
-            check_store(store),
-        )
+        spool = estimate(resolved, plan, catalog=catalog, local=store.path("probe") is not None, only=only)
+    passed = Preflight(
+        (check_catalog(catalog, resolved), check_disk(store, spool), check_media(resolved), check_store(store))
     )
+    _log.info("preflight passed: %s", passed)
+    return passed
 
 
 def check_catalog(catalog: Catalog, resolved: Resolved | None = None) -> Checked:

@@ -72,7 +72,7 @@ def check_media(resolved: Resolved | None = None) -> Checked:
 def _rehearsed(have: Capabilities) -> str:
     """Go through the steps; gives PyAV's version. One result for each ffmpeg, by path and version."""
     step = _Steps(have)
-    with step("find"):
+    with step("make room for"):
         av = metadata.version("av")
         folder = tempfile.TemporaryDirectory(prefix="longtake-preflight-")
     with folder as name:

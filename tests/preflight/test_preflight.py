@@ -170,14 +170,33 @@ def test_a_disk_that_is_too_small_is_named_with_both_numbers(folder_store, tmp_p
 
 
 def test_what_a_run_writes_is_its_clips_and_its_film(resolved, planned):
-    clip = 1280 * 720 * (5 * 24 * 0.4 / 8 + 6)
-    here = preflight.estimate(resolved, planned, local=True)
-    assert here.temporary == pytest.approx(6 * clip, rel=0.1)
-    assert here.stored == pytest.approx((3 + 2) * clip, rel=0.1)
-    away = preflight.estimate(resolved, planned, local=False)
+    def estimate(**options):
+        return preflight.estimate(resolved, planned, catalog=CATALOG, **options)
+
+    frames = 2 * 3 * 1280 * 720
+    here = estimate(local=True)
+    clip = (here.stored - 3 * frames) / (3 + 2)  # three takes, and a film of two shots
+    assert 2e6 < clip / 5 * 8 < 8e6, "a rate that was seen at 720p"
+    assert here.temporary == pytest.approx(3 * (2 * clip + frames), rel=0.01)
+    away = estimate(local=False)
     assert away.stored == 0
-    assert away.temporary >= here.temporary
-    assert preflight.estimate(resolved, planned, local=True, only=["one"]).temporary == pytest.approx(2 * clip, rel=0.1)
+    assert away.temporary == here.temporary
+    assert estimate(local=True, only=["one"]).temporary == pytest.approx(2 * clip + frames, rel=0.01)
+    kept = planned.model_copy(update={"shots": tuple(row.model_copy(update={"to_buy": 0}) for row in planned.shots)})
+    joined = preflight.estimate(resolved, kept, catalog=CATALOG, local=False)
+    assert joined.temporary == pytest.approx(4 * clip, rel=0.01)  # the clips and the film
+
+
+def test_no_folder_for_temporary_files_is_an_error_of_the_disk(tmp_path):
+    code = (
+        "import tempfile; tempfile._candidate_tempdir_list = lambda: []\n"
+        "from longtake import preflight, store\nfrom longtake.errors import PreflightError\n"
+        "try:\n    preflight.check_disk(store.open('a-store'))\n"
+        "except PreflightError as error:\n    print(error.check, error.cause, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("disk FileNotFoundError free disk cannot be measured"), done.stderr
+    assert "TMPDIR" in done.stdout
 
 
 # -- when it is paid -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@
     │   ├── MediaError                 bytes that are not what was asked for
     │   ├── UrlRefusedError            a URL that must not be fetched or sent
     │   ├── FfmpegError                ffmpeg is missing or failed
+    │   ├── PreflightError             something a run needs does not work on this machine: nothing was sent
     │   ├── BudgetError                a budget would be passed: nothing was sent
     │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
     │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
@@ -55,6 +56,7 @@ __all__ = [
     "NoCreditsError",
     "NotSentError",
     "PollTimeoutError",
+    "PreflightError",
     "ProviderUnavailableError",
     "RateLimitedError",
     "RefusedError",
@@ -207,8 +209,22 @@ class UrlRefusedError(TerminalError):
 class FfmpegError(TerminalError):
     """ffmpeg is missing, too old, or ended with an error; `log` holds the end of what it said."""
 
-    default_next_step = "run `longtake doctor`, or point LONGTAKE_FFMPEG at another ffmpeg"
+    default_next_step = "run `longtake doctor`; LONGTAKE_FFMPEG, where it is set, names the ffmpeg to use"
     log: str = ""
+
+
+class PreflightError(TerminalError):
+    """Something that a run needs does not work here, found before anything was sent.
+
+    `check` is the part of the preflight that failed: "media", "store" or "disk". `step` is what it was doing, and `cause` the name
+    of the exception that stopped it ("" where there was none).
+    """
+
+    exit_code = 2
+    default_next_step = "fix what is named above and run `longtake doctor`; nothing was sent and nothing was charged"
+    check: str
+    step: str = ""
+    cause: str = ""
 
 
 class BudgetError(TerminalError):

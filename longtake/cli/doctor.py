@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from longtake import preflight
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import urls
@@ -89,7 +90,7 @@ def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
 
 def _look() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
-    yield _ffmpeg()
+    yield from _media()
     try:
         settings = env.from_environment()
     except LongtakeError as error:
@@ -97,6 +98,7 @@ def _look() -> Iterator[Finding]:
         return
     yield _try("catalog", lambda: _catalog(settings))
     yield from _store(settings)
+    yield _try("disk", lambda: preflight.check_disk(stores.of(settings)).text)
     if settings.api_key is None:
         yield Finding("key", "warn", "none is set: `plan` works, `run` needs LONGTAKE_API_KEY or REAPI_API_KEY")
     else:
@@ -110,27 +112,27 @@ def _try(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, "bad", str(error))
 
 
-def _ffmpeg() -> Finding:
-    from longtake.media.programs import ENCODERS, FILTERS, capabilities
+def _media() -> Iterator[Finding]:
+    """Which ffmpeg a run would use and why, and whether a clip gets through the whole media path."""
+    from longtake.media.programs import ENCODERS, FILTERS, capabilities, choice
 
     try:
-        have = capabilities()
+        chosen, have = choice(), capabilities()
     except LongtakeError as error:
-        return Finding("ffmpeg", "bad", str(error))
-    lacking = have.lacking(ENCODERS, FILTERS)
-    if lacking:
-        text = f"{have.version} at {have.program} has no {', '.join(lacking)}: films that need that are refused"
-        return Finding("ffmpeg", "warn", text)
-    return Finding("ffmpeg", "ok", f"{have.version} at {have.program}, with every encoder and filter a film may need")
+        yield Finding("ffmpeg", "bad", str(error))
+        return
+    text = f"{have.version} at {chosen.program}, because {chosen.why}"
+    if lacking := have.lacking(ENCODERS, FILTERS):
+        text += f"; it has no {', '.join(lacking)}: films that need that are refused"
+    yield Finding("ffmpeg", "warn" if lacking else "ok", text)
+    yield _try("media", lambda: preflight.check_media().text)
 
 
 def _catalog(settings: Settings) -> str:
     from longtake.catalog import Catalog
 
-    catalog = Catalog.load(settings.catalog)
-    return f"{len(catalog.models)} models, as of {catalog.as_of}" + (
-        f", with {settings.catalog}" if settings.catalog else ""
-    )
+    text = preflight.check_catalog(Catalog.load(settings.catalog)).text
+    return f"{text}, with {settings.catalog}" if settings.catalog else text
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -141,6 +143,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "bad", str(error))
         return
     yield Finding("store", "ok", f"{store.uri} takes objects and creates each only once: {found}")
+    yield _try("objects", lambda: preflight.check_store(store).text)
     yield from _uploads(store)
     try:
         for state, text in urls.look(store, settings):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from longtake import record
 from longtake import store as stores
-from longtake.errors import KeyRefusedError, TransientError
+from longtake.errors import KeyRefusedError, PreflightError, StoreError, TransientError
 from longtake.ledger import Book, Budget, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
 from longtake.provider import Provider, failure
 from longtake.take.hosting import Hosting
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-_KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
+KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Takes that are fetched and checked side by side. Each wants a core for a while: a hundred at once would all be done at the end,
 and their chains stand still until then."""
 
@@ -73,7 +73,7 @@ class Session:
         """The budget in force."""
         self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
-        self.keeping = asyncio.Semaphore(_KEPT_AT_ONCE)
+        self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
         self.line = Line()
         """Those in this run that want to buy."""
         self.refused: LongtakeError | None = None
@@ -159,13 +159,19 @@ async def open_session(
 
     Raises:
         SettingsError: no key, or a store URI that cannot be used.
-        StoreError: the store is away or not fit for a ledger.
+        StoreError: the store is away.
+        PreflightError: the store is not fit for a ledger; nothing was sent.
     """
     store = stores.of(settings)
     book = book_of(settings, store)
     state = await asyncio.to_thread(book.read)
     if state.head == 0:
-        await asyncio.to_thread(stores.check_conditional, store)
+        try:
+            await asyncio.to_thread(stores.check_conditional, store)
+        except StoreError as error:
+            raise PreflightError(
+                error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
+            ) from error
     foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, book.account, film)
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         session = Session(

@@ -107,4 +107,5 @@ def _sound(loaded: Loaded) -> Loaded:
 
 
 def _unreadable(name: str, message: str) -> StoryboardError:
-    return failure(name, (Problem(name, 1, None, message, "a YAML or JSON file of up to 2 MB"),))
+    problem = Problem(name, 1, None, message, "a YAML or JSON file of up to 2 MB")
+    return failure(name, (problem,), next_step="correct the path, or write a storyboard there with `longtake new`")

@@ -33,7 +33,7 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
-def failure(name: str, problems: tuple[Problem, ...]) -> StoryboardError:
+def failure(name: str, problems: tuple[Problem, ...], *, next_step: str | None = None) -> StoryboardError:
     """The error that carries all problems of a storyboard, in file order."""
     count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")
-    return StoryboardError(f"{name} has {count}", problems=problems, source=name)
+    return StoryboardError(f"{name} has {count}", problems=problems, source=name, next_step=next_step)

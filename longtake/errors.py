@@ -122,7 +122,7 @@ class StoryboardError(TerminalError):
     """A storyboard that cannot be used. `problems` holds all of them, in file order."""
 
     exit_code = 2
-    default_next_step = "mend the lines named above and run `longtake plan` on the file"
+    default_next_step = "fix the lines listed above, then run `longtake plan` again"
     problems: tuple[Any, ...]
     source: str
 
@@ -138,7 +138,7 @@ class SettingsError(TerminalError):
     """A setting is missing or unusable."""
 
     exit_code = 2
-    default_next_step = "set it as `longtake doctor` shows"
+    default_next_step = "correct the setting named above and run again"
 
 
 class CatalogError(TerminalError):
@@ -160,7 +160,10 @@ class RefusedError(TerminalError):
 class KeyRefusedError(RefusedError):
     """401 or 403: the key is missing, malformed, invalid or revoked (codes 10001-10005)."""
 
-    default_next_step = "check LONGTAKE_API_KEY (or the ReapiCredentials block); nothing was charged"
+    exit_code = 2
+    default_next_step = (
+        "set LONGTAKE_API_KEY (or the ReapiCredentials block) to a valid key and run again; nothing was charged"
+    )
 
 
 class NoCreditsError(RefusedError):
@@ -326,5 +329,5 @@ class PollTimeoutError(TransientError):
 class StoreError(TransientError):
     """The store did not take or give an object. `key` names it; it is never a signed URL."""
 
-    default_next_step = "check LONGTAKE_STORE and its credentials with `longtake doctor`, then run again"
+    default_next_step = "check that the store can be reached and written to, then run again"
     key: str

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from longtake import preflight
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look at everything; exit code 1 when something stops a run.
+    """Look at everything; exit code 1 or 2 when something stops a run, 2 when a setting or the key does.
 
     Raises:
         SettingsError: options that do not go together.
@@ -65,7 +64,8 @@ def main(options: argparse.Namespace) -> int:
         found, more = _prefect(fix=options.fix)
         findings += found
     if options.json:
-        print(json.dumps({"findings": [asdict(f) for f in findings], **more}, indent=2))
+        shown = [{"name": f.name, "state": f.state, "text": f.text} for f in findings]
+        print(json.dumps({"findings": shown, **more}, indent=2))
     else:
         for finding in findings:
             print(f"{finding.state:>4}  {finding.name}: {finding.text}")
@@ -73,7 +73,7 @@ def main(options: argparse.Namespace) -> int:
             print("\nSet this where the Prefect server is started:")
             for name, value in lines.items():
                 print(f"  {name}={value}")
-    return 1 if any(f.state == "bad" for f in findings) else 0
+    return max((f.exit_code for f in findings if f.state == "bad"), default=0)
 
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
@@ -94,7 +94,7 @@ def _look() -> Iterator[Finding]:
     try:
         settings = env.from_environment()
     except LongtakeError as error:
-        yield Finding("settings", "bad", str(error))
+        yield Finding("settings", "bad", str(error), error.exit_code)
         return
     yield _try("catalog", lambda: _catalog(settings))
     yield from _store(settings)
@@ -109,7 +109,7 @@ def _try(name: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(name, "ok", look())
     except LongtakeError as error:
-        return Finding(name, "bad", str(error))
+        return Finding(name, "bad", str(error), error.exit_code)
 
 
 def _media() -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         store = stores.of(settings)
         found = stores.check_conditional(store)
     except LongtakeError as error:
-        yield Finding("store", "bad", str(error))
+        yield Finding("store", "bad", str(error), error.exit_code)
         return
     yield Finding("store", "ok", f"{store.uri} takes objects and creates each only once: {found}")
     yield _try("objects", lambda: preflight.check_store(store).text)
@@ -149,7 +149,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         for state, text in urls.look(store, settings):
             yield Finding("URLs", state, text)
     except LongtakeError as error:
-        yield Finding("URLs", "bad", str(error))
+        yield Finding("URLs", "bad", str(error), error.exit_code)
 
 
 def _uploads(store: Store) -> Iterator[Finding]:

@@ -141,4 +141,5 @@ def without_problems(loaded: Loaded) -> Loaded:
 
 def unreadable(name: str, message: str) -> StoryboardError:
     """The error for what cannot be read as a file."""
-    return failure(name, (Problem(name, 1, None, message, "a YAML or JSON file of up to 2 MB"),))
+    problem = Problem(name, 1, None, message, "a YAML or JSON file of up to 2 MB")
+    return failure(name, (problem,), next_step="correct the path, or write a storyboard there with `longtake new`")

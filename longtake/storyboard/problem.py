@@ -47,9 +47,9 @@ def bare_url(url: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", bare)
 
 
-def failure(name: str, problems: tuple[Problem, ...]) -> StoryboardError:
+def failure(name: str, problems: tuple[Problem, ...], *, next_step: str | None = None) -> StoryboardError:
     """The error that carries all problems of a storyboard, in file order."""
     count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")
-    in_python = any(problem.at is not None for problem in problems)
-    step = "change the values named above; `plan` looks at them again and spends nothing" if in_python else None
-    return StoryboardError(f"{name} has {count}", problems=problems, source=name, next_step=step)
+    if next_step is None and any(problem.at is not None for problem in problems):
+        next_step = "change the values named above; `plan` looks at them again and spends nothing"
+    return StoryboardError(f"{name} has {count}", problems=problems, source=name, next_step=next_step)

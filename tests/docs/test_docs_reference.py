@@ -417,9 +417,9 @@ def test_every_longtake_command_in_the_docs_is_one(page, line):
     words = _words(line)[1:]
     with contextlib.redirect_stderr(None):
         try:
-            cli._parser(words).parse_args(words)
-        except SystemExit:
-            pytest.fail(f"{page}: {line}")
+            cli._parsed(words)
+        except (SystemExit, errors.LongtakeError) as error:
+            pytest.fail(f"{page}: {line}: {error}")
 
 
 def test_every_make_target_in_the_docs_is_one():

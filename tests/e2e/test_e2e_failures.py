@@ -30,7 +30,7 @@ def test_a_wrong_key_ends_the_run_before_anything_is_sent(stage):
     here = stage()
     here.secrets.append("a-key-nobody-knows")
     board = here.board("Wrong key", {"one": [shot("pier")]})
-    ran = here.run(board, code=1, LONGTAKE_API_KEY="a-key-nobody-knows")
+    ran = here.run(board, code=2, LONGTAKE_API_KEY="a-key-nobody-knows")
     assert ran.answer["error"]["kind"] == "KeyRefusedError"
     assert len(told(ran)) == 1
     assert "401" in ran.err

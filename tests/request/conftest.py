@@ -54,7 +54,7 @@ def clips(tmp_path_factory):
             source = f"color=c=gray:s=400x300:r=24:d={seconds}"
             codec = ["-c:v", "libvpx-vp9", "-deadline", "realtime"] if ending == "webm" else ["-c:v", "libx264"]
             command = [ffmpeg.binary(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", source]
-            subprocess.run([*command, *codec, str(path)], check=True, timeout=60)
+            subprocess.run([*command, *codec, str(path)], check=True, timeout=150)
         return path
 
     return make

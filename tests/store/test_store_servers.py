@@ -170,7 +170,9 @@ def test_variables_say_how_to_address_and_whether_to_checksum():
     found = from_environment({"LONGTAKE_S3_ADDRESSING": "virtual", "LONGTAKE_S3_CHECKSUMS": "when_required"}).s3
     assert (found.addressing_style, found.checksums) == ("virtual", "when_required")
     assert from_environment({}).s3 == S3Settings()
-    with pytest.raises(SettingsError, match="LONGTAKE_S3_ADDRESSING: Input should be 'auto', 'path' or 'virtual'"):
+    with pytest.raises(
+        SettingsError, match="LONGTAKE_S3_ADDRESSING is 'sideways'; it must be one of auto, path, virtual"
+    ):
         from_environment({"LONGTAKE_S3_ADDRESSING": "sideways"})
 
 

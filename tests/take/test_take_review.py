@@ -149,7 +149,8 @@ def ledger_on(**options):
 
 def test_a_claim_that_took_half_its_lease_to_write_is_given_back(small, monkeypatch) -> None:
     ahead, posts_at_intent = [timedelta()], []
-    times = iter([timedelta(seconds=16), timedelta(seconds=14)])
+    # Half a lease is 15 s; the second claim has 10 s of real time to go on.
+    times = iter([timedelta(seconds=16), timedelta(seconds=5)])
 
     def after():
         ahead[0] += next(times)

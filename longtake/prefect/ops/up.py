@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from longtake import ports
 from longtake.emulator import process
+from longtake.errors import LongtakeError
 from longtake.prefect.ops.server import BATCHES, FLUSH, LEASES
 
 if TYPE_CHECKING:
@@ -43,6 +45,11 @@ def main() -> int:
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    try:
+        ports.check_free("the Prefect server", "127.0.0.1", options.port)
+    except LongtakeError as error:
+        _say(str(error))
+        return error.exit_code
     folder = Path(options.folder).absolute()
     store = folder / "store"
     store.mkdir(parents=True, exist_ok=True)

@@ -407,16 +407,6 @@ def test_the_doctor_names_what_stops_a_run(longtake, settings):
     assert KEY not in out
 
 
-def test_the_doctor_says_when_another_package_hides_ours(tmp_path):
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "__init__.py").write_text("")
-    done = process("doctor", "--json", PYTHONPATH=str(tmp_path))
-    warned = [f["text"] for f in json.loads(done.stdout)["findings"] if f["name"] == "package"]
-    assert len(warned) == 1
-    assert str(tmp_path) in warned[0]
-    assert "run_deployment" in warned[0]
-
-
 # -- emulator ------------------------------------------------------------------------------------------------------------
 
 

@@ -188,7 +188,7 @@ def test_a_store_that_is_a_file_is_named(here, place):
         ("LONGTAKE_MAX_IN_FLIGHT=many", "a whole number from 1 to 1000"),
         ("LONGTAKE_SUBMITS_PER_SECOND=-1", "a number from 0.01 to 1000"),
         ("LONGTAKE_LONGEST_WAIT=inf", "a number above 0 and up to 2592000"),
-        ("LONGTAKE_RUN_CAP=0", "a whole number, 1 or more"),
+        ("LONGTAKE_RUN_BUDGET=0", "a whole number, 1 or more"),
         ("LONGTAKE_S3_CHECKSUMS=never", "one of auto, when_required, when_supported"),
     ],
 )
@@ -200,8 +200,8 @@ def test_a_bad_value_names_the_variable_what_it_holds_and_what_it_may_hold(here,
 
 
 def test_all_bad_values_are_named_at_once(here):
-    ended = command("plan", "film.yaml", LONGTAKE_MAX_ATTEMPTS="x", LONGTAKE_DAY_CAP="-3")
-    check(ended, 2, "LONGTAKE_MAX_ATTEMPTS is 'x'", "LONGTAKE_DAY_CAP is '-3'")
+    ended = command("plan", "film.yaml", LONGTAKE_MAX_ATTEMPTS="x", LONGTAKE_DAY_BUDGET="-3")
+    check(ended, 2, "LONGTAKE_MAX_ATTEMPTS is 'x'", "LONGTAKE_DAY_BUDGET is '-3'")
 
 
 # -- ports ---------------------------------------------------------------------------------------------------------------

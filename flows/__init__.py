@@ -1,8 +1,7 @@
-"""What a deployment runs."""
+"""What a deployment runs: one flow per file."""
 
 from longtake.flows.reconcile import reconcile
 from longtake.flows.scene import scene
 from longtake.flows.storyboard import storyboard
-from longtake.prefect.parameters import FilmRun, SceneRun
 
-__all__ = ["FilmRun", "SceneRun", "reconcile", "scene", "storyboard"]
+__all__ = ["reconcile", "scene", "storyboard"]

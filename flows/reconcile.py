@@ -1,6 +1,4 @@
-"""The flow `reconcile`: settle doubts by the balance, on a schedule or by hand."""
-
-from __future__ import annotations
+"""The flow `reconcile`: settle attempts in doubt by the balance, on a schedule or by hand."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,25 +10,25 @@ from longtake import reconciliation
 from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET
 from longtake.prefect import artifacts
 from longtake.prefect.config import settings_of
+from longtake.prefect.parameters import Credentials, Store
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
 async def reconcile(
-    credentials: str | None = None,
-    store: str | None = None,
+    credentials: Credentials = None,
+    store: Store = None,
     quiet: float = QUIET,
     longest: float = LONGEST_GENERATION,
 ) -> dict[str, Any]:
-    """Settle what the balance can settle, and say what needs a person.
+    """Settle what the balance can settle, and report what needs a person. Free.
 
     Args:
-        credentials: name of a ReapiCredentials block; without it LONGTAKE_API_KEY and its siblings.
-        store: name of an ArtifactStore block; without it LONGTAKE_STORE.
+        credentials: the account; its environment variables where the worker runs, if left out.
+        store: where its ledger is; LONGTAKE_STORE where the worker runs, if left out.
         quiet: seconds after the newest doubt before the balance is believed.
         longest: seconds after which a charged and lost task can no longer be refunded.
     """
-    settings = await settings_of(credentials, store)
-    book, report = await reconciliation.run(settings, quiet=quiet, longest=longest)
+    book, report = await reconciliation.run(settings_of(credentials, store), quiet=quiet, longest=longest)
     for attempt in report.needs_person:
         artifacts.event("attempt.in-doubt", film=None, account=book.account, attempt=attempt, reason=report.note)
     for attempt in report.refunds_missing:

@@ -285,8 +285,15 @@ class SceneError(TerminalError):
 
 
 class FilmIncompleteError(TerminalError):
-    """A run ended without every shot; everything paid for is kept. `exit_code` is the gravest of its reasons."""
+    """A run ended without every shot; everything paid for is kept. `exit_code` is the gravest of its reasons.
 
+    `missing` holds the labels of the shots without a take, `would_cost` the credits to buy them, and `film` the film as it is
+    (`longtake.Film`; None where only scenes were made).
+    """
+
+    missing: tuple[str, ...] = ()
+    would_cost: int = 0
+    film: Any = None
     default_next_step = "see the reasons above and run again: only what is missing is bought"
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from longtake.record import Take
     from longtake.request import Resolved, ResolvedShot
 
-__all__ = ["Correction", "Cut", "Sound", "Timeline", "Transition", "of"]
+__all__ = ["Correction", "Cut", "Sound", "Timeline", "Transition", "of", "of_takes"]
 
 
 class _Part(BaseModel):
@@ -119,6 +119,21 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
         before = take
     board = resolved.loaded.board
     return Timeline(title=board.title, cuts=tuple(cuts), sound=_sound(resolved), hls=board.hls)
+
+
+def of_takes(takes: Sequence[Take], *, title: str) -> Timeline:
+    """The timeline of takes that belong to no storyboard: hard cuts, and a shared frame shown once."""
+    cuts = tuple(
+        Cut(
+            label=take.shot,
+            fingerprint=take.fingerprint,
+            clip=take.clip.key,
+            sha256=take.clip.sha256,
+            continues=number > 0 and joined(takes[number - 1], take),
+        )
+        for number, take in enumerate(takes)
+    )
+    return Timeline(title=title, cuts=cuts)
 
 
 def joined(before: Take, after: Take) -> bool:

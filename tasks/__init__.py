@@ -1,16 +1,10 @@
-"""One Prefect task per step. They name the step, its retries and its place in the UI; the step itself is in `longtake`."""
+"""One Prefect task per file. Each works awaited, called from a sync flow, with `.submit()` and `.map()`, on any task runner."""
 
-from longtake.take import Steps
-from longtake.tasks import pacing
-from longtake.tasks.join import join
-from longtake.tasks.keep import keep
+from longtake.tasks.concatenate import concatenate
+from longtake.tasks.generate import generate
+from longtake.tasks.ingest import ingest
 from longtake.tasks.poll import poll
 from longtake.tasks.submit import submit
 from longtake.tasks.upload import upload
 
-STEPS = Steps(
-    upload=pacing.paced(upload), submit=pacing.paced(submit), poll=pacing.paced(poll), keep=pacing.paced(keep)
-)
-"""The steps of a take as Prefect tasks, started no faster than a server takes them in."""
-
-__all__ = ["STEPS", "join", "keep", "poll", "submit", "upload"]
+__all__ = ["concatenate", "generate", "ingest", "poll", "submit", "upload"]

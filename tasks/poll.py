@@ -1,15 +1,32 @@
-"""Poll: one loop inside one task, which costs the Prefect server far less than a retry or a task per poll."""
+"""Poll: wait for the provider in one loop inside one task run."""
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from __future__ import annotations
 
-from longtake import take
-from longtake.ledger import Attempt
-from longtake.provider import Task
-from longtake.take import Session
+from typing import TYPE_CHECKING
+
+from longtake.prefect.sessions import label_of, session_of
+from longtake.prefect.step_task import step_task
+from longtake.studio import clips
+
+if TYPE_CHECKING:
+    from longtake.blocks import ArtifactStore, ReapiCredentials
+    from longtake.studio import Generation, Purchase
 
 
-@task(name="poll", task_run_name="shot {attempt.order.label} · poll", cache_policy=NO_CACHE, persist_result=False)
-async def poll(session: Session, attempt: Attempt) -> Task:
-    """Wait until the provider is done with an accepted attempt; polling is free."""
-    return await take.poll(session, attempt)
+@step_task("poll", run_name=lambda: label_of("purchase", "poll"))
+async def poll(
+    purchase: Purchase, *, credentials: ReapiCredentials | None = None, store: ArtifactStore | None = None
+) -> Generation:
+    """Wait until the provider has made a clip; polling is free.
+
+    Args:
+        purchase: what `submit` gave.
+        credentials: the account; its environment variables, if left out.
+        store: where its ledger is; LONGTAKE_STORE, if left out.
+
+    Raises:
+        TaskFailedError: the provider failed and refunds; `retryable` says whether submitting again may help.
+        PollTimeoutError, ProviderUnavailableError, StoreError: poll again later; the id is in the ledger.
+    """
+    async with session_of(credentials, store, film=purchase.request.film) as session:
+        return await clips.poll(session, purchase)

@@ -1,22 +1,46 @@
-"""Upload: inputs into the store, readable by the provider."""
+"""Upload: a shot's inputs into the store, readable by the provider."""
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from __future__ import annotations
 
-from longtake import take
-from longtake.take import Identity, Prepared, Session
-from longtake.tasks.retrying import when_transient
+from typing import TYPE_CHECKING
+
+from longtake.prefect.sessions import label_of, session_of
+from longtake.prefect.step_task import step_task
+from longtake.studio import clips
+
+if TYPE_CHECKING:
+    from longtake.blocks import ArtifactStore, ReapiCredentials
+    from longtake.record import Take
+    from longtake.storyboard import Shot
+    from longtake.studio import ClipRequest
 
 
-@task(
-    name="upload",
-    task_run_name="shot {identity.wanted.label} · upload",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=3,
-    retry_delay_seconds=[2, 5, 15],
-    retry_condition_fn=when_transient,
-)
-async def upload(session: Session, identity: Identity, *, rehost: int = 0) -> Prepared:
-    """Put a take's inputs into the store, once per digest; costs nothing and may be repeated."""
-    return await take.upload(session, identity, rehost=rehost)
+@step_task("upload", run_name=lambda: label_of("shot", "upload"))
+async def upload(
+    shot: Shot,
+    *,
+    credentials: ReapiCredentials | None = None,
+    store: ArtifactStore | None = None,
+    model: str | None = None,
+    continue_from: Take | None = None,
+    take: int = 1,
+    film: str = "clips",
+) -> ClipRequest:
+    """Put a shot's inputs into the store, once per digest, and give the request; costs nothing and may be repeated.
+
+    Args:
+        shot: the clip to make.
+        credentials: the account; its environment variables, if left out.
+        store: where everything is kept; LONGTAKE_STORE, if left out.
+        model: the catalog id of the model where the shot names none.
+        continue_from: the take whose last frame the clip starts from.
+        take: which take of the shot, from 1.
+        film: the name that the clip is accounted to.
+
+    Raises:
+        StoryboardError: the shot has problems; it holds all of them.
+        UrlRefusedError, MediaError: the provider could not read an input.
+        ProviderUnavailableError, StoreError: tried again by Prefect.
+    """
+    async with session_of(credentials, store, film=film) as session:
+        return await clips.upload(session, shot, model=model, continue_from=continue_from, take=take)

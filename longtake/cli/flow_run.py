@@ -20,13 +20,13 @@ from prefect.settings import get_current_settings
 
 from longtake.errors import LongtakeError
 from longtake.flows.storyboard import storyboard
-from longtake.prefect.parameters import FilmRun
 from longtake.report import stale_note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
     from longtake.storyboard import Follow
+    from longtake.studio import Film
 
 
 class _StoppedError(LongtakeError):
@@ -45,9 +45,9 @@ def main(
     logging.getLogger("longtake").addHandler(_warnings())
     place = board if "://" in board else str(Path(board).absolute())
     try:
-        answer = _run(storyboard(FilmRun(board=place, redo=tuple(redo), follow=follow)), signals)
+        answer = _run(storyboard(place, retake=tuple(redo), downstream=follow), signals)
     except LongtakeError as error:
-        _tell(getattr(error, "answer", None), error, as_json=as_json)
+        _tell(getattr(error, "film", None), error, as_json=as_json)
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         away = LongtakeError(
@@ -67,7 +67,7 @@ def main(
     return 0
 
 
-def _run(flow: Coroutine[Any, Any, dict[str, Any]], signals: Collection[signal.Signals]) -> dict[str, Any]:
+def _run(flow: Coroutine[Any, Any, Film], signals: Collection[signal.Signals]) -> Film:
     """Run the flow in a thread and cancel it on SIGINT and SIGTERM: what comes of an open POST is written down before it ends.
 
     Prefect takes SIGTERM for itself where a flow runs in the main thread, and leaves at once.
@@ -75,11 +75,11 @@ def _run(flow: Coroutine[Any, Any, dict[str, Any]], signals: Collection[signal.S
     Raises:
         _StoppedError: it was cancelled by a signal.
     """
-    done: Future[dict[str, Any]] = Future()
+    done: Future[Film] = Future()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
     caught: list[int] = []
 
-    async def work() -> dict[str, Any]:
+    async def work() -> Film:
         task = asyncio.ensure_future(flow)
         running.append((asyncio.get_running_loop(), task))
         if caught:
@@ -131,9 +131,9 @@ def _echo(record: logging.LogRecord) -> bool:
     return True
 
 
-def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json: bool) -> None:
+def _tell(film: Film | None, error: LongtakeError | None, *, as_json: bool) -> None:
     if as_json:
-        body = dict(answer or {})
+        body = film.answer() if film is not None else {}
         if error is not None:
             body["error"] = {
                 "kind": type(error).__name__.lstrip("_"),
@@ -141,14 +141,13 @@ def _tell(answer: dict[str, Any] | None, error: LongtakeError | None, *, as_json
                 "next_step": error.next_step,
             }
         print(json.dumps(body, indent=2))
-    elif answer is not None:
-        credits = answer["credits"]
-        print(f"film: {answer['film'] or 'not whole yet'}")
+    elif film is not None:
+        cost = film.cost
+        print(f"film: {film.place or 'not whole yet'}")
         print(
-            f"credits: planned {credits['planned']}, charged {credits['charged']}, refunded {credits['refunded']}, "
-            f"in doubt {credits['in_doubt']}"
+            f"credits: planned {cost.planned}, charged {cost.charged}, refunded {cost.refunded}, in doubt {cost.in_doubt}"
         )
-        if (note := stale_note([shot["id"] for shot in answer["shots"] if shot["state"] == "stale"])) is not None:
+        if (note := stale_note([one.id for one in film.shots.values() if one.state == "stale"])) is not None:
             print(note)
     if error is not None:
         print(f"longtake: {error}", file=sys.stderr)

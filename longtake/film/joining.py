@@ -19,7 +19,7 @@ from longtake.manifest import Credits, Loudness, Manifest, Shot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from longtake.film.keeping import Film
+    from longtake.film.keeping import JoinedFilm
     from longtake.film.rendering import Rendered
     from longtake.ledger import Closed, State
     from longtake.manifest import Seam
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.timeline import Timeline
 
-__all__ = ["join", "measured"]
+__all__ = ["join", "join_takes", "measured"]
 
 _MUSIC = {"mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "aac": "audio/aac"}
 """How music is served, by the ending of its key."""
@@ -46,7 +46,7 @@ def join(
     closed: Iterable[Closed] | None = None,
     run: str | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> Film:
+) -> JoinedFilm:
     """Join the used takes in film order, or find the film that was joined from the same before.
 
     Args:
@@ -93,6 +93,47 @@ def join(
         )
         # Looked at again: housekeeping may have found it without a name while the film was joined.
         _keep_music(store, resolved, line)
+        return keeping.keep(store, folder, made.folder, manifest)
+
+
+def join_takes(
+    line: Timeline,
+    takes: Sequence[Take],
+    *,
+    store: Store,
+    film: str,
+    run: str | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> JoinedFilm:
+    """Join takes that belong to no storyboard; the arguments and errors are those of `join`."""
+    folder = keeping.folder_of(film, line.digest)
+    known = keeping.find(store, folder)
+    if known is not None:
+        return known
+    with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
+        made = render(line, store, Path(name), on_progress=on_progress)
+        spent = sum({take.fingerprint: take.credits for take in takes}.values())
+        manifest = Manifest(
+            title=line.title,
+            film=film,
+            digest=line.digest,
+            **measured(made),
+            run=run,
+            timeline=line,
+            shots=tuple(
+                Shot(
+                    shot=take.shot,
+                    scene=take.shot.partition("/")[0],
+                    id=take.shot.rpartition("/")[2],
+                    state="current",
+                    start=chapter.start,
+                    end=chapter.end,
+                    used=take,
+                )
+                for take, chapter in zip(takes, made.result.chapters, strict=True)
+            ),
+            credits=Credits(used_takes=spent, alternates=0, settled=spent, reserved=0, in_doubt=0, refunded=None),
+        )
         return keeping.keep(store, folder, made.folder, manifest)
 
 

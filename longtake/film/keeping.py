@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-__all__ = ["Film", "complete", "find", "folder_of", "keep", "sha256_of", "verified"]
+__all__ = ["JoinedFilm", "complete", "find", "folder_of", "keep", "sha256_of", "verified"]
 
 _FILES = {"film.mp4": "video/mp4", "poster.jpg": "image/jpeg", "film.vtt": "text/vtt"}
 _HLS = {".m3u8": "application/vnd.apple.mpegurl"}
@@ -28,7 +28,7 @@ _STEP = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
+class JoinedFilm:
     """A film in the store, and whether this call joined it."""
 
     manifest: Manifest
@@ -59,7 +59,7 @@ def folder_of(film: str, digest: str) -> str:
     return f"films/{film}/{digest}/"
 
 
-def find(store: Store, folder: str, *, sha256: str | None = None) -> Film | None:
+def find(store: Store, folder: str, *, sha256: str | None = None) -> JoinedFilm | None:
     """The film below a folder whose file has the size its manifest says; None where there is none.
 
     Args:
@@ -80,7 +80,7 @@ def find(store: Store, folder: str, *, sha256: str | None = None) -> Film | None
     return None
 
 
-def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> Film:
+def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> JoinedFilm:
     """Put the files of a film that was joined into the store, the manifest last. What is there already stays.
 
     Raises:
@@ -95,7 +95,7 @@ def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> Film:
     return _film(manifest, home, made=True)
 
 
-def complete(store: Store, film: Film, files: Path) -> None:
+def complete(store: Store, film: JoinedFilm, files: Path) -> None:
     """Put back what a film that is there lacks beside it; what is there stays.
 
     Raises:
@@ -107,7 +107,7 @@ def complete(store: Store, film: Film, files: Path) -> None:
             store.put_file(home + name, files / name, content_type=kind)
 
 
-def verified(store: Store, film: Film) -> bool:
+def verified(store: Store, film: JoinedFilm) -> bool:
     """Whether the film's file is, byte for byte, what its manifest says. It is read whole, a piece at a time.
 
     Raises:
@@ -149,5 +149,5 @@ def _manifest(store: Store, home: str) -> Manifest | None:
     return None if data is None else manifests.load(data, name=key)
 
 
-def _film(manifest: Manifest, home: str, *, made: bool) -> Film:
-    return Film(manifest, f"{home}film.mp4", f"{home}poster.jpg", made=made)
+def _film(manifest: Manifest, home: str, *, made: bool) -> JoinedFilm:
+    return JoinedFilm(manifest, f"{home}film.mp4", f"{home}poster.jpg", made=made)

@@ -14,7 +14,7 @@ from longtake.film.rendering import render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.film.keeping import Film
+    from longtake.film.keeping import JoinedFilm
     from longtake.manifest import Manifest
     from longtake.store import Store
 
@@ -31,7 +31,7 @@ class Rebuilt:
         there: whether the film was in the store already, byte for byte.
     """
 
-    film: Film
+    film: JoinedFilm
     same: bool
     there: bool
 

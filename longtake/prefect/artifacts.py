@@ -6,10 +6,8 @@ The Prefect API may be away at any moment: nothing here is called inside a paid 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,12 +22,14 @@ from prefect.client.orchestration import get_client
 from prefect.context import TagsContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from longtake.observer import Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 
-    from longtake.errors import BudgetError
-    from longtake.take import Session
+    from longtake.studio import Film
 
 _log = logging.getLogger("longtake.flows")
 
@@ -38,10 +38,6 @@ _PATIENCE = 15.0
 """Seconds for one call that shows something: Prefect's client by itself would try for a minute where the API is away."""
 SHORT = 2.0
 """The same for a run that is being cancelled: a worker kills what is not gone in half a minute."""
-_PICTURE_LIMIT = 300_000
-"""Bytes of a picture that is put into a page."""
-_PUBLIC = re.compile(r"https?://[^\s<>()\[\]`\\?#@]+")
-"""An address that can stand in a page: nothing in it is a secret or means something in Markdown."""
 
 
 class _Reach:
@@ -105,7 +101,7 @@ async def tag_run(*tags: str, title: str | None = None) -> None:
 class Progress:
     """How far a run is: takes first (nine tenths), then the join. One reporter writes it, at most once a second."""
 
-    def __init__(self, film: str, takes: int) -> None:
+    def __init__(self, film: str, takes: int = 1) -> None:
         self.film = film
         self.takes = max(takes, 1)
         self.done = 0
@@ -121,6 +117,15 @@ class Progress:
     def percent(self) -> float:
         """0 to 100."""
         return round(90.0 * self.done / self.takes + 10.0 * self.joined, 1)
+
+    def notify(self, event: Event) -> None:
+        """Move with the events of a film."""
+        if event.name == "film.started":
+            self.takes = max(int(event.data["shots"]), 1)
+        elif event.name == "shot.done":
+            self.shot_done(str(event.data["shot"]), str(event.data["state"]))
+        elif event.name == "film.joining":
+            self.join(float(event.data["share"]))
 
     def shot_done(self, label: str, state: str) -> None:
         """A shot ended, well or not. Each has its line, but those that needed nothing share one."""
@@ -209,6 +214,18 @@ def alone() -> Iterator[None]:
         logger.removeFilter(worth_it)
 
 
+def links() -> dict[str, str]:
+    """Where people find the flow run under way."""
+    run = url_for("flow-run", obj_id=flow_run.get_id()) if flow_run.get_id() else None
+    return {"this run": run} if run is not None else {}
+
+
+async def film(made: Film) -> None:
+    """The table of a film's shots, and its page."""
+    await shots(made.name, made.rows)
+    await page(made.name, made.page)
+
+
 async def shots(film: str, rows: Sequence[dict[str, Any]]) -> None:
     """The table of shots."""
     await harmless(acreate_table_artifact(list(rows), key=f"{film}-shots", description=f"Shots of {film}"))
@@ -221,51 +238,30 @@ async def page(film: str, text: str, *, patience: float = _PATIENCE) -> None:
     )
 
 
-def picture(name: str, data: bytes | None, *, url: str | None) -> list[str]:
-    """Markdown that shows a JPEG: from its public URL where there is one, else from within the page when it is small.
-
-    Nothing where neither can be: image artifacts, and pages too, show public URLs only.
-    """
-    if url is not None and _PUBLIC.fullmatch(url):
-        return [f"![{name}]({url})"]
-    if data is None or len(data) > _PICTURE_LIMIT:
-        return []
-    return [f"![{name}](data:image/jpeg;base64,{base64.b64encode(data).decode()})"]
+def event(name: str, *, film: str | None, account: str, **data: Any) -> None:  # noqa: ANN401 - an event's own values
+    """Emit an event that no observer was told of."""
+    emit(Event(name, film, account, data=data))
 
 
-def event(name: str, *, film: str | None, account: str, **payload: Any) -> None:  # noqa: ANN401 - an event's own values
+def emit(event: Event) -> None:
     """Emit `longtake.<name>`; an automation can match the event name and the film.
 
     Without a film the event is the account's: an automation that answers films' doubts with the flow `reconcile` must not be
-    started again by what that flow says.
+    started again by what that flow emits.
     """
+    film, run = event.film, flow_run.get_id()
     try:
         emit_event(
-            f"longtake.{name}",
+            f"longtake.{event.name}",
             resource={
-                "prefect.resource.id": f"longtake.account.{account}" if film is None else f"longtake.film.{film}",
-                "prefect.resource.name": film or account,
-                "longtake.account": account,
+                "prefect.resource.id": f"longtake.account.{event.account}" if film is None else f"longtake.film.{film}",
+                "prefect.resource.name": film or event.account,
+                "longtake.account": event.account,
             },
-            related=[
-                {"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}", "prefect.resource.role": "flow-run"}
-            ]
-            if flow_run.get_id()
+            related=[{"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}]
+            if run
             else [],
-            payload=payload,
+            payload=dict(event.data),
         )
     except Exception as error:  # noqa: BLE001 - see `harmless`
-        _log.warning("event longtake.%s not sent: %s", name, error)
-
-
-def refused(session: Session, error: BudgetError) -> None:
-    """Tell automations that a budget would have been passed."""
-    event(
-        "budget.refused",
-        film=session.film,
-        account=session.book.account,
-        scope=error.scope,
-        budget=error.budget,
-        needed=error.needed,
-        available=error.available,
-    )
+        _log.warning("event longtake.%s not sent: %s", event.name, error)

@@ -1,87 +1,114 @@
-"""What a run is asked for: one model, which is the form of the flow in the Prefect UI. It never holds a secret."""
+"""The parameters of the flows: blocks as objects, the storyboard in any form, and a form in the UI without `None` fields."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typing import Annotated, Any
+from prefect.blocks.core import Block
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from longtake.blocks import ArtifactStore, ReapiCredentials
+from longtake.errors import SettingsError
+from longtake.storyboard import Approval, Follow, Storyboard
 
-from longtake.storyboard import Approval, Follow
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["FilmRun", "SceneRun"]
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-class FilmRun(BaseModel):
-    """One run of a storyboard."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    board: str | dict[str, Any] = Field(
-        title="Storyboard",
-        description="A file where the worker runs, `s3://bucket/key`, an http(s) URL without a signature (Prefect keeps what "
-        "stands here), or the storyboard itself as JSON.",
-    )
-    credentials: Name | None = Field(
-        default=None,
-        title="Credentials block",
-        description="Name of a ReapiCredentials block. Empty: LONGTAKE_API_KEY and its siblings where the worker runs.",
-    )
-    store: Name | None = Field(
-        default=None,
-        title="Store block",
-        description="Name of an ArtifactStore block. Empty: LONGTAKE_STORE where the worker runs.",
-    )
-    budget: int | None = Field(
-        default=None,
-        gt=0,
-        title="Budget of this run (credits)",
-        description="The most this run may cost, besides the storyboard's own budget. 1 credit is $0.001. Empty: no limit.",
-    )
-    redo: tuple[Name, ...] = Field(
-        default=(),
-        title="Shots to make anew",
-        description="Ids of shots that get a new take although they have one; each once in a run, also when it is retried.",
-    )
-    follow: Follow | None = Field(
-        default=None,
-        title="After a shot that is made anew",
-        description="`bridge` leads the new take to the kept shot after it, `cascade` buys what continues it again, `keep` uses "
-        "that as it is. Empty: as the storyboard says.",
-    )
-    approval: Approval | None = Field(
-        default=None,
-        title="Approval",
-        description="Whether a person is asked before credits are spent. Empty: as the storyboard says.",
-    )
-    scenes: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None = Field(
-        default=None,
-        title="Deployment for scenes",
-        description="`flow/deployment` of the flow `scene`, such as `scene/scene`: scenes are handed out to it, to as many workers "
-        "as its pool has, and this run waits, joins and accounts. Empty: everything is made in this run.",
-    )
-
-    @property
-    def name(self) -> str:
-        """What to call the run before the storyboard is read."""
-        if isinstance(self.board, dict):
-            return str(self.board.get("title", "inline"))
-        return self.board.partition("?")[0].rpartition("/")[2]
+__all__ = [
+    "Ask",
+    "Board",
+    "Credentials",
+    "Credits",
+    "Deployment",
+    "Downstream",
+    "Retake",
+    "Store",
+    "board_name",
+    "reference",
+]
 
 
-class SceneRun(BaseModel):
-    """What a run of a film hands out. It is filled in by the flow `storyboard`."""
+class _NoNull:
+    """Leaves the null out of a parameter's JSON schema.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Prefect's form shows it as `Property is type "None"`, and an empty field means it anyway.
+    """
 
-    board: str = Field(title="Storyboard", description="Key in the store of the storyboard with its files.")
-    shots: tuple[str, ...] = Field(title="Shots", description="Ids of the shots to make, whole chains of them.")
-    run: str = Field(title="Run", description="The run that pays for them: its budget counts what this one spends.")
-    credentials: str | None = Field(default=None, title="Credentials block", description="As in the flow `storyboard`.")
-    store: str | None = Field(default=None, title="Store block", description="As in the flow `storyboard`.")
-    follow: Follow | None = Field(
-        default=None, title="After a shot that is made anew", description="As in `storyboard`."
-    )
-    film_budget: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
-    run_budget: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        rest = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+        if len(rest) == 1:
+            schema.pop("anyOf")
+            schema = {**rest[0], **schema}
+        return schema
+
+
+class _Picked:
+    """Describes a block parameter to Prefect's form, which shows a picker, and to its server, which also takes a name.
+
+    Written out instead of referring to the block's own schema: that one asks for an object.
+    """
+
+    def __init__(self, kind: type[Block]) -> None:
+        self._kind = kind
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        del core, handler
+        return {
+            "title": self._kind.__name__,
+            "block_type_slug": self._kind.get_block_type_slug(),
+            "block_schema_references": {},
+        }
+
+
+def _loaded(kind: type[Block]) -> "Callable[[object], object]":
+    """Load a block that is given by its name."""
+
+    def load(value: object) -> object:
+        return kind.load(value, _sync=True) if isinstance(value, str) and value else value or None  # type: ignore[call-arg]
+
+    return load
+
+
+def _plain(board: object) -> object:
+    """Accept a storyboard that was built in Python."""
+    return board.model_dump(mode="json") if isinstance(board, Storyboard) else board
+
+
+Board = Annotated[
+    str | dict[str, Any] | Storyboard,
+    BeforeValidator(_plain),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
+Credentials = Annotated[ReapiCredentials | None, BeforeValidator(_loaded(ReapiCredentials)), _Picked(ReapiCredentials)]
+Store = Annotated[ArtifactStore | None, BeforeValidator(_loaded(ArtifactStore)), _Picked(ArtifactStore)]
+Credits = Annotated[int | None, Field(gt=0), _NoNull()]
+Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
+Downstream = Annotated[Follow | None, _NoNull()]
+Ask = Annotated[Approval | None, _NoNull()]
+Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _NoNull()]
+
+
+def board_name(board: object) -> str:
+    """What to call a run before the storyboard is read."""
+    if isinstance(board, Storyboard):
+        return board.title
+    if isinstance(board, dict):
+        return str(board.get("title", "inline"))
+    return str(board).partition("?")[0].rpartition("/")[2]
+
+
+def reference(block: Block | None) -> dict[str, Any] | None:
+    """A saved block as the parameter of another run: by its id, never by what it holds.
+
+    Raises:
+        SettingsError: the block was never saved, so another worker cannot load it.
+    """
+    if block is None:
+        return None
+    if block._block_document_id is None:  # noqa: SLF001 - Prefect's own dispatch reads it
+        raise SettingsError(
+            f"scenes are made by other workers, which cannot load a {type(block).__name__} that was never saved",
+            next_step='save it with `.save("NAME")` and give that block, or leave `scenes` out',
+        )
+    return {"$ref": {"block_document_id": str(block._block_document_id)}}  # noqa: SLF001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from longtake.report.outcomes import Made, Money, Outcome, incomplete, money_of
 from longtake.report.page import Books, cut_short, page
+from longtake.report.pictures import picture
 from longtake.report.sheet import MOST_PICTURES, contact_sheet, kept_sheet
 from longtake.report.table import rows
 from longtake.report.words import failed_checks, many, seam_note, stale_note, under_way
@@ -22,6 +23,7 @@ __all__ = [
     "many",
     "money_of",
     "page",
+    "picture",
     "rows",
     "seam_note",
     "stale_note",

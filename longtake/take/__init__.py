@@ -1,11 +1,11 @@
-"""The life of a take: identify, upload, submit, poll, keep. Plain coroutines that need no engine."""
+"""The life of a take: identify, upload, submit, poll, ingest. Plain coroutines that need no engine."""
 
 from longtake.record import Clip, Frame, Take, load
 from longtake.take.bundle import pack, unpack
 from longtake.take.hosting import Hosting, can_host, needs_host, remember_frame
-from longtake.take.keep import keep, salvage
+from longtake.take.ingest import ingest, salvage
 from longtake.take.lead import decide
-from longtake.take.obtain import PLAIN, Obtained, Steps, obtain
+from longtake.take.obtain import Obtained, obtain
 from longtake.take.poll import poll
 from longtake.take.session import Session, book_of, open_session
 from longtake.take.shot import Completed, complete
@@ -14,7 +14,6 @@ from longtake.take.submit import submit
 from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
 
 __all__ = [
-    "PLAIN",
     "Clip",
     "Completed",
     "Frame",
@@ -23,7 +22,6 @@ __all__ = [
     "Obtained",
     "Prepared",
     "Session",
-    "Steps",
     "Take",
     "Wanted",
     "book_of",
@@ -31,7 +29,7 @@ __all__ = [
     "complete",
     "decide",
     "identify",
-    "keep",
+    "ingest",
     "kept",
     "load",
     "needs_host",

@@ -1,15 +1,16 @@
-"""The life of one take, from wanted to kept. The steps are passed in, so that Prefect can show each as a task."""
+"""The life of one take, from wanted to kept: upload, submit, poll, ingest."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from longtake.errors import RefusedError, TaskFailedError
+from longtake.observer import Step
 from longtake.provider import wants_rehosting
 from longtake.record import Take
-from longtake.take.keep import keep
+from longtake.take.ingest import ingest
 from longtake.take.poll import poll
 from longtake.take.submit import submit
 from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
@@ -19,48 +20,21 @@ if TYPE_CHECKING:
     from longtake.provider import Task
     from longtake.take.session import Session
 
-
-class _Upload(Protocol):
-    async def __call__(self, session: Session, identity: Identity, *, rehost: int = 0) -> Prepared: ...
-
-
-class _Submit(Protocol):
-    async def __call__(self, session: Session, prepared: Prepared) -> Attempt | Take: ...
-
-
-class _Poll(Protocol):
-    async def __call__(self, session: Session, attempt: Attempt) -> Task: ...
-
-
-class _Keep(Protocol):
-    async def __call__(self, session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """The four steps of a take: plain coroutines here, tasks in Prefect."""
-
-    upload: _Upload = upload
-    submit: _Submit = submit
-    poll: _Poll = poll
-    keep: _Keep = keep
+__all__ = ["Obtained", "obtain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """A kept take, and whether it was there or came now."""
+    """A kept take, and whether it was there or was bought now."""
 
     take: Take
     state: Literal["current", "bought"]
 
 
-PLAIN = Steps()
+async def obtain(session: Session, wanted: Wanted) -> Obtained:
+    """Give the take as kept: from the store when it is there, from a task in flight, or newly bought.
 
-
-async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obtained:
-    """The take as kept: from the store when it is there, from a task under way, or newly bought.
-
-    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit; where the
+    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit. Where the
     provider could not read an input (30002 at submit, 80007 later), that attempt is given the inputs at other URLs.
 
     Raises:
@@ -70,24 +44,56 @@ async def obtain(session: Session, wanted: Wanted, steps: Steps = PLAIN) -> Obta
     take = await asyncio.to_thread(kept, session, identity)
     if take is not None:
         return Obtained(take, "current")
-    # Without inputs there is nothing to show.
-    prepare = steps.upload if identity.has_inputs else upload
     rehost = 0
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):
             try:
-                prepared = await prepare(session, identity, rehost=rehost)
-                attempt = await steps.submit(session, prepared)
+                prepared = await _upload(session, identity, rehost)
+                attempt = await _submit(session, prepared)
                 if isinstance(attempt, Take):
                     return Obtained(attempt, "current")
-                task = await steps.poll(session, attempt)
+                task = await _poll(session, attempt)
             except (TaskFailedError, RefusedError) as error:
                 unread = wants_rehosting(error)
                 if not left or not (unread or (isinstance(error, TaskFailedError) and error.retryable)):
                     raise
                 rehost += unread
                 continue
-            # What is begun is brought to its end, so that the next shots of the first chains are on their way meanwhile.
+            # Finish what has begun before fetching more, so that the next shots of the first chains start meanwhile.
             async with session.keeping:
-                return Obtained(await steps.keep(session, prepared, attempt, task), "bought")
+                return Obtained(await _ingest(session, prepared, attempt, task), "bought")
     raise AssertionError("the last attempt returns or raises")
+
+
+async def _upload(session: Session, identity: Identity, rehost: int) -> Prepared:
+    if not identity.has_inputs:
+        # There is nothing to show: the request is words only.
+        return await upload(session, identity, rehost=rehost)
+    step = Step("upload", identity.wanted.label)
+    return await session.observer.around(step, lambda: upload(session, identity, rehost=rehost))
+
+
+async def _submit(session: Session, prepared: Prepared) -> Attempt | Take:
+    label = prepared.identity.wanted.label
+    with session.events.submitting(prepared.identity.fingerprint, label) as since:
+        found = await session.observer.around(Step("submit", label), lambda: submit(session, prepared))
+    session.events.submitted(found, label, since=since)
+    return found
+
+
+async def _poll(session: Session, attempt: Attempt) -> Task:
+    label = attempt.order.label
+    try:
+        task = await session.observer.around(Step("poll", label), lambda: poll(session, attempt))
+    except TaskFailedError as error:
+        session.events.task_failed(attempt, error)
+        raise
+    session.events.line(f"{label}: made by the provider, fetching it")
+    return task
+
+
+async def _ingest(session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
+    label = prepared.identity.wanted.label
+    take = await session.observer.around(Step("ingest", label), lambda: ingest(session, prepared, attempt, task))
+    session.events.kept(attempt, take, label)
+    return take

@@ -12,7 +12,9 @@ from longtake import record
 from longtake import store as stores
 from longtake.errors import KeyRefusedError, PreflightError, StoreError, TransientError
 from longtake.ledger import Book, Budget, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
+from longtake.observer import Observer
 from longtake.provider import Provider, failure
+from longtake.take.events import AttemptEvents
 from longtake.take.hosting import Hosting
 from longtake.take.line import Line
 
@@ -43,6 +45,7 @@ class Session:
         budget: credits the film may ever cost, None for no limit.
         run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
         run: an id of this run; one is made when there is none.
+        observer: told of each step and each change.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Session:
         budget: int | None = None,
         run_budget: int | None = None,
         run: str | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.settings = settings
         self.catalog = catalog
@@ -82,6 +86,8 @@ class Session:
         """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
         self.elsewhere = 0
         """Credits that the film has used under other keys; they count against its budget."""
+        self.observer = observer or Observer()
+        self.events = AttemptEvents(self)
         self.hosting = Hosting()
         """Where the provider reads inputs, and what was looked at in this run."""
         self.halted: LongtakeError | None = None
@@ -151,8 +157,11 @@ async def open_session(
     budget: int | None,
     run_budget: int | None = None,
     run: str | None = None,
+    observer: Observer | None = None,
+    store: Store | None = None,
+    book: Book | None = None,
 ) -> AsyncIterator[Session]:
-    """Open a run's connections; the arguments are those of `Session`.
+    """Open a run's connections; the arguments are those of `Session`. A store and a ledger that are open already are used.
 
     The first time an account is used with a store, the store is raced to see that it really creates an object only once: a ledger
     on a store that does not would let two workers buy the same take.
@@ -162,8 +171,8 @@ async def open_session(
         StoreError: the store is away.
         PreflightError: the store is not fit for a ledger; nothing was sent.
     """
-    store = stores.of(settings)
-    book = book_of(settings, store)
+    store = store if store is not None else stores.of(settings)
+    book = book if book is not None else book_of(settings, store)
     state = await asyncio.to_thread(book.read)
     if state.head == 0:
         try:
@@ -184,6 +193,7 @@ async def open_session(
             budget=budget,
             run_budget=run_budget,
             run=run,
+            observer=observer,
         )
         session.foreign, session.elsewhere = foreign, spent
         yield session

@@ -32,7 +32,7 @@ BOARD = {
 }
 PARENT = (
     "import asyncio, json, sys; from longtake.flows import storyboard; "
-    "print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))"
+    "print(json.dumps(asyncio.run(storyboard(**json.load(sys.stdin))).answer()))"
 )
 
 

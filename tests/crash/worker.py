@@ -33,8 +33,8 @@ from longtake.errors import LongtakeError, StoreError
 from longtake.ledger import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.cadence import Cadence
-from longtake.report import Outcome
-from longtake.take import Session, book_of, complete, decide, obtain
+from longtake.studio.shooting import shoot
+from longtake.take import Session, book_of, decide
 
 QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
@@ -218,7 +218,8 @@ class Worker:
         )
         for revision in comparison.redo(self.options.redo, run=session.run):
             await decide(session, comparison, revision)
-        ordered = await self._shoot(session, comparison.running())
+        made = await shoot(session, comparison.running())
+        ordered = [made[shot.id].outcome for shot in resolved.shots]
         used = {one.shot.id: one.take.fingerprint for one in ordered if one.take is not None}
         holdings.save(run=session.run, used=used, labels={})
         errors = [outcome.error for outcome in ordered if outcome.error is not None]
@@ -239,18 +240,6 @@ class Worker:
         answer["drift"] = checked.drift if checked is not None else None
         return answer, errors
 
-    async def _shoot(self, session, comparison):
-        done = {}
-
-        async def work(shot):
-            parent = (await done[shot.parent]).standing if shot.parent else None
-            return await complete(session, comparison, shot, parent, _get)
-
-        async with asyncio.TaskGroup() as group:
-            for shot in plan.parents_first(comparison.resolved):
-                done[shot.id] = group.create_task(work(shot))
-        return [_outcome(shot, done[shot.id].result()) for shot in comparison.resolved.shots]
-
     async def reconcile(self):
         report = await reconcile(
             self.book, self.provider, retryable=lambda task: failure(task).retryable, quiet=0, longest=0
@@ -265,20 +254,6 @@ class Worker:
         else:
             await asyncio.to_thread(self.book.adopt, attempt, verdict, **words)
         return {}, []
-
-
-async def _get(session, wanted):
-    try:
-        return await obtain(session, wanted)
-    except LongtakeError as error:
-        return error
-
-
-def _outcome(shot, done):
-    if done.standing.used is None:
-        return Outcome(shot, "failed" if done.errors else "blocked", error=next(iter(done.errors), None))
-    bought = any(one.state == "bought" for one in done.obtained)
-    return Outcome(shot, "bought" if bought else "current", done.standing.used, done.standing.kept)
 
 
 def main(words: list[str]) -> int:

@@ -64,7 +64,7 @@ def ran(shared_stage, deployed, prefect, prefect_client, tmp_path_factory):
     board = json.loads(here.board("Deployed", SCENES).read_text())
     started = [
         prefect_client.create_flow_run_from_deployment(
-            deployed["storyboard"].id, parameters={"film": {"board": board, "credentials": "e2e", **store}}
+            deployed["storyboard"].id, parameters={"board": board, "credentials": "e2e", **store}
         )
         for store in ({"store": "e2e"}, {})
     ]
@@ -109,7 +109,7 @@ def test_a_store_that_would_end_with_the_run_is_refused(ran):
 def test_no_key_lies_anywhere_at_prefect(ran, prefect_home):
     """Not in parameters, artifacts, logs, blocks or events: nowhere in the database, nor in what was printed."""
     _, said, (run, _) = ran
-    assert run.parameters["film"]["credentials"] == "e2e"
+    assert run.parameters["credentials"] == "e2e"
     files = [path for path in prefect_home.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in files)
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
@@ -121,7 +121,7 @@ def test_cancelling_a_deployed_run_keeps_what_it_bought(stage, deployed, prefect
     here = stage(key=KEY, processing=3600)
     save_blocks(here, "cancelled")
     board = json.loads(here.board("Cancelled", SCENES).read_text())
-    parameters = {"film": {"board": board, "credentials": "cancelled", "store": "cancelled"}}
+    parameters = {"board": board, "credentials": "cancelled", "store": "cancelled"}
     run = prefect_client.create_flow_run_from_deployment(deployed["storyboard"].id, parameters=parameters)
     words = ("worker", "start", "--pool", "films", "--type", "process", "--install-policy", "never")
     log = tmp_path / "worker.log"

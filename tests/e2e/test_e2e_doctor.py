@@ -113,7 +113,7 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     monkeypatch.setenv("LONGTAKE_API_KEY", KEY)
     every = [{"schedule": IntervalSchedule(interval=86400), "active": active} for active in (True, False)]
     film = {"board": "b.yaml", "credentials": "nobody", "store": "nowhere"}
-    deploy("storyboard", "nightly", STORYBOARD, schedules=every[:1], parameters={"film": film})
+    deploy("storyboard", "nightly", STORYBOARD, schedules=every[:1], parameters=film)
     deploy("reconcile", "hourly", "longtake.flows.reconcile.reconcile", schedules=every[1:], paused=True)
     deploy("film", "old", "flows.film.film", tags=["longtake"])
     deploy("reconcile", "theirs", "bank.reconcile", parameters={"password": KEY})
@@ -341,7 +341,7 @@ def test_lost_runs_are_found_and_go_on_and_others_are_left_alone(look, stage, de
     (tmp_path / "bank.py").write_text(FOREIGN)
     here = stage(key=KEY, processing=3600)
     board = json.loads(here.board("Lost", SHOTS).read_text())
-    film = deploy("storyboard", "films", STORYBOARD, parameters={"film": {"board": board}})
+    film = deploy("storyboard", "films", STORYBOARD, parameters={"board": board})
     foreign = [
         deploy(name, "theirs", f"bank.{name}", parameters={"folder": str(tmp_path)})
         for name in ("reconcile", "recount")

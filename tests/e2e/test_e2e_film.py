@@ -174,10 +174,10 @@ def test_run_and_tasks_have_readable_names(shown):
     run, _, tasks = shown
     assert run.name == f"film {TITLE}"
     takes = ("dawn/rocks · take 1", "dawn/tower · take 1", "storm/lamp · take 1", "storm/lamp · take 2")
-    expected = [f"shot {take} · {step}" for take in takes for step in ("submit", "poll", "keep")]
+    expected = [f"shot {take} · {step}" for take in takes for step in ("submit", "poll", "ingest")]
     # Only what continues a shot is given more than words.
     expected += [f"shot {take} · upload" for take in takes[1:]]
-    assert sorted(task.name for task in tasks) == sorted([*expected, f"film {FILM} · join"])
+    assert sorted(task.name for task in tasks) == sorted([*expected, f"film {FILM} · concatenate"])
     assert {task.state_name for task in tasks} == {"Completed"}
     assert run.state_name == "Completed"
 

@@ -12,7 +12,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from longtake import store as stores
 
 SECRET = "secret-of-the-block-6b1d9f02"
-FLOW = "import asyncio, json, sys; from longtake.flows import storyboard; asyncio.run(storyboard(json.load(sys.stdin)))"
+FLOW = (
+    "import asyncio, json, sys; from longtake.flows import storyboard; asyncio.run(storyboard(**json.load(sys.stdin)))"
+)
 
 
 @pytest.mark.slow

@@ -19,9 +19,10 @@ import asyncio, json, sys
 from longtake.flows import storyboard
 from longtake.errors import LongtakeError
 try:
-    print(json.dumps(asyncio.run(storyboard(json.load(sys.stdin)))))
+    print(json.dumps(asyncio.run(storyboard(**json.load(sys.stdin))).answer()))
 except LongtakeError as error:
-    print(json.dumps({"error": str(error), "code": error.exit_code, **getattr(error, "answer", {})}))
+    film = getattr(error, "film", None)
+    print(json.dumps({"error": str(error), "code": error.exit_code, **(film.answer() if film else {})}))
 """
 SCENES = {
     "one": [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}],

@@ -23,7 +23,7 @@ async def submit(self, body):
 Provider.submit = submit
 from longtake.flows.storyboard import storyboard
 with capture_sigterm():
-    asyncio.run(storyboard({'board': sys.argv[1]}))
+    asyncio.run(storyboard(sys.argv[1]))
 """
 
 

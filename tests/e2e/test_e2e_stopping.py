@@ -80,7 +80,7 @@ import asyncio, sys
 from longtake.flows import storyboard
 
 async def main():
-    run = asyncio.create_task(storyboard({'board': sys.argv[1]}))
+    run = asyncio.create_task(storyboard(sys.argv[1]))
     await asyncio.to_thread(sys.stdin.readline)
     run.cancel()
     print("cancelling", flush=True)
@@ -107,9 +107,7 @@ def test_cancelling_the_flow_run_waits_for_an_open_post(waiting, until):
     assert here.provider.posts == 1
 
 
-IN_THE_MAIN_THREAD = (
-    "import asyncio, sys; from longtake.flows import storyboard; asyncio.run(storyboard({'board': sys.argv[1]}))"
-)
+IN_THE_MAIN_THREAD = "import asyncio, sys; from longtake.flows import storyboard; asyncio.run(storyboard(sys.argv[1]))"
 
 
 def test_sigterm_to_a_workers_process_waits_for_an_open_post(waiting, until):

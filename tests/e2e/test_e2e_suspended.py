@@ -56,7 +56,7 @@ def deploy(here, board, folder, *, every=None, **film):
     films = {
         "name": "gated",
         "entrypoint": "longtake.flows.storyboard.storyboard",
-        "parameters": {"film": parameters},
+        "parameters": parameters,
         "schedules": [{"interval": every, "timezone": "Europe/Berlin", "slug": "soon"}] if every else [],
         "work_pool": {"name": "gated"},
         "concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"},

@@ -12,15 +12,17 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.exceptions import ParameterTypeError
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.workers.process import ProcessVariables
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from longtake.flows import FilmRun, SceneRun
+from longtake.flows import reconcile, scene, storyboard
 from longtake.storyboard import Approval
 
 ROOT = Path(__file__).parents[2]
+FLOWS = (storyboard, scene, reconcile)
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_every_entrypoint_is_a_flow_and_takes_the_parameters(document):
 def test_the_storyboards_are_there(document):
     from longtake import storyboard
 
-    boards = [d["parameters"]["film"]["board"] for d in document["deployments"] if "film" in d["parameters"]]
+    boards = [d["parameters"]["board"] for d in document["deployments"] if "board" in d["parameters"]]
     assert len(boards) == 2
     for board in boards:
         storyboard.load(ROOT / board)
@@ -112,7 +114,7 @@ def test_schedules_are_real_times_that_do_not_pile_up(document):
         limit = ConcurrencyLimitConfig.model_validate(deployment["concurrency_limit"])
         assert limit.limit == 1
         # What was approved is never dropped; what asks nobody need not wait.
-        asks = "film" in deployment["parameters"]
+        asks = "board" in deployment["parameters"]
         assert limit.collision_strategy == ConcurrencyLimitStrategy["ENQUEUE" if asks else "CANCEL_NEW"]
 
 
@@ -123,32 +125,45 @@ def test_films_that_wait_for_scenes_do_not_hold_their_slots(document):
 
 def test_what_comes_by_night_spends_nothing_unasked(document):
     (nightly,) = [d for d in document["deployments"] if d["name"] == "storyboard-nightly"]
-    asked = FilmRun.model_validate(nightly["parameters"]["film"])
-    assert asked.approval.before == ("spending",)
-    assert asked.approval.silence == "stop"
-    assert asked.budget is not None
+    asked = storyboard.validate_parameters(nightly["parameters"])
+    assert asked["approval"].before == ("spending",)
+    assert asked["approval"].silence == "stop"
+    assert asked["budget"] is not None
 
 
 def test_the_form_says_what_every_field_is_for():
-    for model in (FilmRun, SceneRun, Approval):
-        for field in model.model_json_schema()["properties"].values():
+    for schema in (*(flow.parameters.model_dump() for flow in FLOWS), Approval.model_json_schema()):
+        for field in schema["properties"].values():
             assert field["title"]
             assert field["description"].endswith(".")
 
 
+def test_the_form_has_no_field_of_the_type_none():
+    for flow in FLOWS:
+        assert '"null"' not in json.dumps(flow.parameters.model_dump())
+
+
+def test_the_form_picks_blocks():
+    for flow in FLOWS:
+        found = flow.parameters.properties
+        assert found["credentials"]["block_type_slug"] == "reapi-credentials"
+        assert found["store"]["block_type_slug"] == "longtake-artifact-store"
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"board": "x", "bord": 1}, {"board": "x", "approval": {"before": ["lunch"]}}, {"board": "x", "budget": 0}, {}],
+    [{"approval": {"before": ["lunch"]}}, {"budget": 0}, {"board": 3}, {"scenes": "one"}, {"downstream": "up"}],
 )
 def test_a_form_that_is_filled_in_wrongly_is_refused(wrong):
-    with pytest.raises(ValidationError):
-        FilmRun.model_validate(wrong)
+    with pytest.raises(ParameterTypeError):
+        storyboard.validate_parameters({"board": "x", **wrong})
 
 
 def test_no_parameter_of_a_flow_can_hold_a_secret():
-    for model in (FilmRun, SceneRun):
-        assert not [name for name in model.model_fields if "key" in name or "secret" in name or "password" in name]
-        assert "writeOnly" not in json.dumps(model.model_json_schema()), "Prefect stores such a parameter in plain text"
+    for flow in FLOWS:
+        schema = flow.parameters.model_dump()
+        assert not [name for name in schema["properties"] if "key" in name or "secret" in name or "password" in name]
+        assert "writeOnly" not in json.dumps(schema), "Prefect stores such a parameter in plain text"
 
 
 def test_nothing_is_cloned(document):

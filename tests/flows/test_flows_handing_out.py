@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from longtake.catalog import Catalog
-from longtake.prefect.config import load_board
 from longtake.prefect.scenes.dispatch import groups
 from longtake.request import resolve
+from longtake.storyboard import load_any
 
 
 def resolved(scenes):
@@ -19,7 +17,7 @@ def resolved(scenes):
             {"id": scene, "shots": [{"prompt": "A pier", **shot} for shot in shots]} for scene, shots in scenes.items()
         ],
     }
-    return resolve(asyncio.run(load_board(board)), Catalog.load())
+    return resolve(load_any(board), Catalog.load())
 
 
 def test_scenes_are_groups_and_those_a_chain_runs_across_are_one():

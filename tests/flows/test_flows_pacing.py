@@ -6,11 +6,11 @@ import asyncio
 import itertools
 
 import pytest
-from prefect.utilities.annotations import quote
 
-from longtake import take, tasks
+from longtake.observer import Step
+from longtake.prefect import observer, pacing
+from longtake.prefect.pacing import BURST, PER_SECOND
 from longtake.provider.bucket import Bucket
-from longtake.tasks.pacing import BURST, PER_SECOND, paced
 
 
 class Clock:
@@ -57,35 +57,26 @@ def test_many_at_once_start_no_faster_than_the_rate(clock):
         assert late - early == pytest.approx(0.05)
 
 
-def test_a_paced_step_is_the_step_and_prefect_is_told_not_to_look_into_what_it_is_given(clock):
-    async def double(number, *, plus=0):
-        assert isinstance(number, quote)
-        return 2 * number.unquote() + plus
-
-    assert asyncio.run(paced(double, Bucket(1, 20, clock))(4, plus=1)) == 9
-
-
-def test_a_step_that_waits_has_not_begun(clock):
+def test_a_step_that_waits_for_its_turn_has_not_begun(clock, monkeypatch):
+    # The turn is waited for outside the task, and so outside the claim and the POST that are inside it.
     begun = []
 
-    async def step():
+    async def call():
         begun.append(1)
 
+    async def task(_label, call):
+        return await call.unquote()()
+
     async def work():
-        start = paced(step, Bucket(1, 1e-6, clock))
-        await start()
-        waiting = asyncio.create_task(start())
+        start = observer.PrefectObserver.around
+        await start(None, Step("submit", "s/one"), call)
+        waiting = asyncio.create_task(start(None, Step("submit", "s/two"), call))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait({waiting})
         return waiting.cancelled()
 
+    monkeypatch.setattr(pacing, "_bucket", Bucket(1, 1e-6, clock))
+    monkeypatch.setitem(observer._TASKS, "submit", task)
     assert asyncio.run(work())
     assert begun == [1]
-
-
-@pytest.mark.parametrize("name", ["upload", "submit", "poll", "keep"])
-def test_every_step_of_a_take_is_paced_as_a_whole(name):
-    # The turn is waited for outside the task, and so outside the claim and the POST that are inside it.
-    assert getattr(tasks.STEPS, name).__wrapped__ is getattr(tasks, name)
-    assert getattr(take.PLAIN, name) is getattr(take, name)

@@ -10,8 +10,9 @@ import pytest
 
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
-from longtake.prefect.config import load_board, settings_of
+from longtake.prefect.config import settings_of
 from longtake.request import resolve
+from longtake.storyboard import aload_any
 
 BOARD = {
     "schema": "longtake/1",
@@ -22,7 +23,7 @@ BOARD = {
 
 
 def load(board):
-    return asyncio.run(load_board(board))
+    return asyncio.run(aload_any(board))
 
 
 def test_a_board_inline_by_path_and_by_url_is_the_same(tmp_path):
@@ -53,15 +54,15 @@ def in_a_deployment(monkeypatch):
 def test_a_deployment_needs_a_store_that_outlives_the_run(monkeypatch, in_a_deployment, store):
     monkeypatch.setenv("LONGTAKE_STORE", store)
     with pytest.raises(SettingsError, match="relative path"):
-        asyncio.run(settings_of(None, None))
+        settings_of(None, None)
 
 
 @pytest.mark.parametrize("store", ["/srv/films", "~/films", "file:///srv/films", "s3://films/longtake"])
 def test_stores_that_do(monkeypatch, in_a_deployment, store):
     monkeypatch.setenv("LONGTAKE_STORE", store)
-    assert asyncio.run(settings_of(None, None)).store == store
+    assert settings_of(None, None).store == store
 
 
 def test_outside_of_a_deployment_a_relative_store_is_fine(monkeypatch):
     monkeypatch.setenv("LONGTAKE_STORE", "films")
-    assert asyncio.run(settings_of(None, None)).store == "films"
+    assert settings_of(None, None).store == "films"

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Failed
 
-from longtake import errors, flows, take, tasks
-from longtake.tasks.retrying import when_transient
+from longtake import errors, flows, tasks
+from longtake.prefect import observer
+from longtake.prefect.retrying import when_transient
 
-STEPS = {name: getattr(tasks, name) for name in ("upload", "submit", "poll", "keep", "join")}
+STEPS = ("upload", "submit", "poll", "ingest", "concatenate")
+ALL = [*(getattr(tasks, name) for name in tasks.__all__), *observer._TASKS.values()]
+
+
+@pytest.mark.parametrize("task", ALL)
+def test_no_step_is_cached_or_kept_by_the_engine(task):
+    assert task.cache_policy is NO_CACHE
+    assert task.persist_result is False
+
+
+@pytest.mark.parametrize("task", [tasks.submit, tasks.generate, observer._TASKS["submit"]])
+def test_a_paid_step_is_never_repeated_by_the_engine(task):
+    assert task.retries == 0
+    assert task.retry_condition_fn is None
+
+
+@pytest.mark.parametrize("name", ["upload", "ingest", "concatenate"])
+def test_other_steps_are_repeated_only_after_errors_that_may_pass(name):
+    for task in (getattr(tasks, name), observer._TASKS[name]):
+        assert task.retries > 0
+        assert task.retry_condition_fn is when_transient
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_no_step_is_cached_or_kept_by_the_engine(name):
-    step = STEPS[name]
-    assert step.name == name
-    assert step.cache_policy is NO_CACHE
-    assert step.persist_result is False
-
-
-def test_the_paid_step_is_never_repeated_by_the_engine():
-    assert tasks.submit.retries == 0
-    assert tasks.submit.retry_condition_fn is None
-
-
-@pytest.mark.parametrize("name", ["upload", "keep", "join"])
-def test_other_steps_are_repeated_only_after_errors_that_may_pass(name):
-    step = STEPS[name]
-    assert step.retries > 0
-    assert step.retry_condition_fn is when_transient
+def test_a_step_has_one_name_alone_and_in_a_film(name):
+    assert getattr(tasks, name).name == observer._TASKS[name].name == name
 
 
 @pytest.mark.parametrize(
@@ -46,16 +50,10 @@ def test_other_steps_are_repeated_only_after_errors_that_may_pass(name):
     ],
 )
 def test_which_errors_may_pass(error, again):
-    assert when_transient(tasks.keep, None, Failed(data=error)) is again
+    assert when_transient(tasks.ingest, None, Failed(data=error)) is again
 
 
-def test_flows_and_films_are_never_repeated_or_kept_by_the_engine():
-    for flow in (flows.storyboard, flows.reconcile):
+def test_flows_are_never_repeated_or_kept_by_the_engine():
+    for flow in (flows.storyboard, flows.scene, flows.reconcile):
         assert flow.retries == 0
         assert flow.persist_result is False
-
-
-@pytest.mark.parametrize("name", ["upload", "submit", "poll", "keep"])
-def test_a_step_as_a_task_takes_what_the_plain_step_takes(name):
-    wrapped, plain = getattr(tasks.STEPS, name), getattr(take.PLAIN, name)
-    assert list(inspect.signature(wrapped.fn).parameters) == list(inspect.signature(plain).parameters)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -18,7 +17,8 @@ from longtake.errors import (
     UrlRefusedError,
 )
 from longtake.ledger import Book
-from longtake.take import PLAIN, Wanted, book_of, obtain
+from longtake.observer import Observer
+from longtake.take import Wanted, book_of, obtain
 
 
 def state(studio):
@@ -183,21 +183,24 @@ def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> N
     under_way, most = 0, 0
     pair = asyncio.Barrier(2)
 
-    async def counted(*given):
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await pair.wait()
-        try:
-            return await PLAIN.keep(*given)
-        finally:
-            under_way -= 1
+    class Counted(Observer):
+        async def around(self, step, call):
+            nonlocal under_way, most
+            if step.name != "ingest":
+                return await call()
+            under_way += 1
+            most = max(most, under_way)
+            await pair.wait()
+            try:
+                return await call()
+            finally:
+                under_way -= 1
 
     async def work():
         async with studio.session() as session:
             session.keeping = asyncio.Semaphore(2)
-            steps = replace(PLAIN, keep=counted)
-            await asyncio.gather(*(obtain(session, Wanted(only_shot(studio), k, None), steps) for k in range(1, 5)))
+            session.observer = Counted()
+            await asyncio.gather(*(obtain(session, Wanted(only_shot(studio), k, None)) for k in range(1, 5)))
 
     asyncio.run(work())
     assert most == 2

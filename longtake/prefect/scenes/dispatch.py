@@ -1,4 +1,4 @@
-"""Handing out: a film's scenes are given to a deployment, and the run waits until nothing more comes of them.
+"""Dispatch a film's scenes to a deployment, and wait until nothing more comes of them.
 
 What a scene's run did lies in the store and in the ledger, so nothing here has to be believed: afterwards the film is compared
 anew. A run that gives no sign of life is put back into the queue; should its process live after all, both share each take.
@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,23 +25,24 @@ from prefect.states import Cancelled, Cancelling
 from longtake import plan as plans
 from longtake.errors import SceneError, SettingsError
 from longtake.prefect import artifacts
-from longtake.prefect.approval.questions import patiently
-from longtake.prefect.parameters import SceneRun
+from longtake.prefect.approver import patiently
+from longtake.prefect.parameters import reference
 from longtake.prefect.scenes.watch import UNBEGUN, Handed, Made, look
 from longtake.take import pack
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from prefect.blocks.core import Block
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, State
 
     from longtake.plan import Comparison
-    from longtake.prefect.parameters import FilmRun
     from longtake.request import Resolved
+    from longtake.storyboard import Follow
     from longtake.take import Session
 
-__all__ = ["groups", "hand_out", "is_deployed"]
+__all__ = ["Dispatcher", "groups"]
 
 _LOOK_AGAIN = 3.0
 """Seconds between two looks at the runs."""
@@ -71,90 +73,105 @@ def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, .
     return [(scene, tuple(shots)) for scene, shots in found.items() if wanted.intersection(shots)]
 
 
-async def is_deployed(deployment: str) -> None:
-    """See that scenes can be handed out, before anything else is done.
+@dataclass(frozen=True)
+class Dispatcher:
+    """Gives the scenes that lack something to a deployment, and waits for all of their runs.
 
-    Raises:
-        SettingsError: there is no such deployment.
-    """
-
-    async def look() -> None:
-        async with get_client() as client:
-            await client.read_deployment_by_name(deployment)
-
-    try:
-        await patiently(look)
-    except ObjectNotFound:
-        raise SettingsError(
-            f"there is no deployment {deployment}",
-            next_step="deploy the flow `scene` (`make deploy`), or leave `scenes` out to make everything in this run",
-        ) from None
-
-
-async def hand_out(
-    session: Session, comparison: Comparison, asked: FilmRun, deployment: str, progress: artifacts.Progress
-) -> SceneError | None:
-    """Give the scenes that lack something to a deployment, and wait for all of their runs.
-
-    Args:
-        session: the run's.
-        comparison: the storyboard against what is kept.
-        asked: the form of the run.
+    Attributes:
         deployment: `scene/NAME`.
-        progress: is told how many shots' runs have ended.
-
-    Returns:
-        The error that says which runs did not complete, None when all did.
-
-    Raises:
-        StoreError, MediaError: the storyboard and its files cannot be put into the store.
+        credentials: the block's reference, as the scenes get it; None for their own environment.
+        store: likewise.
+        progress: moves as scenes end.
     """
-    wanted = {name for name, one in plans.standings(comparison).items() if one.lacks}
-    if not wanted:
-        return None
-    made = Made(session, wanted)
-    await made.look()
-    board = await pack(session, comparison.resolved)
-    title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
-    try:
-        for name, shots in groups(comparison.resolved, wanted):
-            given = SceneRun(
-                board=board,
-                shots=shots,
-                run=session.run,
-                credentials=asked.credentials,
-                store=asked.store,
-                follow=asked.follow,
-                film_budget=session.budget.film,
-                run_budget=session.budget.run,
+
+    deployment: str
+    credentials: dict[str, Any] | None
+    store: dict[str, Any] | None
+    progress: artifacts.Progress
+
+    @classmethod
+    async def checked(
+        cls, deployment: str, credentials: Block | None, store: Block | None, progress: artifacts.Progress
+    ) -> Dispatcher:
+        """See that scenes can be dispatched, before anything else is done.
+
+        Raises:
+            SettingsError: there is no such deployment, or a block was never saved.
+        """
+
+        async def look() -> None:
+            async with get_client() as client:
+                await client.read_deployment_by_name(deployment)
+
+        found = cls(deployment, reference(credentials), reference(store), progress)
+        try:
+            await patiently(look)
+        except ObjectNotFound:
+            raise SettingsError(
+                f"there is no deployment {deployment}",
+                next_step="deploy the flow `scene` (`longtake deploy`), or leave `scenes` out to make everything in this run",
+            ) from None
+        return found
+
+    async def __call__(self, session: Session, comparison: Comparison, downstream: Follow | None) -> SceneError | None:
+        """Dispatch, and wait.
+
+        Returns:
+            The error that says which runs did not complete, None when all did.
+
+        Raises:
+            StoreError, MediaError: the storyboard and its files cannot be put into the store.
+        """
+        wanted = {name for name, one in plans.standings(comparison).items() if one.lacks}
+        if not wanted:
+            return None
+        made = Made(session, wanted)
+        await made.look()
+        board = await pack(session, comparison.resolved)
+        title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
+        deployment = self.deployment
+        try:
+            for name, shots in groups(comparison.resolved, wanted):
+                given = {
+                    "board": board,
+                    "shots": list(shots),
+                    "run": session.run,
+                    "credentials": self.credentials,
+                    "store": self.store,
+                    "downstream": downstream,
+                    "film_budget": session.budget.film,
+                    "run_budget": session.budget.run,
+                }
+                run = await _start(session, deployment, f"film {title} · {name}", given)
+                handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
+            get_run_logger().info("%d scenes are dispatched to %s", len(handed), deployment)
+            async with get_client() as client:
+                # An earlier life of this run may have dispatched what is not asked for like that any more.
+                await _cancel(client, session.run, but={one.run.id for one in handed})
+                await _wait(client, handed, failed, self.progress, made)
+        except (httpx.HTTPStatusError, ObjectNotFound) as error:
+            status = (
+                f"answered {error.response.status_code}"
+                if isinstance(error, httpx.HTTPStatusError)
+                else "returned 404 for it"
             )
-            run = await _start(session, deployment, f"film {title} · {name}", given)
-            handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
-        get_run_logger().info("%d scenes are handed out to %s", len(handed), deployment)
-        async with get_client() as client:
-            # An earlier life of this run may have handed out what is not asked for like that any more.
-            await _cancel(client, session.run, but={one.run.id for one in handed})
-            await _wait(client, handed, failed, progress, made)
-    except (httpx.HTTPStatusError, ObjectNotFound) as error:
-        status = (
-            f"answers {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else "knows it no more"
-        )
-        failed.append(f"handing out to {deployment}: the Prefect API {status}")
-        await _cancel_all(session.run)
-    except BaseException:
-        await _cancel_all(session.run)
-        raise
-    return SceneError("; ".join(failed), scenes=tuple(failed)) if failed else None
+            failed.append(f"dispatching to {deployment}: the Prefect API {status}")
+            await _cancel_all(session.run)
+        except BaseException:
+            await _cancel_all(session.run)
+            raise
+        return SceneError("; ".join(failed), scenes=tuple(failed)) if failed else None
 
 
-async def _start(session: Session, deployment: str, name: str, given: SceneRun) -> FlowRun:
+async def _start(session: Session, deployment: str, name: str, given: dict[str, Any]) -> FlowRun:
     """A run of the deployment; the one that was started before where this run is replayed and asks for the same."""
-    parameters = given.model_dump(mode="json")
+    # Empty values are left out: the deployment's own defaults hold for them.
+    parameters = {key: value for key, value in given.items() if value is not None}
     asked_for = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
     return await patiently(
         lambda: arun_deployment(
             deployment,
-            parameters={"scene": parameters},
+            parameters=parameters,
             flow_run_name=name,
             timeout=0,
             tags=[f"film:{session.film}", _tag(session.run)],
@@ -164,7 +181,7 @@ async def _start(session: Session, deployment: str, name: str, given: SceneRun) 
 
 
 def _tag(run: str) -> str:
-    return f"handed-out-by:{run}"
+    return f"dispatched-by:{run}"
 
 
 async def _wait(

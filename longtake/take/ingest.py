@@ -1,4 +1,4 @@
-"""Keeping what was paid for: copy the results at once, check them, write the take down, book the charge."""
+"""Ingest a finished task: fetch and store its results before their URLs expire, check them, record the take, settle the charge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CLIP_LIMIT = 2 * 1024**3
 _FRAME_LIMIT = 64 * 1024**2
 
 
-async def keep(session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
+async def ingest(session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
     """Copy the clip and its last frame into the store, then the record, then settle.
 
     The bytes go into the store before anything that may fail, so that a result is not lost for a check that a person would waive.

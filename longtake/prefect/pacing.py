@@ -10,39 +10,18 @@ the outcome of its POST.
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-
-from prefect.utilities.annotations import quote
-
 from longtake.provider.bucket import Bucket
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-__all__ = ["BURST", "PER_SECOND", "paced"]
+__all__ = ["BURST", "PER_SECOND", "turn"]
 
 BURST = 1000
 """Task runs, a third of what the server's queue holds: two more processes may begin as quickly at the same moment."""
 PER_SECOND = 20.0
 """A default server is busy all the time with 23 (43 ms each)."""
 
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
-
-
 _bucket = Bucket(BURST, PER_SECOND)
 
 
-def paced(
-    step: Callable[Given, Coroutine[Any, Any, Result]], bucket: Bucket = _bucket
-) -> Callable[Given, Coroutine[Any, Any, Result]]:
-    """A task that waits for its turn before it starts; all steps of a process share one bucket."""
-
-    @functools.wraps(step)
-    async def start(*args: Given.args, **named: Given.kwargs) -> Result:
-        await bucket.turn()
-        # Prefect hands on what is quoted without looking inside: what a step is given is deep and holds no futures.
-        return await step(*map(quote, args), **named)  # type: ignore[arg-type]
-
-    return start
+async def turn() -> None:
+    """Wait until this process may start one more task run."""
+    await _bucket.turn()

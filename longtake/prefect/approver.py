@@ -1,4 +1,4 @@
-"""Putting a question to a person: in Prefect's own form, or at the terminal.
+"""Ask a person before credits are spent: in Prefect's own form, or at the terminal.
 
 A run of a deployment is suspended: its worker is free, and on resume the flow begins again and comes to the same place, because
 all it knows lies in the store and the ledger. A local run, and one that goes on by itself when nobody answers, is paused and keeps
@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import httpx
@@ -25,17 +26,20 @@ from prefect.exceptions import FlowPauseTimeout, Pause
 from prefect.flow_runs import apause_flow_run, asuspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from prefect.states import Suspended
 from pydantic import Field
 
+from longtake.errors import SettingsError
 from longtake.prefect import artifacts
+from longtake.studio.approval import Answer, Question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from longtake.take import Session
+    from longtake.storyboard import Approval
 
-__all__ = ["Answer", "Subject", "at_prefect", "at_terminal", "patiently"]
+__all__ = ["Form", "ask", "check_approver", "patiently"]
 
 _LOOK_AGAIN = 5
 """Seconds between two looks at whether a paused run was resumed, or the API is back."""
@@ -45,12 +49,10 @@ _MOST_ANSWERS = 200
 _CONFLICT = 409
 _SERVER_ERRORS = 500
 
-Subject = Literal["spending", "the rest", "more than the budget"]
-
 _Given = TypeVar("_Given")
 
 
-class Answer(RunInput):
+class Form(RunInput):
     """The form a person fills in to let a run go on."""
 
     approve: bool = Field(
@@ -86,32 +88,48 @@ async def patiently(call: Callable[[], Awaitable[_Given]]) -> _Given:
         await asyncio.sleep(_LOOK_AGAIN)
 
 
-async def at_prefect(
-    session: Session, subject: Subject, credits: int, *, text: str, page: str, seconds: int, silence: Answer | None
-) -> Answer | None:
-    """Suspend or pause the run until somebody fills in the form.
+def check_approver(approval: Approval) -> None:
+    """See that a person can be asked, before anything else is done.
 
-    Args:
-        session: the run's.
-        subject: what it is about.
-        credits: what the form proposes.
-        text: what the form says, Markdown.
-        page: what the artifact says, Markdown.
-        seconds: how long to wait.
-        silence: the answer when nobody gives one; None ends the run then.
-
-    Returns:
-        The answer; None when nobody gave one.
+    Raises:
+        SettingsError: the run asks, and there is neither a Prefect server nor a terminal to ask at.
     """
-    form = Answer.with_initial_data(description=text, approve=False, credits=credits, by="")
-    word = subject.replace(" ", "-")
-    while (found := await patiently(lambda: _said(word))) is None:
-        artifacts.event(
-            "approval.wanted", film=session.film, account=session.book.account, subject=subject, credits=credits
+    if approval.before and _temporary() and not sys.stdin.isatty():
+        raise SettingsError(
+            "this run asks before it spends, and there is nobody to ask: no Prefect server and no terminal",
+            next_step="set PREFECT_API_URL to a server, run it at a terminal, or remove `before` from the storyboard's `approval`",
         )
-        about = f"A question about {session.film}"
-        await artifacts.harmless(acreate_markdown_artifact(page, key=f"{session.film}-question", description=about))
-        # Answers are found by the word: one that was never given, because the run was killed, is asked for under a new key.
+
+
+async def ask(question: Question) -> Answer | None:
+    """Put a question to a person; None when nobody answered in time.
+
+    At a Prefect server the run is suspended or paused until somebody fills in the form, else the terminal is asked.
+    """
+    if _temporary():
+        return await _at_terminal(question)
+    return await _at_prefect(question)
+
+
+def _temporary() -> bool:
+    """Whether Prefect's API is one that lives as long as this process, where nobody sees a form."""
+    return get_current_settings().api.url is None
+
+
+async def _at_prefect(question: Question) -> Answer | None:
+    form = Form.with_initial_data(description=question.text, approve=False, credits=question.credits, by="")
+    word, seconds, silence = question.subject.replace(" ", "-"), int(question.seconds), question.silence
+    while (found := await patiently(lambda: _given(word))) is None:
+        artifacts.event(
+            "approval.wanted",
+            film=question.film,
+            account=question.account,
+            subject=question.subject,
+            credits=question.credits,
+        )
+        page, about = "\n\n".join([question.text, *question.pictures]), f"A question about {question.film}"
+        await artifacts.harmless(acreate_markdown_artifact(page, key=f"{question.film}-question", description=about))
+        # Answers are found by the word. A question that was never answered, because the run was killed, gets a new key.
         key = f"{word}-{uuid.uuid4().hex[:8]}"
         if silence is None and _can_be_suspended():
             await patiently(lambda: _suspend(form, seconds, key))  # noqa: B023 - awaited here
@@ -129,7 +147,7 @@ def _can_be_suspended() -> bool:
     return run is not None and run.deployment_id is not None and run.parent_task_run_id is None
 
 
-async def _said(word: str) -> Answer | None:
+async def _given(word: str) -> Answer | None:
     """The answer that was given in this run: a yes stays, a no is taken once, so that a retry asks again."""
     run = UUID(flow_run.get_id())
     async with get_client() as client:
@@ -137,14 +155,14 @@ async def _said(word: str) -> Answer | None:
             found = await client.filter_flow_run_input(run, f"{way}-{word}-", limit=_MOST_ANSWERS, exclude_keys=set())
             for given in found:
                 if given.key.endswith("-response"):
-                    answer = Answer.model_validate(given.decoded_value)
-                    if not answer.approve:
+                    form = Form.model_validate(given.decoded_value)
+                    if not form.approve:
                         await client.delete_flow_run_input(run, given.key)
-                    return answer
+                    return Answer(form.approve, form.credits, form.by)
     return None
 
 
-async def _suspend(form: type[Answer], seconds: int, key: str) -> None:
+async def _suspend(form: type[Form], seconds: int, key: str) -> None:
     try:
         await asuspend_flow_run(wait_for_input=form, timeout=seconds, key=key)
     except httpx.HTTPStatusError as error:
@@ -154,7 +172,7 @@ async def _suspend(form: type[Answer], seconds: int, key: str) -> None:
         raise Pause(state=Suspended(timeout_seconds=seconds, pause_key=key)) from None
 
 
-async def _pause(form: type[Answer], seconds: int, key: str) -> bool:
+async def _pause(form: type[Form], seconds: int, key: str) -> bool:
     """Wait until the run is resumed; True when the time is over."""
     end = time.monotonic() + seconds
     try:
@@ -182,7 +200,7 @@ async def _answered(silence: Answer | None, *, after: float) -> AsyncIterator[No
 
     async def resume(given: Answer) -> None:
         async with get_client() as client:
-            await client.resume_flow_run(UUID(flow_run.get_id()), run_input=given.model_dump())
+            await client.resume_flow_run(UUID(flow_run.get_id()), run_input=asdict(given))
 
     async def answer(given: Answer) -> None:
         await asyncio.sleep(after)
@@ -197,16 +215,10 @@ async def _answered(silence: Answer | None, *, after: float) -> AsyncIterator[No
             waiting.cancel()
 
 
-async def at_terminal(text: str, credits: int, *, seconds: float, silence: Answer | None) -> Answer | None:
-    """Put the question to who sits at the terminal; nothing but y or yes is one.
-
-    Args:
-        text: the question, Markdown.
-        credits: what it would cost.
-        seconds: how long to wait.
-        silence: the answer when nobody gives one.
-    """
-    print(f"{text}\n\nSpend up to {credits} credits in this run? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+async def _at_terminal(question: Question) -> Answer | None:
+    """Ask the person at the terminal; only y or yes is a yes."""
+    text = f"{question.text}\n\nSpend up to {question.credits} credits in this run? [y/N] "
+    print(text, end="", file=sys.stderr, flush=True)  # noqa: T201 - a question at a terminal
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 
@@ -219,11 +231,11 @@ async def at_terminal(text: str, credits: int, *, seconds: float, silence: Answe
         with contextlib.suppress(RuntimeError):  # the run has ended
             loop.call_soon_threadsafe(take, typed)
 
-    # Nobody waits for this thread: Ctrl-C ends the run though nothing was typed.
+    # Nobody waits for this thread: Ctrl-C ends the run although nothing was typed.
     threading.Thread(target=read, daemon=True, name="question").start()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(question.seconds):
             yes = (await line).strip().lower() in {"y", "yes"}
     except TimeoutError:
-        return silence
-    return Answer(approve=yes, credits=credits, by="who sits at the terminal")
+        return question.silence
+    return Answer(approve=yes, credits=question.credits, by="the person at the terminal")

@@ -1,34 +1,30 @@
-"""The end of a run: its money, its table and its page, the answer it gives or the error that sums it up."""
+"""The end of a run: its money, its table and its page, and the film as a value."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from prefect import get_run_logger
-from prefect.runtime import flow_run
-from prefect.utilities.urls import url_for
+from typing import TYPE_CHECKING
 
 from longtake import report
 from longtake.errors import KeyRefusedError, LongtakeError, StoreError
 from longtake.ledger import accounts
-from longtake.prefect import artifacts
+from longtake.studio.film import Film, ShotResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from longtake.film import Film
+    from longtake.film import JoinedFilm
     from longtake.ledger import Closed
     from longtake.ledger.accounts import Sums
     from longtake.plan import Plan
     from longtake.report import Books, Outcome
     from longtake.take import Session
 
-__all__ = ["Result", "cancelled", "lacks", "started", "tell"]
+__all__ = ["Result", "lacks", "report_cancelled", "shot_result", "summarize"]
 
 _NAMED = 50
-"""Shots that an event names; what holds for more is in the page."""
+"""Shots that an event names; the page has all of them."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,9 @@ class Result:
 
     plan: Plan
     outcomes: Sequence[Outcome]
-    film: Film | None
+    joined: JoinedFilm | None
     unjoined: LongtakeError | None
-    """Why there is no film though every shot is there."""
+    """Why there is no film although every shot is there."""
     head: int
     """Where the ledger stood when the run began."""
     would_cost: int
@@ -54,93 +50,88 @@ def lacks(outcomes: Sequence[Outcome]) -> bool:
     return any(outcome.take is None or outcome.error is not None for outcome in outcomes)
 
 
-def started(session: Session, plan: Plan) -> None:
-    """A run begins to make a film: it knows what is missing, and may buy it."""
-    artifacts.event(
-        "film.started",
-        film=session.film,
-        account=session.book.account,
-        shots=len(plan.shots),
-        to_buy=sum(shot.to_buy for shot in plan.shots),
-        planned=plan.expected,
-        reserve=plan.reserve,
-    )
+async def summarize(session: Session, result: Result, links: Mapping[str, str]) -> tuple[Film, LongtakeError | None]:
+    """Account for a run, and give the film with the error that sums up what is missing, None when nothing is.
 
-
-async def tell(session: Session, result: Result) -> dict[str, Any]:
-    """Account for a run, show it, and give its answer.
-
-    Raises:
-        FilmIncompleteError: something is missing; it carries the answer.
+    Args:
+        session: the run's.
+        result: what came of it.
+        links: more places for the page, by name.
     """
-    film = result.film
+    joined = result.joined
     money, books, notes = await _account(session, result.plan, result.head)
     outcomes = _bought(result.outcomes, books)
-    place = film.place(session.store) if film else None
-    seams = {shot.shot: shot.seam for shot in film.manifest.shots if shot.seam is not None} if film else {}
+    seams = {shot.shot: shot.seam for shot in joined.manifest.shots if shot.seam is not None} if joined else {}
     distances = {label: seam.distance for label, seam in seams.items()}
     lines = await _lines(session, result.sums, notes)
-    await artifacts.shots(session.film, report.rows(outcomes, lines, seams=distances))
     notes += [*result.notes, *report.failed_checks(outcomes)]
-    seen = report.seam_note({label: distances[label] for label, seam in seams.items() if seam.seen})
-    notes += [seen] if seen is not None else []
-    pictures, links = await _pictures(session, film, outcomes, notes)
-    text = report.page(
+    visible = report.seam_note({label: distances[label] for label, seam in seams.items() if seam.seen})
+    notes += [visible] if visible is not None else []
+    pictures, places = await _pictures(session, joined, outcomes, notes)
+    page = report.page(
         result.plan.title,
         outcomes,
         plan=result.plan,
         money=money,
         books=books,
         pictures=pictures,
-        links=links,
+        links={**places, **links},
         notes=notes,
     )
-    await artifacts.page(session.film, text)
-    answer = {
-        "film": place,
-        "manifest": film.manifest_place(session.store) if film else None,
-        "shots": [outcome.answer() for outcome in outcomes],
-        "credits": money.model_dump(),
-        "would_cost": result.would_cost,
-        "flow_run_id": flow_run.get_id(),
-    }
-    account = session.book.account
-    if film:
-        artifacts.event("film.ready", film=session.film, account=account, place=place, **money.model_dump())
+    film = Film(
+        title=result.plan.title,
+        name=session.film,
+        place=joined.place(session.store) if joined else None,
+        path=session.store.path(joined.key) if joined else None,
+        manifest=joined.manifest_place(session.store) if joined else None,
+        poster=joined.poster if joined else None,
+        shots={one.shot.id: shot_result(one) for one in outcomes},
+        cost=money,
+        would_cost=result.would_cost,
+        plan=result.plan,
+        notes=tuple(notes),
+        rows=tuple(report.rows(outcomes, lines, seams=distances)),
+        page=page,
+        run=session.run,
+    )
+    if film.place is not None:
+        session.events.event("film.ready", place=film.place, **money.model_dump())
     incomplete = report.incomplete(outcomes, would_cost=result.would_cost, unjoined=result.unjoined)
-    if incomplete is not None:
-        if not film:
-            missing = [one.shot.label for one in outcomes if one.take is None]
-            artifacts.event(
-                "film.incomplete",
-                film=session.film,
-                account=account,
-                missing=len(missing),
-                shots=missing[:_NAMED],
-                would_cost=result.would_cost,
-                reason=incomplete.message,
-                **money.model_dump(),
-            )
-        incomplete.__dict__["answer"] = answer
-        raise incomplete
-    return answer
-
-
-async def cancelled(session: Session) -> None:
-    """Say what a run that is being cancelled leaves open and what that costs; takes a few seconds at most and raises nothing."""
-
-    async def work() -> None:
-        state = await asyncio.to_thread(session.book.read)
-        books = report.Books(session.film, session.run, tuple(state.attempts.values()))
-        count, credits = len(books.under_way), sum(one.money for one in books.under_way)
-        get_run_logger().warning("cancelled: %s", report.under_way(count, credits))
-        artifacts.event(
-            "film.cancelled", film=session.film, account=session.book.account, under_way=count, credits=credits
+    if incomplete is not None and not joined:
+        missing = [one.shot.label for one in outcomes if one.take is None]
+        session.events.event(
+            "film.incomplete",
+            missing=len(missing),
+            shots=missing[:_NAMED],
+            would_cost=result.would_cost,
+            reason=incomplete.message,
+            **money.model_dump(),
         )
-        links = _places(session, None)
-        await artifacts.page(session.film, report.cut_short(session.film, books, links=links), patience=artifacts.SHORT)
+    return film, incomplete
 
-    await artifacts.harmless(work(), patience=2 * artifacts.SHORT)
+
+async def report_cancelled(session: Session, links: Mapping[str, str]) -> None:
+    """Report what a cancelled run leaves open and what that costs; the event carries a page."""
+    state = await asyncio.to_thread(session.book.read)
+    books = report.Books(session.film, session.run, tuple(state.attempts.values()))
+    count, credits = len(books.under_way), sum(one.money for one in books.under_way)
+    text = report.under_way(count, credits)
+    page = report.cut_short(session.film, books, links={**_places(session, None), **links})
+    session.events.cancelled(text, count=count, credits=credits, page=page)
+
+
+def shot_result(one: Outcome) -> ShotResult:
+    """What became of a shot, as a value."""
+    return ShotResult(
+        id=one.shot.id,
+        label=one.shot.label,
+        state=one.state,
+        take=one.take,
+        takes=one.takes,
+        error=one.error.message if one.error is not None else None,
+        seconds=one.seconds,
+        why=one.why,
+    )
 
 
 async def _lines(session: Session, sums: Sums | None, notes: list[str]) -> list[accounts.Line]:
@@ -153,16 +144,16 @@ async def _lines(session: Session, sums: Sums | None, notes: list[str]) -> list[
 
 
 async def _pictures(
-    session: Session, film: Film | None, outcomes: Sequence[Outcome], notes: list[str]
+    session: Session, joined: JoinedFilm | None, outcomes: Sequence[Outcome], notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Poster and contact sheet as Markdown, and the page's links; the sheet is kept beside the film."""
+    """Poster and contact sheet as Markdown, and the page's links; the sheet is kept next to the film."""
     store = session.store
     used = [(one.take, one.shot.label) for one in outcomes if one.take is not None]
     takes, labels = [take for take, _ in used], [label for _, label in used]
-    key = film.key.removesuffix("film.mp4") + "sheet.jpg" if film else None
+    key = joined.key.removesuffix("film.mp4") + "sheet.jpg" if joined else None
     poster = sheet = None
     try:
-        poster = await asyncio.to_thread(store.get, film.poster) if film else None
+        poster = await asyncio.to_thread(store.get, joined.poster) if joined else None
         if key is not None:
             sheet = await asyncio.to_thread(report.kept_sheet, key, takes, store, labels=labels)
         elif takes:
@@ -174,23 +165,21 @@ async def _pictures(
     def url(key: str | None) -> str | None:
         return f"{public.rstrip('/')}/{key}" if public is not None and key is not None else None
 
-    found = artifacts.picture("poster", poster, url=url(film.poster) if film else None)
-    found += artifacts.picture("contact sheet", sheet, url=url(key) if sheet is not None else None)
+    found = report.picture("poster", poster, url=url(joined.poster) if joined else None)
+    found += report.picture("contact sheet", sheet, url=url(key) if sheet is not None else None)
     if sheet is not None and len(takes) > report.MOST_PICTURES:
         notes.append(f"the contact sheet shows {report.MOST_PICTURES} of {len(takes):,} shots, evenly spread")
-    links = _places(session, film)
-    if sheet is not None and film is not None:
-        there = film.place(store).removesuffix("film.mp4") + "sheet.jpg"
+    links = _places(session, joined)
+    if sheet is not None and joined is not None:
+        there = joined.place(store).removesuffix("film.mp4") + "sheet.jpg"
         links["contact sheet"] = url(key) or there
     return found, links
 
 
-def _places(session: Session, film: Film | None) -> dict[str, str]:
+def _places(session: Session, joined: JoinedFilm | None) -> dict[str, str]:
     """Where things are, for people; never a signed URL."""
-    found = film.links(session.store, public_url=_public(session)) if film else {}
-    found["store"] = session.store.uri
-    run = url_for("flow-run", obj_id=flow_run.get_id()) if flow_run.get_id() else None
-    return found | ({"this run": run} if run is not None else {})
+    found = joined.links(session.store, public_url=_public(session)) if joined else {}
+    return found | {"store": session.store.uri}
 
 
 def _public(session: Session) -> str | None:
@@ -227,7 +216,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     missing = tuple(checked.refunds_missing) if checked else ()
     for attempt in missing:
         notes.append(f"the refund of attempt {attempt} is missing")
-        artifacts.event("refund.missing", film=session.film, account=session.book.account, attempt=attempt)
+        session.events.event("refund.missing", attempt=attempt)
     state = await asyncio.to_thread(session.book.read)
     closed = await asyncio.to_thread(lambda: list(session.book.log.history(since=head)))
     mine = [one for one in closed if one.order.run == session.run]

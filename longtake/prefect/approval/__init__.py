@@ -1,1 +1,0 @@
-"""Ask a person before credits are spent."""

@@ -1,0 +1,80 @@
+"""Show a film in Prefect: a task run for each step, an event and a log line for each change, one progress artifact."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from prefect import Task, get_run_logger
+from prefect.utilities.annotations import quote
+
+from longtake.observer import Event, Observer, Step, StepName
+from longtake.prefect import artifacts, pacing
+from longtake.prefect.retrying import options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+__all__ = ["PrefectObserver"]
+
+_Result = TypeVar("_Result")
+
+_SILENT = frozenset({"shot.done", "film.joining"})
+"""Events that move the progress artifact and are not emitted: an automation has no use for them."""
+
+
+async def _step(label: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the step gives
+    """Run one step as a task run; `label` names it in the UI."""
+    del label
+    return await call()
+
+
+def _task(name: StepName) -> Task[..., Any]:
+    run_name = "{label} · concatenate" if name == "concatenate" else f"shot {{label}} · {name}"
+    return Task(fn=_step, name=name, task_run_name=run_name, **options(name))
+
+
+_TASKS: dict[StepName, Task[..., Any]] = {
+    name: _task(name) for name in ("upload", "submit", "poll", "ingest", "concatenate")
+}
+
+
+class PrefectObserver(Observer):
+    """Shows one film in the flow run under way. Showing never fails a film: the Prefect API may be away at any moment.
+
+    Args:
+        progress: moves as shots end; None for a run without one.
+    """
+
+    def __init__(self, progress: artifacts.Progress | None = None) -> None:
+        self._progress = progress
+        self._log = get_run_logger()
+        self.page: str | None = None
+        """The page of a run that is being cancelled."""
+
+    def notify(self, event: Event) -> None:
+        """Log it, emit it, and move the progress."""
+        if event.text:
+            self._log.log(event.level, "%s", event.text)
+        if event.page:
+            self.page = event.page
+        if self._progress is not None:
+            self._progress.notify(event)
+        if event.name and event.name not in _SILENT:
+            artifacts.emit(event)
+
+    async def around(self, step: Step, call: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Run the step as a task run, started no faster than a Prefect server takes task runs in."""
+        await pacing.turn()
+        # Prefect hands on what is quoted without looking inside.
+        return cast("_Result", await _TASKS[step.name](step.label, quote(call)))
+
+    @contextlib.asynccontextmanager
+    async def shown(self) -> AsyncIterator[PrefectObserver]:
+        """Keep the progress artifact moving while the body runs."""
+        if self._progress is None:
+            with artifacts.alone():
+                yield self
+            return
+        async with self._progress.shown():
+            yield self

@@ -1,0 +1,246 @@
+"""Decide whether a run may spend: budgets first, then a person where the storyboard or the run asks for one.
+
+An approved amount becomes a budget of the run, and each claim is checked against it again: if the approver lowers the amount, the
+run buys what fits under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from longtake import report
+from longtake.errors import BudgetError, LongtakeError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from longtake.ledger import Budget
+    from longtake.plan import Plan, PlannedShot
+    from longtake.storyboard import Approval
+    from longtake.studio.shooting import MadeShot
+    from longtake.take import Session
+
+__all__ = ["Answer", "Approver", "Question", "Subject", "approve_plan", "approve_rest", "check_approver"]
+
+_MOST_ROWS = 30
+
+Subject = Literal["spending", "the rest", "more than the budget"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person decided.
+
+    Attributes:
+        approve: whether the run may spend.
+        credits: the most the whole run may cost, what it has spent included.
+        by: who decided, for the log.
+    """
+
+    approve: bool
+    credits: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked before credits are spent.
+
+    Attributes:
+        film: the film's slug.
+        account: the ledger's account.
+        subject: one question each in a run.
+        credits: what the whole run would cost.
+        text: what would be bought and its price, Markdown.
+        pictures: Markdown with pictures, for a page; may be empty.
+        seconds: how long to wait for an answer.
+        silence: the answer when nobody gives one; None ends the run.
+    """
+
+    film: str
+    account: str
+    subject: Subject
+    credits: int
+    text: str
+    pictures: tuple[str, ...]
+    seconds: float
+    silence: Answer | None
+
+
+Approver = Callable[[Question], Awaitable[Answer | None]]
+"""Puts a question to a person; None when nobody answered in time. A yes holds for the whole run, also when it is replayed."""
+
+
+def check_approver(approval: Approval, approver: Approver | None) -> None:
+    """See that a person can be asked, before anything else is done.
+
+    Raises:
+        SettingsError: the run asks and has no approver.
+    """
+    if approval.before and approver is None:
+        raise SettingsError(
+            "this run asks before it spends, and nobody can be asked",
+            next_step="give Studio.make an `approve` function, or remove `before` from the storyboard's `approval`",
+        )
+
+
+async def approve_plan(session: Session, plan: Plan, approval: Approval, approver: Approver | None) -> None:
+    """See that the budgets allow the whole plan, and that a person does where the run asks for one.
+
+    Raises:
+        BudgetError: they do not; nothing was sent.
+    """
+    state = await asyncio.to_thread(session.book.read)
+    spent = state.used(run=session.run)
+    credits = spent + plan.reserve
+    try:
+        await _afford(session, session.budget, plan.reserve)
+    except BudgetError as error:
+        if "more than the budget" in approval.before:
+            # Budgets that nobody may lift here refuse without a question.
+            await _afford(session, session.fixed, plan.reserve)
+            text = _text(plan, plan.shots, credits, about=f"what is missing does not fit: {error.message}.")
+            await _ask(session, approval, approver, "more than the budget", credits=credits, text=text)
+            return
+        session.events.over_budget(error)
+        raise
+    if "spending" not in approval.before:
+        return
+    if plan.reserve:
+        text = _text(plan, plan.shots, credits, about="this is what is missing.")
+        await _ask(session, approval, approver, "spending", credits=credits, text=text)
+    else:
+        # Nothing is to be bought. If something in flight fails, it is not bought again without a question.
+        await asyncio.to_thread(session.approve, spent)
+
+
+async def approve_rest(
+    session: Session, plan: Plan, approval: Approval, approver: Approver | None, made: Mapping[str, MadeShot]
+) -> None:
+    """Ask after the first takes of each chain; without approval nothing more is bought in this run.
+
+    Args:
+        session: the run's.
+        plan: what is missing now.
+        approval: how to ask.
+        approver: puts the question.
+        made: the first shots of the chains.
+    """
+    if session.halted is not None:
+        return
+    rest = [row for row in plan.shots if row.id not in made]
+    reserve = sum(row.reserve for row in rest)
+    state = await asyncio.to_thread(session.book.read)
+    spent = state.used(run=session.run)
+    if not reserve:
+        await asyncio.to_thread(session.approve, spent)
+        return
+    try:
+        await _afford(session, session.budget, reserve)
+        text = _text(plan, rest, spent + reserve, about="the first takes of each chain are there; this is the rest.")
+        pictures = await _pictures(session, made.values())
+        await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
+    except BudgetError as error:
+        session.halted = session.refused = error
+
+
+async def _ask(
+    session: Session,
+    approval: Approval,
+    approver: Approver | None,
+    subject: Subject,
+    *,
+    credits: int,
+    text: str,
+    pictures: Sequence[str] = (),
+) -> None:
+    """Ask whether this run may cost so many credits in all; the approved amount becomes the run's budget.
+
+    Raises:
+        BudgetError: it was not approved, or nobody answered and silence means that.
+    """
+    session.events.line(f"asking whether this run may cost {credits} credits ({subject})")
+    # Silence never spends more than the budget, nor more than a person approved before.
+    silence = None
+    if approval.silence == "go on" and subject != "more than the budget":
+        most = credits if session.budget.run is None else min(credits, session.budget.run)
+        silence = Answer(approve=True, credits=most, by=f"silence, after {approval.hours:g} hours")
+    question = Question(
+        film=session.film,
+        account=session.book.account,
+        subject=subject,
+        credits=credits,
+        text=text,
+        pictures=tuple(pictures),
+        seconds=approval.hours * 3600,
+        silence=silence,
+    )
+    answer = await approver(question) if approver is not None else None
+    by = f" by {answer.by}" if answer is not None and answer.by else ""
+    if answer is None or not answer.approve:
+        reason = "nobody answered in time" if answer is None else f"spending {credits} credits was not approved{by}"
+        raise BudgetError(
+            reason,
+            scope="run",
+            budget=0,
+            needed=credits,
+            available=0,
+            next_step="run again to be asked again; what is bought is kept, and nothing was spent for what was not approved",
+        )
+    session.events.line(f"approved{by}: up to {answer.credits} credits in this run")
+    await asyncio.to_thread(session.approve, answer.credits, lift=subject == "more than the budget")
+
+
+def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) -> str:
+    """What would be bought, scene by scene, and its price, in Markdown. `about` is the first sentence, plain text of ours."""
+    scenes: dict[str, list[PlannedShot]] = {}
+    for row in rows:
+        if row.to_buy:
+            scenes.setdefault(row.scene, []).append(row)
+    takes, expected, reserve = (sum(getattr(row, name) for row in rows) for name in ("to_buy", "expected", "reserve"))
+    lines = [
+        f"**{plan.film}**: {about}",
+        "",
+        f"{takes} takes for **{expected} credits** expected, {reserve} reserved (1 credit = $0.001).",
+        "",
+        f"This run would cost up to **{credits} credits** in all.",
+        "",
+        "| scene | takes | credits | shots |",
+        "|---|---:|---:|---|",
+    ]
+    for scene, bought in list(scenes.items())[:_MOST_ROWS]:
+        named = ", ".join(f"{row.id} ({row.state})" for row in bought[:_MOST_ROWS])
+        more = f" and {len(bought) - _MOST_ROWS} more" if len(bought) > _MOST_ROWS else ""
+        lines.append(
+            f"| {scene} | {sum(r.to_buy for r in bought)} | {sum(r.expected for r in bought)} | {named}{more} |"
+        )
+    if len(scenes) > _MOST_ROWS:
+        lines.append(f"| and {len(scenes) - _MOST_ROWS} more scenes | | | |")
+    if plan.budget.film is not None:
+        lines += ["", f"The film's budget is {plan.budget.film} credits, {plan.used.film} of it used."]
+    if plan.planning_rates:
+        lines += ["", "The price is a planning rate: the provider has not published one."]
+    return "\n".join(lines)
+
+
+async def _afford(session: Session, budget: Budget, credits: int) -> None:
+    used = await asyncio.to_thread(session.book.used, film=session.film, run=session.run, elsewhere=session.elsewhere)
+    budget.check(credits, used)
+
+
+async def _pictures(session: Session, made: Iterable[MadeShot]) -> list[str]:
+    """The takes that are there, as Markdown; a question can be answered without."""
+    there = [(one.outcome.take, one.outcome.shot.label) for one in made if one.outcome.take is not None]
+    if not there:
+        return []
+    takes, labels = [take for take, _ in there], [label for _, label in there]
+    try:
+        sheet = await asyncio.to_thread(report.contact_sheet, takes, session.store, labels=labels)
+    except LongtakeError as error:
+        session.events.line(f"no pictures for the question: {error.message}", level=logging.WARNING)
+        return []
+    return report.picture("first takes", sheet, url=None)

@@ -1,0 +1,220 @@
+"""One clip in four parts: upload, submit, poll, ingest. Each takes a value and gives the next one's.
+
+The values are frozen, pickle and print; whoever holds one can go on with it in another thread, process or machine, because all that
+matters is in the ledger and the store. Calling a part twice buys nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from longtake import preflight, request
+from longtake import storyboard as boards
+from longtake.errors import StoryboardError
+from longtake.record import Take
+from longtake.storyboard import Scene, Shot, Storyboard
+from longtake.take import Identity, Prepared, Wanted, identify, kept, obtain
+from longtake.take import ingest as _ingest
+from longtake.take import poll as _poll
+from longtake.take import submit as _submit
+from longtake.take import upload as _upload
+
+if TYPE_CHECKING:
+    from longtake.catalog import Catalog
+    from longtake.ledger import Attempt
+    from longtake.provider import Task
+    from longtake.take import Session
+
+__all__ = ["ClipRequest", "Generation", "Purchase", "generate", "ingest", "poll", "submit", "upload"]
+
+_checked: weakref.WeakSet[Session] = weakref.WeakSet()
+"""Sessions whose preflight passed."""
+
+_SOURCE = "source-of-the-first-frame"
+_SCENE = "clips"
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRequest:
+    """A request that can be sent, or the take when it is kept already.
+
+    Its body holds URLs, which may be signed and live for a day or more: it is not printed, and must not be logged or stored.
+    """
+
+    film: str
+    identity: Identity
+    prepared: Prepared | None
+    take: Take | None = None
+
+    @property
+    def label(self) -> str:
+        """`scene/shot · take n`."""
+        return self.identity.wanted.label
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A take that is bought: its accepted attempt, or the take when it is kept already."""
+
+    request: ClipRequest
+    attempt: Attempt | None
+    take: Take | None = None
+
+    @property
+    def task_id(self) -> str | None:
+        """The provider's id of the task."""
+        return (
+            self.take.task_id if self.take is not None else self.attempt.task_id if self.attempt is not None else None
+        )
+
+    @property
+    def label(self) -> str:
+        """`scene/shot · take n`."""
+        return self.request.label
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A finished task, or the take when it is kept already."""
+
+    purchase: Purchase
+    task: Task | None
+    take: Take | None = None
+
+    @property
+    def label(self) -> str:
+        """`scene/shot · take n`."""
+        return self.purchase.label
+
+
+def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Take | None, take: int) -> Wanted:
+    """Work a shot out as it would be in a storyboard of its own.
+
+    Raises:
+        StoryboardError: the shot has problems, or asks for what only a storyboard can give.
+    """
+    if shot.continue_from is not None:
+        raise StoryboardError(
+            f"shot {shot.id} continues shot {shot.continue_from}, which a shot alone cannot",
+            next_step="give the take to continue as `continue_from` of the call",
+        )
+    shots = [shot]
+    if continue_from is not None:
+        # A stand-in for the shot before it, so that the rules for continued shots apply.
+        fields = {name: getattr(shot, name) for name in shot.model_fields_set if name in _SHARED}
+        shots = [Shot(id=_SOURCE, prompt="-", **fields), shot]
+    board = Storyboard(title=_SCENE, model=model or shot.model, scenes=[Scene(_SCENE, shots)])
+    resolved = request.resolve(boards.load_any(board), catalog)
+    found = resolved.shot(shot.id)
+    frame = continue_from.leaves if continue_from is not None else None
+    return Wanted(found, take, frame, source=continue_from)
+
+
+_SHARED = ("model", "resolution", "size", "duration", "generate_audio")
+
+
+async def upload(
+    session: Session, shot: Shot, *, model: str | None = None, continue_from: Take | None = None, take: int = 1
+) -> ClipRequest:
+    """Make a shot's inputs readable for the provider and give the request; costs nothing and may be repeated.
+
+    Args:
+        session: of the film the clip is accounted to.
+        shot: the clip to make.
+        model: the catalog id of the model where the shot names none.
+        continue_from: the take whose last frame the clip starts from.
+        take: which take of the shot, from 1: the same number is the same take, and is never bought twice.
+
+    Raises:
+        StoryboardError: the shot has problems; it holds all of them.
+        UrlRefusedError: the store has no URL that the provider can read.
+        MediaError, ProviderUnavailableError: an input is not readable, or not what the provider takes.
+        StoreError: the store is away.
+    """
+    one = await asyncio.to_thread(wanted, shot, session.catalog, model=model, continue_from=continue_from, take=take)
+    identity = await identify(session, one)
+    found = await asyncio.to_thread(kept, session, identity)
+    if found is not None:
+        return ClipRequest(session.film, identity, None, found)
+    return ClipRequest(session.film, identity, await _upload(session, identity))
+
+
+async def submit(session: Session, asked: ClipRequest) -> Purchase:
+    """Buy a clip with exactly one POST, or find who bought it: an accepted attempt, or the take.
+
+    Raises:
+        PreflightError: this machine could not use what it would buy; nothing was sent.
+        InDoubtError: this or an earlier attempt may have been charged; nothing is sent until that is settled.
+        BudgetError, NoCreditsError, KeyRefusedError, RefusedError, RateLimitedError, NotSentError: nothing was charged.
+        TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
+    """
+    take = asked.take or await asyncio.to_thread(kept, session, asked.identity)
+    if take is not None or asked.prepared is None:
+        return Purchase(asked, None, take)
+    await _preflight(session)
+    with session.events.submitting(asked.identity.fingerprint, asked.label) as since:
+        found = await _submit(session, asked.prepared)
+    session.events.submitted(found, asked.label, since=since)
+    return Purchase(asked, None, found) if isinstance(found, Take) else Purchase(asked, found)
+
+
+async def poll(session: Session, purchase: Purchase) -> Generation:
+    """Wait until the provider has made the clip; polling is free.
+
+    Raises:
+        TaskFailedError: the provider failed and refunds; `retryable` says whether submitting again may help.
+        PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
+    """
+    take = purchase.take or await asyncio.to_thread(kept, session, purchase.request.identity)
+    if take is not None or purchase.attempt is None:
+        return Generation(purchase, None, take)
+    return Generation(purchase, await _poll(session, purchase.attempt))
+
+
+async def ingest(session: Session, made: Generation) -> Take:
+    """Fetch and store a finished clip before its URLs expire, check it, and settle its charge.
+
+    Raises:
+        MediaError: the provider's bytes are not a clip; it names where they are kept.
+        ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
+    """
+    prepared, attempt = made.purchase.request.prepared, made.purchase.attempt
+    take = made.take or await asyncio.to_thread(kept, session, made.purchase.request.identity)
+    if take is not None:
+        return take
+    if prepared is None or attempt is None or made.task is None:
+        raise AssertionError("a generation without a take has a finished task")
+    async with session.keeping:
+        take = await _ingest(session, prepared, attempt, made.task)
+    session.events.kept(attempt, take, made.label)
+    return take
+
+
+async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noqa: ANN401 - those of `upload`
+    """Make one clip: all four parts in a row, with new attempts for refunded failures up to the limit of the settings.
+
+    Args:
+        session: of the film the clip is accounted to.
+        shot: the clip to make.
+        options: as in `upload`.
+
+    Raises:
+        LongtakeError: what any part raises; everything paid for is in the ledger and in the store by then.
+    """
+    options = {"model": None, "continue_from": None, "take": 1} | options
+    one = await asyncio.to_thread(wanted, shot, session.catalog, **options)
+    identity = await identify(session, one)
+    found = await asyncio.to_thread(kept, session, identity)
+    if found is not None:
+        return found
+    await _preflight(session)
+    return (await obtain(session, one)).take
+
+
+async def _preflight(session: Session) -> None:
+    if session not in _checked:
+        await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog)
+        _checked.add(session)

@@ -1,0 +1,74 @@
+"""Concatenate takes that belong to no storyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+from longtake import film as films
+from longtake import preflight, timeline
+from longtake import storyboard as boards
+from longtake.errors import MediaError
+from longtake.observer import Event, Observer, Step
+from longtake.report import Money
+from longtake.studio.film import Film, ShotResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.film import JoinedFilm
+    from longtake.record import Take
+    from longtake.store import Store
+
+__all__ = ["concatenate"]
+
+
+async def concatenate(
+    store: Store, takes: Sequence[Take], *, title: str, run: str | None = None, observer: Observer | None = None
+) -> Film:
+    """Make one film of takes in this order, or find the film that was made of the same; free.
+
+    Args:
+        store: where the clips are and the film goes.
+        takes: at least one.
+        title: the film's; the store keeps it under the title's slug.
+        run: an id of this run.
+        observer: told of the step.
+
+    Raises:
+        MediaError, FfmpegError: the clips cannot be concatenated.
+        StoreError: the store is away, or a clip is gone.
+    """
+    if not takes:
+        raise MediaError("there is nothing to concatenate", next_step="give at least one take")
+    watch, name, run = observer or Observer(), boards.slug(title), run or uuid.uuid4().hex
+    line = timeline.of_takes(takes, title=title)
+    loop = asyncio.get_running_loop()
+
+    def progress(share: float) -> None:
+        event = Event("film.joining", name, takes[0].account, data={"share": share})
+        loop.call_soon_threadsafe(watch.notify, event)
+
+    def work() -> JoinedFilm:
+        preflight.check_media()
+        return films.join_takes(line, takes, store=store, film=name, run=run, on_progress=progress)
+
+    joined = await watch.around(Step("concatenate", f"film {name}"), lambda: asyncio.to_thread(work))
+    shots = {
+        f"{number:04d}": ShotResult(id=f"{number:04d}", label=take.shot, state="current", take=take, takes=(take,))
+        for number, take in enumerate(takes, 1)
+    }
+    return Film(
+        title=title,
+        name=name,
+        place=joined.place(store),
+        path=store.path(joined.key),
+        manifest=joined.manifest_place(store),
+        poster=joined.poster,
+        shots=shots,
+        cost=Money(planned=0, charged=0, refunded=0, in_doubt=0),
+        would_cost=0,
+        plan=None,
+        run=run,
+    )

@@ -1,0 +1,113 @@
+"""Sessions that open when first used and close when last used: one per event loop, film and run in a process.
+
+A part that is called alone opens its session and closes it; parts of one flow on one loop share theirs. A store and a ledger need
+no loop: they stay for the process, so that 50 mapped tasks read the ledger once and not 50 times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.take import book_of, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from longtake.ledger import Book
+    from longtake.observer import Observer
+    from longtake.settings import Settings
+    from longtake.store import Store
+    from longtake.take import Session
+
+__all__ = ["connected"]
+
+_MOST = 8
+"""Accounts a process keeps at hand."""
+
+
+@dataclass
+class _Open:
+    """A session in use."""
+
+    users: int = 0
+    session: Session | None = None
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+_open: dict[tuple[object, ...], _Open] = {}
+
+
+@functools.lru_cache(maxsize=_MOST)
+def _account(settings: Settings) -> tuple[Store, Book]:
+    store = stores.of(settings)
+    return store, book_of(settings, store)
+
+
+def _forget() -> None:
+    """A forked process must not share sockets or locks with its parent."""
+    _open.clear()
+    _account.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings,
+    *,
+    film: str,
+    run: str,
+    budget: int | None = None,
+    run_budget: int | None = None,
+    observer: Observer | None = None,
+) -> AsyncIterator[Session]:
+    """Give the open session of a film and a run on this event loop.
+
+    Args:
+        settings: credentials, limits and places.
+        film: the film's slug.
+        run: an id: what is bought counts against the run budget of everything with the same id.
+        budget: credits the film may ever cost; None for no limit.
+        run_budget: credits the run may cost, besides the budget of the settings; None for none of its own.
+        observer: told of each step and each change. Sessions are shared only by callers with the same observer.
+
+    Raises:
+        SettingsError: no key, or a store URI that cannot be used.
+        StoreError: the store is away.
+        PreflightError: the store is not fit for a ledger; nothing was sent.
+    """
+    key = (asyncio.get_running_loop(), settings, film, run, budget, run_budget, observer)
+    one = _open.setdefault(key, _Open())
+    one.users += 1
+    try:
+        async with one.lock:
+            if one.session is None:
+                store, book = await asyncio.to_thread(_account, settings)
+                catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
+                opening = open_session(
+                    settings,
+                    catalog=catalog,
+                    film=film,
+                    budget=budget,
+                    run_budget=run_budget,
+                    run=run,
+                    observer=observer,
+                    store=store,
+                    book=book,
+                )
+                one.session = await one.stack.enter_async_context(opening)
+        yield one.session
+    finally:
+        one.users -= 1
+        if not one.users:
+            _open.pop(key, None)
+            await one.stack.aclose()

@@ -1,0 +1,350 @@
+"""Make films from Python, without an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from pydantic import SecretStr
+
+from longtake import plan as plans
+from longtake import request
+from longtake import settings as env
+from longtake import store as stores
+from longtake import storyboard as boards
+from longtake.catalog import Catalog
+from longtake.ledger import accounts
+from longtake.observer import Observer, Observers
+from longtake.settings import Settings
+from longtake.storyboard import Loaded
+from longtake.studio import clips
+from longtake.studio.concatenating import concatenate
+from longtake.studio.connections import connected
+from longtake.studio.story import Request, film_of
+from longtake.take import book_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from os import PathLike
+
+    from longtake.errors import LongtakeError
+    from longtake.ledger import Report
+    from longtake.ledger.accounts import Line
+    from longtake.plan import Comparison, Plan
+    from longtake.record import Take
+    from longtake.storyboard import Approval, Follow, Shot, Storyboard
+    from longtake.studio.approval import Answer, Question
+    from longtake.studio.film import Film
+    from longtake.take import Session
+
+__all__ = ["Configures", "Studio"]
+
+_Result = TypeVar("_Result")
+
+
+@runtime_checkable
+class Configures(Protocol):
+    """Changes settings: the blocks `ReapiCredentials` and `ArtifactStore` do."""
+
+    def settings(self, base: Settings) -> Settings:
+        """The settings with its own values over those of `base`."""
+
+
+class Studio:
+    """Plans and makes films. It holds no connection: any thread, loop or process may use it, and it pickles.
+
+    Args:
+        credentials: the provider's key, or a `ReapiCredentials` block.
+        store: a folder, an `s3://bucket/prefix` URI, or an `ArtifactStore` block.
+        settings: everything else: limits, the public URL, the catalog. `credentials` and `store` go before it.
+        observers: told of each step and each change.
+
+    Raises:
+        SettingsError: a setting is unusable.
+
+    Example:
+        ```python
+        studio = Studio.from_env(store="films")
+        print(studio.plan("film.yaml"))
+        film = studio.make_sync("film.yaml", budget=9000)
+        print(film.path, film.cost.charged)
+        ```
+    """
+
+    def __init__(
+        self,
+        credentials: str | SecretStr | Configures | None = None,
+        store: str | PathLike[str] | Configures | None = None,
+        *,
+        settings: Settings | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        found = settings or Settings()
+        if isinstance(credentials, Configures):
+            found = credentials.settings(found)
+        elif credentials is not None:
+            key = credentials if isinstance(credentials, SecretStr) else SecretStr(credentials)
+            found = found.model_copy(update={"api_key": key})
+        if isinstance(store, Configures):
+            found = store.settings(found)
+        elif store is not None:
+            found = found.model_copy(update={"store": str(store)})
+        self.settings = found
+        self._observers = tuple(observers)
+
+    @classmethod
+    def from_env(cls, *, store: str | PathLike[str] | None = None, observers: Sequence[Observer] = ()) -> Studio:
+        """A studio with the settings of the environment: `LONGTAKE_API_KEY`, `LONGTAKE_STORE` and their siblings.
+
+        Args:
+            store: used instead of `LONGTAKE_STORE`.
+            observers: told of each step and each change.
+
+        Raises:
+            SettingsError: a variable holds something unusable; names it.
+        """
+        return cls(store=store, settings=env.from_environment(), observers=observers)
+
+    def __repr__(self) -> str:
+        """The studio without its key."""
+        return f"Studio(store={self.settings.store!r}, base_url={self.settings.base_url!r})"
+
+    # -- planning --------------------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str],
+        *,
+        retake: Sequence[str] = (),
+        downstream: Follow | None = None,
+        budget: int | None = None,
+        base: str | PathLike[str] | None = None,
+    ) -> Plan:
+        """Say what `make` would do and cost. Needs no key, spends nothing, asks nothing of the provider.
+
+        Args:
+            board: a `Storyboard`, a mapping like one, or the path or URL of a file.
+            retake: ids of shots that get a new take although they have one.
+            downstream: what becomes of the shots after those; None as the storyboard says.
+            budget: credits the run may cost; None for no limit of its own.
+            base: the folder that relative paths of the storyboard start from.
+
+        Raises:
+            StoryboardError: with every problem in it.
+            SettingsError, CatalogError, StoreError: the surroundings are unusable.
+        """
+        catalog = Catalog.load(self.settings.catalog)
+        loaded = board if isinstance(board, Loaded) else boards.load_any(board, base=base, s3=self.settings.s3)
+        resolved = request.resolve(loaded, catalog)
+        settings = self.settings
+        if budget is not None:
+            settings = settings.model_copy(update={"run_budget": min(budget, settings.run_budget or budget)})
+        return plans.make(
+            resolved,
+            catalog=catalog,
+            store=stores.of(settings),
+            settings=settings,
+            film=boards.slug(resolved.loaded.board.title),
+            follow=downstream,
+            redo=retake,
+        )
+
+    # -- making ----------------------------------------------------------------------------------------------------------
+
+    async def make(
+        self,
+        board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str],
+        *,
+        budget: int | None = None,
+        retake: Sequence[str] = (),
+        downstream: Follow | None = None,
+        approval: Approval | None = None,
+        approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
+        base: str | PathLike[str] | None = None,
+        run: str | None = None,
+        dispatch: Callable[[Session, Comparison, Follow | None], Coroutine[Any, Any, LongtakeError | None]]
+        | None = None,
+        links: Mapping[str, str] | None = None,
+    ) -> Film:
+        """Make a film: buy what is missing, keep it, concatenate it. Calling it again buys only what is still missing.
+
+        Args:
+            board: a `Storyboard`, a mapping like one, or the path or URL of a file.
+            budget: credits this run may cost, besides the storyboard's own budget; None for no limit of its own.
+            retake: ids of shots that get a new take although they have one.
+            downstream: what becomes of the shots after those: `bridge`, `cascade` or `keep`; None as the storyboard says.
+            approval: whether a person is asked before credits are spent; None as the storyboard says.
+            approve: asks that person.
+            base: the folder that relative paths of the storyboard start from.
+            run: an id of the run; a run that goes on after a pause or a crash has the same one.
+            dispatch: lets others make what the film lacks, and waits for them.
+            links: more places for the film's page, by name.
+
+        Raises:
+            StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
+            PreflightError: this machine could not use what it would buy; nothing was sent.
+            BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
+            FilmIncompleteError: shots are missing; says which, why and what they would cost, and carries the `film` as it is.
+        """
+        catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
+        loaded = board if isinstance(board, Loaded) else await boards.aload_any(board, base=base, s3=self.settings.s3)
+        resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
+        async with connected(
+            self.settings,
+            film=boards.slug(loaded.board.title),
+            budget=loaded.board.budget,
+            run_budget=budget,
+            run=run or uuid.uuid4().hex,
+            observer=self._observer(),
+        ) as session:
+            return await film_of(
+                session,
+                Request(
+                    resolved,
+                    retake=tuple(retake),
+                    downstream=downstream,
+                    approval=approval,
+                    approver=approve,
+                    dispatch=dispatch,
+                    links=links or {},
+                ),
+            )
+
+    async def generate(
+        self,
+        shot: Shot,
+        *,
+        model: str | None = None,
+        continue_from: Take | None = None,
+        take: int = 1,
+        film: str = "clips",
+        budget: int | None = None,
+        run: str | None = None,
+    ) -> Take:
+        """Make one clip, with the ledger. The same shot, film and take number is the same clip: it is bought once.
+
+        Args:
+            shot: the clip to make.
+            model: the catalog id of the model where the shot names none.
+            continue_from: the take whose last frame the clip starts from.
+            take: which take of the shot, from 1.
+            film: the name that the clip is accounted to.
+            budget: credits this run may cost; None for no limit.
+            run: an id of the run, which the budget belongs to.
+
+        Raises:
+            StoryboardError: the shot has problems; nothing was sent.
+            LongtakeError: what became of the attempt; everything paid for is in the ledger and in the store by then.
+        """
+        async with self._session(film, budget, run) as session:
+            return await clips.generate(session, shot, model=model, continue_from=continue_from, take=take)
+
+    async def concatenate(self, takes: Sequence[Take], *, title: str) -> Film:
+        """Concatenate takes into a film, in this order; free. A frame that two takes share is shown once.
+
+        Args:
+            takes: what `generate` gave, or takes of films.
+            title: the film's; the store keeps it under the title's slug.
+
+        Raises:
+            MediaError, FfmpegError: the clips cannot be concatenated.
+            StoreError: the store is away, or a clip is gone.
+        """
+        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer())
+
+    # -- money -----------------------------------------------------------------------------------------------------------
+
+    def credits(self, film: str | None = None) -> tuple[Line, ...]:
+        """Where every credit of the account went: one line for each film, or for each shot of one film.
+
+        Args:
+            film: a film's slug.
+
+        Raises:
+            SettingsError: there is no key.
+            StoreError: the store is away.
+        """
+        book = book_of(self.settings, stores.of(self.settings))
+        lines = accounts.lines(book, film=film)
+        return tuple(accounts.grouped(lines, ("film",) if film is None else ("film", "scene", "shot")))
+
+    async def reconcile(self) -> Report:
+        """Settle attempts in doubt by the balance, and say what needs a person. Free.
+
+        Raises:
+            LedgerError: another reconciliation is under way.
+            ProviderUnavailableError, RateLimitedError: the provider does not answer; nothing was decided.
+        """
+        from longtake import reconciliation  # noqa: PLC0415 - only this needs it
+
+        _, report = await reconciliation.run(self.settings)
+        return report
+
+    # -- without await ---------------------------------------------------------------------------------------------------
+
+    def make_sync(self, board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str], **options: Any) -> Film:  # noqa: ANN401
+        """`make` without `await`: in a script, and in a notebook whose loop is running."""
+        return _run(self.make(board, **options))
+
+    def generate_sync(self, shot: Shot, **options: Any) -> Take:  # noqa: ANN401
+        """`generate` without `await`."""
+        return _run(self.generate(shot, **options))
+
+    def concatenate_sync(self, takes: Sequence[Take], *, title: str) -> Film:
+        """`concatenate` without `await`."""
+        return _run(self.concatenate(takes, title=title))
+
+    def reconcile_sync(self) -> Report:
+        """`reconcile` without `await`."""
+        return _run(self.reconcile())
+
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def _observer(self) -> Observer | None:
+        return Observers(self._observers) if self._observers else None
+
+    def _session(self, film: str, budget: int | None, run: str | None) -> Any:  # noqa: ANN401 - an async context manager
+        return connected(
+            self.settings,
+            film=boards.slug(film),
+            run_budget=budget,
+            run=run or uuid.uuid4().hex,
+            observer=self._observer(),
+        )
+
+
+def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end, in a thread of its own where a loop is running already; Ctrl-C cancels it in good order."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    ended: list[_Result] = []
+    failed: list[BaseException] = []
+
+    async def main() -> _Result:
+        task = asyncio.ensure_future(work)
+        started.append((asyncio.get_running_loop(), task))
+        return await task
+
+    def body() -> None:
+        try:
+            ended.append(asyncio.run(main()))
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller
+            failed.append(error)
+
+    thread = threading.Thread(target=body, name="longtake")
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        for loop, task in started:
+            loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        raise
+    if failed:
+        raise failed[0]
+    return ended[0]

@@ -1,0 +1,189 @@
+"""Report the attempts of one run: an event and a log line for each change, after the ledger has it.
+
+Nothing here touches what is paid for. A look every ten seconds reports what takes long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from longtake.errors import BudgetError, InDoubtError, RefusedError, TaskFailedError, TaskIdNotRecordedError
+from longtake.ledger.book import now
+from longtake.observer import Event
+from longtake.record import Take
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
+
+    from longtake.errors import LongtakeError
+    from longtake.ledger import Attempt
+    from longtake.take.session import Session
+    from longtake.take.upload import Wanted
+
+__all__ = ["AttemptEvents"]
+
+_LONG = 10.0
+"""Seconds after which an unbought take is worth a line, and between two looks at the waiting ones."""
+_FEW = 20
+"""More waiting takes than this share one line."""
+
+
+class AttemptEvents:
+    """Reports what becomes of the takes of one run to its observer."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._waiting: dict[str, str] = {}
+        """Labels by fingerprint of the takes being bought."""
+        self._reported: dict[str, str] = {}
+        """The last line about each of them."""
+        self._errors: list[LongtakeError] = []
+
+    def line(self, text: str, *, level: int = logging.INFO) -> None:
+        """A line for the log, without an event."""
+        session = self._session
+        session.observer.notify(Event("", session.film, session.book.account, text, level))
+
+    def event(self, name: str, text: str = "", *, level: int = logging.INFO, **data: object) -> None:
+        """An event of the film, with its line for the log."""
+        session = self._session
+        session.observer.notify(Event(name, session.film, session.book.account, text, level, data))
+
+    @contextlib.contextmanager
+    def submitting(self, fingerprint: str, label: str) -> Iterator[datetime]:
+        """While a take is being bought; gives the time the purchase began."""
+        self._waiting[fingerprint] = label
+        try:
+            yield now()
+        finally:
+            self._waiting.pop(fingerprint, None)
+            self._reported.pop(fingerprint, None)
+
+    def submitted(self, found: Attempt | Take, label: str, *, since: datetime) -> None:
+        """A take has an accepted attempt, of this run or of another, or is in the store already."""
+        if isinstance(found, Take):
+            self.line(f"{label}: kept by another run meanwhile")
+        elif found.order.run != self._session.run or found.at < since:
+            self.line(
+                f"{label}: takes up attempt {found.id}, bought before for {found.money} credits as {found.task_id}"
+            )
+        else:
+            self.event(
+                "attempt.accepted",
+                f"{label}: submitted as attempt {found.number} ({found.id}) for {found.order.reserve} credits, accepted as "
+                f"{found.task_id}, polling",
+                attempt=found.id,
+                number=found.number,
+                shot=label,
+                task=found.task_id,
+                credits=found.order.reserve,
+            )
+
+    def task_failed(self, attempt: Attempt, error: TaskFailedError) -> None:
+        """The provider failed a task and refunded it."""
+        label, credits = attempt.order.label, attempt.order.reserve
+        self.event(
+            "attempt.failed",
+            f"{label}: attempt {attempt.id} failed: {error.message}; {credits} credits are refunded",
+            level=logging.WARNING,
+            attempt=attempt.id,
+            number=attempt.number,
+            shot=label,
+            task=error.task_id,
+            code=error.code,
+            retryable=error.retryable,
+            reason=error.message,
+        )
+        self.event("attempt.refunded", attempt=attempt.id, shot=label, credits=credits)
+
+    def kept(self, attempt: Attempt, take: Take, label: str) -> None:
+        """A take was ingested."""
+        self.event(
+            "take.kept",
+            f"{label}: kept, {take.clip.seconds:.2f} s for {take.credits} credits",
+            attempt=attempt.id,
+            shot=label,
+            task=take.task_id,
+            credits=take.credits,
+            seconds=round(take.clip.seconds, 3),
+            clip=take.clip.key,
+        )
+
+    def not_obtained(self, wanted: Wanted, error: LongtakeError) -> None:
+        """A take could not be had. An error that stops the whole run is reported once."""
+        if any(one is error for one in self._errors):
+            return
+        self._errors.append(error)
+        session, label = self._session, wanted.label
+        if session.halted is not None and type(session.halted) is type(error):
+            if any(type(one) is type(error) for one in self._errors[:-1]):
+                return
+            self.line(f"{label}: {error.message}; nothing more is bought in this run", level=logging.WARNING)
+        elif not isinstance(error, TaskFailedError):
+            self.line(f"{label}: {error.message}", level=logging.WARNING)
+        if isinstance(error, InDoubtError | TaskIdNotRecordedError):
+            self.event("attempt.in-doubt", attempt=error.attempt, shot=label, reason=error.message)
+        elif isinstance(error, RefusedError):
+            self.event("attempt.refused", shot=label, status=error.status, code=error.code, reason=error.message)
+        if isinstance(error, BudgetError) and session.refused is not error:
+            session.refused = error
+            self.over_budget(error)
+
+    def over_budget(self, error: BudgetError) -> None:
+        """A purchase would pass a budget."""
+        self.event(
+            "budget.refused", scope=error.scope, budget=error.budget, needed=error.needed, available=error.available
+        )
+
+    def cancelled(self, text: str, *, count: int, credits: int, page: str) -> None:
+        """The run is being cancelled; `page` is for people, Markdown."""
+        session = self._session
+        data = {"under_way": count, "credits": credits}
+        session.observer.notify(
+            Event(
+                "film.cancelled", session.film, session.book.account, f"cancelled: {text}", logging.WARNING, data, page
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """While the body runs, report what the takes that are not bought yet wait for."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+    async def _watch(self) -> None:
+        before: set[str] = set()
+        while True:
+            await asyncio.sleep(_LONG)
+            slow = {name: label for name, label in self._waiting.items() if name in before}
+            before = set(self._waiting)
+            if not slow:
+                continue
+            # In a thread, and once for all of them: the log may be busy with the store.
+            state = await asyncio.to_thread(self._session.book.log.known)
+            news = []
+            for name, label in slow.items():
+                text = self._waits_for(state.find(name))
+                if name in self._waiting and self._reported.get(name) != text:
+                    self._reported[name] = text
+                    news.append((label, text))
+            for label, text in news[:_FEW]:
+                self.line(f"{label}: {text}")
+            if len(news) > _FEW:
+                self.line(f"{len(news) - _FEW} more takes wait to be bought")
+
+    def _waits_for(self, attempt: Attempt | None) -> str:
+        if attempt is None or attempt.phase != "intent":
+            return "waits for its turn to be bought"
+        if attempt.order.run != self._session.run:
+            return f"waits for attempt {attempt.id} of another run"
+        return (
+            f"submitted as attempt {attempt.number} ({attempt.id}) for {attempt.order.reserve} credits, no answer yet"
+        )

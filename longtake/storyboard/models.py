@@ -25,7 +25,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -142,7 +145,7 @@ MODEL_TEXT = Allowed("the id of a model in the catalog, as text")
 
 
 class Strict(BaseModel):
-    """Read-only, strictly typed, and closed to unknown keys."""
+    """Read-only, strictly typed, and closed to unknown keys. A dump holds what was given, under the keys of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -155,6 +158,22 @@ class Strict(BaseModel):
             if name not in self.null_counts:
                 self.model_fields_set.discard(name)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_in_a_file(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        # A dump with every default would say `continue_from: null` for each shot: read again, the film would have no chains.
+        # One without any null would put shots into chains that are to start fresh.
+        data = handler(self)
+        if info.exclude_none:
+            data |= {name: None for name in self.null_counts if getattr(self, name) is None}
+        given: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            key = field.alias or name
+            found = key if key in data else name
+            said = name in self.model_fields_set and found in data
+            if said and (data[found] is not None or name in self.null_counts):
+                given[key] = data[found]
+        return given
 
 
 class GenerationFields(TypedDict, total=False):

@@ -67,7 +67,7 @@ def _served(url: str, name: str, limit: int) -> bytes:
                 if len(data) > limit:
                     break
                 if time.monotonic() > end:
-                    raise _unreadable(name, "it takes longer than a minute")
+                    raise _unreadable(name, "the server takes longer than a minute")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unreadable(name, type(error).__name__) from None
     return bytes(data)

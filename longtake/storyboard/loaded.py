@@ -55,7 +55,7 @@ class Loaded:
 
     def where(self, path: Place) -> str:
         """How a message calls a place: `line 3`, or `scenes[0]` where lines mean nothing."""
-        return f"line {self.line(path)}" if self.lines else spelled(_around(path))
+        return f"line {self.line(path)}" if self.lines else dotted(_around(path))
 
     def is_broken(self, path: Place) -> bool:
         """Whether a problem was found at this place or around it, so that nothing there can be judged further."""
@@ -79,7 +79,7 @@ def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str, *
     line = line_of(tree, path)
     if lines:
         return Problem(name, line, label, message, allowed)
-    at = spelled(_around(path)) + (f" ({label})" if label is not None else "")
+    at = dotted(_around(path)) + (f" ({label})" if label is not None else "")
     return Problem(name, line, label, message, allowed, at=at)
 
 
@@ -88,7 +88,7 @@ def _around(path: Place) -> Place:
     return path[:-1] if path and isinstance(path[-1], str) else path
 
 
-def spelled(path: Place) -> str:
+def dotted(path: Place) -> str:
     """A place as Python would spell it: `scenes[0].shots[1].transition`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 

@@ -25,7 +25,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
     StringConstraints,
+    model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -70,36 +73,36 @@ def _printable(text: str | None) -> str | None:
     return text
 
 
-def _listed(value: object) -> object:
+def _list_as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _mapped(value: object) -> object:
+def _as_dict(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _spelled(value: object) -> object:
+def _path_as_text(value: object) -> object:
     return str(value) if isinstance(value, PathLike) else value
 
 
-def _not_for_data(init: _Init) -> _Init:
-    """Mark an `__init__` that only makes a model pleasant to build: pydantic must not call it when it validates data.
+def _only_when_called(init: _Init) -> _Init:
+    """Mark an `__init__` that pydantic must not call when it validates data.
 
-    Otherwise a file would be given the defaults that only Python gives (`schema`), and a mistake in it would be a TypeError.
-    The marker is the one that `pydantic.RootModel` sets on its own `__init__`.
+    Otherwise a file without `schema` would pass, because `Storyboard.__init__` fills it in, and a missing id would be a
+    TypeError. `pydantic.RootModel` sets the same marker on its own `__init__`.
     """
     init.__pydantic_base_init__ = True  # type: ignore[attr-defined]
     return init
 
 
 PRINTABLE = AfterValidator(_printable)
-LISTED = BeforeValidator(_listed)
-MAPPED = BeforeValidator(_mapped)
+LISTED = BeforeValidator(_list_as_tuple)
+MAPPED = BeforeValidator(_as_dict)
 
 Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
-Place = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_spelled)]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_path_as_text)]
 Pick = Literal["first", "best"]
 Follow = Literal["bridge", "cascade", "keep"]
 Match = Literal["off", "film", "chain"]
@@ -142,19 +145,35 @@ MODEL_TEXT = Allowed("the id of a model in the catalog, as text")
 
 
 class Strict(BaseModel):
-    """Read-only, strictly typed, and closed to unknown keys."""
+    """Read-only, strictly typed, and closed to unknown keys. A dump holds what was given, under the keys of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    null_counts: ClassVar[frozenset[str]] = frozenset()
-    """Fields in which None is a value of its own; in every other field it means that nothing is said."""
+    nullable: ClassVar[frozenset[str]] = frozenset()
+    """Fields in which None is a value; in every other field None means "not given"."""
 
     @model_validator(mode="after")
-    def _none_is_not_said(self) -> Self:
+    def _drop_none(self) -> Self:
         for name in [name for name in self.model_fields_set if getattr(self, name) is None]:
-            if name not in self.null_counts:
+            if name not in self.nullable:
                 self.model_fields_set.discard(name)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_in_a_file(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        # A dump with every default would hold `continue_from: null` for each shot, and the film read from it would have no
+        # chains. A dump without any null would chain shots that start fresh.
+        data = handler(self)
+        if info.exclude_none:
+            data |= {name: None for name in self.nullable if getattr(self, name) is None}
+        given: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            key = field.alias or name
+            found = key if key in data else name
+            is_given = name in self.model_fields_set and found in data
+            if is_given and (data[found] is not None or name in self.nullable):
+                given[key] = data[found]
+        return given
 
 
 class GenerationFields(TypedDict, total=False):
@@ -219,7 +238,7 @@ class Transition(Strict):
         return self
 
 
-class _ShotSays(GenerationFields, total=False):
+class _ShotOptions(GenerationFields, total=False):
     model: str | None
     references: Sequence[str]
     continue_from: str | None
@@ -232,7 +251,7 @@ class _ShotSays(GenerationFields, total=False):
     caption: str | None
 
 
-class ShotFields(_ShotSays, total=False):
+class ShotFields(_ShotOptions, total=False):
     """The fields of `Shot`."""
 
     id: Required[str]
@@ -246,7 +265,7 @@ class Shot(Generation):
     8
     """
 
-    null_counts: ClassVar[frozenset[str]] = frozenset({"continue_from"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"continue_from"})
 
     id: Annotated[Id, ID_TEXT] = Field(
         description="Name of the shot, unique in the film: a-z, 0-9, - and _, up to 64 characters."
@@ -292,12 +311,12 @@ class Shot(Generation):
         default=None, description="Subtitle shown for as long as the shot is."
     )
 
-    @_not_for_data
-    def __init__(self, id: str, prompt: str = "", **fields: Unpack[_ShotSays]) -> None:  # noqa: A002 - the field's name
-        said: dict[str, Any] = {"id": id, **fields}
+    @_only_when_called
+    def __init__(self, id: str, prompt: str = "", **fields: Unpack[_ShotOptions]) -> None:  # noqa: A002 - the field's name
+        given: dict[str, Any] = {"id": id, **fields}
         if prompt != "":
-            said["prompt"] = prompt
-        BaseModel.__init__(self, **said)
+            given["prompt"] = prompt
+        BaseModel.__init__(self, **given)
 
     def __eq__(self, other: object) -> bool:
         same = super().__eq__(other)
@@ -310,12 +329,12 @@ class Shot(Generation):
         return hash((self.id, self.prompt))
 
 
-class _SceneSays(TypedDict, total=False):
+class _SceneOptions(TypedDict, total=False):
     title: str | None
     transition: Transition | TransitionFields | None
 
 
-class SceneFields(_SceneSays, total=False):
+class SceneFields(_SceneOptions, total=False):
     """The fields of `Scene`."""
 
     id: Required[str]
@@ -342,8 +361,8 @@ class Scene(Strict):
         tuple[Shot, ...], Field(min_length=1, max_length=2000), Allowed("a list of shots, 1 or more"), LISTED
     ] = Field(description="The shots in the order of the film.")
 
-    @_not_for_data
-    def __init__(self, id: str, shots: Sequence[Shot | ShotFields], **fields: Unpack[_SceneSays]) -> None:  # noqa: A002
+    @_only_when_called
+    def __init__(self, id: str, shots: Sequence[Shot | ShotFields], **fields: Unpack[_SceneOptions]) -> None:  # noqa: A002
         BaseModel.__init__(self, id=id, shots=shots, **fields)
 
 
@@ -412,7 +431,7 @@ class Approval(Strict):
         "budgets allow; such a run keeps its worker while it waits.",
     )
 
-    @_not_for_data
+    @_only_when_called
     def __init__(self, **fields: Unpack[ApprovalFields]) -> None:
         BaseModel.__init__(self, **fields)
 
@@ -500,7 +519,7 @@ class Storyboard(Strict):
     )
     _folder: Path | None = PrivateAttr(default=None)
 
-    @_not_for_data
+    @_only_when_called
     def __init__(self, **fields: Unpack[StoryboardFields]) -> None:
         BaseModel.__init__(self, **{"schema": "longtake/1", **fields})
 

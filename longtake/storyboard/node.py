@@ -64,11 +64,11 @@ class Node:
 
 
 def of_json(data: Any) -> Node:  # noqa: ANN401 - any JSON value
-    """The tree of JSON data, with the lines that the data has in `json.dumps(data, indent=1)`."""
-    return _grown(data, 1)[0]
+    """Build the tree of JSON data, with the lines that the data has in `json.dumps(data, indent=1)`."""
+    return _with_last_line(data, 1)[0]
 
 
-def _grown(data: Any, line: int) -> tuple[Node, int]:  # noqa: ANN401 - as above
+def _with_last_line(data: Any, line: int) -> tuple[Node, int]:  # noqa: ANN401 - as above
     """The tree of a value that starts on a line, and the line it ends on."""
     if not isinstance(data, (dict, list)):
         return Node(line, scalar=data), line
@@ -76,7 +76,7 @@ def _grown(data: Any, line: int) -> tuple[Node, int]:  # noqa: ANN401 - as above
     last = line
     for key, item in data.items() if isinstance(data, dict) else enumerate(data):
         start = last + 1
-        child, last = _grown(item, start)
+        child, last = _with_last_line(item, start)
         node.values += child.values
         node.levels = max(node.levels, child.levels + 1)
         if node.entries is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from longtake.storyboard.models import Storyboard
+from pydantic_core import to_jsonable_python
+
+from longtake.storyboard.models import Approval, Generation, Storyboard
 
 __all__ = ["json_schema"]
 
@@ -28,6 +30,10 @@ def json_schema() -> dict[str, Any]:
         "prompt": ["Waves break on black rocks at dawn, wide shot, slow dolly in"],
     }
     definitions: dict[str, Any] = schema.get("$defs", {})
+    for name, model in (("defaults", Generation), ("approval", Approval)):
+        # Models dump what was given, which is nothing here; the schema shows every default.
+        every = {key: field.default for key, field in model.model_fields.items()}
+        schema["properties"][name]["default"] = to_jsonable_python(every)
     for part in (schema, *definitions.values()):
         for name, field in part.get("properties", {}).items():
             _tidy(field, keep_null=name == "continue_from")

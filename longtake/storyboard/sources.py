@@ -1,4 +1,4 @@
-"""Every way to name a storyboard, as the one value that `longtake.request.resolve` takes."""
+"""Load a storyboard from an object, a mapping, a path or a URL."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def aload_any(
 
 
 def of_board(board: Storyboard, *, base: Path | None = None) -> Loaded:
-    """A storyboard that was built in Python, checked like one from a file. It may have problems, as in `load_any`.
+    """Load a storyboard that was built in Python. Problems between its parts stay on the result, as in `load_any`.
 
     Raises:
         StoryboardError: it is larger than a file may be.

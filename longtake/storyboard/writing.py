@@ -42,7 +42,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - as varied as the fields
         return {
             fields[name].alias or name: plain(getattr(value, name))
             for name in (*own, *(name for name in fields if name not in own))
-            if name in value.model_fields_set and (getattr(value, name) is not None or name in value.null_counts)
+            if name in value.model_fields_set and (getattr(value, name) is not None or name in value.nullable)
         }
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

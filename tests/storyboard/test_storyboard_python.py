@@ -10,14 +10,14 @@ import sys
 import textwrap
 from decimal import Decimal
 from pathlib import Path
-from typing import Required, get_origin, get_type_hints
+from typing import Any, Required, get_origin, get_type_hints
 
 import cloudpickle
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from longtake import storyboard
 from longtake.catalog import Catalog
@@ -147,7 +147,7 @@ def test_none_is_not_given_but_for_continue_from():
     assert shot.model_fields_set == {"id", "continue_from"}
     board = Storyboard(title="T", model=None, scenes=[Scene("one", [shot], title=None)], sound={"music": None})
     assert Storyboard.from_yaml(board.to_yaml()) == board
-    assert Storyboard.from_yaml(board.model_dump_json(by_alias=True, exclude_unset=True)) == board
+    assert Storyboard.from_yaml(board.model_dump_json()) == board
 
 
 def test_a_shot_that_starts_fresh_is_another_than_one_that_continues():
@@ -161,6 +161,30 @@ def test_a_shot_that_starts_fresh_is_another_than_one_that_continues():
     assert storyboard.parents(fresh) == [None, None]
     assert storyboard.parents(Storyboard.from_yaml(fresh.to_yaml())) == [None, None]
     assert storyboard.parents(Storyboard.from_yaml(chained.to_yaml())) == [None, 0]
+
+
+def test_a_dump_means_the_same_storyboard_whatever_is_asked_of_it():
+    board = lighthouse()
+    for options in (
+        {},
+        {"mode": "json"},
+        {"by_alias": True, "exclude_unset": True},
+        {"exclude_none": True, "mode": "json"},
+    ):
+        data = board.model_dump(**options)
+        again = [load_any(data).board, Storyboard.model_validate(data)]
+        assert (
+            storyboard.parents(again[0])
+            == storyboard.parents(again[1])
+            == storyboard.parents(board)
+            == [None, 0, None, None]
+        )
+        if "exclude_none" not in options:
+            assert again == [board, board]
+    adapter = TypeAdapter(Storyboard | dict[str, Any])
+    assert adapter.validate_python(json.loads(adapter.dump_json(board))) in (board, board.model_dump(mode="json"))
+    assert Shot("a", "A", duration=5).model_dump() == {"id": "a", "prompt": "A", "duration": 5}
+    assert board.model_dump(include={"title"}) == {"title": "The Lighthouse"}
 
 
 def test_a_changed_copy_is_written_as_it_is():
@@ -290,7 +314,7 @@ def test_written_and_read_again_a_storyboard_is_the_same(board):
     assert again == board
     assert again.to_yaml() == text
     assert plain(again) == plain(board)
-    assert Storyboard.from_yaml(board.model_dump_json(by_alias=True, exclude_unset=True)) == board
+    assert Storyboard.from_yaml(board.model_dump_json()) == board
     assert load_any(board).problems == ()
 
 

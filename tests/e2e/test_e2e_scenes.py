@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 
+import breaking
 import pytest
 
 from longtake import media
@@ -55,12 +56,12 @@ def pool(prefect_client):
 
 @pytest.fixture
 def worker(pool, tmp_path):
-    """`worker(here)`: a worker that knows the key and the store of a stage, and runs in a folder of its own."""
+    """`worker(here, **env)`: a worker that knows the key and the store of a stage, and runs in a folder of its own."""
     with ExitStack() as stack:
 
-        def start(here):
+        def start(here, **env):
             words = ("worker", "start", "--pool", pool, "--type", "process", "--install-policy", "never")
-            env = {**here.env, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+            env = {**here.env, "PREFECT_WORKER_QUERY_SECONDS": "1", **env}
             out = stack.enter_context((tmp_path / "worker.log").open("wb"))
             running = here.process(
                 sys.executable, "-m", "prefect", *words, env=env, cwd=tmp_path, stdout=out, stderr=out
@@ -92,6 +93,16 @@ def test_scenes_are_made_elsewhere_with_the_files_they_need_and_what_fails_is_to
     }  # fmt: skip
     assert answer["credits"]["charged"] == PRICE
     assert media.probe(next(here.store.glob("films/handed-out/*/film.mp4"))).frames > 0
+
+
+@pytest.mark.slow
+def test_a_worker_on_a_machine_that_cannot_use_a_clip_buys_none(stage, worker, tmp_path):
+    here = stage()
+    worker(here, LONGTAKE_FFMPEG=str(breaking.bad_ffmpeg(tmp_path / "ffmpeg")))
+    answer = film(here, here.board("Bad Worker", {"one": SCENES["one"]}), "scene/handed")
+    assert "the run of one: Failed" in answer["error"]
+    assert "cannot concatenate a sample clip" in (tmp_path / "worker.log").read_text()
+    assert here.provider.posts == 0
 
 
 def picture(here):

@@ -157,6 +157,8 @@ def obvious(board: str, _: int) -> None:
         for scene in json.loads(Path(board).read_text())["scenes"]:
             frame = None
             for shot in scene["shots"]:
+                if "continue_from" in shot:
+                    frame = None  # it starts fresh: waiting for the shot before it would make the film one chain
                 output = poll.submit(submit.submit(shot, frame))
                 frame = keep.submit(shot, output)
                 kept.append(frame)

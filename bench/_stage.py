@@ -292,6 +292,7 @@ class Stage:
             watcher.start()
             cut = threading.Event()
             limit = threading.Timer(longest, _kill, (process.popen.pid, cut))
+            limit.daemon = True
             limit.start()
             assert process.popen.stdout is not None
             text = process.popen.stdout.read()

@@ -173,8 +173,9 @@ def test_settings_of_s3_that_cannot_work_are_named_before_anything_is_asked(here
 
 
 @pytest.mark.parametrize("place", ["file", "file/below/it"])
-def test_a_store_that_is_a_file_is_named(here, place):
-    ended = command("plan", "film.yaml", LONGTAKE_STORE=str(here / place))
+def test_a_store_that_is_a_file_is_named(here, monkeypatch, capsys, place):
+    monkeypatch.setenv("LONGTAKE_STORE", str(here / place))
+    ended = main(["plan", "film.yaml"]), capsys.readouterr().err
     check(ended, 2, f"the store {here / place} cannot be a folder: {here / 'file'} is a file", "set LONGTAKE_STORE")
 
 
@@ -199,7 +200,7 @@ def test_a_bad_value_names_the_variable_what_it_holds_and_what_it_may_hold(here,
     check(ended, 2, f"{name} is '{value}'; it must be {allowed}", f"correct {name}", "default: ")
 
 
-def test_all_bad_values_are_named_at_once(here):
+def test_all_bad_values_are_named_at_once_by_the_process(here):
     ended = command("plan", "film.yaml", LONGTAKE_MAX_ATTEMPTS="x", LONGTAKE_DAY_BUDGET="-3")
     check(ended, 2, "LONGTAKE_MAX_ATTEMPTS is 'x'", "LONGTAKE_DAY_BUDGET is '-3'")
 
@@ -263,10 +264,10 @@ def test_an_unknown_command_as_a_process(here):
 @pytest.mark.parametrize(
     ("model", "hint"), [("seedance-25", " (did you mean seedance-2.5 or "), ("sora", "; allowed: seedance-2.5, ")]
 )
-def test_an_unknown_model_names_the_nearest_of_the_catalog(here, model, hint):
+def test_an_unknown_model_names_the_nearest_of_the_catalog(here, capsys, model, hint):
     (here / "film.yaml").write_text(BOARD.format(model=model))
-    code, said = command("plan", "film.yaml")
-    assert code == 2
+    assert main(["plan", "film.yaml"]) == 2
+    said = capsys.readouterr().err
     assert f'film.yaml:3: the model "{model}" is not in the catalog{hint}' in said
     assert "\nNext: fix the lines listed above" in said
 

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
+from prefect.workers.process import ProcessWorker
 
 from longtake import media
 from longtake.blocks import ArtifactStore, ReapiCredentials
@@ -41,8 +43,10 @@ def prefect(prefect_env):
 @pytest.fixture(scope="module")
 def deployed(prefect, prefect_client):
     """What `prefect deploy` made of deployments.yaml, by name."""
+    template = ProcessWorker.get_default_base_job_template()
     for pool in ("films", "films-scenes"):
-        prefect("work-pool", "create", pool, "--type", "process")
+        # As `prefect work-pool create --type process` does, which loads Prefect once for each.
+        prefect_client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
     before = sorted(ROOT.iterdir())
     prefect("--no-prompt", "deploy", "--prefect-file", "deployments.yaml", "--all")
     assert sorted(ROOT.iterdir()) == before, "deploying writes nothing into the project"

@@ -167,6 +167,7 @@ def test_a_redo_that_is_refused_leaves_no_trace(stage, asked, answer):
 # -- without a server ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_with_nobody_to_ask_nothing_begins(stage):
     here, board = approving(stage, "Nobody", CHAIN, "spending")
     env = {name: value for name, value in here.env.items() if name != "PREFECT_API_URL"}

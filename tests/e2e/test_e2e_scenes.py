@@ -183,5 +183,5 @@ def test_a_film_that_is_stopped_stops_its_scenes(waiting, prefect_client, until)
     here, film, run = waiting
     film.send_signal(signal.SIGTERM)
     until(lambda: prefect_client.read_flow_run(run.id).state_name == "Cancelled", why="its scene is cancelled")
-    assert film.wait(timeout=60) != 0
+    assert film.wait(timeout=240) != 0
     assert here.provider.posts == 0

@@ -95,6 +95,10 @@ def order(shot, credits):
     )
 
 
+CLOSED = 50
+"""Attempts that close while they are read: four entries each, so that two checkpoints are written on the way."""
+
+
 def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> None:
     store = stores.open(str(tmp_path))
     writer, reader = Book(store, "account"), Book(store, "account")
@@ -102,7 +106,7 @@ def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> No
 
     def work():
         try:
-            for number in range(120):
+            for number in range(CLOSED):
                 attempt = writer.claim(
                     order(f"shot-{number}", 50), body={}, budget=Budget(), kept=lambda: False
                 ).attempt
@@ -120,7 +124,7 @@ def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> No
         assert len(known) == len(set(known))
         assert len(known) >= len(before.attempts) + before.films.get("a-film", 0) // 50
     thread.join()
-    assert accounts.total(accounts.lines(reader)).settled == 120 * 50
+    assert accounts.total(accounts.lines(reader)).settled == CLOSED * 50
 
 
 # -- the command ---------------------------------------------------------------------------------------------------------

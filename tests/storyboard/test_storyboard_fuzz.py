@@ -29,20 +29,20 @@ def judged(text):
     assert all(one.line >= 1 and one.message and one.allowed for one in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_any_data(data):
     judged(json.dumps(data))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), min_size=1, max_size=3), VALUES)
 def test_any_shots(shots, references):
     data = {"schema": "longtake/1", "title": "t", "scenes": [{"id": "a", "shots": shots}], "references": references}
     judged(json.dumps(data))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80)
 @given(st.text(max_size=60) | st.text("[]{}:-,&*!|>'\"%@#? \n\tab0", max_size=60))
 def test_any_text(text):
     judged(text)

@@ -87,7 +87,7 @@ async def is_deployed(deployment: str) -> None:
     except ObjectNotFound:
         raise SettingsError(
             f"there is no deployment {deployment}",
-            next_step="deploy the flow `scene` (`make deploy`), or leave `scenes` out to make everything in this run",
+            next_step="deploy the flow `scene` (`longtake deploy`), or leave `scenes` out to make everything in this run",
         ) from None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake.errors import SettingsError
+from longtake.prefect.ops import up
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="longtake-up",
         help="where the server's database, the store and the logs go (longtake-up)",
     )
-    parser.add_argument("--port", type=int, default=4200, help="port of the server; 0 takes a free one (4200)")
+    parser.add_argument("--port", type=int, default=up.PORT, help=f"port of the server; 0 takes a free one ({up.PORT})")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -32,6 +33,4 @@ def main(options: argparse.Namespace) -> int:
     """
     if not 0 <= options.port <= 65535:
         raise SettingsError(f"--port is {options.port}; allowed: 0 to 65535", next_step="choose another port")
-    from longtake.prefect.ops import up
-
     return up.main(Path(options.folder), options.port)

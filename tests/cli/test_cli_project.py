@@ -155,7 +155,7 @@ def test_a_schedule_makes_a_film_from_an_empty_folder(tmp_path):
                 return [run for run in client.read_flow_runs() if run.auto_scheduled and run.state_name == "Completed"]
 
             (run, *_) = until(completed, why=f"a scheduled run ends: {tmp_path}/up.log", process=process, patience=600)
-            assert run.name == "film lighthouse.yaml"
+            assert run.name == "film The Lighthouse"
     assert process.returncode == 0
     (film,) = (tmp_path / "longtake-up" / "store").glob("films/the-lighthouse/*/film.mp4")
     assert media.probe(film).frames == 2 * (3 * 97 - 2), "six shots in two chains; chained shots share a frame"

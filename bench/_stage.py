@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,14 @@ SMALL = {
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_PATIENCE = 600.0
+SETTLING = 60.0
+"""Seconds to wait for a server to come to rest; on a busy machine it may never look as if it had."""
+LONGEST = 1800.0
+"""Seconds a client may take unless a measurement allows less."""
+
+
+class CutError(Exception):
+    """A client did not end within its time and was killed."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +118,9 @@ class Server:
     """CPU seconds it uses in a second in which nobody asks for anything."""
 
     def settle(self) -> float:
-        """Wait until it has come to the end of its queues; gives its CPU seconds then."""
+        """Wait until it has come to the end of its queues, or for `SETTLING` seconds; gives its CPU seconds then."""
         quiet, before = 0, self.process.cpu()
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + SETTLING
         while quiet < 3 and time.monotonic() < deadline:
             time.sleep(1.0)
             now = self.process.cpu()
@@ -187,7 +194,7 @@ class Stage:
         process = self.stack.enter_context(started(words, home / "server.log", **given))
         threading.Thread(target=_drained, args=(process,), daemon=True).start()
         server = Server(process, f"http://127.0.0.1:{port}/api")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while True:
             assert process.popen.poll() is None, process.log.read_text()
             assert time.monotonic() < deadline, "the Prefect server does not answer"
@@ -262,24 +269,49 @@ class Stage:
         with started(words, self.folder / f"{title}.log", **settings) as process:
             yield process
 
-    def client(self, way: str, board: Path, emulator: Emulator, server: Server | None, *, in_flight: int = 1000) -> Ran:
-        """Make a film by a client in a process of its own."""
+    def client(
+        self,
+        way: str,
+        board: Path,
+        emulator: Emulator,
+        server: Server | None,
+        *,
+        in_flight: int = 1000,
+        longest: float = LONGEST,
+    ) -> Ran:
+        """Make a film by a client in a process of its own.
+
+        Raises:
+            CutError: it did not end within `longest` seconds.
+        """
         at = time.perf_counter()
         samples: list[dict[str, float]] = []
         with self.running(way, board, emulator, server, in_flight=in_flight) as process:
             over = threading.Event()
             watcher = threading.Thread(target=_watch, args=(process, server, samples, over), daemon=True)
             watcher.start()
+            cut = threading.Event()
+            limit = threading.Timer(longest, _kill, (process.popen.pid, cut))
+            limit.start()
             assert process.popen.stdout is not None
             text = process.popen.stdout.read()
             _, status, used = os.wait4(process.popen.pid, 0)
+            limit.cancel()
             wall = time.perf_counter() - at
             process.popen.returncode = os.waitstatus_to_exitcode(status)
             over.set()
             watcher.join()
+        if cut.is_set():
+            raise CutError(f"{board.stem} did not end in {longest:.0f} s")
         assert status == 0, process.log.read_text()[-4000:]
         last = text.strip().splitlines()[-1]
         return Ran(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, json.loads(last), samples)
+
+
+def _kill(pid: int, cut: threading.Event) -> None:
+    cut.set()
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _drained(process: Process) -> None:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from longtake import store as stores
-from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order
+from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +82,7 @@ def order(number: int) -> Order:
 def buy(book: Book, number: int) -> list[float]:
     """One shot's life; the seconds of each step."""
     marks = [time.perf_counter()]
-    attempt = book.claim(order(number), body=BODY, caps=Caps(film=10**9, day=10**12), kept=lambda: False).attempt
+    attempt = book.claim(order(number), body=BODY, budget=Budget(film=10**9, day=10**12), kept=lambda: False).attempt
     assert attempt is not None
     marks.append(time.perf_counter())
     for step in (

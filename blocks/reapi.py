@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from longtake.provider import Provider
 from longtake.settings import PROVIDER, Settings
@@ -15,7 +15,7 @@ class ReapiCredentials(CredentialsBlock):
     """The key of a reAPI account, where the API is, and the limits every run with this key keeps to.
 
     Example:
-        Save one with `ReapiCredentials(api_key="...", day_cap=50_000).save("BLOCK_NAME")`, then name it in the parameter
+        Save one with `ReapiCredentials(api_key="...", day_budget=50_000).save("BLOCK_NAME")`, then name it in the parameter
         `credentials` of a flow, or load it:
 
         ```python
@@ -60,15 +60,25 @@ class ReapiCredentials(CredentialsBlock):
         title="Attempts per take",
         description="How often a run tries a take; every attempt before the last was refunded.",
     )
-    run_cap: int | None = Field(
-        default=None, gt=0, title="Cap per run (credits)", description="The most one run may cost. Empty: no cap."
+    run_budget: int | None = Field(
+        default=None, gt=0, title="Budget per run (credits)", description="The most one run may cost. Empty: no limit."
     )
-    day_cap: int | None = Field(
+    day_budget: int | None = Field(
         default=None,
         gt=0,
-        title="Cap per day (credits)",
-        description="The most this account may cost in a UTC day, over all films and runs. Empty: no cap.",
+        title="Budget per day (credits)",
+        description="The most this account may cost in a UTC day, over all films and runs. Empty: no limit.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, given: Any) -> Any:  # noqa: ANN401 - before validation it may be anything
+        """Load a block that was saved when budgets were called caps."""
+        if not isinstance(given, dict):
+            return given
+        old = {"run_cap": "run_budget", "day_cap": "day_budget"}
+        renamed = {new: given[name] for name, new in old.items() if name in given}
+        return renamed | {name: value for name, value in given.items() if name not in old}
 
     def get_client(self) -> Provider:
         """A client of the provider; use it as an async context manager."""
@@ -85,7 +95,7 @@ class ReapiCredentials(CredentialsBlock):
                 "account_in_flight": self.account_in_flight,
                 "submits_per_second": self.submits_per_second,
                 "max_attempts": self.max_attempts,
-                "run_cap": self.run_cap,
-                "day_cap": self.day_cap,
+                "run_budget": self.run_budget,
+                "day_budget": self.day_budget,
             }
         )

@@ -10,7 +10,7 @@ from typing import Any
 from prefect import flow
 
 from longtake import plan as plans
-from longtake import report, request
+from longtake import preflight, report, request
 from longtake import store as stores
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
@@ -39,6 +39,7 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
     Raises:
         FilmIncompleteError: some shots are missing; says which and why.
         SettingsError, StoreError: the store has no such storyboard; nothing was sent.
+        PreflightError: this worker could not use what it would buy; nothing was sent.
     """
     settings = await settings_of(scene.credentials, scene.store)
     catalog = Catalog.load(settings.catalog)
@@ -51,18 +52,22 @@ async def scene(scene: SceneRun) -> dict[str, Any]:
                 settings,
                 catalog=catalog,
                 film=film,
-                budget=scene.film_cap,
-                run_budget=scene.run_cap,
+                budget=scene.film_budget,
+                run_budget=scene.run_budget,
                 run=scene.run,
             ) as session,
             alive(),
         ):
             with in_good_order():
-                comparison, _ = await compare(session, resolved, scene.follow)
+                comparison, plan = await compare(session, resolved, scene.follow)
+                if preflight.needed(plan, scene.shots):
+                    await asyncio.to_thread(
+                        preflight.check, session.store, catalog=catalog, resolved=resolved, plan=plan, only=scene.shots
+                    )
                 progress = artifacts.Progress(film, len(scene.shots))
                 made = await shoot(session, comparison.running(), progress, only=set(scene.shots))
                 outcomes = [made[name].outcome for name in scene.shots]
-                rest = plans.of(comparison, plans.Books(attempts=[], spent=0)).shots
+                rest = plans.of(comparison, plans.Books()).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
     would_cost = sum(row.reserve for row in rest if row.id in missing)
     if (incomplete := report.incomplete(outcomes, would_cost=would_cost, unjoined=None)) is not None:

@@ -14,9 +14,8 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
-from longtake import film as films
 from longtake import plan as plans
-from longtake import request, tasks
+from longtake import preflight, request, tasks
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, LedgerError, LongtakeError, SettingsError, StoreError
@@ -63,7 +62,8 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
-        BudgetError: what is missing does not fit under a cap, or was not approved; nothing was sent for it.
+        PreflightError: this machine could not use what it would buy; nothing was sent.
+        BudgetError: what is missing does not fit into a budget, or was not approved; nothing was sent for it.
         FilmIncompleteError: some shots are missing; says which, why, and what they would cost.
     """
     settings = await settings_of(film.credentials, film.store)
@@ -89,15 +89,16 @@ async def storyboard(film: FilmRun) -> dict[str, Any]:
 
 
 async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str, Any]:
-    """The story: compare, ask, shoot, join, account."""
+    """The story: compare, check, ask, shoot, join, account."""
     approval = asked.approval or resolved.loaded.board.approval
     gates.can_ask(approval)
     if asked.scenes is not None:
         await is_deployed(asked.scenes)
-    await asyncio.to_thread(films.check_tools, resolved)
     await read_inputs(session, resolved)
     comparison, plan = await compare(session, resolved, asked.follow, asked.redo)
     await asyncio.to_thread(_readable, session, comparison)
+    if preflight.needed(plan):
+        await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
     state = await asyncio.to_thread(session.book.read)
     # A run that comes back after a pause or a crash accounts for what it bought before, too.
     head = 0 if state.used(run=session.run) else state.head
@@ -137,7 +138,7 @@ async def make(session: Session, resolved: Resolved, asked: FilmRun) -> dict[str
         film, unjoined = await _join(session, resolved, outcomes, progress)
     if refused:
         comparison, _ = await compare(session, resolved, asked.follow, asked.redo)
-    would_cost = plans.of(comparison, plans.Books(attempts=[], spent=0)).reserve if lacks(outcomes) else 0
+    would_cost = plans.of(comparison, plans.Books()).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, film, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await tell(session, result)
 
@@ -172,7 +173,12 @@ async def _handed_out(
         session.halted = failed
         try:
             await asyncio.to_thread(
-                session.book.afford, session.caps, film=session.film, run=session.run, credits=rest.reserve
+                session.book.afford,
+                session.budget,
+                film=session.film,
+                run=session.run,
+                credits=rest.reserve,
+                elsewhere=session.elsewhere,
             )
         except BudgetError as error:
             session.halted = session.refused = error

@@ -16,7 +16,8 @@
     │   ├── MediaError                 bytes that are not what was asked for
     │   ├── UrlRefusedError            a URL that must not be fetched or sent
     │   ├── FfmpegError                ffmpeg is missing or failed
-    │   ├── BudgetError                a cap would be passed: nothing was sent
+    │   ├── PreflightError             something a run needs does not work on this machine: nothing was sent
+    │   ├── BudgetError                a budget would be passed: nothing was sent
     │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
     │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
     │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
@@ -55,6 +56,7 @@ __all__ = [
     "NoCreditsError",
     "NotSentError",
     "PollTimeoutError",
+    "PreflightError",
     "ProviderUnavailableError",
     "RateLimitedError",
     "RefusedError",
@@ -120,7 +122,7 @@ class StoryboardError(TerminalError):
     """A storyboard that cannot be used. `problems` holds all of them, in file order."""
 
     exit_code = 2
-    default_next_step = "mend the lines named above and run `longtake plan` on the file"
+    default_next_step = "fix the lines listed above, then run `longtake plan` again"
     problems: tuple[Any, ...]
     source: str
 
@@ -136,7 +138,7 @@ class SettingsError(TerminalError):
     """A setting is missing or unusable."""
 
     exit_code = 2
-    default_next_step = "set it as `longtake doctor` shows"
+    default_next_step = "correct the setting named above and run again"
 
 
 class CatalogError(TerminalError):
@@ -158,7 +160,10 @@ class RefusedError(TerminalError):
 class KeyRefusedError(RefusedError):
     """401 or 403: the key is missing, malformed, invalid or revoked (codes 10001-10005)."""
 
-    default_next_step = "check LONGTAKE_API_KEY (or the ReapiCredentials block); nothing was charged"
+    exit_code = 2
+    default_next_step = (
+        "set LONGTAKE_API_KEY (or the ReapiCredentials block) to a valid key and run again; nothing was charged"
+    )
 
 
 class NoCreditsError(RefusedError):
@@ -207,17 +212,31 @@ class UrlRefusedError(TerminalError):
 class FfmpegError(TerminalError):
     """ffmpeg is missing, too old, or ended with an error; `log` holds the end of what it said."""
 
-    default_next_step = "run `longtake doctor`, or point LONGTAKE_FFMPEG at another ffmpeg"
+    default_next_step = "run `longtake doctor`; LONGTAKE_FFMPEG, where it is set, names the ffmpeg to use"
     log: str = ""
 
 
+class PreflightError(TerminalError):
+    """Something that a run needs does not work here, found before anything was sent.
+
+    `check` is the part of the preflight that failed: "media", "store" or "disk". `step` is what it was doing, and `cause` the name
+    of the exception that stopped it ("" where there was none).
+    """
+
+    exit_code = 2
+    default_next_step = "fix what is named above and run `longtake doctor`; nothing was sent and nothing was charged"
+    check: str
+    step: str = ""
+    cause: str = ""
+
+
 class BudgetError(TerminalError):
-    """A cap would be passed, so nothing was sent. All amounts are whole credits."""
+    """A budget would be passed, so nothing was sent. All amounts are whole credits."""
 
     exit_code = 3
-    default_next_step = "raise the cap named, or shorten the film; what is kept is not bought twice"
+    default_next_step = "raise the budget named, or shorten the film; what is kept is not bought twice"
     scope: str
-    cap: int
+    budget: int
     needed: int
     available: int
 
@@ -310,5 +329,5 @@ class PollTimeoutError(TransientError):
 class StoreError(TransientError):
     """The store did not take or give an object. `key` names it; it is never a signed URL."""
 
-    default_next_step = "check LONGTAKE_STORE and its credentials with `longtake doctor`, then run again"
+    default_next_step = "check that the store can be reached and written to, then run again"
     key: str

@@ -15,3 +15,5 @@ class Finding:
     name: str
     state: Literal["ok", "warn", "bad"]
     text: str
+    exit_code: int = 1
+    """What the command ends with when this is bad: 2 where a setting or the key has to be changed."""

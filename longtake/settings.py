@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
 PROVIDER = "https://reapi.ai/api/v1"
@@ -80,10 +80,12 @@ class Settings(BaseModel):
     """Submits of the account a second, over all its runs; None does not limit (the provider's own rate is unknown)."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """Attempts a run makes for one take; each one before the last was refunded."""
-    longest_wait: float = Field(default=3600, gt=0)
+    longest_wait: float = Field(default=3600, gt=0, le=30 * 86400)
     """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, contract §3)."""
-    run_cap: Credits | None = None
-    day_cap: Credits | None = None
+    run_budget: Credits | None = None
+    """The most one run may cost."""
+    day_budget: Credits | None = None
+    """The most the account may cost in a UTC day, over all films and runs."""
 
     @property
     def host(self) -> str:
@@ -124,9 +126,11 @@ _VARIABLES = {
     "submits_per_second": "LONGTAKE_SUBMITS_PER_SECOND",
     "max_attempts": "LONGTAKE_MAX_ATTEMPTS",
     "longest_wait": "LONGTAKE_LONGEST_WAIT",
-    "run_cap": "LONGTAKE_RUN_CAP",
-    "day_cap": "LONGTAKE_DAY_CAP",
+    "run_budget": "LONGTAKE_RUN_BUDGET",
+    "day_budget": "LONGTAKE_DAY_BUDGET",
 }
+_RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
+"""Old names are refused and not ignored, because a budget that does not count lets a run spend more than was meant."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}
 
 
@@ -134,9 +138,12 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: a variable holds something unusable; names it.
+        SettingsError: a variable holds something unusable or has an old name; names it.
     """
     env = os.environ if environ is None else environ
+    for old, new in _RENAMED.items():
+        if env.get(old):
+            raise SettingsError(f"{old} is now called {new}", next_step=f"set {new} and unset {old}")
     found: dict[str, object] = {name: env[variable] for name, variable in _VARIABLES.items() if env.get(variable)}
     found["s3"] = {name: env[variable] for name, variable in _S3_VARIABLES.items() if env.get(variable)}
     key = env.get("LONGTAKE_API_KEY") or env.get("REAPI_API_KEY")
@@ -145,10 +152,79 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][-1]) if first["loc"] else "settings"
-        raise SettingsError(f"{(_VARIABLES | _S3_VARIABLES).get(name, name)}: {first['msg']}") from None
+        raise _unusable(error) from None
     parts = urlsplit(settings.base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise SettingsError("LONGTAKE_BASE_URL is not an http(s) URL without a password in it")
+        raise SettingsError(
+            "LONGTAKE_BASE_URL is not an http(s) URL without a password in it",
+            next_step=f"set it to the address of the API, for example {PROVIDER}, or unset it",
+        )
     return settings
+
+
+def explain(error: ValidationError, model: type[BaseModel], names: Mapping[str, str]) -> str:
+    """Describe every value that pydantic refused: its name, the value and what is allowed.
+
+    Args:
+        error: what `model` raised.
+        model: holds the types and ranges.
+        names: what a person calls a field, by field; a field without a name here keeps its own.
+    """
+    found = []
+    for one in error.errors():
+        place = [str(part) for part in one["loc"]]
+        name = next((names[part] for part in reversed(place) if part in names), ".".join(place) or "a value")
+        allowed = _allowed(model, place)
+        found.append(
+            f"{name} is {str(one['input'])[:40]!r}; it must be {allowed}" if allowed else f"{name}: {one['msg']}"
+        )
+    return "; ".join(found)
+
+
+def _allowed(model: type[BaseModel], place: Sequence[str]) -> str:
+    """The numbers or words a field takes, for example "a whole number from 1 to 1000"; empty for other kinds."""
+    schema: dict[str, Any] = model.model_json_schema()
+    at = schema
+    for part in place:
+        at = schema["$defs"][at["$ref"].rpartition("/")[2]] if "$ref" in at else at
+        at = at.get("properties", {}).get(part, {})
+    # An optional field is a choice between its type and null.
+    at = next((one for one in at.get("anyOf", ()) if one.get("type") != "null"), at)
+    if "enum" in at:
+        return f"one of {', '.join(map(str, at['enum']))}"
+    if at.get("type") not in {"integer", "number"}:
+        return ""
+    kind = "a whole number" if at["type"] == "integer" else "a number"
+    least, above, most = at.get("minimum"), at.get("exclusiveMinimum"), at.get("maximum")
+    if above is not None and at["type"] == "integer":
+        least = above + 1
+    if least is not None:
+        return (
+            f"{kind} from {_plain(least)} to {_plain(most)}" if most is not None else f"{kind}, {_plain(least)} or more"
+        )
+    if above is not None:
+        return f"{kind} above {_plain(above)}" + (f" and up to {_plain(most)}" if most is not None else "")
+    return kind
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+def _unusable(error: ValidationError) -> SettingsError:
+    """The error for variables that hold unusable values; its next step names the defaults."""
+    variables = _VARIABLES | _S3_VARIABLES
+    steps = []
+    for one in error.errors():
+        field = str(one["loc"][-1]) if one["loc"] else ""
+        if field in variables:
+            known = Settings.model_fields.get(field) or S3Settings.model_fields[field]
+            default = (
+                "no limit"
+                if known.default is None
+                else _plain(known.default)
+                if isinstance(known.default, int | float)
+                else known.default
+            )
+            steps.append(f"correct {variables[field]}, or unset it (default: {default})")
+    return SettingsError(explain(error, Settings, variables), next_step="; ".join(steps) or None)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A busy machine is slow to draw the first example; that says nothing of the code.
-settings.register_profile("longtake", suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow to draw and to run an example; that says nothing about the code.
+settings.register_profile("longtake", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("longtake")
 
 ROOT = Path(__file__).parents[1]

@@ -96,10 +96,14 @@ class Catalog(Data):
         """
         known = self.models.get(model_id)
         if known is None:
-            near = difflib.get_close_matches(model_id, self.models, n=3, cutoff=0.6)
+            near = self.nearest(model_id)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.models)}"
-            raise CatalogError(f"the catalog has no model {model_id[:80]!r}; {hint}")
+            raise CatalogError(f"the catalog has no model {model_id[:80]!r} ({hint})")
         return known
+
+    def nearest(self, model_id: str) -> list[str]:
+        """Return up to two ids of models that are spelled like this one, the nearest first."""
+        return difflib.get_close_matches(model_id, self.models, n=2, cutoff=0.6)
 
     def price(self, model_id: str, *, resolution: str, seconds: int, source_seconds: float | Fraction = 0) -> Price:
         """Credits for so many whole seconds of output and so many seconds of video inputs (contract §2).

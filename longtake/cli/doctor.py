@@ -10,9 +10,9 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from longtake import preflight
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import urls
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look at everything; exit code 1 when something stops a run.
+    """Look at everything; exit code 1 or 2 when something stops a run, 2 when a setting or the key does.
 
     Raises:
         SettingsError: options that do not go together.
@@ -62,7 +62,8 @@ def main(options: argparse.Namespace) -> int:
         found, more = _prefect(fix=options.fix)
         findings += found
     if options.json:
-        print(json.dumps({"findings": [asdict(f) for f in findings], **more}, indent=2))
+        shown = [{"name": f.name, "state": f.state, "text": f.text} for f in findings]
+        print(json.dumps({"findings": shown, **more}, indent=2))
     else:
         for finding in findings:
             print(f"{finding.state:>4}  {finding.name}: {finding.text}")
@@ -70,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
             print("\nSet this where the Prefect server is started:")
             for name, value in lines.items():
                 print(f"  {name}={value}")
-    return 1 if any(f.state == "bad" for f in findings) else 0
+    return max((f.exit_code for f in findings if f.state == "bad"), default=0)
 
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
@@ -91,14 +92,15 @@ def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
 
 def _look() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")
-    yield _ffmpeg()
+    yield from _media()
     try:
         settings = env.from_environment()
     except LongtakeError as error:
-        yield Finding("settings", "bad", str(error))
+        yield Finding("settings", "bad", str(error), error.exit_code)
         return
     yield _try("catalog", lambda: _catalog(settings))
     yield from _store(settings)
+    yield _try("disk", lambda: preflight.check_disk(stores.of(settings)).text)
     if settings.api_key is None:
         yield Finding("key", "warn", "none is set: `plan` works, `run` needs LONGTAKE_API_KEY or REAPI_API_KEY")
     else:
@@ -109,30 +111,30 @@ def _try(name: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(name, "ok", look())
     except LongtakeError as error:
-        return Finding(name, "bad", str(error))
+        return Finding(name, "bad", str(error), error.exit_code)
 
 
-def _ffmpeg() -> Finding:
-    from longtake.media.programs import ENCODERS, FILTERS, capabilities
+def _media() -> Iterator[Finding]:
+    """Which ffmpeg a run would use and why, and whether a clip gets through the whole media path."""
+    from longtake.media.programs import ENCODERS, FILTERS, capabilities, choice
 
     try:
-        have = capabilities()
+        chosen, have = choice(), capabilities()
     except LongtakeError as error:
-        return Finding("ffmpeg", "bad", str(error))
-    lacking = have.lacking(ENCODERS, FILTERS)
-    if lacking:
-        text = f"{have.version} at {have.program} has no {', '.join(lacking)}: films that need that are refused"
-        return Finding("ffmpeg", "warn", text)
-    return Finding("ffmpeg", "ok", f"{have.version} at {have.program}, with every encoder and filter a film may need")
+        yield Finding("ffmpeg", "bad", str(error))
+        return
+    text = f"{have.version} at {chosen.program}, because {chosen.why}"
+    if lacking := have.lacking(ENCODERS, FILTERS):
+        text += f"; it has no {', '.join(lacking)}: films that need that are refused"
+    yield Finding("ffmpeg", "warn" if lacking else "ok", text)
+    yield _try("media", lambda: preflight.check_media().text)
 
 
 def _catalog(settings: Settings) -> str:
     from longtake.catalog import Catalog
 
-    catalog = Catalog.load(settings.catalog)
-    return f"{len(catalog.models)} models, as of {catalog.as_of}" + (
-        f", with {settings.catalog}" if settings.catalog else ""
-    )
+    text = preflight.check_catalog(Catalog.load(settings.catalog)).text
+    return f"{text}, with {settings.catalog}" if settings.catalog else text
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
@@ -140,15 +142,16 @@ def _store(settings: Settings) -> Iterator[Finding]:
         store = stores.of(settings)
         found = stores.check_conditional(store)
     except LongtakeError as error:
-        yield Finding("store", "bad", str(error))
+        yield Finding("store", "bad", str(error), error.exit_code)
         return
     yield Finding("store", "ok", f"{store.uri} takes objects and creates each only once: {found}")
+    yield _try("objects", lambda: preflight.check_store(store).text)
     yield from _uploads(store)
     try:
         for state, text in urls.look(store, settings):
             yield Finding("URLs", state, text)
     except LongtakeError as error:
-        yield Finding("URLs", "bad", str(error))
+        yield Finding("URLs", "bad", str(error), error.exit_code)
 
 
 def _uploads(store: Store) -> Iterator[Finding]:

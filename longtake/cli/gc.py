@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 _DAY = 24.0
+_LONGEST = 24 * 36_500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +52,12 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _hours(text: str) -> float:
-    hours = float(text)
-    if not 0 <= hours <= 24 * 36_500:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of hours")
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 <= hours <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number of hours from 0 to {_LONGEST}")
     return hours
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from longtake.cli.board import Board
+    from longtake.ledger import Scope
     from longtake.media import JoinPlan
     from longtake.plan import Plan, PlannedShot
     from longtake.store import Store
@@ -166,6 +167,20 @@ def _chains(count: int) -> str:
     return "1 chain" if count == 1 else f"{count} chains"
 
 
+def _budgets(plan: Plan) -> Iterator[str]:
+    refused = {one.scope: one for one in plan.refusals}
+    scopes: tuple[tuple[Scope, int | None, str], ...] = (
+        ("film", plan.budget.film, f", {plan.used.film} used so far"),
+        ("run", plan.budget.run, ""),
+        ("day", plan.budget.day, f", {plan.used.day} used today"),
+    )
+    for scope, budget, used in scopes:
+        if budget is not None:
+            one = refused.get(scope)
+            state = "this fits" if one is None else f"this DOES NOT FIT ({one.needed} needed)"
+            yield f"{scope} budget: {budget} credits{used}: {state}"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     yield (
         f"film: {plan.seconds:.1f} s, {plan.frames} frames; {_chains(plan.chains)}, the longest of {plan.longest_chain} shots; "
@@ -175,9 +190,7 @@ def _notes(plan: Plan) -> Iterator[str]:
     if len(set(plan.follow_prices.values())) > 1:
         ways = ", ".join(f"{way} {credits}" for way, credits in plan.follow_prices.items())
         yield f"the shots after those made anew: {plan.follow} (--follow; expected credits: {ways})"
-    if plan.budget is not None:
-        state = "fits" if plan.fits else "DOES NOT FIT"
-        yield f"budget: {plan.budget} credits, {plan.spent} used so far: this {state}"
+    yield from _budgets(plan)
     if plan.planning_rates:
         yield "* planning rate: the provider has not published a price for this model"
     if plan.in_doubt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -16,13 +17,14 @@ from longtake import emulator
 from longtake.emulator import faults
 from longtake.emulator.config import DEFAULT_KEY, SPEEDS, Config
 from longtake.errors import SettingsError
+from longtake.settings import explain
 
 if TYPE_CHECKING:
-    import argparse
-
     from longtake.emulator.server import Address
 
 __all__ = ["add_arguments", "configuration", "main"]
+
+_HIGHEST_PORT = 65_535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = Config()
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    add(
+        "--port",
+        type=_port,
+        default=0,
+        metavar="PORT",
+        help="port to listen on; 0 takes a free one (default: %(default)s)",
+    )
     add("--key", action="append", dest="keys", help=f"an API key to take; repeatable (default: {DEFAULT_KEY})")
     add("--balance", type=int, default=given.balance, metavar="CREDITS", help="opening balance (default: %(default)s)")
     add("--no-balance", action="store_true", help="answer 404 to GET /balance")
@@ -94,7 +102,8 @@ def configuration(options: argparse.Namespace) -> Config:
             copies=options.copies,
         )
     except ValidationError as error:
-        raise SettingsError(_first(error), next_step="see `longtake emulator --help`") from None
+        names = {name: f"--{name.replace('_', '-')}" for name in Config.model_fields} | {"keys": "--key"}
+        raise SettingsError(explain(error, Config, names), next_step="see `longtake emulator --help`") from None
 
 
 def main(options: argparse.Namespace) -> int:
@@ -111,6 +120,14 @@ def main(options: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(emulator.serve(config, host=options.host, port=options.port, ready=_announce))
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is not a port: it must be a whole number from 0 to {_HIGHEST_PORT}"
+        )
+    return int(text)
 
 
 def _announce(address: Address) -> None:

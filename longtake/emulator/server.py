@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from longtake.emulator.api import PREFIX, build
 from longtake.errors import SettingsError
+from longtake.ports import not_listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,14 +87,16 @@ async def serve(
     watcher = asyncio.create_task(_stop_when(stop, server)) if stop is not None else None
     try:
         await server.serve()
-    except SystemExit:
-        # uvicorn's way of saying that it cannot bind.
-        raise SettingsError(f"the emulator cannot listen on {host}:{port}", next_step="choose another port") from None
+    except SystemExit as ended:
+        # uvicorn exits while it handles the error of bind(2).
+        raise not_listening("the emulator", host, port, ended.__context__) from None
     finally:
         if watcher is not None:
             watcher.cancel()
     if not server.started:
-        raise SettingsError("the emulator did not start: its log says why")
+        raise SettingsError(
+            "the emulator did not start", next_step="read the reason in its log above, then start it again"
+        )
 
 
 async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:

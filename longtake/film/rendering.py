@@ -106,7 +106,7 @@ def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
 
 
 def check_tools(resolved: Resolved) -> None:
-    """See that the ffmpeg at hand can join this film, before anything is bought for it.
+    """See that ffmpeg has the encoders and filters this film needs, before anything is bought for it.
 
     Raises:
         FfmpegError: there is none, or it lacks something the film needs.

@@ -5,7 +5,8 @@ machine. Nothing is overwritten and no total is stored that a fold could not der
 """
 
 from longtake.ledger.balance import Report, ask, check_balance, poll_known
-from longtake.ledger.book import Book, Caps, Claim, doubt
+from longtake.ledger.book import Book, Claim, doubt
+from longtake.ledger.budget import Budget, Refusal, Scope, Used
 from longtake.ledger.entries import Order
 from longtake.ledger.log import Log, account_of, accounts_in
 from longtake.ledger.pacing import Limits
@@ -17,14 +18,17 @@ __all__ = [
     "DOUBTS",
     "Attempt",
     "Book",
-    "Caps",
+    "Budget",
     "Claim",
     "Closed",
     "Limits",
     "Log",
     "Order",
+    "Refusal",
     "Report",
+    "Scope",
     "State",
+    "Used",
     "account_of",
     "accounts_in",
     "ask",

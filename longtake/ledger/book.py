@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from longtake.errors import BudgetError, InDoubtError, LedgerError
+from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.log import Log
-from longtake.ledger.pacing import LOOK_AGAIN, SKEW, Limits, Patience, to_wait
+from longtake.ledger.pacing import LOOK_AGAIN, SKEW, Limits
 from longtake.ledger.state import DOUBTS, Attempt, State, day_of
+from longtake.ledger.waiting import Patience, to_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from longtake.errors import LongtakeError
+    from longtake.ledger.budget import Budget, Used
     from longtake.store import Store
 
 LEASE = timedelta(seconds=30)
@@ -30,15 +32,6 @@ _ABSURD = 3
 """A charge of so many times the reserve is a mistake of somebody's, not a price: the books take the estimate."""
 
 _log = logging.getLogger("longtake.ledger")
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """The most that may be spent, reserved and in doubt, in whole credits; None is no cap."""
-
-    film: int | None = None
-    run: int | None = None
-    day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +80,9 @@ class Book:
         order: e.Order,
         *,
         body: dict[str, Any],
-        caps: Caps,
+        budget: Budget,
         kept: Callable[[], bool],
+        elsewhere: int = 0,
         halted: LongtakeError | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Claim:
@@ -96,11 +90,11 @@ class Book:
 
         `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
         settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
-        new intent: what was bought before is still shared.
+        new intent: what was bought before is still shared. `elsewhere` is what the film used under other accounts, in credits.
 
         Raises:
             InDoubtError: an earlier attempt may have been charged.
-            BudgetError: a cap would be passed.
+            BudgetError: the reserve does not fit into a budget.
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []
@@ -119,7 +113,8 @@ class Book:
             elif halted is not None:
                 raise halted
             else:
-                _afford(state, caps, film=order.film, run=order.run, credits=order.reserve, what=order.label)
+                used = _used(state, film=order.film, run=order.run, elsewhere=elsewhere)
+                budget.check(order.reserve, used, order.label)
                 after = to_wait(state, limits, self._patience, now=now(), alive=lambda a: not self._abandoned(a))
                 if after:
                     answer.append(Claim("wait", after=after))
@@ -144,14 +139,26 @@ class Book:
                 return Claim("bought", written.model_copy())
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
-    def afford(self, caps: Caps, *, film: str, run: str, credits: int) -> None:
-        """See whether a whole plan fits, before its first POST; each claim is checked again inside its append.
+    def used(self, *, film: str, run: str, elsewhere: int = 0) -> Used:
+        """Return what counts against the budgets of a film, a run and today.
+
+        Args:
+            film: the film's slug.
+            run: the run's id.
+            elsewhere: credits that the film used under other accounts.
 
         Raises:
-            BudgetError: it does not; names the cap.
+            StoreError: the store is away.
         """
-        if credits:
-            _afford(self.read(), caps, film=film, run=run, credits=credits, what="the film")
+        return _used(self.read(), film=film, run=run, elsewhere=elsewhere)
+
+    def afford(self, budget: Budget, *, film: str, run: str, credits: int, elsewhere: int = 0) -> None:
+        """Raise unless a whole plan fits, before its first POST; each claim is checked again inside its append.
+
+        Raises:
+            BudgetError: it does not fit; names the budget.
+        """
+        budget.check(credits, self.used(film=film, run=run, elsewhere=elsewhere))
 
     def renew(self, attempt: Attempt) -> None:
         """Say that the POST of an intent is still open."""
@@ -341,17 +348,5 @@ def doubt(attempt: Attempt) -> InDoubtError:
     )
 
 
-def _afford(state: State, caps: Caps, *, film: str, run: str, credits: int, what: str) -> None:
-    """Raise BudgetError when so many credits more do not fit under every cap."""
-    scopes = (("film", caps.film, film), ("run", caps.run, run), ("day", caps.day, day_of(now())))
-    for scope, cap, name in scopes:
-        # What is used is only summed up where it matters: a thousand attempts may be open.
-        if cap is not None and (used := state.used(**{scope: name})) + credits > cap:
-            left = max(0, cap - used)
-            raise BudgetError(
-                f"{what} needs {credits} credits and the {scope} cap of {cap} has {left} left",
-                scope=scope,
-                cap=cap,
-                needed=credits,
-                available=left,
-            )
+def _used(state: State, *, film: str, run: str, elsewhere: int) -> Used:
+    return state.used_by(film=film, run=run, day=day_of(now())).plus(film=elsewhere)

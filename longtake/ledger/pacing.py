@@ -1,12 +1,10 @@
-"""How fast the account may be asked: what the log tells of submits so far, and how long a claim waits for that.
+"""How fast the account may be asked: the limits of its runs, and the part of the fold that remembers 429s.
 
-All runs of the account read the same log, so a 429 to one of them slows everyone down, once. The log's times are its writers'
-clocks. So a reader waits by its own clock, from when it first saw an entry, and uses those times only to wait less.
+All runs of the account read the same log, so a 429 to one of them slows everyone down, once.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,10 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from longtake.ledger.entries import Refused
-    from longtake.ledger.state import Attempt, State
 
 SKEW = timedelta(seconds=10)
 """How far the clocks of two machines may differ before a living owner is taken for dead, or a pause for over."""
@@ -100,51 +95,3 @@ class Pace(BaseModel):
     def ended(self) -> Pace:
         """A task ended and may have made room: only what the provider asked for is still waited."""
         return self.model_copy(update={"pause": self.asked, "row": 0})
-
-
-class Patience:
-    """When this process first saw the newest entry of a kind, by its own clock."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, float]] = {}
-
-    def note(self, kind: str, sequence: int) -> float:
-        """Remember an entry; gives the seconds since it was first seen."""
-        known = self._seen.get(kind)
-        if known is None or known[0] != sequence:
-            known = self._seen[kind] = (sequence, time.monotonic())
-        return time.monotonic() - known[1]
-
-    def left(self, kind: str, sequence: int, *, at: datetime, now: datetime, seconds: float) -> float:
-        """What is left of so many seconds from an entry on, whatever the clock of its writer says."""
-        mine = seconds - self.note(kind, sequence)
-        theirs = (at + SKEW - now).total_seconds() + seconds
-        return max(0.0, min(mine, theirs))
-
-
-def to_wait(
-    state: State, limits: Limits, patience: Patience, *, now: datetime, alive: Callable[[Attempt], bool]
-) -> float:
-    """Seconds before the account may be asked again; 0 for now.
-
-    Args:
-        state: the state now.
-        limits: the claimant's.
-        patience: the claimant's.
-        now: the claimant's clock.
-        alive: whether the owner of an intent may still be sending.
-    """
-    pace, waits = state.pace, [0.0]
-    if pace.slowed_at is not None:
-        waits.append(patience.left("429", pace.slowed, at=pace.slowed_at, now=now, seconds=pace.pause))
-    if limits.per_second is not None and pace.intent_at is not None:
-        gap = 1 / limits.per_second
-        waits.append(patience.left("intent", state.last_intent, at=pace.intent_at, now=now, seconds=gap))
-    if limits.in_flight is not None or pace.careful:
-        posts = sum(a.phase == "intent" and alive(a) for a in state.attempts.values())
-        # Doubts do not count: nobody sees them end.
-        tasks = sum(a.phase == "accepted" and now - a.since < LONGEST_TASK for a in state.attempts.values())
-        full = limits.in_flight is not None and posts + tasks >= limits.in_flight
-        if full or (posts and pace.careful):
-            waits.append(LOOK_AGAIN)
-    return max(waits)

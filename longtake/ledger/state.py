@@ -15,13 +15,14 @@ An entry that does not fit the attempt's state changes nothing: two processes ma
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.ledger import entries as e
 from longtake.ledger import owner
+from longtake.ledger.budget import Used
 from longtake.ledger.pacing import Pace
 from longtake.ledger.readings import Check, Refund
 
@@ -93,7 +94,7 @@ class Closed(BaseModel):
 
 
 class RunTotal(BaseModel):
-    """Credits spent by a run, kept while the run may still count against a cap."""
+    """Credits spent by a run, kept while the run may still count against a budget."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -170,6 +171,22 @@ class State(BaseModel):
         if run is not None:
             return (self.runs[run].spent if run in self.runs else 0) + self.held(run=run)
         return sum(self.films.values()) + self.held()
+
+    def used_by(self, *, film: str, run: str, day: str) -> Used:
+        """Credits spent, reserved or in doubt by a film, by a run, and by all on a UTC day."""
+        today = date.fromisoformat(day)
+        found = {
+            "film": self.films.get(film, 0),
+            "run": self.runs[run].spent if run in self.runs else 0,
+            "day": self.days.get(day, 0),
+        }
+        # One pass for all scopes: a thousand attempts may be open.
+        for attempt in self.attempts.values():
+            money = attempt.money
+            found["film"] += money * (attempt.order.film == film)
+            found["run"] += money * (attempt.order.run == run)
+            found["day"] += money * (attempt.at.date() == today)
+        return Used(**found)
 
     def doubts(self) -> list[Attempt]:
         """Attempts that may have been charged, oldest first."""
@@ -360,7 +377,7 @@ class State(BaseModel):
             self.offset = min(0, self.offset - credits)
 
     def _correct(self, attempt: str, of: list[Refund], to: list[Refund] | None, sign: int, at: datetime) -> None:
-        """A refund that is not there (-1), or there after all (+1): books and caps follow."""
+        """A refund that is not there (-1), or there after all (+1): books and budgets follow."""
         refund = next((r for r in of if r.attempt == attempt), None)
         if refund is None:
             return

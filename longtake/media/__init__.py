@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from longtake.media.checks import check_clip, check_image
     from longtake.media.examination import Examination, Finding, Measures, examine
-    from longtake.media.frames import first_frame, last_frame, poster
-    from longtake.media.grading import Correction, correct_image, correction
+    from longtake.media.frames import correct_image, first_frame, last_frame, poster
+    from longtake.media.grading import Correction, correction
     from longtake.media.inspection import InputFacts, inspect
     from longtake.media.joining import join
     from longtake.media.model import (
@@ -102,7 +102,7 @@ _HOME = {
     "Transition": "model",
     "check_clip": "checks",
     "check_image": "checks",
-    "correct_image": "grading",
+    "correct_image": "frames",
     "correction": "grading",
     "drift": "tones",
     "examine": "examination",

@@ -16,13 +16,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError
-from longtake.media.programs import binary, capabilities, require, version
+from longtake.media.programs import Choice, binary, capabilities, choice, require, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import IO
 
-__all__ = ["arguments", "arun", "binary", "capabilities", "file_url", "require", "run", "source", "version"]
+__all__ = [
+    "Choice",
+    "arguments",
+    "arun",
+    "binary",
+    "capabilities",
+    "choice",
+    "file_url",
+    "require",
+    "run",
+    "source",
+    "version",
+]
 
 _GLOBALS = ("-hide_banner", "-nostdin", "-y", "-nostats", "-progress", "pipe:1")
 _FENCE = ("-protocol_whitelist", "file,pipe")

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
+    from longtake.media.grading import Correction
     from longtake.media.probing import Probe
 
-__all__ = ["end_frame", "first_frame", "last_frame", "poster"]
+__all__ = ["correct_image", "end_frame", "first_frame", "last_frame", "poster"]
 
 _TIMEOUT = 300.0
 
@@ -72,6 +73,29 @@ def poster(film: Path, into: Path, at: float) -> None:
         jpeg = into.suffix.lower() != ".png"
         ffmpeg.run(graphs.poster(graphs.Clip(film, facts), at, beside, jpeg=jpeg), timeout=_TIMEOUT)
         _check_written(beside, film)
+
+
+def correct_image(image: Path, step: Correction, into: Path) -> None:
+    """Write `image` to `into` as a PNG, corrected as a clip would be: for the frame that the next shot begins with.
+
+    Raises:
+        MediaError: `image` is not a still picture or cannot be decoded.
+    """
+    facts = probe(image)
+    if facts.kind != "image":
+        raise MediaError(f"{image.name}: asked for a picture, got {facts.format.upper()}")
+    deep = [
+        ("scale", "flags=accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=pc"),
+        ("format", "yuv444p16le"),  # so that the way there and back rounds nothing
+        *(
+            (name, ":".join(f"{key}='{value}'" for key, value in options.items()))
+            for name, options in step.filters(full=True)
+        ),
+    ]
+    frame = end_frame(image, facts, last=False)
+    picture = png(frame, "in_color_matrix=bt709:in_range=pc", *deep)
+    with replacing(into) as beside:
+        beside.write_bytes(picture)
 
 
 def _last(container: InputContainer) -> VideoFrame | None:

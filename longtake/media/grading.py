@@ -9,19 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from longtake.errors import MediaError
-from longtake.media.files import replacing
-from longtake.media.frames import end_frame
-from longtake.media.probing import probe
-from longtake.media.stills import png
 from longtake.media.tones import drift
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from longtake.media.tones import Tone
 
-__all__ = ["MAX_GAIN", "MAX_SHIFT", "MAX_TINT", "Correction", "correct_image", "correction"]
+__all__ = ["MAX_GAIN", "MAX_SHIFT", "MAX_TINT", "Correction", "correction"]
 
 MAX_GAIN = 0.10
 """Contrast and colourfulness change by so much at most."""
@@ -89,29 +82,6 @@ def correction(first: Tone, shot: Tone) -> Correction | None:
         blue=round(_within(first.blue - shot.blue * saturation, -MAX_TINT, MAX_TINT), 3),
         red=round(_within(first.red - shot.red * saturation, -MAX_TINT, MAX_TINT), 3),
     )
-
-
-def correct_image(image: Path, step: Correction, into: Path) -> None:
-    """Write `image` to `into` as a PNG, corrected as a clip would be: for the frame that is handed on.
-
-    Raises:
-        MediaError: `image` is no still picture or cannot be decoded.
-    """
-    facts = probe(image)
-    if facts.kind != "image":
-        raise MediaError(f"{image.name}: asked for a picture, got {facts.format.upper()}")
-    deep = [
-        ("scale", "flags=accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=pc"),
-        ("format", "yuv444p16le"),  # so that the way there and back rounds nothing
-        *(
-            (name, ":".join(f"{key}='{value}'" for key, value in options.items()))
-            for name, options in step.filters(full=True)
-        ),
-    ]
-    frame = end_frame(image, facts, last=False)
-    picture = png(frame, "in_color_matrix=bt709:in_range=pc", *deep)
-    with replacing(into) as beside:
-        beside.write_bytes(picture)
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from longtake.errors import PreflightError
 from longtake.media.sniff import Kind, sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from longtake.media.probing import Probe
 
 __all__ = ["InputFacts", "inspect"]
 
@@ -37,12 +40,27 @@ def inspect(path: Path) -> InputFacts:
 
     Raises:
         MediaError: it cannot be read, is of no known type (SVG and HTML are named), or is broken.
+        PreflightError: PyAV does not work here.
     """
     found = sniff(path)
     if found.kind == "image" and found.size:
         return InputFacts("image", found.format, path.stat().st_size, *found.size)
-    from longtake.media.probing import probe  # noqa: PLC0415 - PyAV, which images do not need
-
-    facts = probe(path)
+    facts = _probed(path)
     codec = facts.codec or (facts.audio.codec if facts.audio else "")
     return InputFacts(facts.kind, facts.format, facts.bytes, facts.width, facts.height, facts.seconds, codec)
+
+
+def _probed(path: Path) -> Probe:
+    """Probe a file that is looked at before the preflight: a PyAV of another version is said to be one, not a broken input."""
+    try:
+        from longtake.media.probing import probe  # noqa: PLC0415 - PyAV, which images do not need
+
+        return probe(path)
+    except (AttributeError, ImportError, TypeError) as error:
+        raise PreflightError(
+            f"PyAV cannot be used to read {path.name}: {type(error).__name__}: {error}",
+            next_step="install a version that Longtake supports (`pip install --upgrade longtake av`); nothing was charged",
+            check="media",
+            step="inspect",
+            cause=type(error).__name__,
+        ) from error

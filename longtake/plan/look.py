@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from longtake.ledger import Attempt
-    from longtake.plan.comparison import Comparison
+    from longtake.plan.matching import Matcher
     from longtake.plan.standing import State
     from longtake.record import Take
     from longtake.request import ResolvedShot
@@ -24,7 +24,7 @@ __all__ = ["Look"]
 class Look:
     """The look at one shot. See `Comparison`."""
 
-    def __init__(self, of: Comparison, shot: ResolvedShot, parent: Standing | None, description: str) -> None:
+    def __init__(self, of: Matcher, shot: ResolvedShot, parent: Standing | None, description: str) -> None:
         self.of, self.shot, self.parent, self.description = of, shot, parent, description
         self.decided = of.holdings.decided(shot.id, description)
         self.redo = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None

@@ -7,12 +7,13 @@ was accepted. All amounts are whole credits.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from longtake import record, timeline
-from longtake.ledger import Attempt, Log, accounts_in
+from longtake import record, tables, timeline
+from longtake.ledger import Attempt, Budget, Log, Refusal, Used, account_of, accounts_in
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
 from longtake.plan.standing import State
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 __all__ = ["Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+
+_COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
+_WIDTH = 80
+_MOST = 200
+"""Rows of a plan as a table."""
 
 
 class PlannedShot(BaseModel):
@@ -82,9 +88,11 @@ class Plan(BaseModel):
     """Whether the film of exactly these takes is there; a run joins it as soon as all shots are."""
     expected: int
     reserve: int
-    budget: int | None
-    spent: int
-    """What the ledgers in the store already hold against this film: settled, reserved and in doubt."""
+    budget: Budget
+    used: Used
+    """What the ledgers in the store already hold against each budget: settled, reserved and in doubt."""
+    refusals: tuple[Refusal, ...] = ()
+    """The budgets that what is missing does not fit into; a run would refuse, or ask a person where it was told to."""
     seconds: float
     frames: int
     chains: int
@@ -96,17 +104,64 @@ class Plan(BaseModel):
 
     @property
     def fits(self) -> bool:
-        """Whether what is missing fits into the film's budget."""
-        return self.budget is None or self.spent + self.reserve <= self.budget
+        """Whether what is missing fits into every budget."""
+        return self.budget.allows(self.reserve, self.used)
+
+    def __str__(self) -> str:
+        head = tables.shortened(f"{self.title}: {self._summary()}", _WIDTH)
+        lines = tables.text(_COLUMNS, [*self._rows(), self._total()], numbers=3, width=_WIDTH)
+        return "\n".join([head, *lines, *(tables.shortened(note, _WIDTH) for note in self._notes())])
+
+    def _repr_html_(self) -> str:
+        title = f"{self.title}: {self._summary()}"
+        return tables.html(title, _COLUMNS, self._rows(), numbers=3, total=self._total(), notes=self._notes())
+
+    def _summary(self) -> str:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return (
+            f"{len(self.shots)} shots, {takes} {'take' if takes == 1 else 'takes'} to buy, {self.seconds:.1f} s of film"
+        )
+
+    def _rows(self) -> list[tuple[str, str, str, str, str]]:
+        """One row for each shot; of a long film those that are not current, up to a limit."""
+        shown = [one for one in self.shots if len(self.shots) <= _MOST or one.state != "current" or one.to_buy][:_MOST]
+        rows: list[tuple[str, str, str, str, str]] = [
+            (
+                one.shot,
+                one.state,
+                str(one.to_buy) if one.to_buy else "",
+                f"{one.expected}{'*' if one.planning_rate else ''}" if one.to_buy else "",
+                str(one.reserve) if one.to_buy else "",
+            )
+            for one in shown
+        ]
+        more = len(self.shots) - len(shown)
+        return [*rows, (f"and {more} more", "", "", "", "")] if more else rows
+
+    def _total(self) -> tuple[str, str, str, str, str]:
+        takes = sum(shot.to_buy for shot in self.shots)
+        return ("sum", "", str(takes), str(self.expected), str(self.reserve))
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if self.budget.film is not None:
+            notes.append(f"budget: {self.budget.film} credits, {self.used.film} used so far")
+        notes += [
+            f"this does not fit: the {one.scope} budget of {one.budget} credits has {one.available} left"
+            for one in self.refusals
+        ]
+        if self.planning_rates:
+            notes.append("* planning rate: the provider has not published a price for this model")
+        if self.in_doubt:
+            notes.append(f"in doubt: {', '.join(self.in_doubt)}")
+        return notes
 
 
 class Books(BaseModel):
-    """What the ledgers in a store say: open attempts of all accounts with a provider, and what a film has used of them."""
+    """What the ledgers in a store say: open attempts of all accounts with a provider, and what counts against each budget."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    attempts: list[Attempt]
-    spent: int
+    attempts: list[Attempt] = Field(default_factory=list)
+    used: Used = Used()
 
 
 def make(
@@ -125,7 +180,7 @@ def make(
         resolved: the storyboard with the catalog's rules applied.
         catalog: the same catalog.
         store: where takes lie; None when there is no store yet.
-        settings: whose clips and whose ledgers count (`realm` and `host`).
+        settings: whose clips and whose ledgers count (`realm`, `host` and the key), and the budgets of a run and a day.
         film: the film's slug.
         follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
         redo: shots to make anew, by id.
@@ -136,29 +191,51 @@ def make(
         StoreError: the store is away.
     """
     holdings = record.read_holdings(store, film)
-    books = read_books(store, settings.host, film)
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
     comparison = Comparison(
         resolved, holdings, catalog=catalog, realm=settings.realm, attempts=books.attempts, follow=follow
     )
     for revision in comparison.redo(redo, run=""):
         holdings.decide(revision)
-    return of(comparison, books)
+    budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
+    return of(comparison, books, budget)
 
 
-def read_books(store: Store | None, host: str, film: str, *, own: Log | None = None) -> Books:
-    """The ledgers of all accounts with this provider. `own` is the log of one of them that is open: it reads only what is new.
+def read_books(
+    store: Store | None, host: str, film: str, *, own: Log | None = None, account: str | None = None, run: str = ""
+) -> Books:
+    """Read the ledgers of all accounts with a provider.
+
+    Args:
+        store: where they lie; None when there is no store yet.
+        host: the provider's.
+        film: the film's slug.
+        own: the log of the account that pays, where it is open already: it reads only what is new.
+        account: the account that pays, when `own` is not given. When neither is known, the day of the busiest account counts.
+        run: the run that pays, for what it has used so far.
 
     Raises:
         StoreError: the store is away.
     """
-    books = Books(attempts=[], spent=0)
-    if store is not None:
-        for account in accounts_in(store, host=host):
-            log = own if own is not None and own.account == account else Log(store, account)
-            state = log.read()
-            books.spent += state.used(film=film)
-            books.attempts.extend(state.attempts.values())
-    return books
+    attempts: list[Attempt] = []
+    total = Used()
+    payer = own.account if own is not None else account
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    if store is None:
+        return Books()
+    for name in accounts_in(store, host=host):
+        log = own if own is not None and own.account == name else Log(store, name)
+        state = log.read()
+        attempts.extend(state.attempts.values())
+        used = state.used_by(film=film, run=run, day=today)
+        pays = payer is None or payer == name
+        total = Used(
+            film=total.film + used.film,
+            run=max(total.run, used.run) if pays else total.run,
+            day=max(total.day, used.day) if pays else total.day,
+        )
+    return Books(attempts=attempts, used=total)
 
 
 def standings(comparison: Comparison) -> dict[str, Standing]:
@@ -169,8 +246,8 @@ def standings(comparison: Comparison) -> dict[str, Standing]:
     return found
 
 
-def of(comparison: Comparison, books: Books) -> Plan:
-    """The plan that a comparison makes."""
+def of(comparison: Comparison, books: Books, budget: Budget | None = None) -> Plan:
+    """The plan that a comparison makes; without a `budget` the storyboard's counts."""
     resolved, holdings = comparison.resolved, comparison.holdings
     found = standings(comparison)
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
@@ -184,6 +261,8 @@ def of(comparison: Comparison, books: Books) -> Plan:
         count, seconds = depth[shot.parent] if shot.parent else (0, 0)
         depth[shot.id] = (count + 1, seconds + max(shot.duration, 0))
     longest = max(depth.values(), default=(0, 0))
+    reserve = sum(r.reserve for r in rows)
+    budget = budget if budget is not None else Budget(film=resolved.loaded.board.budget)
     before = holdings.snapshot.labels if holdings.snapshot is not None else {}
     return Plan(
         film=holdings.film,
@@ -194,9 +273,10 @@ def of(comparison: Comparison, books: Books) -> Plan:
         follow_prices={way: _price(comparison.following(way)) for way in get_args(Follow)},
         joined=_joined(resolved, found, comparison),
         expected=sum(r.expected for r in rows),
-        reserve=sum(r.reserve for r in rows),
-        budget=resolved.loaded.board.budget,
-        spent=books.spent,
+        reserve=reserve,
+        budget=budget,
+        used=books.used,
+        refusals=budget.refusals(reserve, books.used),
         seconds=float(resolved.seconds),
         frames=resolved.frames,
         chains=len(resolved.chains),

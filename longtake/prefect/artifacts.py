@@ -259,13 +259,13 @@ def event(name: str, *, film: str | None, account: str, **payload: Any) -> None:
 
 
 def refused(session: Session, error: BudgetError) -> None:
-    """Tell automations that a cap would have been passed."""
+    """Tell automations that a budget would have been passed."""
     event(
         "budget.refused",
         film=session.film,
         account=session.book.account,
         scope=error.scope,
-        cap=error.cap,
+        budget=error.budget,
         needed=error.needed,
         available=error.available,
     )

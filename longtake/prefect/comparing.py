@@ -33,7 +33,9 @@ async def compare(
 
     def work() -> tuple[Comparison, Plan]:
         holdings = record.read_holdings(session.store, session.film)
-        books = plans.read_books(session.store, session.settings.host, session.film, own=session.book.log)
+        books = plans.read_books(
+            session.store, session.settings.host, session.film, own=session.book.log, run=session.run
+        )
         comparison = Comparison(
             resolved,
             holdings,
@@ -44,6 +46,6 @@ async def compare(
         )
         for revision in comparison.redo(redo, run=session.run):
             holdings.decide(revision)
-        return comparison, plans.of(comparison, books)
+        return comparison, plans.of(comparison, books, session.budget)
 
     return await asyncio.to_thread(work)

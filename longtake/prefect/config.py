@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import httpx
 from prefect.runtime import deployment
 
 from longtake import settings as env
-from longtake import store as stores
 from longtake import storyboard
-from longtake.errors import SettingsError, StoryboardError
-from longtake.provider import hosts
-from longtake.provider.pools import quieten_httpx
+from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
@@ -57,42 +51,4 @@ async def load_board(board: str | dict[str, Any], *, s3: S3Settings | None = Non
         StoryboardError: with every problem in it.
         StoreError: the object cannot be read.
     """
-    if isinstance(board, dict):
-        return storyboard.draft_text(json.dumps(board, indent=1), name="(inline)", base=Path.cwd())
-    if board.startswith("s3://"):
-        bucket, _, key = board.removeprefix("s3://").partition("/")
-        data = await asyncio.to_thread(lambda: stores.open(f"s3://{bucket}", s3=s3).get(key))
-        if data is None:
-            raise StoryboardError(f"{board} is not there", next_step="check the bucket and the key", source=board)
-        return storyboard.draft_text(data.decode("utf-8", "replace"), name=board, base=Path.cwd())
-    if board.startswith(("http://", "https://")):
-        # A password or a signature in it is nobody's to see.
-        name = hosts.shown(board)
-        return storyboard.draft_text(await _served(board, name), name=name, base=Path.cwd())
-    return storyboard.draft(board.removeprefix("file://"))
-
-
-async def _served(url: str, name: str) -> str:
-    """The text a URL serves, up to one byte more than a storyboard may have."""
-    text = bytearray()
-    quieten_httpx()
-    try:
-        async with (
-            httpx.AsyncClient(follow_redirects=True, timeout=30) as client,
-            client.stream("GET", url) as answer,
-        ):
-            async for part in answer.aiter_bytes():
-                text += part
-                if answer.status_code != httpx.codes.OK or len(text) > storyboard.LARGEST:
-                    break
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise StoryboardError(
-            f"{name} cannot be read: {type(error).__name__}", next_step="check the URL and run again", source=name
-        ) from None
-    if answer.status_code != httpx.codes.OK:
-        raise StoryboardError(
-            f"{name} answered {answer.status_code}",
-            next_step="check the URL, and its signature if it has one",
-            source=name,
-        )
-    return text.decode("utf-8", "replace")
+    return await storyboard.aload_any(board, s3=s3)

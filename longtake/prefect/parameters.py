@@ -37,7 +37,7 @@ class FilmRun(BaseModel):
         default=None,
         gt=0,
         title="Budget of this run (credits)",
-        description="The most this run may cost, beside the storyboard's own budget. 1 credit is $0.001. Empty: no cap of its own.",
+        description="The most this run may cost, besides the storyboard's own budget. 1 credit is $0.001. Empty: no limit.",
     )
     redo: tuple[Name, ...] = Field(
         default=(),
@@ -77,11 +77,11 @@ class SceneRun(BaseModel):
 
     board: str = Field(title="Storyboard", description="Key in the store of the storyboard with its files.")
     shots: tuple[str, ...] = Field(title="Shots", description="Ids of the shots to make, whole chains of them.")
-    run: str = Field(title="Run", description="The run that pays for them: its cap counts what this one spends.")
+    run: str = Field(title="Run", description="The run that pays for them: its budget counts what this one spends.")
     credentials: str | None = Field(default=None, title="Credentials block", description="As in the flow `storyboard`.")
     store: str | None = Field(default=None, title="Store block", description="As in the flow `storyboard`.")
     follow: Follow | None = Field(
         default=None, title="After a shot that is made anew", description="As in `storyboard`."
     )
-    film_cap: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
-    run_cap: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")
+    film_budget: int | None = Field(default=None, title="Budget of the film (credits)", description="As it holds now.")
+    run_budget: int | None = Field(default=None, title="Budget of the run (credits)", description="As it was approved.")

@@ -100,4 +100,7 @@ def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: Longta
     )
     codes = [o.error.exit_code for o in reasons if o.error is not None]
     error.exit_code = min(codes, key=(4, 3, 1, 2).index, default=1)
+    if error.exit_code == 2 and any(o.state == "bought" for o in outcomes):
+        # 2 promises that nothing was bought: a key that is revoked halfway is a failure.
+        error.exit_code = 1
     return error

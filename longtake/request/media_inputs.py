@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from longtake.errors import MediaError
 from longtake.request.limits import Kind, allowed_text, misfit
 from longtake.request.resolved import Input, Role
-from longtake.storyboard import listed, quoted
+from longtake.storyboard import bare_url, listed, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,7 @@ class MediaInputs:
     def music(self, text: str, place: Place) -> Media | None:
         """The film's music: a local file with sound."""
         if SCHEME.match(text):
-            self._findings.add(place, f"music is {quoted(_shown(text))}", "a file, not a URL")
+            self._findings.add(place, f"music is {quoted(bare_url(text))}", "a file, not a URL")
             return None
         facts = self._inspected(text, place)
         if facts is None:
@@ -103,7 +103,7 @@ class MediaInputs:
         return self._known[key]
 
     def _url(self, text: str, place: Place, name: str, *, frame: bool) -> Media | None:
-        shown = _shown(text)
+        shown = bare_url(text)
         try:
             parts = urlsplit(text)
             host, port = parts.hostname, parts.port
@@ -170,9 +170,3 @@ class MediaInputs:
         files = "a file relative to the storyboard, or an http(s) URL"
         names = self._loaded.board.references
         return files if re.search(r"[./\\]", text) or not names else f"{files}, or one of {listed(names, text)}"
-
-
-def _shown(url: str) -> str:
-    """A URL without what may be secret in it: its query, its fragment, a user's name and password."""
-    bare = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"(?<=//)[^/]*@", "", bare)

@@ -86,7 +86,10 @@ def want(
     try:
         model = catalog.model(model_id)
     except CatalogError:
-        found.add(model_place, f"the model {quoted(model_id)} is not in the catalog", listed(catalog.models, model_id))
+        near = catalog.nearest(model_id)
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        message = f"the model {quoted(model_id)} is not in the catalog{hint}"
+        found.add(model_place, message, listed(catalog.models, model_id))
         return None
     values: dict[str, Any] = {
         "duration": model.duration.default,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def store_of(settings: Settings) -> Store:
 def open_store(uri: str, *, public_url: str | None = None, s3: S3Settings | None = None) -> Store:
     """Open the store at ``file:///abs/path``, at a plain path, or at ``s3://bucket/prefix``.
 
-    Nothing is read, made or connected yet: a folder is made by the first write, S3 is asked by the first call.
+    Nothing is made or connected yet: a folder is made by the first write, S3 is asked by the first call.
 
     Args:
         uri: the address.
@@ -40,7 +41,7 @@ def open_store(uri: str, *, public_url: str | None = None, s3: S3Settings | None
         s3: endpoint, region, credentials and manners for S3; what it leaves empty boto3 finds itself.
 
     Raises:
-        SettingsError: the address or the public URL is unusable.
+        SettingsError: the address or the public URL is unusable, or a file lies where the folder should be.
     """
     if not uri.strip() or "\0" in uri:
         raise SettingsError("the address of the store is empty or holds a NUL", next_step=_NEXT)
@@ -49,10 +50,20 @@ def open_store(uri: str, *, public_url: str | None = None, s3: S3Settings | None
     if scheme == "s3":
         return _bucket(uri, public_url, s3)
     if scheme == "file":
-        return LocalStore(_folder(uri), public_url=public_url)
+        return _local(_folder(uri), public_url)
     if scheme:
         raise SettingsError(f"a store cannot be at a {scheme}: address", next_step=_NEXT)
-    return LocalStore(Path(uri).expanduser().absolute(), public_url=public_url)
+    return _local(Path(uri).expanduser().absolute(), public_url)
+
+
+def _local(folder: Path, public_url: str | None) -> LocalStore:
+    # A file at the path reads as an empty store: a plan would show nothing bought, and the first write would fail.
+    for path in (folder, *folder.parents):
+        if path.is_dir():
+            break
+        if os.path.lexists(path):
+            raise SettingsError(f"the store {folder} cannot be a folder: {path} is a file", next_step=_NEXT)
+    return LocalStore(folder, public_url=public_url)
 
 
 def _folder(uri: str) -> Path:

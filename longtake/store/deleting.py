@@ -48,7 +48,7 @@ def _batch(s3: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> list[
         failed = {each.get("Key") for each in answer.get("Errors", [])}
         return [key for key in keys if prefix + key in failed]
 
-    return patiently(delete, key=keys[0], doing="deleted")
+    return patiently(delete, at=(s3, bucket), key=keys[0], doing="deleted")
 
 
 def _one(s3: S3Client, bucket: str, prefix: str, key: str) -> None:
@@ -62,4 +62,4 @@ def _one(s3: S3Client, bucket: str, prefix: str, key: str) -> None:
             if status(error) != 404 or error.response.get("Error", {}).get("Code") == "NoSuchBucket":
                 raise
 
-    patiently(delete, key=key, doing="deleted")
+    patiently(delete, at=(s3, bucket), key=key, doing="deleted")

@@ -203,6 +203,7 @@ class S3Sink(_Incoming):
             whole = bytes(self._held)
             patiently(
                 lambda: self._s3.put_object(Bucket=self._bucket, Key=name, Body=whole, ContentType=self._type),
+                at=(self._s3, self._bucket),
                 key=key,
                 doing="written",
             )
@@ -213,7 +214,10 @@ class S3Sink(_Incoming):
         here: CopySourceTypeDef = {"Bucket": self._bucket, "Key": self._prefix + self._key}
         # Its type goes along. Copying again after a lost answer gives the same object.
         patiently(
-            lambda: self._s3.copy_object(Bucket=self._bucket, Key=name, CopySource=here), key=key, doing="written"
+            lambda: self._s3.copy_object(Bucket=self._bucket, Key=name, CopySource=here),
+            at=(self._s3, self._bucket),
+            key=key,
+            doing="written",
         )
 
     def _drop(self) -> None:
@@ -229,7 +233,12 @@ class S3Sink(_Incoming):
             parts.abort()
         name = self._prefix + self._key
         try:
-            patiently(lambda: self._s3.delete_object(Bucket=self._bucket, Key=name), key=self._key, doing="deleted")
+            patiently(
+                lambda: self._s3.delete_object(Bucket=self._bucket, Key=name),
+                at=(self._s3, self._bucket),
+                key=self._key,
+                doing="deleted",
+            )
         except Exception as error:  # noqa: BLE001 - the object has its name, or an error of its own is on its way
             _log.warning("%s stays in the bucket beside what it became: %s", self._key, error)
         self._complete = False

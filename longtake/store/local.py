@@ -240,10 +240,14 @@ class LocalStore:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             message = f"{key} could not be {done} in {self.uri}: {reason}"
+            step = None
             if error.errno in {errno.EPERM, errno.ENOTSUP, errno.EMLINK} and done == "written":
                 step = "the folder must be writable and on a file system with hard links"
-                raise StoreError(message, key=key, next_step=step) from error
-            raise StoreError(message, key=key) from error
+            elif error.errno in {errno.EACCES, errno.EROFS}:
+                step = "let this user read and write the folder, or set LONGTAKE_STORE to another one"
+            elif error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                step = "free disk space, then run again"
+            raise StoreError(message, key=key, next_step=step) from error
 
 
 def _wanted(name: str, prefix: str, floor: str) -> bool:

@@ -49,6 +49,7 @@ class Multipart:
         self._key = key
         opened = patiently(
             lambda: s3.create_multipart_upload(Bucket=bucket, Key=name, ContentType=content_type),
+            at=(s3, bucket),
             key=key,
             doing="written",
         )
@@ -78,7 +79,7 @@ class Multipart:
         """
         while self._sending:
             self._parts.append(self._sending.popleft().result())
-        patiently(self._complete, key=self._key, doing="written")
+        patiently(self._complete, at=(self._s3, self._at["Bucket"]), key=self._key, doing="written")
         self._threads.shutdown(wait=False)
 
     def stop(self) -> None:
@@ -90,7 +91,12 @@ class Multipart:
         self.stop()
         self._threads.shutdown(cancel_futures=True)
         with contextlib.suppress(Exception):
-            patiently(lambda: self._s3.abort_multipart_upload(**self._at), key=self._key, doing="ended")
+            patiently(
+                lambda: self._s3.abort_multipart_upload(**self._at),
+                at=(self._s3, self._at["Bucket"]),
+                key=self._key,
+                doing="ended",
+            )
 
     def _send(self, number: int, data: bytes) -> CompletedPartTypeDef:
         def send() -> str:
@@ -98,7 +104,10 @@ class Multipart:
                 raise StoreError(f"the upload of {self._key} was given up", key=self._key)
             return self._s3.upload_part(**self._at, PartNumber=number, Body=data)["ETag"]
 
-        return {"PartNumber": number, "ETag": patiently(send, key=self._key, doing="written")}
+        return {
+            "PartNumber": number,
+            "ETag": patiently(send, at=(self._s3, self._at["Bucket"]), key=self._key, doing="written"),
+        }
 
     def _complete(self) -> None:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from longtake.errors import StoreError
 from longtake.store.deleting import delete_objects
@@ -17,7 +17,7 @@ from longtake.store.reading import ranged_file
 from longtake.store.s3client import client, patiently, status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
 __all__ = ["S3Store"]
+
+Answer = TypeVar("Answer")
 
 _MARK = "longtake-write"
 _PAGE = 1000
@@ -77,7 +79,7 @@ class S3Store:
             return True
 
         try:
-            if patiently(put, key=key, doing="created"):
+            if self._patiently(put, key=key, doing="created"):
                 return True
         except StoreError:
             # Perhaps it landed all the same; if nothing can be read now either, the caller is left in doubt.
@@ -124,7 +126,7 @@ class S3Store:
             data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"the file of {key} could not be read: {error.strerror}", key=key) from error
-        patiently(
+        self._patiently(
             lambda: s3.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=content_type),
             key=key,
             doing="written",
@@ -145,7 +147,7 @@ class S3Store:
                     raise StoreError(f"{key} is larger than the {limit} bytes expected of it", key=key)
                 return body.read(), answer.get("Metadata", {})
 
-        return patiently(read, key=key, doing="read")
+        return self._patiently(read, key=key, doing="read")
 
     def get_range(self, key: str, start: int, length: int) -> bytes | None:
         """See `Store.get_range`."""
@@ -175,7 +177,7 @@ class S3Store:
                     raise StoreError(f"{key} became another object while it was read", key=key)
                 return bytes(body.read())
 
-        return patiently(read, key=key, doing="read")
+        return self._patiently(read, key=key, doing="read")
 
     def reader(self, key: str) -> BinaryIO:
         """See `Store.reader`. A request for each MiB that is wanted, or for more when more is wanted at once."""
@@ -197,7 +199,7 @@ class S3Store:
         try:
             with replacing(into) as file:
                 progress = _Progress()
-                patiently(lambda: self._stream(key, file, progress), key=key, doing="read")
+                self._patiently(lambda: self._stream(key, file, progress), key=key, doing="read")
         except OSError as error:
             raise StoreError(f"the copy of {key} could not be written: {error.strerror}", key=key) from error
 
@@ -238,7 +240,7 @@ class S3Store:
                     raise
                 return None
 
-        return patiently(look, key=key, doing="looked at")
+        return self._patiently(look, key=key, doing="looked at")
 
     def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
         """See `Store.list`. Pages of at most 1,000 keys; objects whose names are no keys are left out."""
@@ -270,7 +272,7 @@ class S3Store:
         where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix + prefix, "MaxKeys": most}
         if after:
             where["StartAfter"] = after
-        answer = patiently(lambda: s3.list_objects_v2(**where), key=prefix or ".", doing="listed")
+        answer = self._patiently(lambda: s3.list_objects_v2(**where), key=prefix or ".", doing="listed")
         page = answer.get("Contents", [])
         return page, bool(page) and answer.get("IsTruncated", False)
 
@@ -287,7 +289,7 @@ class S3Store:
             raise StoreError(f"a presigned URL of {key} can live 1 to {_WEEK} seconds, not {seconds}", key=key)
         s3 = self._s3()
         place = {"Bucket": self._bucket, "Key": name}
-        return patiently(
+        return self._patiently(
             lambda: s3.generate_presigned_url("get_object", Params=place, ExpiresIn=seconds), key=key, doing="signed"
         )
 
@@ -303,7 +305,7 @@ class S3Store:
         s3 = self._s3()
         found = [each for each in self._uploads() if is_abandoned(each["Initiated"])]
         if end:
-            patiently(lambda: end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted")
+            self._patiently(lambda: end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted")
         return len(found)
 
     def _uploads(self) -> Iterator[Any]:
@@ -315,7 +317,7 @@ class S3Store:
             return s3.list_multipart_uploads(**where)
 
         while True:
-            answer = patiently(look, key=self._prefix or ".", doing="listed")
+            answer = self._patiently(look, key=self._prefix or ".", doing="listed")
             for each in answer.get("Uploads", []):
                 name: str = each["Key"]
                 key = name[len(self._prefix) :]
@@ -337,6 +339,9 @@ class S3Store:
 
     def _s3(self) -> S3Client:
         return client(self._bucket, self._settings)
+
+    def _patiently(self, call: Callable[[], Answer], *, key: str, doing: str) -> Answer:
+        return patiently(call, at=(self._s3(), self._bucket), key=key, doing=doing)
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)

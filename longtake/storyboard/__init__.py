@@ -1,4 +1,4 @@
-"""The file a person writes: a film as scenes of shots. Reading it names every mistake with its line, all at once."""
+"""A film as scenes of shots, from a file or built in Python. Every mistake is named with its line or place, all at once."""
 
 from longtake.storyboard.chains import cycles, parents, places
 from longtake.storyboard.checks import listed
@@ -6,36 +6,53 @@ from longtake.storyboard.loaded import Loaded, Place
 from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
 from longtake.storyboard.models import (
     Approval,
+    ApprovalFields,
     Follow,
     Generation,
+    GenerationFields,
     Match,
     Pick,
     Scene,
+    SceneFields,
     Shot,
+    ShotFields,
     Sound,
+    SoundFields,
     Storyboard,
+    StoryboardFields,
     Transition,
+    TransitionFields,
     slug,
 )
-from longtake.storyboard.problem import Problem, failure, quoted
+from longtake.storyboard.problem import Problem, bare_url, failure, quoted
 from longtake.storyboard.schema import json_schema
+from longtake.storyboard.sources import aload_any, load_any
 from longtake.storyboard.starter import starter
 
 __all__ = [
     "LARGEST",
     "Approval",
+    "ApprovalFields",
     "Follow",
     "Generation",
+    "GenerationFields",
     "Loaded",
     "Match",
     "Pick",
     "Place",
     "Problem",
     "Scene",
+    "SceneFields",
     "Shot",
+    "ShotFields",
     "Sound",
+    "SoundFields",
     "Storyboard",
+    "StoryboardFields",
     "Transition",
+    "TransitionFields",
+    "aload_any",
+    "bare_url",
     "cycles",
     "draft",
     "draft_text",
@@ -43,6 +60,7 @@ __all__ = [
     "json_schema",
     "listed",
     "load",
+    "load_any",
     "parents",
     "parse",
     "places",

@@ -56,15 +56,15 @@ def _doubled(loaded: Loaded) -> Iterator[Finding]:
     for index, scene in enumerate(loaded.board.scenes):
         path: Place = ("scenes", index, "id")
         if scene.id in first and not loaded.is_broken(path):
-            line = loaded.line(first[scene.id])
-            yield path, f"the scene id {scene.id} is already that of line {line}", "an id no other scene has"
+            where = loaded.where(first[scene.id])
+            yield path, f"the scene id {scene.id} is already that of {where}", "an id no other scene has"
         first.setdefault(scene.id, path)
     first.clear()
     for place, shot in places(loaded.board):
         path = (*place, "id")
         if shot.id in first and not loaded.is_broken(path):
-            line = loaded.line(first[shot.id])
-            yield path, f"the id {shot.id} is already that of line {line}", "an id no other shot of the film has"
+            where = loaded.where(first[shot.id])
+            yield path, f"the id {shot.id} is already that of {where}", "an id no other shot of the film has"
         first.setdefault(shot.id, path)
 
 

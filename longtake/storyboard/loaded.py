@@ -38,6 +38,8 @@ class Loaded:
     """What was read."""
     files: Mapping[str, Path] = field(default_factory=dict, compare=False)
     """Where files lie that do not lie where the storyboard says, by what it says."""
+    lines: bool = True
+    """Whether `text` is what a person wrote, so that problems name its lines. Otherwise they name places."""
 
     def path(self, written: str) -> Path:
         """Where a file lies that the storyboard names."""
@@ -49,7 +51,11 @@ class Loaded:
 
     def problem(self, path: Place, message: str, allowed: str) -> Problem:
         """A problem at a place of this storyboard, naming the shot the place is in."""
-        return problem_at(self.tree, self.name, path, message, allowed)
+        return problem_at(self.tree, self.name, path, message, allowed, lines=self.lines)
+
+    def where(self, path: Place) -> str:
+        """How a message calls a place: `line 3`, or `scenes[0]` where lines mean nothing."""
+        return f"line {self.line(path)}" if self.lines else spelled(_around(path))
 
     def is_broken(self, path: Place) -> bool:
         """Whether a problem was found at this place or around it, so that nothing there can be judged further."""
@@ -67,9 +73,24 @@ def line_of(tree: Node, path: Place) -> int:
     return line
 
 
-def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str) -> Problem:
+def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str, *, lines: bool = True) -> Problem:
     """See `Loaded.problem`."""
-    return Problem(name, line_of(tree, path), shot_label(tree, path), message, allowed)
+    label = shot_label(tree, path)
+    line = line_of(tree, path)
+    if lines:
+        return Problem(name, line, label, message, allowed)
+    at = spelled(_around(path)) + (f" ({label})" if label is not None else "")
+    return Problem(name, line, label, message, allowed, at=at)
+
+
+def _around(path: Place) -> Place:
+    """The mapping that a message's key is in; an item of a list stands for itself."""
+    return path[:-1] if path and isinstance(path[-1], str) else path
+
+
+def spelled(path: Place) -> str:
+    """A place as Python would spell it: `scenes[0].shots[1].transition`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def shot_label(tree: Node, path: Place) -> str | None:

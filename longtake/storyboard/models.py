@@ -2,40 +2,104 @@
 
 Values are typed strictly (no text for numbers) and nothing unknown is accepted. Whether a model of the catalog takes
 the values is a question for `longtake.request`.
+
+Built in Python, a model also takes a list for a tuple, a `Path` for a file, a plain dict for a nested model, and None for a
+value that is not given. The `…Fields` TypedDicts repeat the fields for type checkers: a synthesized `__init__` can neither
+name positional parameters nor say that a list is accepted. A test compares them with the models.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Required, Self, TypedDict, TypeVar, Unpack, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+
+from longtake.storyboard.node import CONTROL
 
 __all__ = [
     "Allowed",
     "Approval",
+    "ApprovalFields",
     "Follow",
     "Generation",
+    "GenerationFields",
     "Match",
     "Pick",
     "Scene",
+    "SceneFields",
     "Shot",
+    "ShotFields",
     "Sound",
+    "SoundFields",
     "Storyboard",
+    "StoryboardFields",
     "Transition",
+    "TransitionFields",
     "slug",
 ]
+
+_Init = TypeVar("_Init", bound=Callable[..., None])
 
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 REFERENCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
+
+def _printable(text: str | None) -> str | None:
+    """Refuse what the reader of files refuses, so that every storyboard can be written to a file and read again."""
+    bad = CONTROL.search(text) if text is not None else None
+    if bad:
+        raise PydanticCustomError(
+            "character", "the character U+{code} cannot stand in text", {"code": f"{ord(bad.group()):04X}"}
+        )
+    return text
+
+
+def _listed(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _mapped(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _spelled(value: object) -> object:
+    return str(value) if isinstance(value, PathLike) else value
+
+
+def _not_for_data(init: _Init) -> _Init:
+    """Mark an `__init__` that only makes a model pleasant to build: pydantic must not call it when it validates data.
+
+    Otherwise a file would be given the defaults that only Python gives (`schema`), and a mistake in it would be a TypeError.
+    The marker is the one that `pydantic.RootModel` sets on its own `__init__`.
+    """
+    init.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+    return init
+
+
+PRINTABLE = AfterValidator(_printable)
+LISTED = BeforeValidator(_listed)
+MAPPED = BeforeValidator(_mapped)
+
 Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Place = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_spelled)]
 Pick = Literal["first", "best"]
 Follow = Literal["bridge", "cascade", "keep"]
 Match = Literal["off", "film", "chain"]
@@ -82,6 +146,27 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    null_counts: ClassVar[frozenset[str]] = frozenset()
+    """Fields in which None is a value of its own; in every other field it means that nothing is said."""
+
+    @model_validator(mode="after")
+    def _none_is_not_said(self) -> Self:
+        for name in [name for name in self.model_fields_set if getattr(self, name) is None]:
+            if name not in self.null_counts:
+                self.model_fields_set.discard(name)
+        return self
+
+
+class GenerationFields(TypedDict, total=False):
+    """The fields of `Generation`."""
+
+    resolution: str | None
+    size: str | None
+    duration: int | None
+    generate_audio: bool | None
+    seed: int | None
+    web_search: bool | None
+
 
 class Generation(Strict):
     """What decides a clip beside its prompt; a shot's own value goes before the storyboard's defaults."""
@@ -108,6 +193,13 @@ class Generation(Strict):
     )
 
 
+class TransitionFields(TypedDict, total=False):
+    """The fields of `Transition`."""
+
+    kind: Required[Kind]
+    seconds: float | None
+
+
 class Transition(Strict):
     """How a scene or a shot follows the one before it."""
 
@@ -127,20 +219,48 @@ class Transition(Strict):
         return self
 
 
+class _ShotSays(GenerationFields, total=False):
+    model: str | None
+    references: Sequence[str]
+    continue_from: str | None
+    first_frame: str | PathLike[str] | None
+    last_frame: str | PathLike[str] | None
+    takes: int
+    use: int | None
+    pick: Pick
+    transition: Transition | TransitionFields | None
+    caption: str | None
+
+
+class ShotFields(_ShotSays, total=False):
+    """The fields of `Shot`."""
+
+    id: Required[str]
+    prompt: str
+
+
 class Shot(Generation):
-    """One wanted clip."""
+    """One wanted clip.
+
+    >>> Shot("wakes", "The keeper wakes", duration=8).duration
+    8
+    """
+
+    null_counts: ClassVar[frozenset[str]] = frozenset({"continue_from"})
 
     id: Annotated[Id, ID_TEXT] = Field(
         description="Name of the shot, unique in the film: a-z, 0-9, - and _, up to 64 characters."
     )
-    prompt: Annotated[str, StringConstraints(max_length=100_000), Allowed("text of up to 100,000 characters")] = Field(
+    prompt: Annotated[
+        str, StringConstraints(max_length=100_000), PRINTABLE, Allowed("text of up to 100,000 characters")
+    ] = Field(
         default="",
         description="What is seen and heard. `@name` stands for a reference of this shot; write @@ for a plain @.",
     )
     model: Annotated[Word | None, MODEL_TEXT] = Field(
         default=None, description="Model of this shot, any id of the catalog; by default the storyboard's."
     )
-    references: Annotated[tuple[ReferenceName, ...], Field(max_length=100), Allowed("a list of names")] = Field(
+    references: Annotated[tuple[ReferenceName, ...], Field(max_length=100), Allowed("a list of names"), LISTED] = Field(
         default=(),
         description="Names of `references` this shot is given. A shot that continues another cannot carry any.",
     )
@@ -168,26 +288,74 @@ class Shot(Generation):
     transition: Annotated[Transition | None, Allowed("{kind: cut} or {kind: crossfade, seconds: 0.5}")] = Field(
         default=None, description="How this shot follows the one before it; by default its scene's, or a cut."
     )
-    caption: Annotated[str | None, StringConstraints(min_length=1, max_length=500), Allowed("text")] = Field(
+    caption: Annotated[str | None, StringConstraints(min_length=1, max_length=500), PRINTABLE, Allowed("text")] = Field(
         default=None, description="Subtitle shown for as long as the shot is."
     )
 
+    @_not_for_data
+    def __init__(self, id: str, prompt: str = "", **fields: Unpack[_ShotSays]) -> None:  # noqa: A002 - the field's name
+        said: dict[str, Any] = {"id": id, **fields}
+        if prompt != "":
+            said["prompt"] = prompt
+        BaseModel.__init__(self, **said)
+
+    def __eq__(self, other: object) -> bool:
+        same = super().__eq__(other)
+        if same is True and isinstance(other, Shot):
+            # `continue_from: null` starts fresh; left out, the shot continues the one before it.
+            return ("continue_from" in self.model_fields_set) == ("continue_from" in other.model_fields_set)
+        return same
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.prompt))
+
+
+class _SceneSays(TypedDict, total=False):
+    title: str | None
+    transition: Transition | TransitionFields | None
+
+
+class SceneFields(_SceneSays, total=False):
+    """The fields of `Scene`."""
+
+    id: Required[str]
+    shots: Required[Sequence[Shot | ShotFields]]
+
 
 class Scene(Strict):
-    """Shots that follow one another; inside a scene each continues the one before it unless it says otherwise."""
+    """Shots that follow one another; inside a scene each continues the one before it unless it says otherwise.
+
+    >>> Scene("dawn", [Shot("rocks", "Waves break"), Shot("wakes", "The keeper wakes")]).shots[1].id
+    'wakes'
+    """
 
     id: Annotated[Id, ID_TEXT] = Field(
         description="Name of the scene, unique in the film: a-z, 0-9, - and _, up to 64 characters."
     )
-    title: Annotated[str | None, StringConstraints(min_length=1, max_length=200), Allowed("text")] = Field(
+    title: Annotated[str | None, StringConstraints(min_length=1, max_length=200), PRINTABLE, Allowed("text")] = Field(
         default=None, description="Title of the scene for people; by default its id."
     )
     transition: Annotated[Transition | None, Allowed("{kind: cut} or {kind: crossfade, seconds: 0.5}")] = Field(
         default=None, description="How this scene follows the one before it; by default a cut."
     )
-    shots: Annotated[tuple[Shot, ...], Field(min_length=1, max_length=2000), Allowed("a list of shots, 1 or more")] = (
-        Field(description="The shots in the order of the film.")
-    )
+    shots: Annotated[
+        tuple[Shot, ...], Field(min_length=1, max_length=2000), Allowed("a list of shots, 1 or more"), LISTED
+    ] = Field(description="The shots in the order of the film.")
+
+    @_not_for_data
+    def __init__(self, id: str, shots: Sequence[Shot | ShotFields], **fields: Unpack[_SceneSays]) -> None:  # noqa: A002
+        BaseModel.__init__(self, id=id, shots=shots, **fields)
+
+
+class SoundFields(TypedDict, total=False):
+    """The fields of `Sound`."""
+
+    loudness: float | None
+    peak: float
+    music: str | PathLike[str] | None
+    music_gain: float
+    duck: float
+    fade_out: float
 
 
 class Sound(Strict):
@@ -215,6 +383,14 @@ class Sound(Strict):
     )
 
 
+class ApprovalFields(TypedDict, total=False):
+    """The fields of `Approval`."""
+
+    before: Sequence[Ask]
+    hours: float
+    silence: Silence
+
+
 class Approval(Strict):
     """Whether a person is asked before credits are spent, and what happens when nobody answers."""
 
@@ -233,19 +409,56 @@ class Approval(Strict):
         default="stop",
         title="When nobody answers",
         description="`stop` ends the run with what is bought so far; the next run uses it and asks again. `go on` spends what the "
-        "caps allow; such a run keeps its worker while it waits.",
+        "budgets allow; such a run keeps its worker while it waits.",
     )
+
+    @_not_for_data
+    def __init__(self, **fields: Unpack[ApprovalFields]) -> None:
+        BaseModel.__init__(self, **fields)
+
+
+class StoryboardFields(TypedDict, total=False):
+    """The fields of `Storyboard`."""
+
+    schema: Literal["longtake/1"]
+    title: Required[str]
+    model: str | None
+    defaults: Generation | GenerationFields
+    budget: int | None
+    follow: Follow
+    retakes: int
+    match: Match
+    hls: bool
+    approval: Approval | ApprovalFields
+    references: Mapping[str, str | PathLike[str]]
+    scenes: Required[Sequence[Scene | SceneFields]]
+    sound: Sound | SoundFields | None
 
 
 class Storyboard(Strict):
-    """A film as a person describes it."""
+    """A film as a person describes it: read from a file or text, or built in Python.
+
+    Its values are checked when it is built (pydantic's `ValidationError`). Whether its parts fit together is checked by
+    `check`, and by everything that takes a storyboard (`StoryboardError`, with every problem).
+
+    >>> board = Storyboard(title="Lighthouse", scenes=[Scene("dawn", [Shot("rocks", "Waves break")])])
+    >>> print(board.to_yaml())
+    schema: longtake/1
+    title: Lighthouse
+    scenes:
+      - id: dawn
+        shots:
+          - id: rocks
+            prompt: Waves break
+    <BLANKLINE>
+    """
 
     schema_: Annotated[Literal["longtake/1"], Allowed("longtake/1")] = Field(
         alias="schema", description="Version of this format."
     )
-    title: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"\S"), Allowed("text")] = Field(
-        description="Title of the film; the store keeps it under the title's slug."
-    )
+    title: Annotated[
+        str, StringConstraints(min_length=1, max_length=200, pattern=r"\S"), PRINTABLE, Allowed("text")
+    ] = Field(description="Title of the film; the store keeps it under the title's slug.")
     model: Annotated[Word | None, MODEL_TEXT] = Field(
         default=None, description="Model of every shot that names none: any id of the catalog."
     )
@@ -276,15 +489,89 @@ class Storyboard(Strict):
         default=Approval(),
         description="Whether a run asks a person before it spends; a run may be told otherwise.",
     )
-    references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT] = Field(
+    references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT, MAPPED] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."
     )
     scenes: Annotated[
-        tuple[Scene, ...], Field(min_length=1, max_length=1000), Allowed("a list of scenes, 1 or more")
+        tuple[Scene, ...], Field(min_length=1, max_length=1000), Allowed("a list of scenes, 1 or more"), LISTED
     ] = Field(description="The scenes in the order of the film.")
     sound: Annotated[Sound | None, Allowed("a mapping with loudness and music")] = Field(
         default=None, description="What becomes of the film's sound."
     )
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @_not_for_data
+    def __init__(self, **fields: Unpack[StoryboardFields]) -> None:
+        BaseModel.__init__(self, **{"schema": "longtake/1", **fields})
+
+    def __eq__(self, other: object) -> bool:
+        # Where a storyboard was read from is not part of what it says.
+        return self.__dict__ == other.__dict__ if isinstance(other, Storyboard) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # `references` is a dict
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that relative paths start from; None stands for the current one.
+
+        It is known for a storyboard that was read from a file. It is not written by `to_yaml`.
+        """
+        return self._folder
+
+    def based_in(self, folder: str | PathLike[str]) -> Storyboard:
+        """Return the same storyboard with its relative paths starting from `folder`."""
+        board = self.model_copy()
+        board._folder = Path(folder)  # noqa: SLF001 - of the same class
+        return board
+
+    @classmethod
+    def load(cls, source: str | PathLike[str]) -> Storyboard:
+        """Read a YAML or JSON file. Relative paths in it start from its folder.
+
+        Raises:
+            StoryboardError: the file cannot be read or has problems; the error holds all of them.
+        """
+        from longtake.storyboard import loading  # noqa: PLC0415 - it imports this module
+
+        return loading.load(Path(source)).board
+
+    @classmethod
+    def from_yaml(cls, text: str, *, base: str | PathLike[str] | None = None) -> Storyboard:
+        """Read a YAML or JSON text. Relative paths in it start from `base`, by default the current folder.
+
+        Raises:
+            StoryboardError: the text has problems; the error holds all of them.
+        """
+        from longtake.storyboard import loading  # noqa: PLC0415 - it imports this module
+
+        board = loading.parse(text, name="(text)", base=Path(base or "")).board
+        return board if base is None else board.based_in(base)
+
+    def to_yaml(self) -> str:
+        """Return the storyboard as a YAML file's text; reading that gives an equal storyboard.
+
+        Only what was given is written, not the defaults. Comments of a file it was read from are lost.
+        """
+        from longtake.storyboard.writing import to_yaml  # noqa: PLC0415 - it imports this module
+
+        return to_yaml(self)
+
+    def check(self) -> None:
+        """Check that the parts fit together: ids, names of references, continuations, first transitions.
+
+        Files, models and prices are not looked at; a plan does that.
+
+        Raises:
+            StoryboardError: they do not; the error holds every problem.
+        """
+        from longtake.storyboard import loading, sources  # noqa: PLC0415 - they import this module
+
+        loading.without_problems(sources.of_board(self))
+
+    def _repr_html_(self) -> str:
+        from longtake.storyboard.showing import board_html  # noqa: PLC0415 - it imports this module
+
+        return board_html(self)
 
 
 def slug(title: str) -> str:

@@ -1,35 +1,17 @@
-"""YAML or JSON text as a tree of values that know their lines, with limits against hostile files.
-
-It works on the parser's events, one after another, so nothing is built before the limits were looked at: 30 levels and
-50,000 values at most, every alias followed. Scalars follow the core schema of YAML 1.2: `16:9` and `no` are text.
-"""
+"""A storyboard's text as a tree of values that know their lines. `longtake.storyboard.reading` builds it from YAML or JSON."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML, events
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-from longtake.storyboard.problem import quoted
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Node", "TextError", "read"]
+__all__ = ["CONTROL", "MOST_VALUES", "YAML_ALLOWED", "Node", "TextError", "of_json"]
 
-DEEPEST = 30
 MOST_VALUES = 50_000
-INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
-FLOAT = re.compile(r"[-+]?(\.[0-9]{1,30}|[0-9]{1,30}(\.[0-9]{0,30})?)([eE][-+]?[0-9]{1,2})?")
-WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 YAML_ALLOWED = "one document of YAML 1.2 or JSON"
 
@@ -81,147 +63,24 @@ class Node:
             yield from node.walk((*path, key))
 
 
-def read(text: str) -> Node:
-    """The tree of a YAML 1.2 or JSON text.
-
-    Raises:
-        TextError: it is neither, holds control characters or tags, or passes a limit.
-    """
-    bad = CONTROL.search(text)
-    if bad:
-        line = text.count("\n", 0, bad.start()) + 1
-        raise TextError(line, f"the character U+{ord(bad.group()):04X} cannot stand in text", "printable characters")
-    builder = _Builder()
-    try:
-        for event in YAML(typ="safe", pure=True).parse(_spaced(text)):
-            builder.take(event)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        said = quoted(error.problem or error.context)
-        raise TextError(mark.line + 1 if mark else 1, f"this is not YAML: {said}") from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise TextError(1, f"this is not YAML: {quoted(str(error))}") from None
-    return builder.root or Node(1)
+def of_json(data: Any) -> Node:  # noqa: ANN401 - any JSON value
+    """The tree of JSON data, with the lines that the data has in `json.dumps(data, indent=1)`."""
+    return _grown(data, 1)[0]
 
 
-def _spaced(text: str) -> str:
-    """JSON may indent with tabs, YAML may not: in JSON a raw tab only ever stands between values."""
-    if "\t" in text and text.lstrip("\ufeff \t\r\n").startswith("{"):
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError):
-            return text
-        return text.replace("\t", " ")
-    return text
-
-
-@dataclass(slots=True)
-class _Open:
-    """A list or a mapping whose end is not reached, with the key that waits for its value."""
-
-    node: Node
-    anchor: str | None
-    key: tuple[int, str] | None = None
-
-
-@dataclass(slots=True)
-class _Builder:
-    """Builds nodes from events with a stack of its own, so that depth costs no recursion."""
-
-    stack: list[_Open] = field(default_factory=list)
-    anchors: dict[str, Node] = field(default_factory=dict)
-    root: Node | None = None
-
-    def take(self, event: events.Event) -> None:
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, events.DocumentStartEvent) and self.root is not None:
-            raise TextError(line, "a second document starts here")
-        if isinstance(event, events.AliasEvent):
-            self._alias(event, line)
-            return
-        if isinstance(event, events.NodeEvent):
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise TextError(line, f"the tag {quoted(str(tag))} is not known here", "values without tags")
-        if isinstance(event, events.ScalarEvent):
-            self._scalar(event, line)
-        elif isinstance(event, events.CollectionStartEvent):
-            if len(self.stack) >= DEEPEST:
-                raise TextError(line, f"this is nested deeper than {DEEPEST} levels", f"up to {DEEPEST} levels")
-            node = Node(line, items=[]) if isinstance(event, events.SequenceStartEvent) else Node(line, entries={})
-            self._no_key_here(line)
-            self.stack.append(_Open(node, event.anchor))
-        elif isinstance(event, events.CollectionEndEvent):
-            closed = self.stack.pop()
-            self._named(closed.anchor, closed.node)
-            self._put(closed.node, line)
-
-    def _alias(self, event: events.AliasEvent, line: int) -> None:
-        node = self.anchors.get(str(event.anchor))
-        if node is None:
-            raise TextError(line, f"the alias *{event.anchor} has no anchor before it", "an alias of a finished value")
-        if self._waits_for_key():
-            raise TextError(line, "an alias cannot be a key", "keys written out")
-        self._put(node, line)
-
-    def _scalar(self, event: events.ScalarEvent, line: int) -> None:
-        text = _whole(str(event.value), line)
-        if self._waits_for_key():
-            self.stack[-1].key = (line, text)
-            return
-        plain = bool(event.implicit[0]) and event.style in (None, "")
-        node = Node(line, scalar=_resolved(text) if plain else text)
-        self._named(event.anchor, node)
-        self._put(node, line)
-
-    def _named(self, anchor: str | None, node: Node) -> None:
-        if anchor:
-            self.anchors[anchor] = node
-
-    def _waits_for_key(self) -> bool:
-        return bool(self.stack) and self.stack[-1].node.entries is not None and self.stack[-1].key is None
-
-    def _no_key_here(self, line: int) -> None:
-        if self._waits_for_key():
-            raise TextError(line, "a list or a mapping cannot be a key", "keys that are text")
-
-    def _put(self, node: Node, line: int) -> None:
-        if not self.stack:
-            self.root = node
-            return
-        top = self.stack[-1]
-        parent = top.node
-        parent.values += node.values
-        parent.levels = max(parent.levels, node.levels + 1)
-        if parent.values > MOST_VALUES:
-            raise TextError(line, f"the file holds more than {MOST_VALUES} values", "fewer values and aliases")
-        if len(self.stack) + node.levels > DEEPEST + 1:
-            raise TextError(line, f"this is nested deeper than {DEEPEST} levels", f"up to {DEEPEST} levels")
-        if parent.items is not None:
-            parent.items.append(node)
-        elif parent.entries is not None and top.key is not None:
-            key_line, key = top.key
-            if key in parent.entries:
-                parent.doubled.append((key_line, key))
-            else:
-                parent.entries[key] = (key_line, node)
-            top.key = None
-
-
-def _whole(text: str, line: int) -> str:
-    """A scalar's text with the surrogate pairs of JSON escapes joined, refused when an escape hid a control character."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    bad = CONTROL.search(text)
-    if bad:
-        raise TextError(line, f"the character U+{ord(bad.group()):04X} cannot stand in text", "printable characters")
-    return text
-
-
-def _resolved(text: str) -> str | int | float | bool | None:
-    """What an unquoted scalar means in YAML 1.2's core schema; octal, hexadecimal and .inf have no use here."""
-    if text in WORDS:
-        return WORDS[text]
-    if INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if FLOAT.fullmatch(text) else text
+def _grown(data: Any, line: int) -> tuple[Node, int]:  # noqa: ANN401 - as above
+    """The tree of a value that starts on a line, and the line it ends on."""
+    if not isinstance(data, (dict, list)):
+        return Node(line, scalar=data), line
+    node = Node(line, items=[]) if isinstance(data, list) else Node(line, entries={})
+    last = line
+    for key, item in data.items() if isinstance(data, dict) else enumerate(data):
+        start = last + 1
+        child, last = _grown(item, start)
+        node.values += child.values
+        node.levels = max(node.levels, child.levels + 1)
+        if node.entries is not None:
+            node.entries[str(key)] = (start, child)
+        elif node.items is not None:
+            node.items.append(child)
+    return node, last + 1 if data else line

@@ -1,28 +1,36 @@
-"""One mistake in a storyboard, said so that a person can mend it without looking anything up."""
+"""One mistake in a storyboard, in words that are enough to fix it."""
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from longtake.errors import StoryboardError
 
-__all__ = ["Problem", "failure", "quoted"]
+__all__ = ["Problem", "bare_url", "failure", "quoted"]
 
 LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Where (file, line from 1, shot when in one), what is wrong, and what would be allowed there."""
+    """Where (file, line from 1, shot when in one), what is wrong, and what would be allowed there.
+
+    Where there are no lines to show, as in a storyboard built in Python, `at` names the place: `scenes[0].shots[1] (wakes)`, ""
+    for the storyboard itself. `line` then only gives the order.
+    """
 
     file: str
     line: int
     shot: str | None
     message: str
     allowed: str
+    at: str | None = None
 
     def __str__(self) -> str:
+        if self.at is not None:
+            return f"{self.at}{': ' if self.at else ''}{self.message}; allowed: {self.allowed}"
         shot = f" shot {self.shot}:" if self.shot else ""
         return f"{self.file}:{self.line}:{shot} {self.message}; allowed: {self.allowed}"
 
@@ -33,7 +41,15 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
-def failure(name: str, problems: tuple[Problem, ...]) -> StoryboardError:
+def bare_url(url: str) -> str:
+    """A URL without what may be secret in it: its query, its fragment, a user's name and password."""
+    bare = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"(?<=//)[^/]*@", "", bare)
+
+
+def failure(name: str, problems: tuple[Problem, ...], *, next_step: str | None = None) -> StoryboardError:
     """The error that carries all problems of a storyboard, in file order."""
     count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")
-    return StoryboardError(f"{name} has {count}", problems=problems, source=name)
+    if next_step is None and any(problem.at is not None for problem in problems):
+        next_step = "change the values named above; `plan` looks at them again and spends nothing"
+    return StoryboardError(f"{name} has {count}", problems=problems, source=name, next_step=next_step)

@@ -6,13 +6,12 @@ import asyncio
 import os
 import uuid
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longtake import record
 from longtake import store as stores
-from longtake.errors import KeyRefusedError, TransientError
-from longtake.ledger import Book, Caps, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
+from longtake.errors import KeyRefusedError, PreflightError, StoreError, TransientError
+from longtake.ledger import Book, Budget, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
 from longtake.provider import Provider, failure
 from longtake.take.hosting import Hosting
 from longtake.take.line import Line
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-_KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
+KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Takes that are fetched and checked side by side. Each wants a core for a while: a hundred at once would all be done at the end,
 and their chains stand still until then."""
 
@@ -41,8 +40,8 @@ class Session:
         store: where everything is kept.
         book: the account's ledger.
         film: the film's slug.
-        budget: credits the film may ever cost, None for no cap.
-        run_budget: credits this run may cost, beside the cap of the settings; None for none of its own.
+        budget: credits the film may ever cost, None for no limit.
+        run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
         run: an id of this run; one is made when there is none.
     """
 
@@ -66,19 +65,23 @@ class Session:
         self.book = book
         self.film = film
         self.run = run or uuid.uuid4().hex
-        self.run_budget = run_budget
-        self.caps = Caps(film=budget, run=_lowest(run_budget, settings.run_cap), day=settings.day_cap)
+        self.fixed = Budget(run=settings.run_budget, day=settings.day_budget)
+        """Budgets that nobody lifts."""
+        self.standing = Budget(film=budget, run=run_budget).within(self.fixed)
+        """The budget before any approval, or as a person lifted it."""
+        self.budget = self.standing
+        """The budget in force."""
         self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
-        self.keeping = asyncio.Semaphore(_KEPT_AT_ONCE)
+        self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
         self.line = Line()
         """Those in this run that want to buy."""
         self.refused: LongtakeError | None = None
-        """The refusal of a cap that people were told of."""
+        """The refusal of a budget that people were told of."""
         self.foreign: dict[str, tuple[str, Attempt]] = {}
         """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
         self.elsewhere = 0
-        """Credits that the film has used under other keys; its cap here is what they leave of its budget."""
+        """Credits that the film has used under other keys; they count against its budget."""
         self.hosting = Hosting()
         """Where the provider reads inputs, and what was looked at in this run."""
         self.halted: LongtakeError | None = None
@@ -90,19 +93,16 @@ class Session:
     def approve(self, credits: int, *, lift: bool = False) -> None:
         """Let this run cost so many credits in all, what it has spent included; a person decided that.
 
-        The caps of the settings stay. So do the budgets of the film and of the run, unless `lift` says that the person was asked
+        The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
         about these.
 
         Raises:
             StoreError: the store is away.
         """
+        used = self.book.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
+        self.budget = self.standing.approve(credits, used=used, lift=lift, fixed=self.fixed)
         if lift:
-            self.run_budget = credits
-            if self.caps.film is not None:
-                state = self.book.read()
-                film = state.used(film=self.film) - state.used(run=self.run) + credits
-                self.caps = replace(self.caps, film=max(self.caps.film, film))
-        self.caps = replace(self.caps, run=_lowest(credits, self.run_budget, self.settings.run_cap))
+            self.standing = self.budget
 
     def settle_kept(self) -> None:
         """Book the charges of takes that a run kept before it died.
@@ -133,10 +133,6 @@ class Session:
             return None
 
 
-def _lowest(*caps: int | None) -> int | None:
-    return min((cap for cap in caps if cap is not None), default=None)
-
-
 def book_of(settings: Settings, store: Store) -> Book:
     """The ledger of the account that the settings name.
 
@@ -163,13 +159,19 @@ async def open_session(
 
     Raises:
         SettingsError: no key, or a store URI that cannot be used.
-        StoreError: the store is away or not fit for a ledger.
+        StoreError: the store is away.
+        PreflightError: the store is not fit for a ledger; nothing was sent.
     """
     store = stores.of(settings)
     book = book_of(settings, store)
     state = await asyncio.to_thread(book.read)
     if state.head == 0:
-        await asyncio.to_thread(stores.check_conditional, store)
+        try:
+            await asyncio.to_thread(stores.check_conditional, store)
+        except StoreError as error:
+            raise PreflightError(
+                error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
+            ) from error
     foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, book.account, film)
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         session = Session(
@@ -179,7 +181,7 @@ async def open_session(
             store=store,
             book=book,
             film=film,
-            budget=None if budget is None else max(0, budget - spent),
+            budget=budget,
             run_budget=run_budget,
             run=run,
         )

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from longtake import inputs, request
 from longtake.errors import MediaError, UrlRefusedError
-from longtake.storyboard import Problem, failure
+from longtake.storyboard import failure, places
 from longtake.take import objects
 from longtake.take.hosting import of
 
 if TYPE_CHECKING:
     from longtake.media import InputFacts
     from longtake.request import Input, Misfit, Resolved, ResolvedShot
+    from longtake.storyboard import Problem
     from longtake.take.session import Session
 
 __all__ = ["Source", "read", "read_inputs"]
@@ -43,10 +44,10 @@ async def read_inputs(session: Session, resolved: Resolved) -> None:
         StoreError: the store is away.
     """
     problems: list[Problem] = []
-    for shot in resolved.shots:
+    for (place, _), shot in zip(places(resolved.loaded.board), resolved.shots, strict=True):
         served = await _served(session, shot)
         problems.extend(
-            Problem(resolved.loaded.name, shot.line, shot.id, f"{given.name} {wrong.message}", wrong.allowed)
+            resolved.loaded.problem(place, f"{given.name} {wrong.message}", wrong.allowed)
             for given, wrong in _misfits(session, shot, served)
         )
     if problems:

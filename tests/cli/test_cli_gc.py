@@ -62,9 +62,7 @@ def test_machines_are_told_all_of_it(place, capsys):
 
 @pytest.mark.parametrize("hours", ["-1", "many", "nan", "inf"])
 def test_hours_that_are_none_are_bad_input(capsys, hours):
-    with pytest.raises(SystemExit) as caught:
-        longtake(capsys, "gc", f"--older-than={hours}")
-    assert caught.value.code == 2
+    assert longtake(capsys, "gc", f"--older-than={hours}")[0] == 2
 
 
 @pytest.mark.parametrize("end", [False, True])

@@ -15,7 +15,7 @@ from cluster import until
 from prefect.client.orchestration import SyncPrefectClient
 from ruamel.yaml import YAML
 
-from longtake import media, storyboard
+from longtake import media, settings, storyboard
 from longtake.cli import main
 from longtake.cli.init import FILES
 
@@ -41,11 +41,15 @@ def test_a_project_is_the_files_of_this_repository(project):
             storyboard.load(project / deployment["parameters"]["film"]["board"])
 
 
-def test_the_settings_of_a_project_can_be_loaded_by_a_shell(project):
+def test_the_settings_of_a_project_can_be_loaded_by_a_shell(project, monkeypatch):
     words = "set -a; . ./.env.example; set +a; env"
     done = subprocess.run(["sh", "-c", words], env={}, cwd=project, capture_output=True, text=True, check=True)
     assert "set -a; . ./.env; set +a" in (project / ".env.example").read_text()
-    assert "LONGTAKE_DAY_CAP=20000\n" in done.stdout
+    for name, value in (line.split("=", 1) for line in done.stdout.splitlines()):
+        if name.startswith("LONGTAKE_"):
+            monkeypatch.setenv(name, value)
+    found = settings.from_environment()
+    assert (found.run_budget, found.day_budget) == (5000, 20000)
     assert "LONGTAKE_STORE" not in done.stdout, "an empty value would hide the default"
 
 
@@ -70,7 +74,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_started(project, capsy
         port = taken.getsockname()[1]
         assert main(["up", "--port", str(port)]) == 2
     said = capsys.readouterr().err
-    assert f"port {port} on 127.0.0.1 is taken" in said
+    assert f"cannot listen on 127.0.0.1:{port}: the port is taken" in said
     assert "--port" in said
     assert not (project / "longtake-up").exists()
 

@@ -389,7 +389,7 @@ def test_every_storyboard_in_the_docs_plans_clean(name, text, tmp_path, capsys):
     assert main(["plan", str(board), "--json"]) == 0, name
     plan = json.loads(capsys.readouterr().out)
     assert plan["shots"]
-    assert plan["budget"] is None or plan["reserve"] <= plan["budget"]
+    assert plan["refusals"] == []
     assert request.resolve(storyboard.load(board), catalog.Catalog.load()).shots
 
 
@@ -417,9 +417,9 @@ def test_every_longtake_command_in_the_docs_is_one(page, line):
     words = _words(line)[1:]
     with contextlib.redirect_stderr(None):
         try:
-            cli._parser(words).parse_args(words)
-        except SystemExit:
-            pytest.fail(f"{page}: {line}")
+            cli._parsed(words)
+        except (SystemExit, errors.LongtakeError) as error:
+            pytest.fail(f"{page}: {line}: {error}")
 
 
 def test_every_make_target_in_the_docs_is_one():

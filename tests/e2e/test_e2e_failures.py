@@ -30,7 +30,7 @@ def test_a_wrong_key_ends_the_run_before_anything_is_sent(stage):
     here = stage()
     here.secrets.append("a-key-nobody-knows")
     board = here.board("Wrong key", {"one": [shot("pier")]})
-    ran = here.run(board, code=1, LONGTAKE_API_KEY="a-key-nobody-knows")
+    ran = here.run(board, code=2, LONGTAKE_API_KEY="a-key-nobody-knows")
     assert ran.answer["error"]["kind"] == "KeyRefusedError"
     assert len(told(ran)) == 1
     assert "401" in ran.err
@@ -139,10 +139,10 @@ def test_a_budget_too_small_is_said_before_the_first_post(stage, events):
     assert ran.answer["error"]["kind"] == "BudgetError"
     assert told(ran) == [f"longtake: {ran.answer['error']['message']}. Next: {ran.answer['error']['next_step']}"]
     assert "640 credits" in ran.err
-    assert "cap of 639" in ran.err
+    assert "film budget of 639" in ran.err
     assert here.provider.posts == 0
     refused = events("longtake.budget.refused", "too-dear")[0]["payload"]
-    assert (refused["scope"], refused["cap"], refused["needed"], refused["available"]) == ("film", 639, 640, 639)
+    assert (refused["scope"], refused["budget"], refused["needed"], refused["available"]) == ("film", 639, 640, 639)
 
 
 def test_a_budget_that_ends_in_mid_run_keeps_what_is_there(stage, tmp_path):
@@ -156,7 +156,7 @@ def test_a_budget_that_ends_in_mid_run_keeps_what_is_there(stage, tmp_path):
     assert ran.states == {"pier": "bought", "boat": "failed"}
     assert ran.answer["credits"]["charged"] > PRICE
     assert "1 of 2 shots are missing (320 credits to buy)" in ran.err
-    assert "raise the cap" in ran.err
+    assert "raise the budget" in ran.err
     assert here.provider.posts == 1
     assert here.credits()["total"]["settled"] == 100_000 - here.provider.books()["balance"]
 

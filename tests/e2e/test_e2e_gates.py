@@ -107,7 +107,7 @@ def test_more_than_the_budget_is_asked_for_and_lifted_for_this_run(stage, asked,
     here, board = approving(stage, "Over", CHAIN, "more than the budget", budget=PRICE)
     with here.started("run", board, "--json") as running:
         run, _, said = asked("over", "Paused")
-        assert "the film cap of 320" in said
+        assert "the film budget of 320" in said
         answer(run, approve=True, credits=2 * PRICE)
         ran = here.finished(running)
     assert ran.code == 0

@@ -35,7 +35,7 @@ def test_as_a_process():
             assert httpx.get(f"{line['admin_url']}/books", trust_env=False).json()["opening"] == 77
         finally:
             process.send_signal(signal.SIGINT)
-            rest, log = process.communicate(timeout=20)
+            rest, log = process.communicate(timeout=120)
     assert rest == ""
     assert "Bearer" not in log
     assert "Traceback" not in log

@@ -54,7 +54,12 @@ def test_credentials_go_over_the_environment_and_keep_the_rest_of_it():
         {"LONGTAKE_API_KEY": "other", "LONGTAKE_STORE": "s3://films", "LONGTAKE_LONGEST_WAIT": "99"}
     )
     block = ReapiCredentials(
-        api_key=KEY, base_url="http://127.0.0.1:8000/api/v1", max_in_flight=3, max_attempts=2, run_cap=10, day_cap=20
+        api_key=KEY,
+        base_url="http://127.0.0.1:8000/api/v1",
+        max_in_flight=3,
+        max_attempts=2,
+        run_budget=10,
+        day_budget=20,
     )
     made = block.settings(base)
     assert made.key().get_secret_value() == KEY
@@ -63,8 +68,8 @@ def test_credentials_go_over_the_environment_and_keep_the_rest_of_it():
         "base_url": "http://127.0.0.1:8000/api/v1",
         "max_in_flight": 3,
         "max_attempts": 2,
-        "run_cap": 10,
-        "day_cap": 20,
+        "run_budget": 10,
+        "day_budget": 20,
     }
     assert made.longest_wait == 99
     assert made.realm == "loopback"
@@ -72,8 +77,8 @@ def test_credentials_go_over_the_environment_and_keep_the_rest_of_it():
 
 def test_a_store_goes_over_the_environment(tmp_path):
     block = ArtifactStore(uri=tmp_path.as_uri(), public_url="https://films.example/store")
-    made = block.settings(Settings(store="elsewhere", run_cap=5))
-    assert (made.store, made.public_url, made.run_cap) == (tmp_path.as_uri(), "https://films.example/store", 5)
+    made = block.settings(Settings(store="elsewhere", run_budget=5))
+    assert (made.store, made.public_url, made.run_budget) == (tmp_path.as_uri(), "https://films.example/store", 5)
     store = block.open()
     assert store.put_if_absent("media/a.png", b"a")
     assert store.url_for_others("media/a.png") == "https://films.example/store/media/a.png"
@@ -85,8 +90,13 @@ def test_a_client_of_the_block_is_one_of_its_provider():
     assert client.realm == "loopback"
 
 
+def test_a_block_that_was_saved_when_budgets_were_called_caps_still_loads():
+    block = ReapiCredentials.model_validate({"api_key": KEY, "run_cap": 10, "day_cap": 20})
+    assert (block.run_budget, block.day_budget) == (10, 20)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"max_in_flight": 0}, {"max_attempts": 0}, {"run_cap": 0}, {"day_cap": -1}, {"max_in_flight": 1001}]
+    "wrong", [{"max_in_flight": 0}, {"max_attempts": 0}, {"run_budget": 0}, {"day_budget": -1}, {"max_in_flight": 1001}]
 )
 def test_limits_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):

@@ -36,7 +36,7 @@ def test_a_board_inline_by_path_and_by_url_is_the_same(tmp_path):
 @pytest.mark.parametrize("kind", ["inline", "missing"])
 def test_a_board_that_is_wrong_or_not_there(tmp_path, kind):
     board, where = {
-        "inline": ({**BOARD, "scens": []}, "(inline):"),
+        "inline": ({**BOARD, "scens": []}, 'the key "scens" is unknown'),
         "missing": (str(tmp_path / "nowhere.yaml"), f"{tmp_path}/nowhere.yaml:1: "),
     }[kind]
     with pytest.raises(StoryboardError) as caught:

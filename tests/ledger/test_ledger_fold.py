@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from longtake import store as stores
 from longtake.errors import BudgetError, InDoubtError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, State
 from longtake.ledger import entries as e
 
 WRITERS = 3
@@ -33,8 +33,8 @@ def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run"
     )
 
 
-def claim(book: Book, wanted: Order, caps: Caps = Caps()):  # noqa: B008 - frozen
-    return book.claim(wanted, body={"prompt": "x"}, caps=caps, kept=lambda: False)
+def claim(book: Book, wanted: Order, budget: Budget = Budget()):  # noqa: B008 - frozen
+    return book.claim(wanted, body={"prompt": "x"}, budget=budget, kept=lambda: False)
 
 
 OPS = (
@@ -54,13 +54,13 @@ OPS = (
 step = st.tuples(st.integers(0, WRITERS - 1), st.sampled_from(OPS), st.integers(0, 5), st.integers(1, 300))
 
 
-def play(book: Book, what: tuple[str, int, int], numbers: dict[str, int], caps: Caps) -> None:
+def play(book: Book, what: tuple[str, int, int], numbers: dict[str, int], budget: Budget) -> None:
     op, shot, amount = what
     state = book.read()
     attempt = state.find(f"fingerprint-{shot}")
     if op == "claim":
         with contextlib.suppress(BudgetError, InDoubtError):
-            claim(book, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), caps)
+            claim(book, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), budget)
     elif attempt is None:
         return
     elif op == "accept":
@@ -126,7 +126,7 @@ def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, in
         books = [Book(store, "account") for _ in range(WRITERS)]
         numbers: dict[str, int] = {}
         for writer, op, shot, amount in steps:
-            play(books[writer], (op, shot, amount), numbers, Caps())
+            play(books[writer], (op, shot, amount), numbers, Budget())
         states = [book.read() for book in books]
         assert states[0] == states[1] == states[2]
         assert Book(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
@@ -140,20 +140,20 @@ def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, in
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(step, min_size=1, max_size=80), st.integers(200, 900), st.integers(200, 900))
-def test_no_prefix_of_the_log_is_ever_above_a_cap(steps, film_cap: int, day_cap: int) -> None:
+def test_no_prefix_of_the_log_is_ever_above_a_budget(steps, film_budget: int, day_budget: int) -> None:
     # Charges above the reserve are the provider's doing, so completions here stay within it.
     with tempfile.TemporaryDirectory() as folder:
         books = [Book(stores.open(folder), "account") for _ in range(WRITERS)]
         numbers: dict[str, int] = {}
         for writer, op, shot, amount in steps:
             if op != "complete":
-                play(books[writer], (op, shot, amount), numbers, Caps(film=film_cap, day=day_cap))
+                play(books[writer], (op, shot, amount), numbers, Budget(film=film_budget, day=day_budget))
         state = State()
         for sequence, entry in books[0].log.entries():
             state.apply(sequence, entry)
             for film in ("film-0", "film-1"):
-                assert state.used(film=film) <= film_cap
-            assert sum(state.days.values()) + state.held() <= day_cap
+                assert state.used(film=film) <= film_budget
+            assert sum(state.days.values()) + state.held() <= day_budget
 
 
 def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
@@ -236,12 +236,12 @@ def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
     assert claim(book, order(1)).kind == "shared"
 
 
-def test_caps_name_scope_and_what_is_left(tmp_path) -> None:
+def test_a_refusal_names_scope_and_what_is_left(tmp_path) -> None:
     book = Book(stores.open(str(tmp_path)), "account")
-    claim(book, order(1, credits=300), Caps(film=500))
+    claim(book, order(1, credits=300), Budget(film=500))
     with pytest.raises(BudgetError) as caught:
-        claim(book, order(2, credits=300), Caps(film=500))
-    assert (caught.value.scope, caught.value.cap, caught.value.needed, caught.value.available) == (
+        claim(book, order(2, credits=300), Budget(film=500))
+    assert (caught.value.scope, caught.value.budget, caught.value.needed, caught.value.available) == (
         "film",
         500,
         300,

@@ -9,7 +9,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import InDoubtError, LedgerError
-from longtake.ledger import Book, Caps, Order, account_of, accounts
+from longtake.ledger import Book, Budget, Order, account_of, accounts
 
 run = asyncio.run
 NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}
@@ -35,7 +35,7 @@ def claim(book, shot="rocks", credits=160):
         expected=credits,
         reserve=credits,
     )
-    return book.claim(order, body={}, caps=Caps(), kept=lambda: False).attempt
+    return book.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
 
 
 def sums(here):

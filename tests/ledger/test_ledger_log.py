@@ -10,7 +10,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import LedgerError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, State
 
 ACCOUNT = "account"
 
@@ -41,7 +41,7 @@ def order(number, *, film="film"):
 
 
 def claim(book, number):
-    return book.claim(order(number), body={"prompt": "x"}, caps=Caps(), kept=lambda: False).attempt
+    return book.claim(order(number), body={"prompt": "x"}, budget=Budget(), kept=lambda: False).attempt
 
 
 def buy(book, number, *, settle=True):

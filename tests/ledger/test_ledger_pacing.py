@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from longtake import store as stores
 from longtake.errors import BudgetError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Limits, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Limits, Order, State
 from longtake.ledger import entries as e
 from longtake.ledger.pacing import Pace
 
@@ -26,9 +26,9 @@ def order(shot) -> Order:
     return Order(**named, **digests, expected=100, reserve=100)
 
 
-def claim(book, shot, *, caps=None, **limits):
+def claim(book, shot, *, budget=None, **limits):
     wanted = Limits(**limits)
-    return book.claim(order(shot), body={}, caps=caps or Caps(), kept=lambda: False, limits=wanted)
+    return book.claim(order(shot), body={}, budget=budget or Budget(), kept=lambda: False, limits=wanted)
 
 
 def buy(book, shot, **limits):
@@ -73,7 +73,7 @@ def test_a_budget_that_does_not_suffice_is_said_before_any_waiting(books) -> Non
     one, other = books
     buy(one, 1)
     with pytest.raises(BudgetError):
-        claim(other, 2, caps=Caps(film=150), in_flight=1)
+        claim(other, 2, budget=Budget(film=150), in_flight=1)
 
 
 def test_doubts_and_what_dead_processes_left_take_no_room(books) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from longtake import reconciliation
 from longtake.errors import InDoubtError, LedgerError, ProviderUnavailableError
-from longtake.ledger import Caps, Order
+from longtake.ledger import Budget, Order
 from longtake.ledger import entries as e
 from longtake.ledger.book import now
 from longtake.ledger.verdicts import certain
@@ -42,7 +42,7 @@ def order(shot, *, credits=160):
 
 
 def claim(book, shot, **options):
-    return book.claim(order(shot, **options), body={}, caps=Caps(), kept=lambda: False)
+    return book.claim(order(shot, **options), body={}, budget=Budget(), kept=lambda: False)
 
 
 async def until(found):
@@ -97,7 +97,7 @@ def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
     error = run(here.buy(rocks=2))["rocks"]
     assert isinstance(error, InDoubtError)
     assert "was charged" in error.message
-    assert here.book.read().used(film="a-film") == 160, "held money counts against the caps"
+    assert here.book.read().used(film="a-film") == 160, "held money counts against the budgets"
     again = run(here.reconcile())
     assert (here.names(again.held), here.kinds().count("held")) == ({"rocks"}, 1)
     assert here.finish() == 1

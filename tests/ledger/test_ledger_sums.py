@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longtake import store as stores
-from longtake.ledger import CHECKPOINT_EVERY, Book, Caps, Order, accounts
+from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, accounts
 from longtake.ledger.accounts import Sums
 
 FILMS = ("one", "two")
@@ -26,7 +26,7 @@ def order(number):
 
 def attempt(book, number):
     """Every fifth fails and is refunded, every seventh stays open."""
-    claimed = book.claim(order(number), body={}, caps=Caps(), kept=lambda: False).attempt
+    claimed = book.claim(order(number), body={}, budget=Budget(), kept=lambda: False).attempt
     book.accepted(claimed, f"task-{number}")
     if number % 5 == 0:
         book.failed(claimed, code=80003, message="", retryable=False)

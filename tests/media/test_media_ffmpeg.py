@@ -54,14 +54,29 @@ def test_what_is_no_ffmpeg_is_not_taken_for_one(monkeypatch, tmp_path):
         ffmpeg.binary()
 
 
-@pytest.mark.parametrize("body", ["echo nothing", "exit 1", POOR])
-def test_a_poor_ffmpeg_on_path_is_passed_over_and_named(monkeypatch, tmp_path, caplog, body):
+def test_an_ffmpeg_on_path_is_used_only_when_it_is_named(monkeypatch, tmp_path):
     monkeypatch.delenv("LONGTAKE_FFMPEG", raising=False)
-    script(tmp_path / "ffmpeg", body)
+    shipped = ffmpeg.choice()
+    assert "imageio-ffmpeg" in shipped.why
+    other = script(tmp_path / "ffmpeg", f'exec "{shipped.program}" "$@"')
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert ffmpeg.binary() != str(tmp_path / "ffmpeg")
-    assert f"{tmp_path}/ffmpeg" in caplog.text
-    assert "using the one that came with Longtake" in caplog.text
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(other))
+    assert ffmpeg.choice() == shipped
+    monkeypatch.setenv("LONGTAKE_FFMPEG", "ffmpeg")
+    assert ffmpeg.choice() == ffmpeg.Choice(str(other), "LONGTAKE_FFMPEG names it")
+
+
+def test_a_wheel_without_a_binary_is_an_error_that_names_the_way_out(monkeypatch, tmp_path):
+    """As on a platform for which the registry has only the source of imageio-ffmpeg; conda's, too, holds no binary."""
+    (tmp_path / "imageio_ffmpeg").mkdir()
+    (tmp_path / "imageio_ffmpeg" / "__init__.py").touch()
+    code = "from longtake.media import ffmpeg; ffmpeg.choice()"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "LONGTAKE_FFMPEG": ""}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert "the installed imageio-ffmpeg has no ffmpeg binary for this platform" in last
+    assert "set LONGTAKE_FFMPEG" in last
 
 
 def test_what_an_ffmpeg_can_do_is_known_and_what_it_cannot_is_said(monkeypatch, tmp_path):

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from longtake import inputs, plan, record, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.ledger import Book, Caps, Order, account_of
+from longtake.ledger import Book, Budget, Order, account_of
 from longtake.record import Clip, Frame, Take
 from longtake.settings import Settings
 
@@ -146,21 +147,21 @@ def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
     store, board = stores.open(str(tmp_path)), resolved()
     book = Book(store, account_of(SETTINGS.host, "key"))
     one, four = (
-        book.claim(order(board.shot(s)), body={}, caps=Caps(), kept=lambda: False).attempt for s in ("one", "four")
+        book.claim(order(board.shot(s)), body={}, budget=Budget(), kept=lambda: False).attempt for s in ("one", "four")
     )
     book.in_doubt(one, "lost")
     book.accepted(four, "task_12345678")
     found = made(board, store)
     assert (states(found)["one"], states(found)["four"]) == ("in doubt", "under way")
     assert found.in_doubt == (one.id,)
-    assert found.spent == one.order.reserve + four.order.reserve
+    assert found.used.film == one.order.reserve + four.order.reserve
 
 
 def test_ledgers_of_other_providers_do_not_count(tmp_path) -> None:
     store, board = stores.open(str(tmp_path)), resolved()
     book = Book(store, account_of("127.0.0.1", "key"))
-    book.claim(order(board.shot("one")), body={}, caps=Caps(), kept=lambda: False)
-    assert made(board, store).spent == 0
+    book.claim(order(board.shot("one")), body={}, budget=Budget(), kept=lambda: False)
+    assert made(board, store).used.film == 0
     assert states(made(board, store))["one"] == "missing"
 
 
@@ -216,6 +217,32 @@ def test_planning_loads_neither_prefect_nor_a_network_client() -> None:
             [sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=folder, check=False
         )
     assert done.returncode == 0, done.stderr
+
+
+@settings(max_examples=30, deadline=None)
+@given(*[st.none() | st.integers(1, 6000)] * 3)
+def test_a_plan_fits_exactly_where_a_run_would_not_be_refused(film, run, day) -> None:
+    board = resolved(BOARD.replace("budget: 2000\n", f"budget: {film}\n" if film else ""))
+    limits = SETTINGS.model_copy(update={"run_budget": run, "day_budget": day})
+    found = plan.make(board, catalog=CATALOG, store=None, settings=limits, film="plan-me")
+    assert found.budget == Budget(film=film, run=run, day=day)
+    assert found.fits is (not found.refusals) is all(one is None or found.reserve <= one for one in (film, run, day))
+    assert [one.scope for one in found.refusals] == [
+        scope
+        for scope, most in (("film", film), ("run", run), ("day", day))
+        if most is not None and found.reserve > most
+    ]
+
+
+@pytest.mark.parametrize(("key", "today"), [("key", 80), ("other", 30), ("new", 0), (None, 80)])
+def test_the_day_of_the_account_that_pays_counts(tmp_path, key, today) -> None:
+    store, board = stores.open(str(tmp_path)), resolved()
+    for account, credits in (("key", 80), ("other", 30)):
+        wanted = order(board.shot("one"), film="another").model_copy(update={"reserve": credits, "expected": credits})
+        Book(store, account_of(SETTINGS.host, account)).claim(wanted, body={}, budget=Budget(), kept=lambda: False)
+    limits = SETTINGS.model_copy(update={"api_key": SecretStr(key) if key else None})
+    found = plan.make(board, catalog=CATALOG, store=store, settings=limits, film="plan-me")
+    assert (found.used.film, found.used.run, found.used.day) == (0, 0, today)
 
 
 @pytest.mark.parametrize(("budget", "fits"), [(2000, False), (20_000, True)])

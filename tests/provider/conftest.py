@@ -185,6 +185,23 @@ def connect() -> Callable[..., Provider]:
     return make
 
 
+@pytest.fixture
+async def pass_time() -> AsyncIterator[Callable[[float], Awaitable[None]]]:
+    """Let seconds pass for every timer of this loop without waiting for them, once what was sent before has been read."""
+    loop, ahead = asyncio.get_running_loop(), [0.0]
+    real = loop.time
+
+    async def go_on(seconds: float) -> None:
+        await asyncio.sleep(0.05)  # over a socket of this machine, bytes come later than the call that sent them
+        for _ in range(50):
+            await asyncio.sleep(0)
+        ahead[0] += seconds
+
+    loop.time = lambda: real() + ahead[0]  # type: ignore[method-assign]
+    yield go_on
+    del loop.time  # type: ignore[method-assign]
+
+
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory) -> Path:
     """A PEM file with a key and a certificate for 127.0.0.1 that nobody trusts yet."""

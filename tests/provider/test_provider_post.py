@@ -122,15 +122,16 @@ async def test_an_acceptance_that_is_whole_before_the_connection_breaks_counts(s
     assert server.posts == 1
 
 
-async def test_an_acceptance_that_is_whole_before_the_deadline_counts(server, connect):
+async def test_an_acceptance_that_is_whole_before_the_deadline_counts(server, connect, pass_time):
     async def handle(_, connection):
         await connection.body()
         await connection.head(200, {"content-length": "5000"})
         await connection.send(json.dumps(ENVELOPE).encode())
+        await pass_time(60)
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=1.0) as provider:
+    async with connect(server.base_url, post_timeout=60) as provider:
         assert (await provider.submit(BODY)).task_id == ID
     assert server.posts == 1
 
@@ -268,14 +269,15 @@ async def test_a_4xx_is_refused_whatever_its_body(server, provider, body):
     assert "LONGTAKE_BASE_URL" in raised.next_step
 
 
-async def test_a_4xx_whose_body_never_ends_is_refused(server, connect):
+async def test_a_4xx_whose_body_never_ends_is_refused(server, connect, pass_time):
     async def handle(_, connection):
         await connection.body()
         await connection.head(402, {"content-length": "100"})
+        await pass_time(60)
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=1.0) as provider:
+    async with connect(server.base_url, post_timeout=60) as provider:
         assert type(await submit(provider, server)) is NoCreditsError
 
 
@@ -384,7 +386,7 @@ async def test_a_stall(server, connect, read):
         await asyncio.Event().wait()
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=1.0) as provider:
+    async with connect(server.base_url, post_timeout=2.0) as provider:
         raised = await submit(provider, server)
     assert type(raised) is DoubtfulAnswerError
 
@@ -401,7 +403,7 @@ async def test_a_slow_drip_ends_at_the_deadline(server, connect, where):
             await asyncio.sleep(0.02)
 
     server.handle = handle
-    async with connect(server.base_url, post_timeout=1.0) as provider:
+    async with connect(server.base_url, post_timeout=2.0) as provider:
         raised = await submit(provider, server)
     assert type(raised) is DoubtfulAnswerError
     assert "no whole answer before the deadline" in raised.reason

@@ -1,4 +1,4 @@
-"""Many real processes, one account: charges equal takes, caps hold at every entry, and the dead hold nobody up."""
+"""Many real processes, one account: charges equal takes, budgets hold at every entry, and the dead hold nobody up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import InDoubtError
-from longtake.ledger import Book, Caps, State
+from longtake.ledger import Book, Budget, State
 
 pytestmark = pytest.mark.timeout(600)
 WORKER = Path(__file__).with_name("worker.py")
@@ -65,11 +65,11 @@ def test_attempts_that_fail_are_made_again_once_by_all_together(arena) -> None:
     assert state.opening - state.debits + state.refunds == books["balance"] == 100_000 - 160
 
 
-def test_sixteen_writers_never_get_above_a_cap(tmp_path) -> None:
-    film_cap, day_cap = 2500, 4000
+def test_sixteen_writers_never_get_above_a_budget(tmp_path) -> None:
+    film_budget, day_budget = 2500, 4000
     store = tmp_path / "store"
-    command = [sys.executable, "-P", WORKER, "caps", store, tmp_path / "race", "--processes", "16"]
-    command += ["--film-cap", str(film_cap), "--day-cap", str(day_cap)]
+    command = [sys.executable, "-P", WORKER, "budgets", store, tmp_path / "race", "--processes", "16"]
+    command += ["--film-budget", str(film_budget), "--day-budget", str(day_budget)]
     done = subprocess.run(list(map(str, command)), stderr=subprocess.PIPE, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
     state = State()
@@ -82,10 +82,10 @@ def test_sixteen_writers_never_get_above_a_cap(tmp_path) -> None:
             highest["film"] = max(highest["film"], state.used(film=film))
         for day in {a.at.strftime("%Y-%m-%d") for a in state.attempts.values()} | set(state.days):
             highest["day"] = max(highest["day"], state.used(day=day))
-    assert highest["film"] <= film_cap
-    assert highest["day"] <= day_cap
+    assert highest["film"] <= film_budget
+    assert highest["day"] <= day_budget
     assert len(writers) > 3
-    assert highest["film"] > film_cap - 120 or highest["day"] > day_cap - 120, "the race never came near a cap"
+    assert highest["film"] > film_budget - 120 or highest["day"] > day_budget - 120, "the race never came near a budget"
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def claimant(store):
 
 
 def claim_as(book, attempt):
-    return book.claim(attempt.order, body={}, caps=Caps(), kept=lambda: False)
+    return book.claim(attempt.order, body={}, budget=Budget(), kept=lambda: False)
 
 
 def test_the_claim_of_a_killed_process_is_in_doubt_at_once(tmp_path) -> None:

@@ -2,7 +2,7 @@
 
     worker.py film BOARD FOLDER --processes 8     every process gets every shot of the board, in whose path `{}` is its number;
                                                   settings from the environment
-    worker.py caps STORE FOLDER --processes 16    every process claims takes until the caps of the film and the day are reached
+    worker.py budgets STORE FOLDER --processes 16 every process claims takes until the budgets of film and day are reached
     worker.py claim STORE                         one process claims a take, prints the attempt's id, and lives until its input ends
 
 What each process came to lies in FOLDER as JSON, named after its number. The product is used as it is, but for the pace of polls.
@@ -23,7 +23,7 @@ from longtake import media, request, settings, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, InDoubtError, LongtakeError
-from longtake.ledger import Book, Caps, Order
+from longtake.ledger import Book, Budget, Order
 from longtake.provider import Provider
 from longtake.provider.cadence import Cadence
 from longtake.take import Obtained, Wanted, obtain, open_session
@@ -87,8 +87,8 @@ def told(result):
     }
 
 
-def caps(store, number, *, film_cap, day_cap):
-    """Claim takes of random prices for two films until both caps say no; what was claimed goes on in a random way."""
+def budgets(store, number, *, film_budget, day_budget):
+    """Claim takes of random prices for two films until both budgets say no; what was claimed goes on in a random way."""
     book = Book(stores.open(store), "account")
     dice = random.Random(number)
     refused = {"film": 0, "day": 0}
@@ -109,7 +109,9 @@ def caps(store, number, *, film_cap, day_cap):
             reserve=credits,
         )
         try:
-            attempt = book.claim(order, body={}, caps=Caps(film=film_cap, day=day_cap), kept=lambda: False).attempt
+            attempt = book.claim(
+                order, body={}, budget=Budget(film=film_budget, day=day_budget), kept=lambda: False
+            ).attempt
         except BudgetError as error:
             refused[error.scope] += 1
             if min(refused.values()) > 1 or max(refused.values()) > 8:
@@ -147,7 +149,7 @@ def claim(store):
         reserve=credits,
     )
     book = Book(stores.open(store), "account")
-    found = book.claim(order, body={}, caps=Caps(), kept=lambda: False)
+    found = book.claim(order, body={}, budget=Budget(), kept=lambda: False)
     print(found.attempt.id, flush=True)  # noqa: T201 - what the test waits for
     sys.stdin.read()
     book.not_sent(found.attempt, "told to stop")
@@ -181,22 +183,22 @@ def race(count, folder, work):
 def main():
     parser = argparse.ArgumentParser()
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for kind, first in (("film", "board"), ("caps", "store")):
+    for kind, first in (("film", "board"), ("budgets", "store")):
         sub = kinds.add_parser(kind)
         sub.add_argument(first)
         sub.add_argument("folder", type=Path)
         sub.add_argument("--processes", type=int, default=1)
-        if kind == "caps":
-            sub.add_argument("--film-cap", type=int)
-            sub.add_argument("--day-cap", type=int)
+        if kind == "budgets":
+            sub.add_argument("--film-budget", type=int)
+            sub.add_argument("--day-budget", type=int)
     kinds.add_parser("claim").add_argument("store")
     options = parser.parse_args()
     if options.kind == "claim":
         return claim(options.store)
     if options.kind == "film":
         return race(options.processes, options.folder, lambda number: asyncio.run(film(options.board.format(number))))
-    given = {"film_cap": options.film_cap, "day_cap": options.day_cap}
-    return race(options.processes, options.folder, lambda number: caps(options.store, number, **given))
+    given = {"film_budget": options.film_budget, "day_budget": options.day_budget}
+    return race(options.processes, options.folder, lambda number: budgets(options.store, number, **given))
 
 
 if __name__ == "__main__":

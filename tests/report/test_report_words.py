@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from longtake.errors import BudgetError, InDoubtError, LongtakeError, TaskFailedError
+from longtake.errors import BudgetError, InDoubtError, KeyRefusedError, LongtakeError, TaskFailedError
 from longtake.report import Outcome, incomplete, stale_note, under_way
 
 TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
@@ -16,7 +16,7 @@ def outcome(label: str, state: str, *, error: LongtakeError | None = None) -> Ou
 
 
 def budget() -> BudgetError:
-    return BudgetError("no", scope="film", cap=1, needed=2, available=0)
+    return BudgetError("no", scope="film", budget=1, needed=2, available=0)
 
 
 def test_a_stale_shot_is_named_with_the_way_to_renew_it() -> None:
@@ -39,6 +39,15 @@ def test_the_gravest_reason_decides_the_exit_code() -> None:
     assert found is not None
     assert found.exit_code == 4
     assert "7 credits" in str(found)
+
+
+def test_a_key_that_is_refused_is_bad_input_until_something_was_bought() -> None:
+    refused = outcome("a/2", "failed", error=KeyRefusedError("no"))
+    nothing = incomplete([outcome("a/1", "current"), refused], would_cost=1, unjoined=None)
+    halfway = incomplete([outcome("a/1", "bought"), refused], would_cost=1, unjoined=None)
+    assert nothing is not None
+    assert halfway is not None
+    assert (nothing.exit_code, halfway.exit_code) == (2, 1)
 
 
 def test_an_extra_take_that_failed_for_good_is_no_error_and_one_that_money_stopped_is() -> None:

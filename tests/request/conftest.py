@@ -13,6 +13,7 @@ import pytest
 from longtake import storyboard
 from longtake.catalog import Catalog
 from longtake.errors import StoryboardError
+from longtake.media import ffmpeg
 from longtake.request import resolve
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ def write_wav(path: Path, seconds=2.0):
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory):
     """Clips of 400 x 300 pixels by length in seconds, made once."""
-    import imageio_ffmpeg
-
     folder = tmp_path_factory.mktemp("clips")
 
     def make(seconds, ending="mp4"):
@@ -54,8 +53,8 @@ def clips(tmp_path_factory):
         if not path.exists():
             source = f"color=c=gray:s=400x300:r=24:d={seconds}"
             codec = ["-c:v", "libvpx-vp9", "-deadline", "realtime"] if ending == "webm" else ["-c:v", "libx264"]
-            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", source]
-            subprocess.run([*command, *codec, str(path)], check=True, timeout=60)
+            command = [ffmpeg.binary(), "-nostdin", "-v", "error", "-f", "lavfi", "-i", source]
+            subprocess.run([*command, *codec, str(path)], check=True, timeout=150)
         return path
 
     return make

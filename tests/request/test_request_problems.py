@@ -53,7 +53,7 @@ def test_ten_mistakes_are_ten_problems(tmp_path, catalog, png):
         (15, "h", "duration is 40"),
         (16, "i", 'resolution is "1080p"'),
         (19, "j", "this shot continues i and carries references (keeper), the provider takes only one"),
-        (20, "k", 'the model "seedance-3" is not in the catalog'),
+        (20, "k", 'the model "seedance-3" is not in the catalog (did you mean seedance-2.5 or seedance-2.5-fast?)'),
         (26, "m", '"nowhere/at all.png" cannot be read: No such file or directory'),
     ]
     allowed = [one.allowed for one in caught.value.problems]
@@ -157,7 +157,8 @@ def test_an_unusable_reference_is_one_problem_and_blames_no_shot(problems):
 def test_no_model_and_an_unknown_one(problems):
     assert "this shot has no model; allowed: seedance-2.5" in problems("{id: a, prompt: x}", head="")[0]
     (only,) = problems("{id: a, prompt: x}", "{id: b, prompt: x}", head="model: seedance-2.6\n")
-    assert only.startswith('film.yaml:3: the model "seedance-2.6" is not in the catalog; allowed: seedance-2.5')
+    assert only.startswith('film.yaml:3: the model "seedance-2.6" is not in the catalog (did you mean seedance-2.5 or ')
+    assert "; allowed: seedance-2.5, " in only
 
 
 def test_continuing_excludes_other_starts(problems, tmp_path, png):

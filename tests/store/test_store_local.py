@@ -37,7 +37,7 @@ def test_processes_race_and_each_key_has_one_winner(tmp_path):
         for racer in racers:
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        won = [json.loads(racer.communicate(timeout=60)[0]) for racer in racers]
+        won = [json.loads(racer.communicate(timeout=150)[0]) for racer in racers]
     finally:
         for racer in racers:
             racer.kill()

@@ -9,7 +9,7 @@ import pytest
 
 from longtake import store
 from longtake.catalog import Catalog
-from longtake.errors import SettingsError, StoreError
+from longtake.errors import PreflightError, SettingsError, StoreError
 from longtake.settings import S3Settings, Settings, from_environment
 from longtake.store.multipart import PART
 from longtake.take import open_session
@@ -109,8 +109,9 @@ def test_a_run_is_refused_there_before_anything_is_bought(careless):
         async with open_session(settings, catalog=Catalog.load(), film="film", budget=None):
             pytest.fail("a session was opened")
 
-    with pytest.raises(StoreError, match="cannot carry a ledger"):
+    with pytest.raises(PreflightError, match="cannot carry a ledger") as raised:
         asyncio.run(run())
+    assert (raised.value.check, raised.value.exit_code) == ("store", 2)
     assert not list(careless.list("ledger/"))
 
 
@@ -169,7 +170,9 @@ def test_variables_say_how_to_address_and_whether_to_checksum():
     found = from_environment({"LONGTAKE_S3_ADDRESSING": "virtual", "LONGTAKE_S3_CHECKSUMS": "when_required"}).s3
     assert (found.addressing_style, found.checksums) == ("virtual", "when_required")
     assert from_environment({}).s3 == S3Settings()
-    with pytest.raises(SettingsError, match="LONGTAKE_S3_ADDRESSING: Input should be 'auto', 'path' or 'virtual'"):
+    with pytest.raises(
+        SettingsError, match="LONGTAKE_S3_ADDRESSING is 'sideways'; it must be one of auto, path, virtual"
+    ):
         from_environment({"LONGTAKE_S3_ADDRESSING": "sideways"})
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from longtake import manifest, plan, record, request, storyboard, timeline
 from longtake.catalog import Catalog
 from longtake.film.rendering import software
-from longtake.ledger import Book, Caps, Order, account_of
+from longtake.ledger import Book, Budget, Order, account_of
 from longtake.plan import Comparison
 from longtake.record import Clip, Frame, Take
 
@@ -115,7 +115,7 @@ def _book(book: Book, take: Take, shot, slug: str) -> None:
         expected=shot.expected.credits,
         reserve=shot.reserve.credits,
     )
-    attempt = book.claim(order, body=take.request, caps=Caps(), kept=lambda: False).attempt
+    attempt = book.claim(order, body=take.request, budget=Budget(), kept=lambda: False).attempt
     book.accepted(attempt, take.task_id)
     book.completed(attempt, take.credits)
     book.settled(attempt, clip=take.clip.sha256)

@@ -1,4 +1,4 @@
-"""What a person approves is a cap of the run, beside the caps that stand."""
+"""What a person approves is a budget of the run; the budgets of the settings stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from longtake.storyboard import Approval
 
 
 def with_session(studio, work, **budgets: Any):
-    settings = {name: budgets.pop(name) for name in ("run_cap", "day_cap") if name in budgets}
+    settings = {"run_budget": budgets.pop("settings")} if "settings" in budgets else {}
 
     async def inside():
         from longtake.take import open_session
@@ -28,30 +28,32 @@ def with_session(studio, work, **budgets: Any):
 
 
 @pytest.mark.parametrize(
-    ("budgets", "approved", "lift", "caps"),
+    ("budgets", "approved", "lift", "in_force"),
     [
         ({}, 500, False, (None, 500)),
         ({"run_budget": 300}, 500, False, (None, 300)),
         ({"run_budget": 300}, 500, True, (None, 500)),
-        ({"run_cap": 400}, 500, True, (None, 400)),
+        ({"settings": 400}, 500, True, (None, 400)),
         ({"budget": 200}, 500, False, (200, 500)),
         ({"budget": 200}, 500, True, (500, 500)),
         ({"budget": 900}, 500, True, (900, 500)),
     ],
 )
-def test_an_answer_is_the_runs_cap_and_lifts_only_what_was_asked_about(make_studio, budgets, approved, lift, caps):
+def test_an_answer_is_the_runs_budget_and_lifts_only_what_was_asked_about(
+    make_studio, budgets, approved, lift, in_force
+):
     def work(session):
         session.approve(approved, lift=lift)
-        return session.caps.film, session.caps.run
+        return session.budget.film, session.budget.run
 
-    assert with_session(make_studio(), work, **budgets) == caps
+    assert with_session(make_studio(), work, **budgets) == in_force
 
 
 def test_a_budget_that_was_lifted_stays_so_for_later_answers(make_studio):
     def work(session):
         session.approve(500, lift=True)
         session.approve(450)
-        return session.caps.run
+        return session.budget.run
 
     assert with_session(make_studio(), work, run_budget=300) == 450
 
@@ -59,8 +61,8 @@ def test_a_budget_that_was_lifted_stays_so_for_later_answers(make_studio):
 def test_nothing_approved_buys_nothing(make_studio):
     def work(session):
         session.approve(0)
-        with pytest.raises(BudgetError, match="run cap of 0"):
-            session.book.afford(session.caps, film=session.film, run=session.run, credits=1)
+        with pytest.raises(BudgetError, match="run budget of 0"):
+            session.book.afford(session.budget, film=session.film, run=session.run, credits=1)
 
     with_session(make_studio(), work)
 

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from longtake.catalog import Catalog
 from longtake.errors import MediaError, RefusedError, StoreError, StoryboardError, UrlRefusedError
+from longtake.media import ffmpeg
 from longtake.take import Wanted, book_of, can_host, identify, needs_host, obtain, read_inputs, remember_frame, upload
 from longtake.take.hosting import of
 
@@ -179,10 +180,8 @@ def test_an_object_is_put_and_looked_at_once_however_many_shots_use_it(hosted, t
 
 
 def test_a_jpeg_that_is_called_png_is_hosted_as_what_it_is(hosted, tmp_path) -> None:
-    import imageio_ffmpeg
-
     studio, host = hosted
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "color=c=gray:s=64x36"]
+    command = [ffmpeg.binary(), "-v", "error", "-f", "lavfi", "-i", "color=c=gray:s=64x36"]
     subprocess.run([*command, "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(tmp_path / "a.png")], check=True)
     board = HEAD + '  - {id: one, prompt: "p", first_frame: a.png}\n'
     shot = studio.resolved(board, base=tmp_path).shots[0]

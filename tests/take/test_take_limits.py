@@ -9,7 +9,7 @@ import time
 import pytest
 
 from longtake.errors import BudgetError
-from longtake.ledger import Book, Caps
+from longtake.ledger import Book, Budget
 from longtake.take import Wanted, book_of, identify, open_session, submit, upload
 
 pytestmark = pytest.mark.timeout(120)
@@ -140,7 +140,7 @@ def test_when_the_budget_ends_those_in_line_are_told(make_studio) -> None:
         ) as session:
             wanted = await prepared(session, studio, 4)
             attempt = await submit(session, wanted[0])
-            session.caps = Caps(film=2 * attempt.order.reserve)
+            session.budget = Budget(film=2 * attempt.order.reserve)
             return await asyncio.gather(*(submit(session, one) for one in wanted[1:]), return_exceptions=True)
 
     came = asyncio.run(work())

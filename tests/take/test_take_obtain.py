@@ -162,7 +162,7 @@ def test_what_halts_the_buying_halts_all_of_it(make_studio) -> None:
 
 def test_a_cap_refuses_before_the_post(studio) -> None:
     with pytest.raises(BudgetError):
-        obtain_one(studio, day_cap=100)
+        obtain_one(studio, day_budget=100)
     assert studio.posts() == 0
 
 

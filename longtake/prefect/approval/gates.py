@@ -1,4 +1,4 @@
-"""Gates: a run asks a person before it spends, and what is approved becomes its cap."""
+"""Gates: a run asks a person before it spends, and what is approved becomes its budget."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def can_ask(approval: Approval) -> None:
 async def ask(
     session: Session, approval: Approval, subject: Subject, *, credits: int, text: str, pictures: Sequence[str] = ()
 ) -> None:
-    """Ask whether this run may cost so many credits in all; what is approved becomes the run's cap.
+    """Ask whether this run may cost so many credits in all; what is approved becomes the run's budget.
 
     A yes is for the whole run, also when it is replayed: then nobody is asked again.
 
@@ -60,7 +60,7 @@ async def ask(
     # More than the budget is never spent by silence, nor more than a person has approved before.
     silence = None
     if approval.silence == "go on" and subject != "more than the budget":
-        most = credits if session.caps.run is None else min(credits, session.caps.run)
+        most = credits if session.budget.run is None else min(credits, session.budget.run)
         silence = Answer(approve=True, credits=most, by=f"silence, after {approval.hours:g} hours")
     if _temporary():
         answer = await at_terminal(text, credits, seconds=approval.hours * 3600, silence=silence)
@@ -74,7 +74,7 @@ async def ask(
         raise BudgetError(
             reason,
             scope="run",
-            cap=0,
+            budget=0,
             needed=credits,
             available=0,
             next_step="run again to be asked again; what is bought is kept, and nothing was spent for what was not approved",
@@ -115,8 +115,8 @@ def question(plan: Plan, *, rows: Sequence[PlannedShot], credits: int, about: st
         )
     if len(scenes) > _MOST_ROWS:
         lines.append(f"| and {len(scenes) - _MOST_ROWS} more scenes | | | |")
-    if plan.budget is not None:
-        lines += ["", f"The film's budget is {plan.budget} credits, {plan.spent} of it used."]
+    if plan.budget.film is not None:
+        lines += ["", f"The film's budget is {plan.budget.film} credits, {plan.used.film} of it used."]
     if plan.planning_rates:
         lines += ["", "The price is a planning rate: the provider has not published one."]
     return "\n".join(lines)

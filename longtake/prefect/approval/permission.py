@@ -1,4 +1,4 @@
-"""Whether a run may spend what it wants: the caps say so first, and then a person where one is to be asked."""
+"""Whether a run may spend what it wants: the budgets say so first, and then a person where one is to be asked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from prefect import get_run_logger
 
 from longtake import report
 from longtake.errors import BudgetError, LongtakeError
-from longtake.ledger import Caps
 from longtake.prefect import artifacts
 from longtake.prefect.approval import gates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from longtake.ledger import Budget
     from longtake.plan import Plan
     from longtake.prefect.shooting import Shot
     from longtake.storyboard import Approval
@@ -25,9 +25,9 @@ __all__ = ["ask_for_the_rest", "permitted"]
 
 
 async def permitted(session: Session, plan: Plan, approval: Approval) -> None:
-    """See that the caps allow the whole plan, and that a person does where one is to be asked.
+    """See that the budgets allow the whole plan, and that a person does where one is to be asked.
 
-    Who allows less than was asked for gets what fits: each claim is checked against the caps again.
+    Who allows less than was asked for gets what fits: each claim is checked against the budgets again.
 
     Raises:
         BudgetError: they do not; nothing was sent.
@@ -36,12 +36,11 @@ async def permitted(session: Session, plan: Plan, approval: Approval) -> None:
     spent = state.used(run=session.run)
     credits = spent + plan.reserve
     try:
-        await _afford(session, session.caps, plan.reserve)
+        await _afford(session, session.budget, plan.reserve)
     except BudgetError as error:
         if "more than the budget" in approval.before:
             # What nobody may lift here refuses without a question.
-            fixed = Caps(run=session.settings.run_cap, day=session.settings.day_cap)
-            await _afford(session, fixed, plan.reserve)
+            await _afford(session, session.fixed, plan.reserve)
             about = f"what is missing does not fit: {error.message}."
             text = gates.question(plan, rows=plan.shots, credits=credits, about=about)
             await gates.ask(session, approval, "more than the budget", credits=credits, text=text)
@@ -77,7 +76,7 @@ async def ask_for_the_rest(session: Session, plan: Plan, approval: Approval, mad
         await asyncio.to_thread(session.approve, spent)
         return
     try:
-        await _afford(session, session.caps, reserve)
+        await _afford(session, session.budget, reserve)
         about = "the first takes of each chain are there; this is the rest."
         text = gates.question(plan, rows=rest, credits=spent + reserve, about=about)
         pictures = await _pictures(session, made.values())
@@ -86,8 +85,9 @@ async def ask_for_the_rest(session: Session, plan: Plan, approval: Approval, mad
         session.halted = session.refused = error
 
 
-async def _afford(session: Session, caps: Caps, credits: int) -> None:
-    await asyncio.to_thread(session.book.afford, caps, film=session.film, run=session.run, credits=credits)
+async def _afford(session: Session, budget: Budget, credits: int) -> None:
+    used = await asyncio.to_thread(session.book.used, film=session.film, run=session.run, elsewhere=session.elsewhere)
+    budget.check(credits, used)
 
 
 async def _pictures(session: Session, made: Iterable[Shot]) -> list[str]:

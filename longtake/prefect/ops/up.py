@@ -6,7 +6,6 @@ Without a key in the environment the provider is the emulator, and nobody pays.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import socket
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from longtake import ports
 from longtake.emulator import process
 from longtake.errors import LongtakeError, SettingsError
 from longtake.prefect.ops import server as servers
@@ -91,18 +91,11 @@ def main(folder: Path, port: int) -> int:
 
 
 def _free(port: int) -> int:
-    """Return the port, or a free one for 0. Raises SettingsError if something listens there already."""
+    """Return the port, or a free one for 0. Raises SettingsError if the server cannot listen there."""
+    ports.check_free("the Prefect server", "127.0.0.1", port)
     with socket.socket() as probe:
-        # As the server binds: connections of an earlier one that are still closing do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
-            raise SettingsError(
-                f"port {port} on 127.0.0.1 {why}",
-                next_step="stop what listens there, or choose another port: `longtake up --port 4201`",
-            ) from None
+        probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
 
 

@@ -125,8 +125,8 @@ async def hand_out(
                 credentials=asked.credentials,
                 store=asked.store,
                 follow=asked.follow,
-                film_cap=None if session.caps.film is None else session.caps.film + session.elsewhere,
-                run_cap=session.caps.run,
+                film_budget=session.budget.film,
+                run_budget=session.budget.run,
             )
             run = await _start(session, deployment, f"film {title} · {name}", given)
             handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))

@@ -1,0 +1,139 @@
+"""What may be spent. Plans, approvals, dispatch and claims ask the same value, so that they give the same answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from longtake.errors import BudgetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Budget", "Refusal", "Scope", "Used"]
+
+Scope = Literal["film", "run", "day"]
+
+_SCOPES: tuple[Scope, ...] = ("film", "run", "day")
+
+
+class Used(BaseModel):
+    """Credits that count against each budget: spent, reserved and in doubt. `State.used_by` derives it from the log."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    film: int = 0
+    """Of the film, over all runs and accounts."""
+    run: int = 0
+    day: int = 0
+    """Of the account on the current UTC day, over all films."""
+
+    def plus(self, *, film: int) -> Used:
+        """Count credits that the film used under other accounts, too."""
+        return Used(film=self.film + film, run=self.run, day=self.day)
+
+
+class Refusal(BaseModel):
+    """A budget that a purchase does not fit into. All amounts in credits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Scope
+    budget: int
+    needed: int
+    available: int
+
+    def error(self, what: str) -> BudgetError:
+        """Return the error to raise; `what` is the subject of its sentence."""
+        return BudgetError(
+            f"{what} needs {self.needed} credits and the {self.scope} budget of {self.budget} has {self.available} left",
+            scope=self.scope,
+            budget=self.budget,
+            needed=self.needed,
+            available=self.available,
+        )
+
+
+class Budget(BaseModel):
+    """The most that may be spent, reserved and in doubt, in credits; None does not limit.
+
+    Attributes:
+        film: over all runs and accounts.
+        run: by one run, the scenes that it dispatches included.
+        day: by the account in a UTC day, over all films and runs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    film: int | None = Field(default=None, ge=0)
+    run: int | None = Field(default=None, ge=0)
+    day: int | None = Field(default=None, ge=0)
+
+    # -- questions -----------------------------------------------------------------------------------------------------
+
+    def left(self, used: Used) -> int | None:
+        """Return how many credits still fit under every budget, None when there is no budget."""
+        return min((max(0, budget - taken) for _, budget, taken in self._against(used)), default=None)
+
+    def refusals(self, credits: int, used: Used) -> tuple[Refusal, ...]:
+        """Return the budgets that `credits` more do not fit into. Spending nothing fits even where a budget is passed already."""
+        return tuple(
+            Refusal(scope=scope, budget=budget, needed=credits, available=max(0, budget - taken))
+            for scope, budget, taken in self._against(used)
+            if credits > 0 and taken + credits > budget
+        )
+
+    def allows(self, credits: int, used: Used) -> bool:
+        """Return whether `credits` more fit under every budget."""
+        return not self.refusals(credits, used)
+
+    def check(self, credits: int, used: Used, what: str = "the film") -> None:
+        """Raise unless `credits` more fit under every budget.
+
+        Args:
+            credits: the most that the purchase may cost.
+            used: what counts against the budgets now.
+            what: what is bought, for the message.
+
+        Raises:
+            BudgetError: they do not fit; names the first budget that refuses.
+        """
+        for refusal in self.refusals(credits, used):
+            raise refusal.error(what)
+
+    # -- other budgets -------------------------------------------------------------------------------------------------
+
+    def within(self, other: Budget) -> Budget:
+        """Return the lower of both budgets in each scope."""
+        return Budget(**{scope: _lowest(getattr(self, scope), getattr(other, scope)) for scope in _SCOPES})
+
+    def approve(self, credits: int, *, used: Used, lift: bool = False, fixed: Budget | None = None) -> Budget:
+        """Return the budget of a run that a person lets cost `credits` in all.
+
+        An approval lowers the budget of the run and changes no other. Only with `lift`, when the person was asked about more than
+        the budget, does it replace the run's budget and make room in the film's: for what other runs used and this approval.
+
+        Args:
+            credits: for the whole run, what it has spent so far included.
+            used: what counts against the budgets now.
+            lift: whether the person was asked about the budgets of the film and the run.
+            fixed: budgets that nobody can lift: the settings' for a run and a day. They hold for the run whatever was approved.
+        """
+        fixed = fixed if fixed is not None else Budget()
+        if not lift:
+            return self.within(Budget(run=credits)).within(fixed)
+        room = used.film - used.run + credits
+        film = None if self.film is None else max(self.film, room)
+        return Budget(film=film, run=credits, day=self.day).within(fixed)
+
+    def _against(self, used: Used) -> Iterator[tuple[Scope, int, int]]:
+        """The scopes that have a budget, with the budget and what was used of it."""
+        for scope in _SCOPES:
+            budget = getattr(self, scope)
+            if budget is not None:
+                yield scope, budget, getattr(used, scope)
+
+
+def _lowest(*budgets: int | None) -> int | None:
+    return min((budget for budget in budgets if budget is not None), default=None)

@@ -1,0 +1,174 @@
+"""A budget gives plans, approvals, dispatch and claims the same answer, and no order of events spends more than it."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longtake.errors import BudgetError
+from longtake.ledger import Budget, Order, State, Used
+from longtake.ledger import entries as e
+
+CREDITS = st.integers(0, 400)
+LIMITS = st.none() | CREDITS
+BUDGETS = st.builds(Budget, film=LIMITS, run=LIMITS, day=LIMITS)
+FIXED = st.builds(Budget, run=LIMITS, day=LIMITS)
+
+
+@st.composite
+def used_credits(draw, others: int = 400) -> Used:
+    """What a run used is part of what its film and its day used."""
+    run = draw(CREDITS)
+    return Used(film=run + draw(st.integers(0, others)), run=run, day=run + draw(st.integers(0, others)))
+
+
+def lower(one: int | None, other: int | None) -> bool:
+    """Whether the first budget is not above the second."""
+    return other is None or (one is not None and one <= other)
+
+
+@given(BUDGETS, CREDITS, used_credits())
+def test_what_is_left_is_what_fits(budget, credits, used):
+    left = budget.left(used)
+    assert budget.allows(credits, used) is (credits == 0 or left is None or credits <= left)
+
+
+@given(BUDGETS, CREDITS, CREDITS, used_credits(), used_credits())
+def test_less_fits_where_more_does(budget, one, two, used, more):
+    total = Used(film=used.film + more.film, run=used.run + more.run, day=used.day + more.day)
+    if budget.allows(max(one, two), total):
+        assert budget.allows(min(one, two), used)
+
+
+@given(BUDGETS, BUDGETS, CREDITS, used_credits())
+def test_the_lower_of_two_budgets_allows_what_both_allow(one, two, credits, used):
+    both = one.allows(credits, used) and two.allows(credits, used)
+    assert one.within(two).allows(credits, used) is both
+    assert one.within(two) == two.within(one)
+
+
+@given(BUDGETS, CREDITS, used_credits())
+def test_a_check_raises_for_the_first_budget_that_refuses(budget, credits, used):
+    refusals = budget.refusals(credits, used)
+    for one in refusals:
+        assert one.budget == getattr(budget, one.scope)
+        assert one.available == max(0, one.budget - getattr(used, one.scope)) < credits == one.needed
+    if not refusals:
+        budget.check(credits, used)
+        return
+    with pytest.raises(BudgetError) as caught:
+        budget.check(credits, used, "one/pier")
+    first, error = refusals[0], caught.value
+    assert (error.scope, error.budget, error.needed, error.available) == (
+        first.scope, first.budget, first.needed, first.available,
+    )  # fmt: skip
+    assert error.message == (
+        f"one/pier needs {credits} credits and the {first.scope} budget of {first.budget} has {first.available} left"
+    )
+
+
+@given(BUDGETS, FIXED, CREDITS, used_credits(), st.booleans())
+def test_an_approval_never_exceeds_what_was_approved_nor_what_nobody_can_lift(budget, fixed, credits, used, lift):
+    budget = budget.within(fixed)
+    approved = budget.approve(credits, used=used, lift=lift, fixed=fixed)
+    assert approved.run is not None
+    assert approved.run <= credits
+    assert lower(approved.run, fixed.run)
+    assert approved.day == budget.day
+    if not lift:
+        assert approved == budget.within(Budget(run=credits))
+
+
+@given(BUDGETS, CREDITS, used_credits())
+def test_a_lifted_budget_has_room_for_what_was_approved_and_keeps_what_it_had(budget, credits, used):
+    approved = Budget(film=budget.film).approve(credits, used=used, lift=True)
+    assert lower(budget.film, approved.film)
+    rest = max(0, credits - used.run)
+    assert approved.allows(rest, used)
+    assert not approved.allows(rest + 1, used)
+
+
+@given(BUDGETS, CREDITS, CREDITS, used_credits())
+def test_what_other_accounts_used_counts_against_the_film_alone(budget, credits, elsewhere, used):
+    counted = used.plus(film=elsewhere)
+    assert (counted.run, counted.day) == (used.run, used.day)
+    less = budget if budget.film is None else budget.model_copy(update={"film": max(0, budget.film - elsewhere)})
+    assert budget.allows(credits, counted) is less.allows(credits, used)
+
+
+CLAIM = st.tuples(st.just("claim"), st.integers(0, 2), st.integers(1, 120))
+APPROVE = st.tuples(st.sampled_from(["approve", "lift"]), st.integers(0, 2), CREDITS)
+
+
+@settings(max_examples=300)
+@given(
+    BUDGETS,
+    FIXED,
+    st.integers(0, 200),
+    st.lists(CLAIM | APPROVE | st.tuples(st.just("refund"), st.integers(0, 2), st.integers(1, 120)), max_size=30),
+)
+def test_no_order_of_claims_and_approvals_overspends(budget, fixed, elsewhere, steps):
+    """Three runs of one film by one account; another account used `elsewhere` of the film's budget before."""
+    start = budget.within(fixed)
+    standing, force = [start] * 3, [start] * 3
+    spent = [0, 0, 0]
+    highest = start.film
+    asked = [start.run] * 3
+    for what, run, credits in steps:
+        used = Used(film=sum(spent), run=spent[run], day=sum(spent)).plus(film=elsewhere)
+        if what == "refund":
+            spent[run] = max(0, spent[run] - credits)
+        elif what == "claim":
+            if force[run].allows(credits, used):
+                spent[run] += credits
+        else:
+            lift = what == "lift"
+            force[run] = standing[run].approve(credits, used=used, lift=lift, fixed=fixed)
+            if lift:
+                standing[run] = force[run]
+                asked[run] = max(asked[run], credits) if asked[run] is not None else None
+                if highest is not None:
+                    highest = max(highest, force[run].film)
+        assert sum(spent) == 0 or lower(elsewhere + sum(spent), highest)
+        assert lower(sum(spent), fixed.day)
+        for cost, most in zip(spent, asked, strict=True):
+            assert lower(cost, fixed.run)
+            assert cost == 0 or lower(cost, most)
+
+
+START = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(1, 90), st.booleans()), max_size=20))
+def test_what_is_used_is_the_same_in_one_pass_as_scope_by_scope(attempts):
+    state = State()
+    for number, (film, run, credits, ends) in enumerate(attempts):
+        at = START + timedelta(minutes=number)
+        order = Order(
+            film=f"film-{film}", scene="s", shot=f"shot-{number}", take=1, fingerprint=f"{number}", description="d",
+            model="m", run=f"run-{run}", expected=credits, reserve=credits,
+        )  # fmt: skip
+        name = f"a{state.head + 1}"
+        state.apply(state.head + 1, e.Intent(at=at, by="w", order=order, number=1, lease_until=at, body={}))
+        if ends:
+            state.apply(state.head + 1, e.Accepted(at=at, by="w", attempt=name, task_id=f"task_{number:08}"))
+            state.apply(state.head + 1, e.Completed(at=at, by="w", attempt=name, credits=credits))
+            state.apply(
+                state.head + 1, e.Settled(at=at, by="w", attempt=name, credits=credits, basis="usage", clip="c" * 64)
+            )
+    for film in ("film-0", "film-1"):
+        for run in ("run-0", "run-2", "unknown"):
+            for day in ("2026-11-22", "2026-11-23"):
+                expected = Used(film=state.used(film=film), run=state.used(run=run), day=state.used(day=day))
+                assert state.used_by(film=film, run=run, day=day) == expected
+
+
+def test_a_budget_is_a_value():
+    budget = Budget(film=900, run=400)
+    assert pickle.loads(pickle.dumps(budget)) == budget == Budget.model_validate_json(budget.model_dump_json())  # noqa: S301 - our own bytes
+    assert hash(budget) == hash(Budget(film=900, run=400))
+    assert Budget().left(Used(film=10**9)) is None

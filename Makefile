@@ -19,11 +19,10 @@ ui: $(VENV)/.run ## open the Prefect server that holds the demo's runs (http://1
 	PREFECT_HOME=$(abspath $(DEMO))/prefect $(BIN)/prefect server start
 
 up: $(VENV)/.run ## a Prefect server, a work pool and a worker to try; without a key against the emulator
-	$(BIN)/python -P -m longtake.prefect.ops.up $(UP)
+	$(BIN)/longtake up $(UP)
 
 deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or of PREFECT_API_URL
-	PREFECT_API_URL=$${PREFECT_API_URL:-http://127.0.0.1:4200/api} \
-	  $(BIN)/prefect --no-prompt deploy --prefect-file deployments.yaml --all
+	$(BIN)/longtake deploy
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'

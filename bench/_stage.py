@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 KEY = "bench-key"
-BATCHES = {name: str(value) for name, value in (server.BATCHES | server.FLUSH).items()}
+BATCHES = {setting.variable: str(setting.value) for setting in server.RECORDING}
 SMALL = {
     "inputs": {"image": {"side": {"min": 16}}},
     "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "demo": ("longtake.cli.demo", "make a film of six shots on this machine, without a key"),
+    "init": ("longtake.cli.init", "write a project: deployments, an example storyboard, settings"),
     "new": ("longtake.cli.new", "write a starter storyboard"),
     "plan": ("longtake.cli.plan", "say what a run would do and cost; needs no key and spends nothing"),
     "run": ("longtake.cli.run", "make the film: buy what is missing, keep it, join it"),
     "credits": ("longtake.cli.credits", "where every credit went; reconcile and resolve doubts"),
+    "up": ("longtake.cli.up", "run a Prefect server and workers on this machine"),
+    "deploy": ("longtake.cli.deploy", "deploy a project to the Prefect server"),
     "gc": ("longtake.cli.gc", "list what nothing in the store needs, or remove it"),
     "doctor": ("longtake.cli.doctor", "check this machine and the settings"),
     "emulator": ("longtake.emulator.command", "a local provider that speaks the whole contract"),

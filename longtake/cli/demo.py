@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
     board = Path(options.board).absolute() if options.board else folder / "lighthouse.yaml"
     if not options.board and not board.exists():
         # What a person changed in it is what the next demo is about.
-        board.write_bytes(resources.files("longtake.cli").joinpath("demo.yaml").read_bytes())
+        board.write_bytes(resources.files("longtake.cli").joinpath("project", "lighthouse.yaml").read_bytes())
     store = folder / "store"
     store.mkdir(exist_ok=True)
     _say(f"a provider on this machine renders, {board.name} is the storyboard, everything lands in {folder}")

@@ -1,7 +1,6 @@
 """`longtake doctor`: is this machine ready, and do the settings work? Spends nothing.
 
-With `--prefect` also the Prefect server of the active profile. The core never imports Prefect: that half is a process of its
-own, `python -m longtake.prefect.ops.doctor`.
+With `--prefect` also the Prefect server of the active profile: that half is imported only then.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import asyncio
 import contextlib
 import json
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _QUIET = {
-    # The findings say it all; what is set in the shell goes before these.
+    # Only the findings are printed; variables of the shell take precedence.
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
@@ -77,15 +75,19 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
-    """What the half that knows Prefect found, and what more it has for machines."""
-    # -P: the working directory is the user's and must not hide a module of ours.
-    command = [sys.executable, "-P", "-m", "longtake.prefect.ops.doctor", *(["--fix"] if fix else [])]
-    done = subprocess.run(command, env={**_QUIET, **os.environ}, stdout=subprocess.PIPE, text=True, check=False)
+    """Check the Prefect server; returns the findings and what else `--json` prints."""
+    # Prefect reads its settings when it is imported.
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        return [Finding("Prefect", "bad", f"`python -m longtake.prefect.ops.doctor` ended with {done.returncode}")], {}
-    return [Finding(**found) for found in answer.pop("findings")], answer
+        from longtake.flows import reconcile, scene, storyboard
+        from longtake.prefect.ops import doctor as server
+    except (ImportError, ValueError) as error:
+        # A broken installation, or a PREFECT_ variable with a value that Prefect refuses.
+        return [Finding("Prefect", "bad", f"cannot be loaded: {' '.join(str(error).split())}")], {}
+    flows = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile)}
+    findings, environment = server.look(flows, fix=fix)
+    return findings, {"server_environment": environment}
 
 
 def _look() -> Iterator[Finding]:

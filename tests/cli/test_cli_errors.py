@@ -246,7 +246,7 @@ def test_a_bad_option_of_the_emulator_names_its_range(here, capsys, option, valu
     ("words", "said"),
     [
         (["plann", "film.yaml"], "there is no command 'plann' (did you mean plan?)"),
-        (["fly"], "there is no command 'fly' (known: demo, new, plan"),
+        (["fly"], "there is no command 'fly' (known: demo, init, new, plan"),
         (["credits", "recncile"], "credits: there is no command 'recncile' (did you mean reconcile?)"),
         (["plan", "film.yaml", "--redoo", "pier"], "plan: there is no option '--redoo' (did you mean --redo?)"),
         (["plan", "film.yaml", "--follow", "cascad"], "plan: --follow cannot be 'cascad' (did you mean cascade?)"),

@@ -259,7 +259,7 @@ def test_every_fault_of_the_emulator_is_in_its_page():
     [("Block reapi-credentials", "ReapiCredentials"), ("Block longtake-artifact-store", "ArtifactStore")],
 )
 def test_every_field_of_a_block_is_in_the_reference(section, name):
-    block = getattr(importlib.import_module("blocks"), name)
+    block = getattr(importlib.import_module("longtake.blocks"), name)
     rows = _rows(_sections(REFERENCE / "blocks.md")[section])
     # What the base class brings is Prefect's.
     own = [field for field in block.model_fields if field in block.__annotations__]
@@ -493,7 +493,8 @@ def test_python_in_the_docs_imports_what_is_there(page):
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=_name)
 def test_a_page_is_short_and_has_one_title(page):
     text = page.read_text()
-    assert len(text.splitlines()) <= 165
+    # A reference has as many rows as the product has options.
+    assert len(text.splitlines()) <= (200 if page.parent == REFERENCE else 165)
     assert len(re.findall(r"^# ", _without_code(text), re.MULTILINE)) == 1
 
 

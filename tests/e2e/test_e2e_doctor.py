@@ -6,18 +6,23 @@ import json
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cluster import Cluster, until
+from prefect import flow
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_RESULTS_PERSIST_BY_DEFAULT
 from prefect.settings import temporary_settings as settings
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
 
+from longtake.flows import reconcile, scene, storyboard
 from longtake.prefect.ops import automations, doctor
 
+ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-doctor-77a1c0"
+FLOWS = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile)}
 STORYBOARD = "longtake.flows.storyboard.storyboard"
 BEAT = 30  # seconds; Prefect takes no less
 SHOTS = {"one": [{"id": "pier", "prompt": "A pier"}]}
@@ -88,18 +93,16 @@ def deploy(prefect_client, prefect_api, api):
 
 
 @pytest.fixture
-def look(prefect_api, monkeypatch, capsys):
+def look(prefect_api):
     """The doctor's half that knows Prefect; findings by name as "state text"."""
 
     def run(*options, api_url=prefect_api, over=()):
-        monkeypatch.setattr(sys, "argv", ["doctor", *options])
         with settings({PREFECT_API_URL: api_url, **dict(over)}):
-            assert doctor.main() == 0
-        answer = json.loads(capsys.readouterr().out)
+            findings, environment = doctor.look(FLOWS, fix="--fix" in options)
         found: dict[str, list[str]] = {}
-        for one in answer["findings"]:
-            found.setdefault(one["name"], []).append(f"{one['state']} {one['text']}")
-        return found | {"environment": answer["server_environment"]}
+        for one in findings:
+            found.setdefault(one.name, []).append(f"{one.state} {one.text}")
+        return found | {"environment": environment}
 
     return run
 
@@ -144,11 +147,50 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     assert KEY not in str(found)
 
 
+@pytest.fixture
+def applied(prefect_client, prefect_api):
+    """Apply deployments made through Prefect's Python API; nothing of them is left."""
+    made = []
+    with settings({PREFECT_API_URL: prefect_api}):
+        yield lambda deployment: made.append(deployment.apply())
+    for deployment in made:
+        prefect_client.delete_deployment(deployment)
+
+
+def test_deployments_are_ours_however_they_were_made(look, deploy, applied, tmp_path, monkeypatch):
+    """`serve()` and `from_source()` record paths; another project's flow at such a path is not ours."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "flows").symlink_to(ROOT / "flows")
+    (bank := tmp_path / "bank").mkdir()
+    (bank / "flows").mkdir()
+    (bank / "flows" / "scene.py").write_text("from prefect import flow\n\n@flow\ndef scene(account: str): ...\n")
+    monkeypatch.chdir(tmp_path)
+    applied(storyboard.to_deployment("served"))
+    applied(flow.from_source(str(ROOT), "longtake/flows/storyboard.py:storyboard").to_deployment("package"))
+    applied(flow.from_source(str(checkout), "flows/reconcile.py:reconcile").to_deployment("folder"))
+    applied(flow.from_source(str(bank), "flows/scene.py:scene").to_deployment("bank"))
+    deploy("storyboard", "tagged", "flows/storyboard.py:storyboard", tags=["longtake"], path="/nowhere/on/this/machine")
+    deploy("storyboard", "untagged", "flows/storyboard.py:storyboard")
+    found = look()
+    ours = set(found["deployments"][0].removeprefix("ok ").split(", "))
+    known = {"storyboard/served", "storyboard/package", "reconcile/folder", "storyboard/tagged"}
+    assert known <= ours
+    assert not {"scene/bank", "storyboard/untagged"} & ours
+    (foreign,) = about(found, "deployment", "scene/bank")
+    assert "another project's flow of the same name" in foreign
+    assert not [text for name in sorted(known) for text in about(found, "deployment", name)]
+
+
 def test_the_servers_own_settings_are_looked_at_and_not_this_machines(look):
-    """The server of these tests records in batches; its triggers and its leases are as they come."""
+    """The server of these tests records in batches; its triggers and leases have Prefect's defaults, one flush is too slow."""
     found = look(over={PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    (batches,) = found["batches"]
+    assert "server.services.event_persister.flush_interval is 1.5, should be at most 1" in batches
+    assert "task_run_recorder" not in batches
     assert found["environment"] == {
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
         "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "200",
     }
     assert {name: found[name][0][:4] for name in ("leases", "batches", "results", "heartbeat")} == dict.fromkeys(

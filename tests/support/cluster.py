@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from longtake.prefect.ops.server import RECORDING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -35,14 +37,8 @@ PATIENCE = 180.0
 API_SERVERS = 2
 
 QUICK = {
-    # Written in batches, and not held back for long: a third of the CPU, and what happened can be read back sooner.
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "500",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "200",
+    # Events are written in batches and soon: a third of the CPU, and tests read sooner what happened.
+    **{setting.variable: str(setting.value) for setting in RECORDING},
     "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "1",
 }
 

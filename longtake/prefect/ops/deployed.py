@@ -7,29 +7,25 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-import longtake
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from prefect.blocks.core import Block
 
     from longtake.prefect.ops.server import Server
 
-__all__ = ["FLOWS", "Deployed", "block_types", "lost_runs"]
+__all__ = ["Deployed", "block_types", "lost_runs"]
 
-FLOWS = ("storyboard", "scene", "reconcile")
-"""The flows of this project, by name."""
-
-_OURS = ("longtake.flows.", "flows.")
-"""How the entrypoint of a flow of ours begins; the second was its name before the packages had one root."""
+_TAG = "longtake"
+"""The tag of the deployments in our own deployments.yaml."""
 _BLOCKS: dict[str, type[Block]] = {"credentials": ReapiCredentials, "store": ArtifactStore}
 _SECRETS = ("LONGTAKE_API_KEY", "REAPI_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _LONG = timedelta(days=1)
@@ -45,12 +41,14 @@ class Deployed:
     """All deployments of the server."""
     flows: Mapping[str, str]
     """Flow names by id."""
+    parameters: Mapping[str, Collection[str]]
+    """The parameters of each of our flows, by the flow's name."""
 
     @classmethod
-    def read(cls, server: Server) -> Deployed:
-        """Ask the server."""
+    def read(cls, server: Server, parameters: Mapping[str, Collection[str]]) -> Deployed:
+        """Read all deployments of the server."""
         flows = {flow["id"]: flow["name"] for flow in server.every("/flows/filter")}
-        return cls(server, list(server.every("/deployments/filter")), flows)
+        return cls(server, list(server.every("/deployments/filter")), flows, parameters)
 
     def label(self, deployment: Mapping[str, Any]) -> str:
         """`flow/deployment`, as Prefect's command takes it."""
@@ -62,22 +60,32 @@ class Deployed:
 
     def foreign(self) -> list[dict[str, Any]]:
         """Those of another project's flow that has the name of one of ours."""
-        return [one for one in self.every if self.flows.get(one["flow_id"]) in FLOWS and not self._ours(one)]
+        return [one for one in self.every if self.flows.get(one["flow_id"]) in self.parameters and not self._ours(one)]
 
     def own_flows(self) -> list[str]:
-        """Our flow names that nobody else uses on this server."""
+        """Our flow names that no other project uses on this server."""
         taken = {self.flows[one["flow_id"]] for one in self.foreign()}
-        return [name for name in FLOWS if name not in taken]
+        return [name for name in self.parameters if name not in taken]
 
     def _ours(self, deployment: Mapping[str, Any]) -> bool:
-        name, entrypoint = self.flows.get(deployment["flow_id"]), str(deployment.get("entrypoint") or "")
-        if name not in FLOWS:
-            # One of ours that is not there any more, or was renamed.
-            return "longtake" in deployment["tags"] and entrypoint.startswith(_OURS)
+        """Whether a deployment runs a flow of this project, however it was made.
+
+        `prefect deploy` records a module path. `flow.serve()` records the installed file relative to the folder it ran in, and
+        `flow.from_source()` a file relative to a clone that is usually not on this machine. A path that does not name the package
+        (`flows/storyboard.py`) proves nothing, because other projects keep flows in such a folder too: then the deployment needs
+        our tag or exactly our parameters.
+        """
+        name, entrypoint = self.flows.get(deployment["flow_id"], ""), str(deployment.get("entrypoint") or "")
+        known, tagged = name in self.parameters, _TAG in deployment["tags"]
         if ":" in entrypoint:
-            place = Path(deployment.get("path") or ".", entrypoint.rpartition(":")[0])
-            return place.resolve().parent == Path(longtake.__file__).with_name("flows").resolve()
-        return entrypoint.startswith(_OURS)
+            folder = PurePath(entrypoint.rpartition(":")[0]).parent.parts
+            package, plain = folder[-2:] == ("longtake", "flows"), folder[-1:] == ("flows",)
+        else:
+            package, plain = entrypoint.startswith("longtake.flows."), entrypoint.startswith("flows.")
+        if package or (plain and tagged):
+            return known or tagged
+        schema = deployment.get("parameter_openapi_schema") or {}
+        return plain and known and set(schema.get("properties") or ()) == set(self.parameters[name])
 
     def look(self, *, fix: bool) -> Iterator[Finding]:
         """Everything about deployments."""
@@ -96,14 +104,16 @@ class Deployed:
 
     def _entrypoint(self, one: Mapping[str, Any]) -> Iterator[Finding]:
         entrypoint = str(one.get("entrypoint") or "")
-        try:
-            if ":" in entrypoint:
-                there = Path(one.get("path") or ".", entrypoint.rpartition(":")[0]).exists()
-            else:
-                module, _, name = entrypoint.rpartition(".")
+        if ":" in entrypoint:
+            # Only a folder of this machine can be looked into; a relative one is that of whoever serves the flow.
+            folder = Path(one.get("path") or ".")
+            there = not folder.is_absolute() or not folder.is_dir() or (folder / entrypoint.rpartition(":")[0]).exists()
+        else:
+            module, _, name = entrypoint.rpartition(".")
+            try:
                 there = hasattr(importlib.import_module(module), name)
-        except ImportError:
-            there = False
+            except ImportError:
+                there = False
         if not there:
             text = f"{self.label(one)} runs {entrypoint}, which is not in this version: deploy it again or delete it"
             yield Finding("deployment", "bad", text)
@@ -206,7 +216,9 @@ def block_types(server: Server, *, fix: bool) -> Iterator[Finding]:
             yield Finding("block type", "ok", f"{slug} is registered now")
         else:
             yield Finding(
-                "block type", "warn", f"{slug} is not registered in this version: `prefect block register -m blocks`"
+                "block type",
+                "warn",
+                f"{slug} is not registered in this version: `prefect block register -m longtake.blocks`",
             )
 
 

@@ -1,12 +1,8 @@
-"""The half of `longtake doctor --prefect` that knows Prefect. Run as a module it prints one JSON object."""
+"""The half of `longtake doctor --prefect` that knows Prefect."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import prefect
@@ -18,28 +14,31 @@ from prefect.settings import get_current_settings
 from longtake.finding import Finding
 from longtake.prefect.ops import automations
 from longtake.prefect.ops.deployed import Deployed, block_types, lost_runs
-from longtake.prefect.ops.server import BATCHES, FLUSH, LEASES, Server
+from longtake.prefect.ops.server import LEASES, RECORDING, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
+
+__all__ = ["look"]
 
 _OLDEST = Version("3.8.4")
 
 
-def main() -> int:
-    """Look at everything and print it; the exit code is the caller's to make."""
-    parser = argparse.ArgumentParser(prog="longtake doctor --prefect")
-    parser.add_argument("--fix", action="store_true")
-    options = parser.parse_args()
+def look(flows: Mapping[str, Collection[str]], *, fix: bool) -> tuple[list[Finding], dict[str, str]]:
+    """Check this machine's Prefect settings, the server of the active profile, and what is deployed there.
+
+    Args:
+        flows: the parameters of each of Longtake's flows, by the flow's name.
+        fix: repair what can be repaired on the server.
+
+    Returns:
+        The findings, and the environment variables that the server should be started with in addition to its own.
+    """
     environment: dict[str, str] = {}
-    findings = list(_look(environment, fix=options.fix))
-    body = {"findings": [asdict(f) for f in findings], "server_environment": environment}
-    print(json.dumps(body))  # noqa: T201 - the command reads it
-    return 0
+    return list(_look(flows, environment, fix=fix)), environment
 
 
-def _look(environment: dict[str, str], *, fix: bool) -> Iterator[Finding]:
-    """Findings; `environment` is filled with what should be set where the server runs."""
+def _look(flows: Mapping[str, Collection[str]], environment: dict[str, str], *, fix: bool) -> Iterator[Finding]:
     yield from _this_machine()
     url = get_current_settings().api.url
     if url is None:
@@ -54,7 +53,7 @@ def _look(environment: dict[str, str], *, fix: bool) -> Iterator[Finding]:
             yield _version(str(httpx.URL(url).copy_with(userinfo=b"")), server)
             yield from _settings(server, environment)
             yield from block_types(server, fix=fix)
-            deployed = Deployed.read(server)
+            deployed = Deployed.read(server, flows)
             yield from deployed.look(fix=fix)
             ours = deployed.own_flows()
             silence = automations.silence_of(server, get_current_settings().flows.heartbeat_frequency)
@@ -98,7 +97,8 @@ def _version(url: str, server: Server) -> Finding:
 def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
     """What the server itself says of its settings, not what this machine would set."""
     try:
-        found = server.ask("GET", "/admin/settings")["server"]
+        settings = server.ask("GET", "/admin/settings")
+        found = settings["server"]
     except (httpx.HTTPStatusError, KeyError):
         yield Finding("server settings", "warn", "this server does not show them")
         return
@@ -109,33 +109,25 @@ def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
     yield Finding(
         "server settings", "ok", f"events go through {'its memory: one process' if alone else messaging}; {base}"
     )
-    lease, name = str(found["concurrency"]["lease_storage"]), "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
+    lease = str(found["concurrency"]["lease_storage"])
     if lease.endswith(".memory"):
-        environment[name] = LEASES if alone else "prefect_redis.lease_storage"
+        environment[LEASES.variable] = str(LEASES.value) if alone else "prefect_redis.lease_storage"
         text = "kept in the server's memory: after a restart, limits count slots as taken that nobody holds"
         yield Finding("leases", "warn", text)
     else:
         yield Finding("leases", "ok", f"kept by {lease}")
-    small = {name: size for name, size in BATCHES.items() if _number(found, name, size) < size}
-    small |= {name: seconds for name, seconds in FLUSH.items() if _number(found, name, seconds) > seconds}
-    environment |= {name: str(value) for name, value in small.items()}
-    if small:
-        text = (
-            "the server writes events one by one: a film of many shots costs it four times the CPU, and a burst is lost"
-        )
-        yield Finding("batches", "warn", text)
+    wrong = {
+        setting: value
+        for setting in RECORDING
+        if (value := setting.read(settings)) is not None and not setting.accepts(value)
+    }
+    environment |= {setting.variable: str(setting.value) for setting in wrong}
+    if wrong:
+        each = [
+            f"{setting.path} is {value:g}, should be {setting.bound} {setting.value}"
+            for setting, value in wrong.items()
+        ]
+        text = "a film of many shots costs the server up to four times the CPU, and bursts of events are lost"
+        yield Finding("batches", "warn", f"{text}: {'; '.join(each)}")
     else:
         yield Finding("batches", "ok", "the server writes events in batches")
-
-
-def _number(found: Mapping[str, Any], variable: str, default: float) -> float:
-    """A service's setting by its variable; one that this version does not have counts as right."""
-    rest = variable.removeprefix("PREFECT_SERVER_SERVICES_").lower()
-    for service, values in found["services"].items():
-        if rest.startswith(f"{service}_") and (key := rest.removeprefix(f"{service}_")) in values:
-            return float(values[key])
-    return default
-
-
-if __name__ == "__main__":
-    sys.exit(main())

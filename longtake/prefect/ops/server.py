@@ -10,21 +10,59 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["BATCHES", "FLUSH", "LEASES", "Server"]
+__all__ = ["LEASES", "RECORDING", "Server", "Setting", "environment"]
 
-_SERVICES = "PREFECT_SERVER_SERVICES_"
-BATCHES = {
-    f"{_SERVICES}TASK_RUN_RECORDER_BATCH_SIZE": 200,
-    f"{_SERVICES}TASK_RUN_RECORDER_READ_BATCH_SIZE": 200,
-    f"{_SERVICES}EVENT_PERSISTER_BATCH_SIZE": 500,
-    f"{_SERVICES}EVENT_PERSISTER_READ_BATCH_SIZE": 500,
-    f"{_SERVICES}TRIGGERS_READ_BATCH_SIZE": 200,
-}
-"""Least sizes for a film of many shots: a task run costs the server a quarter of the CPU with them."""
-FLUSH = {f"{_SERVICES}TASK_RUN_RECORDERFLUSH_INTERVAL": 1, f"{_SERVICES}EVENT_PERSISTERFLUSH_INTERVAL": 1}
-"""Most seconds between writes, so that larger batches are not seen later."""
-LEASES = "prefect.server.concurrency.lease_storage.filesystem"
-"""Where one server keeps who holds a slot, so that it knows after a restart."""
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting of Prefect's server and the value that Longtake needs there."""
+
+    path: str
+    """Field names from the root of `prefect.settings.Settings`, joined by dots."""
+    value: float | str
+    bound: Literal["at least", "at most", "exactly"]
+    """How the server's own value may differ from `value`."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return f"PREFECT_{self.path.replace('.', '_').upper()}"
+
+    def read(self, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the setting's own type
+        """Return the value in what `/admin/settings` answers, or None if this version of Prefect has no such setting."""
+        found: Any = settings
+        for name in self.path.split("."):
+            if not isinstance(found, dict) or name not in found:
+                return None
+            found = found[name]
+        return found
+
+    def accepts(self, found: float | str) -> bool:
+        """Whether a server with this value is set up well enough."""
+        if self.bound == "exactly":
+            return found == self.value
+        return float(found) >= float(self.value) if self.bound == "at least" else float(found) <= float(self.value)
+
+
+RECORDING = (
+    Setting("server.services.task_run_recorder.batch_size", 200, "at least"),
+    Setting("server.services.task_run_recorder.read_batch_size", 200, "at least"),
+    Setting("server.services.task_run_recorder.flush_interval", 1, "at most"),
+    Setting("server.services.event_persister.batch_size", 500, "at least"),
+    Setting("server.services.event_persister.read_batch_size", 500, "at least"),
+    Setting("server.services.event_persister.flush_interval", 1, "at most"),
+    Setting("server.services.triggers.read_batch_size", 200, "at least"),
+)
+"""How the server writes task runs and events. With these values a task run costs it a quarter of the CPU; the short flush interval
+(seconds) keeps larger batches from being seen later."""
+LEASES = Setting("server.concurrency.lease_storage", "prefect.server.concurrency.lease_storage.filesystem", "exactly")
+"""Where a single server keeps who holds a concurrency slot, so that a restart frees slots whose holders are gone."""
+
+
+def environment() -> dict[str, str]:
+    """Return the environment variables to start a single Prefect server with."""
+    return {setting.variable: str(setting.value) for setting in (*RECORDING, LEASES)}
+
 
 _PAGE = 200
 

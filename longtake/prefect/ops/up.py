@@ -5,93 +5,115 @@ Without a key in the environment the provider is the emulator, and nobody pays.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from longtake import ports
 from longtake.emulator import process
-from longtake.errors import LongtakeError
-from longtake.prefect.ops.server import BATCHES, FLUSH, LEASES
+from longtake.errors import LongtakeError, SettingsError
+from longtake.prefect.ops import server as servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from types import FrameType
+
+__all__ = ["PORT", "main"]
+
+PORT = 4200
+"""The port of a Prefect server unless another is asked for; `longtake deploy` looks there."""
 
 _POOLS = ("films", "films-scenes")
 """The second is for scenes: films that wait for theirs must not hold the slots these need."""
-_SERVER = {name: str(value) for name, value in (BATCHES | FLUSH).items()} | {
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
+_SERVER = {**servers.environment(), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 _WORKER = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 """Seconds; Prefect takes no less."""
 _PATIENCE = 120
 
 
-def main() -> int:
-    """Start everything, say where it is, and end it all on Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="make up")
-    parser.add_argument("folder")
-    parser.add_argument("--port", type=int, default=4200)
-    options = parser.parse_args()
+def main(folder: Path, port: int) -> int:
+    """Start everything, print where it is, and stop it all on Ctrl-C or SIGTERM.
+
+    Args:
+        folder: where the server's database, the store and the logs go; created if missing.
+        port: of the Prefect server; 0 takes a free one.
+
+    Returns:
+        The exit code: 0 when it was stopped, that of the worker when the worker ended by itself.
+
+    Raises:
+        SettingsError: the port is taken or the folder cannot be created; nothing was started.
+        LongtakeError: the server or the emulator did not start.
+    """
+    port = _free(port)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    try:
-        ports.check_free("the Prefect server", "127.0.0.1", options.port)
-    except LongtakeError as error:
-        _say(str(error))
-        return error.exit_code
-    folder = Path(options.folder).absolute()
+    folder = folder.absolute()
     store = folder / "store"
-    store.mkdir(parents=True, exist_ok=True)
-    url = f"http://127.0.0.1:{options.port}"
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be created: {error.strerror}", next_step="give `longtake up` another folder"
+        ) from None
+    url = f"http://127.0.0.1:{port}"
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         env = {**_surroundings(stack, folder, store), **_WORKER}
         env |= {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": f"{url}/api"}
-        command = ("server", "start", "--host", "127.0.0.1", "--port", str(options.port))
+        command = ("server", "start", "--host", "127.0.0.1", "--port", str(port))
         server = stack.enter_context(_prefect(folder / "server.log", {**env, **_SERVER}, *command))
         _until_it_answers(f"{url}/api/health", server, folder / "server.log")
         for pool in _POOLS:
             create = ("work-pool", "create", pool, "--type", "process", "--overwrite")
-            subprocess.run(
-                [sys.executable, "-P", "-m", "prefect", *create], env=env, check=True, stdout=subprocess.DEVNULL
-            )
-        _say(
-            f"the Prefect UI is at {url}, everything lies in {folder}; now `make deploy` in another terminal; Ctrl-C ends this"
-        )
-        words = ("--type", "process", "--limit", "4", "--install-policy", "never")
+            words = [sys.executable, "-P", "-m", "prefect", *create]
+            if subprocess.run(words, env=env, check=False, stdout=subprocess.DEVNULL).returncode:
+                raise LongtakeError(
+                    f"the work pool {pool} could not be created", next_step=f"read {folder / 'server.log'}"
+                )
+        deploy = "longtake deploy" if port == PORT else f"PREFECT_API_URL={url}/api longtake deploy"
+        _say(f"the Prefect UI is at {url}, everything is kept in {folder}")
+        _say(f"now run `{deploy}` in another terminal; Ctrl-C here stops the server and the workers")
+        options = ("--type", "process", "--limit", "4", "--install-policy", "never")
         workers = [
-            stack.enter_context(_prefect(None, env, "worker", "start", "--pool", pool, *words)) for pool in _POOLS
+            stack.enter_context(_prefect(None, env, "worker", "start", "--pool", pool, *options)) for pool in _POOLS
         ]
         return workers[0].wait()
-    _say("ended; what is bought is kept, and the next time goes on from there")
+    _say("stopped; what was bought is kept, and the next `longtake up` continues from there")
     return 0
 
 
+def _free(port: int) -> int:
+    """Return the port, or a free one for 0. Raises SettingsError if the server cannot listen there."""
+    ports.check_free("the Prefect server", "127.0.0.1", port)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
+
+
 def _surroundings(stack: contextlib.ExitStack, folder: Path, store: Path) -> dict[str, str]:
-    """The variables of the worker: the person's own where there is a key, else those of an emulator."""
+    """Return the workers' variables: the shell's own if it has a key, else those of an emulator that is started here."""
     if os.environ.get("LONGTAKE_API_KEY") or os.environ.get("REAPI_API_KEY"):
-        _say("there is a key in the environment: films are bought with it")
+        _say("the environment has a key: films are bought with it")
         return {"LONGTAKE_STORE": store.as_uri(), **os.environ}
-    _say("there is no key in the environment: a provider on this machine renders, and nobody pays")
+    _say("the environment has no key: an emulator on this machine renders the shots, and nothing is charged")
     return process.environment(stack.enter_context(process.running(folder, store)), store)
 
 
 @contextlib.contextmanager
 def _prefect(log: Path | None, env: Mapping[str, str], *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One of Prefect's own processes; it is asked to stop, and waited for."""
+    """Run one of Prefect's own commands until the block ends; then stop it and wait for it."""
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(log.open("ab")) if log is not None else None
-        # A Ctrl-C at the terminal is ours to pass on, in order: the worker before the server it reports to.
+        # In a session of its own, so that Ctrl-C reaches only us: a worker must end before the server it reports to.
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "prefect", *words],
             env=dict(env),
@@ -117,7 +139,7 @@ def _until_it_answers(url: str, child: subprocess.Popen[bytes], log: Path) -> No
             if httpx.get(url, trust_env=False).is_success:
                 return
         time.sleep(0.2)
-    sys.exit(f"the Prefect server did not start: see {log}")
+    raise LongtakeError("the Prefect server did not start", next_step=f"read {log}, then run `longtake up` again")
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -126,7 +148,3 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 def _say(text: str) -> None:
     print(f"up: {text}", file=sys.stderr, flush=True)  # noqa: T201 - people at a terminal
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,67 @@
 """Longtake: long films from short generated clips, with every credit accounted for.
 
-The core, without an engine: `longtake.storyboard`, `catalog`, `request`, `plan`, `provider`, `ledger`, `store`, `media`, `take`,
-`report` and `emulator`. Prefect's side lives in the packages `blocks`, `tasks` and `flows`. Modules are imported where they are
-used, so that `import longtake` costs nothing.
+```python
+import longtake as lt
+
+studio = lt.Studio.from_env(store="films")
+film = studio.make_sync("film.yaml", budget=9000)
+```
+
+The names below are the Python API; flows, tasks and blocks for Prefect are in `longtake.flows`, `longtake.tasks` and
+`longtake.blocks`. Everything is imported when it is first used, so that `import longtake` costs nothing.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake.lazy import exports
+
+if TYPE_CHECKING:
+    from longtake.errors import LongtakeError
+    from longtake.ledger import Budget
+    from longtake.observer import Event, Observer, Step
+    from longtake.plan import Plan
+    from longtake.record import Take
+    from longtake.settings import Settings
+    from longtake.storyboard import Approval, Scene, Shot, Sound, Storyboard, Transition
+    from longtake.studio import Answer, Cost, Film, Question, ShotResult, Studio
+
 __version__ = "0.1.0"
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "longtake.errors": ("LongtakeError",),
+        "longtake.ledger": ("Budget",),
+        "longtake.observer": ("Event", "Observer", "Step"),
+        "longtake.plan": ("Plan",),
+        "longtake.record": ("Take",),
+        "longtake.settings": ("Settings",),
+        "longtake.storyboard": ("Approval", "Scene", "Shot", "Sound", "Storyboard", "Transition"),
+        "longtake.studio": ("Answer", "Cost", "Film", "Question", "ShotResult", "Studio"),
+    },
+)
+
+__all__ = [
+    "Answer",
+    "Approval",
+    "Budget",
+    "Cost",
+    "Event",
+    "Film",
+    "LongtakeError",
+    "Observer",
+    "Plan",
+    "Question",
+    "Scene",
+    "Settings",
+    "Shot",
+    "ShotResult",
+    "Sound",
+    "Step",
+    "Storyboard",
+    "Studio",
+    "Take",
+    "Transition",
+]

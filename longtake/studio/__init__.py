@@ -1,9 +1,26 @@
 """Make films without an engine: plan, generate, concatenate, reconcile; observers see each step."""
 
-from longtake.studio.approval import Answer, Approver, Question
-from longtake.studio.clips import ClipRequest, Generation, Purchase
-from longtake.studio.film import Cost, Film, ShotResult
-from longtake.studio.studio import Configures, Studio
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake.lazy import exports
+
+if TYPE_CHECKING:
+    from longtake.studio.approval import Answer, Approver, Question
+    from longtake.studio.clips import ClipRequest, Generation, Purchase
+    from longtake.studio.film import Cost, Film, ShotResult
+    from longtake.studio.studio import Configures, Studio
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "longtake.studio.approval": ("Answer", "Approver", "Question"),
+        "longtake.studio.clips": ("ClipRequest", "Generation", "Purchase"),
+        "longtake.studio.film": ("Cost", "Film", "ShotResult"),
+        "longtake.studio.studio": ("Configures", "Studio"),
+    },
+)
 
 __all__ = [
     "Answer",

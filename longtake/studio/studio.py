@@ -9,21 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import SecretStr
 
-from longtake import plan as plans
-from longtake import request
 from longtake import settings as env
-from longtake import store as stores
-from longtake import storyboard as boards
-from longtake.catalog import Catalog
-from longtake.ledger import accounts
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
-from longtake.storyboard import Loaded
-from longtake.studio import clips
-from longtake.studio.concatenating import concatenate
-from longtake.studio.connections import connected
-from longtake.studio.story import Request, film_of
-from longtake.take import book_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -34,7 +22,7 @@ if TYPE_CHECKING:
     from longtake.ledger.accounts import Line
     from longtake.plan import Comparison, Plan
     from longtake.record import Take
-    from longtake.storyboard import Approval, Follow, Shot, Storyboard
+    from longtake.storyboard import Approval, Follow, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
     from longtake.take import Session
@@ -135,8 +123,14 @@ class Studio:
             StoryboardError: with every problem in it.
             SettingsError, CatalogError, StoreError: the surroundings are unusable.
         """
+        from longtake import plan as plans
+        from longtake import request
+        from longtake import store as stores
+        from longtake import storyboard as boards
+        from longtake.catalog import Catalog
+
         catalog = Catalog.load(self.settings.catalog)
-        loaded = board if isinstance(board, Loaded) else boards.load_any(board, base=base, s3=self.settings.s3)
+        loaded = board if isinstance(board, boards.Loaded) else boards.load_any(board, base=base, s3=self.settings.s3)
         resolved = request.resolve(loaded, catalog)
         settings = self.settings
         if budget is not None:
@@ -188,8 +182,16 @@ class Studio:
             BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
             FilmIncompleteError: shots are missing; says which, why and what they would cost, and carries the `film` as it is.
         """
+        from longtake import request
+        from longtake import storyboard as boards
+        from longtake.catalog import Catalog
+        from longtake.studio.connections import connected
+        from longtake.studio.story import Request, film_of
+
         catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
-        loaded = board if isinstance(board, Loaded) else await boards.aload_any(board, base=base, s3=self.settings.s3)
+        loaded = (
+            board if isinstance(board, boards.Loaded) else await boards.aload_any(board, base=base, s3=self.settings.s3)
+        )
         resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
         async with connected(
             self.settings,
@@ -238,7 +240,17 @@ class Studio:
             StoryboardError: the shot has problems; nothing was sent.
             LongtakeError: what became of the attempt; everything paid for is in the ledger and in the store by then.
         """
-        async with self._session(film, budget, run) as session:
+        from longtake.storyboard import slug
+        from longtake.studio import clips
+        from longtake.studio.connections import connected
+
+        async with connected(
+            self.settings,
+            film=slug(film),
+            run_budget=budget,
+            run=run or uuid.uuid4().hex,
+            observer=self._observer(),
+        ) as session:
             return await clips.generate(session, shot, model=model, continue_from=continue_from, take=take)
 
     async def concatenate(self, takes: Sequence[Take], *, title: str) -> Film:
@@ -252,6 +264,9 @@ class Studio:
             MediaError, FfmpegError: the clips cannot be concatenated.
             StoreError: the store is away, or a clip is gone.
         """
+        from longtake import store as stores
+        from longtake.studio.concatenating import concatenate
+
         return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer())
 
     # -- money -----------------------------------------------------------------------------------------------------------
@@ -266,6 +281,10 @@ class Studio:
             SettingsError: there is no key.
             StoreError: the store is away.
         """
+        from longtake import store as stores
+        from longtake.ledger import accounts
+        from longtake.take import book_of
+
         book = book_of(self.settings, stores.of(self.settings))
         lines = accounts.lines(book, film=film)
         return tuple(accounts.grouped(lines, ("film",) if film is None else ("film", "scene", "shot")))
@@ -277,7 +296,7 @@ class Studio:
             LedgerError: another reconciliation is under way.
             ProviderUnavailableError, RateLimitedError: the provider does not answer; nothing was decided.
         """
-        from longtake import reconciliation  # noqa: PLC0415 - only this needs it
+        from longtake import reconciliation
 
         _, report = await reconciliation.run(self.settings)
         return report
@@ -304,15 +323,6 @@ class Studio:
 
     def _observer(self) -> Observer | None:
         return Observers(self._observers) if self._observers else None
-
-    def _session(self, film: str, budget: int | None, run: str | None) -> Any:  # noqa: ANN401 - an async context manager
-        return connected(
-            self.settings,
-            film=boards.slug(film),
-            run_budget=budget,
-            run=run or uuid.uuid4().hex,
-            observer=self._observer(),
-        )
 
 
 def _run(work: Coroutine[Any, Any, _Result]) -> _Result:

@@ -23,7 +23,7 @@ from longtake.cli.doctor import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_OLDEST = Version("3.8.4")
+_OLDEST = Version("3.9")
 
 
 def main() -> int:

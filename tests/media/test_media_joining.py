@@ -121,7 +121,9 @@ def test_every_clip_is_a_chapter(trio, tmp_path):
     assert [one.title for one in done.chapters] == ["one", "two", "three"]
     assert [one.start for one in done.chapters] == [pytest.approx(frame / 24) for frame in (0, 49, 146)]
     cuts = [Fraction(frame, 24) for frame in (0, 49, 146, 196)]
-    assert chapters(film) == [(*edges, title) for edges, title in zip(pairwise(cuts), ("one", "two", "three"), strict=True)]
+    assert chapters(film) == [
+        (*edges, title) for edges, title in zip(pairwise(cuts), ("one", "two", "three"), strict=True)
+    ]
     assert all(before.end == after.start for before, after in pairwise(done.chapters))
 
 

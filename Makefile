@@ -39,12 +39,12 @@ lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
 	$(BIN)/python -m bench
 
-# The tests' set first: it has to agree with more, and what a run needs is to be what was tested.
-constraints: ## pin anew what is installed (needs uv)
+# The tests' set first: it has more to agree on, and a run must get the versions that were tested.
+constraints: ## pin the newest versions again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command 'make constraints' --extra build --extra aws --extra dev -o constraints-dev.txt pyproject.toml
+	  --custom-compile-command 'make constraints' --group build --group dev --extra aws -o constraints-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command 'make constraints' --extra build -c constraints-dev.txt -o constraints.txt pyproject.toml
+	  --custom-compile-command 'make constraints' --group build -c constraints-dev.txt -o constraints.txt pyproject.toml
 
 clean: ## remove what was installed and made
 	rm -rf $(VENV) $(DEMO) $(UP) build dist *.egg-info

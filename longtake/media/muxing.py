@@ -101,6 +101,9 @@ def mux(
     frame = float(1 / fps)
     delay = max(_delay(stretch) for stretch in stretches)
     options = {"movflags": "+faststart", "fflags": "+bitexact", "video_track_timescale": str(timescale)}
+    # Chapters count in this scale. Set it: FFmpeg 8 takes milliseconds, in which a chapter can start a frame early, and FFmpeg 9
+    # takes the largest scale of the tracks.
+    options["movie_timescale"] = str(timescale)
     try:
         # opaque: the stream needs no encoder, nothing is encoded here.
         with av.open(file_url(into), "w", format="mp4", options=options) as film:
@@ -114,7 +117,7 @@ def mux(
             if codec == "hevc" and hevc.parse(bytes(video.codec_context.extradata or b"")):
                 # Parameter sets are in the sample entry: what Apple's players ask for.
                 video.codec_context.codec_tag = "hvc1"
-            film.set_chapters([_chapter(i, chapter) for i, chapter in enumerate(labels.chapters)])
+            film.set_chapters([_chapter(i, chapter, timescale) for i, chapter in enumerate(labels.chapters)])
             film.metadata.update(_metadata(labels))
             with _Sound(sound, film) as heard:
                 texts = _Texts(labels, film)
@@ -232,10 +235,10 @@ def _metadata(labels: Labels) -> dict[str, str]:
     return {name: _clean(text) for name, text in texts.items() if _clean(text)}
 
 
-def _chapter(number: int, chapter: Chapter) -> Any:  # noqa: ANN401 - PyAV's own dictionary
+def _chapter(number: int, chapter: Chapter, timescale: int) -> Any:  # noqa: ANN401 - PyAV's own dictionary
     title = _clean(chapter.title)
-    base = Fraction(1, 1000)
-    begin, end = (round(seconds * 1000) for seconds in (chapter.start, chapter.end))
+    base = Fraction(1, timescale)
+    begin, end = (round(seconds * timescale) for seconds in (chapter.start, chapter.end))
     return {"id": number, "start": begin, "end": end, "time_base": base, "metadata": {"title": title}}
 
 

@@ -181,7 +181,7 @@ def opened(source: Source, found: Sniffed | None = None, *, known: bool = False)
     if not isinstance(source, Path):
         source.seek(0)
     try:
-        with av.open(where, "r", format=found.demuxer, options=options, metadata_errors="replace") as container:
+        with av.open(where, "r", format=found.demuxer, options=options) as container:
             if len(container.streams) > MAX_STREAMS:
                 raise MediaError(f"{name} holds {len(container.streams)} streams; at most {MAX_STREAMS} are read")
             for stream in (*container.streams.video[:1], *container.streams.audio[:1]):

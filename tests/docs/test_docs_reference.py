@@ -28,6 +28,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = DOCS / "reference"
+PUBLISHED = (
+    "https://github.com/longtake/longtake/blob/main/",
+    "https://raw.githubusercontent.com/longtake/longtake/main/",
+)
+"""Where this repository's files lie for a page that is read elsewhere: pages, and pictures."""
 
 OBVIOUS = {("maxLength", 100), ("maxLength", 4096), ("maximum", 3600), ("maximum", 10**12), ("maximum", 2**63 - 1)}
 """Limits that only keep nonsense out; a person needs no words for them."""
@@ -328,16 +333,25 @@ def _anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_every_relative_link_leads_somewhere(page):
+def test_every_link_into_this_repository_leads_somewhere(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", _without_code(page.read_text())):
-        if link.startswith(("http://", "https://")):
+        base = next((base for base in PUBLISHED if link.startswith(base)), "")
+        if not base and link.startswith(("http://", "https://")):
             continue
-        path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
+        path, _, anchor = link.removeprefix(base).partition("#")
+        target = ((ROOT if base else page.parent) / path).resolve() if path else page
         assert target.is_relative_to(ROOT), link
         assert target.exists(), link
         if anchor:
             assert anchor in _anchors(target), link
+
+
+def test_links_and_pictures_of_the_readme_are_absolute():
+    # A package index shows the page without the files next to it.
+    pages, pictures = PUBLISHED
+    for picture, link in re.findall(r"(!?)\[[^\]]*\]\(([^)\s]+)\)", _without_code((ROOT / "README.md").read_text())):
+        assert link.startswith(pictures if picture else ("https://", "http://127.0.0.1")), link
+        assert picture or not link.startswith(pictures), f"{link}: link the page {pages}…"
 
 
 def _storyboards() -> list[tuple[str, str]]:

@@ -15,10 +15,14 @@ ONE_PACKET = 0.021
 
 
 def chapters(path):
+    """Start and end in seconds, exactly, and the title of each chapter in a file."""
     import av
 
     with av.open(str(path)) as container:
-        return [(one["start"], one["end"], one["metadata"]["title"]) for one in container.chapters()]
+        return [
+            (one["start"] * one["time_base"], one["end"] * one["time_base"], one["metadata"]["title"])
+            for one in container.chapters()
+        ]
 
 
 def titled(*paths, **fades):
@@ -116,8 +120,17 @@ def test_every_clip_is_a_chapter(trio, tmp_path):
     done = media.join(titled(*trio), film)
     assert [one.title for one in done.chapters] == ["one", "two", "three"]
     assert [one.start for one in done.chapters] == [pytest.approx(frame / 24) for frame in (0, 49, 146)]
-    assert chapters(film) == [(0, 2042, "one"), (2042, 6083, "two"), (6083, 8167, "three")]
+    cuts = [Fraction(frame, 24) for frame in (0, 49, 146, 196)]
+    assert chapters(film) == [
+        (*edges, title) for edges, title in zip(pairwise(cuts), ("one", "two", "three"), strict=True)
+    ]
     assert all(before.end == after.start for before, after in pairwise(done.chapters))
+
+
+def test_chapters_of_an_ntsc_film_start_on_their_frame(studio, tmp_path):
+    clip = studio.clip("ntsc", rate="24000/1001")
+    media.join([JoinClip(clip, "one"), JoinClip(clip, "two")], tmp_path / "film.mp4")
+    assert [start for start, _, _ in chapters(tmp_path / "film.mp4")] == [0, 49 * Fraction(1001, 24000)]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["look"]
 
-_OLDEST = Version("3.8.4")
+_OLDEST = Version("3.9")
 
 
 def look(flows: Mapping[str, Collection[str]], *, fix: bool) -> tuple[list[Finding], dict[str, str]]:

@@ -1,0 +1,121 @@
+"""The wheel holds the packages and nothing else, the source distribution each tracked file, and both make the same wheel.
+
+Without `LONGTAKE_DIST`, a folder with one wheel and one source distribution, both are built here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email import message_from_string
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("longtake", "flows", "tasks", "blocks")
+"""Folders of the repository whose tracked files are the wheel."""
+OF_THE_REPOSITORY = (".ci/", ".gitignore")
+"""Tracked, but not in the source distribution."""
+MADE = {"PKG-INFO", "setup.cfg"}
+METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE"}
+
+
+def tracked():
+    """Tracked files, by name; those of a folder that is a link under the link's name too."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("only a clone knows its tracked files")
+    names = {name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)}
+    for link in [name for name in names if (ROOT / name).is_symlink() and (ROOT / name).is_dir()]:
+        names.remove(link)
+        target = (ROOT / link).resolve().relative_to(ROOT).as_posix()
+        names |= {f"{link}{name.removeprefix(target)}" for name in names if name.startswith(f"{target}/")}
+    return names
+
+
+def build(source, into, *words):
+    """Build with the setuptools of this environment; gives what is new in the folder."""
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, *words, source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def names_in(path):
+    """Names of the files of a wheel, or of a source distribution without its folder."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            return {name for name in wheel.namelist() if not name.endswith("/")}
+    with tarfile.open(path) as archive:
+        return {str(PurePosixPath(*PurePosixPath(one.name).parts[1:])) for one in archive if not one.isdir()}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """The folder with the wheel and the source distribution."""
+    if given := os.environ.get("LONGTAKE_DIST"):
+        return Path(given)
+    pytest.importorskip("build", reason="`make test` installs it")
+    source, into = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in tracked():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, source / name)
+    build(source, into)  # the wheel is built from the source distribution
+    return into
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    (found,) = dist.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sdist(dist):
+    (found,) = dist.glob("*.tar.gz")
+    return found
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(wheel):
+    info = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"
+    found = names_in(wheel)
+    packages = {name for name in tracked() if name.split("/")[0] in PACKAGES}
+    assert {name.removeprefix(info) for name in found if name.startswith(info)} == METADATA
+    assert {name for name in found if not name.startswith(info)} == packages
+    for shipped in ("longtake/py.typed", "longtake/catalog/catalog.yaml", "longtake/cli/demo.yaml"):
+        assert shipped in found
+
+
+def test_the_source_distribution_holds_each_tracked_file(sdist):
+    found = {name for name in names_in(sdist) if ".egg-info/" not in name} - MADE
+    assert found == {name for name in tracked() if not name.startswith(OF_THE_REPOSITORY)}
+
+
+def test_a_wheel_from_the_source_distribution_holds_the_same_bytes(wheel, sdist, tmp_path):
+    pytest.importorskip("build", reason="`make test` installs it")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    build(source, tmp_path / "again", "--wheel")
+    (again,) = (tmp_path / "again").glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert {i.filename: i.CRC for i in one.infolist()} == {i.filename: i.CRC for i in other.infolist()}
+
+
+def test_the_metadata_lists_what_a_user_can_install_and_where_it_runs(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_string(file.read(name).decode())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert metadata.get_all("Provides-Extra") == ["aws"]  # what tests and builds need is in dependency groups
+    wanted = [one for one in metadata.get_all("Requires-Dist") if "extra ==" not in one]
+    assert len(wanted) == len(project["dependencies"])
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(
+        metadata.get_all("Classifier")
+    )

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from longtake.lazy import exports
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from longtake.errors import LongtakeError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from longtake.storyboard import Approval, Scene, Shot, Sound, Storyboard, Transition
     from longtake.studio import Answer, Cost, Film, Question, ShotResult, Studio
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __getattr__, __dir__ = exports(
     __name__,
@@ -64,4 +65,5 @@ __all__ = [
     "Studio",
     "Take",
     "Transition",
+    "__version__",
 ]

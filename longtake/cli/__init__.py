@@ -14,8 +14,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from longtake import __version__
 from longtake.errors import LongtakeError, SettingsError
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -119,7 +119,7 @@ def _parser(arguments: Sequence[str]) -> tuple[_Parser, argparse.ArgumentParser 
         description="Long films from short generated clips, with every credit accounted for.",
         epilog="exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt",
     )
-    parser.add_argument("--version", action="version", version=f"longtake {__version__}")
+    parser.add_argument("--version", action="version", version=f"longtake {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     # Only the command that is called is imported; the others show their one line of help.
     called = next((a for a in arguments if not a.startswith("-")), None)

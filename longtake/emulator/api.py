@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from longtake import __version__
 from longtake.catalog import Catalog
 from longtake.emulator import admin, answers, files, inputs, validation
 from longtake.emulator.books import Books, ShortError
@@ -21,6 +20,7 @@ from longtake.emulator.refusal import INVALID, NO_CREDITS, NOT_FOUND, Refusal
 from longtake.emulator.state import State
 from longtake.emulator.tasks import Tasks
 from longtake.errors import CatalogError
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -67,7 +67,7 @@ def build(config: Config) -> FastAPI:
                     await tasks.close()
 
     app = FastAPI(
-        title="Longtake emulator", version=__version__, lifespan=lifespan, openapi_url=None, redirect_slashes=False
+        title="Longtake emulator", version=VERSION, lifespan=lifespan, openapi_url=None, redirect_slashes=False
     )
     app.state.connections = {}
     app.include_router(router)

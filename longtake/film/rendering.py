@@ -11,11 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtake import __version__, media
+from longtake import media
 from longtake import store as stores
 from longtake.errors import StoreError
 from longtake.film.keeping import sha256_of
 from longtake.manifest import Software
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,7 +126,7 @@ def software() -> Software:
     from longtake.media import ffmpeg  # noqa: PLC0415 - only where something is joined
 
     return Software(
-        longtake=__version__,
+        longtake=VERSION,
         python=platform.python_version(),
         av=metadata.version("av"),
         ffmpeg=ffmpeg.version(),

@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longtake import __version__
 from longtake.preflight.disk import Spool, check_disk, estimate
 from longtake.preflight.rehearsal import check_media
 from longtake.preflight.result import Checked
 from longtake.preflight.roundtrip import check_store
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +34,7 @@ class Preflight:
     @property
     def versions(self) -> dict[str, str]:
         """Versions by name: `longtake`, `av`, `ffmpeg`, `catalog` (its date)."""
-        return {"longtake": __version__} | dict(pair for one in self.checks for pair in one.versions)
+        return {"longtake": VERSION} | dict(pair for one in self.checks for pair in one.versions)
 
     def __str__(self) -> str:
         return "; ".join(one.text for one in self.checks)

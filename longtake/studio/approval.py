@@ -98,11 +98,11 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     spent = state.used(run=session.run)
     credits = spent + plan.reserve
     try:
-        await _afford(session, session.budget, plan.reserve)
+        await _afford(session, session.spending.budget, plan.reserve)
     except BudgetError as error:
         if "more than the budget" in approval.before:
             # Budgets that nobody may lift here refuse without a question.
-            await _afford(session, session.fixed, plan.reserve)
+            await _afford(session, session.spending.fixed, plan.reserve)
             text = _text(plan, plan.shots, credits, about=f"what is missing does not fit: {error.message}.")
             await _ask(session, approval, approver, "more than the budget", credits=credits, text=text)
             return
@@ -115,7 +115,7 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
         await _ask(session, approval, approver, "spending", credits=credits, text=text)
     else:
         # Nothing is to be bought. If something in flight fails, it is not bought again without a question.
-        await asyncio.to_thread(session.approve, spent)
+        await asyncio.to_thread(session.spending.approve, session.book, spent)
 
 
 async def approve_rest(
@@ -130,22 +130,22 @@ async def approve_rest(
         approver: puts the question.
         made: the first shots of the chains.
     """
-    if session.halted is not None:
+    if session.spending.halted is not None:
         return
     rest = [row for row in plan.shots if row.id not in made]
     reserve = sum(row.reserve for row in rest)
     state = await asyncio.to_thread(session.book.read)
     spent = state.used(run=session.run)
     if not reserve:
-        await asyncio.to_thread(session.approve, spent)
+        await asyncio.to_thread(session.spending.approve, session.book, spent)
         return
     try:
-        await _afford(session, session.budget, reserve)
+        await _afford(session, session.spending.budget, reserve)
         text = _text(plan, rest, spent + reserve, about="the first takes of each chain are there; this is the rest.")
         pictures = await _pictures(session, made.values())
         await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
     except BudgetError as error:
-        session.halted = session.refused = error
+        session.spending.halted = session.spending.refused = error
 
 
 async def _ask(
@@ -167,7 +167,7 @@ async def _ask(
     # Silence never spends more than the budget, nor more than a person approved before.
     silence = None
     if approval.silence == "go on" and subject != "more than the budget":
-        most = credits if session.budget.run is None else min(credits, session.budget.run)
+        most = credits if session.spending.budget.run is None else min(credits, session.spending.budget.run)
         silence = Answer(approve=True, credits=most, by=f"silence, after {approval.hours:g} hours")
     question = Question(
         film=session.film,
@@ -192,7 +192,9 @@ async def _ask(
             next_step="run again to be asked again; what is bought is kept, and nothing was spent for what was not approved",
         )
     session.events.line(f"approved{by}: up to {answer.credits} credits in this run")
-    await asyncio.to_thread(session.approve, answer.credits, lift=subject == "more than the budget")
+    await asyncio.to_thread(
+        session.spending.approve, session.book, answer.credits, lift=subject == "more than the budget"
+    )
 
 
 def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) -> str:
@@ -228,7 +230,7 @@ def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) 
 
 
 async def _afford(session: Session, budget: Budget, credits: int) -> None:
-    used = await asyncio.to_thread(session.book.used, film=session.film, run=session.run, elsewhere=session.elsewhere)
+    used = await asyncio.to_thread(session.spending.used, session.book)
     budget.check(credits, used)
 
 

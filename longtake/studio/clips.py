@@ -135,11 +135,11 @@ async def upload(
         StoreError: the store is away.
     """
     one = await asyncio.to_thread(wanted, shot, session.catalog, model=model, continue_from=continue_from, take=take)
-    identity = await identify(session, one)
-    found = await asyncio.to_thread(kept, session, identity)
+    identity = await identify(session.assets, one)
+    found = await asyncio.to_thread(kept, session.store, session.book, identity)
     if found is not None:
         return ClipRequest(session.film, identity, None, found)
-    return ClipRequest(session.film, identity, await _upload(session, identity))
+    return ClipRequest(session.film, identity, await _upload(session.assets, identity))
 
 
 async def submit(session: Session, asked: ClipRequest) -> Purchase:
@@ -151,7 +151,7 @@ async def submit(session: Session, asked: ClipRequest) -> Purchase:
         BudgetError, NoCreditsError, KeyRefusedError, RefusedError, RateLimitedError, NotSentError: nothing was charged.
         TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
     """
-    take = asked.take or await asyncio.to_thread(kept, session, asked.identity)
+    take = asked.take or await asyncio.to_thread(kept, session.store, session.book, asked.identity)
     if take is not None or asked.prepared is None:
         return Purchase(asked, None, take)
     await _preflight(session)
@@ -168,10 +168,13 @@ async def poll(session: Session, purchase: Purchase) -> Generation:
         TaskFailedError: the provider failed and refunds; `retryable` says whether submitting again may help.
         PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
     """
-    take = purchase.take or await asyncio.to_thread(kept, session, purchase.request.identity)
+    take = purchase.take or await asyncio.to_thread(kept, session.store, session.book, purchase.request.identity)
     if take is not None or purchase.attempt is None:
         return Generation(purchase, None, take)
-    return Generation(purchase, await _poll(session, purchase.attempt))
+    return Generation(
+        purchase,
+        await _poll(session.book, session.account.provider, purchase.attempt, longest=session.settings.longest_wait),
+    )
 
 
 async def ingest(session: Session, made: Generation) -> Take:
@@ -182,13 +185,13 @@ async def ingest(session: Session, made: Generation) -> Take:
         ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
     """
     prepared, attempt = made.purchase.request.prepared, made.purchase.attempt
-    take = made.take or await asyncio.to_thread(kept, session, made.purchase.request.identity)
+    take = made.take or await asyncio.to_thread(kept, session.store, session.book, made.purchase.request.identity)
     if take is not None:
         return take
     if prepared is None or attempt is None or made.task is None:
         raise AssertionError("a generation without a take has a finished task")
     async with session.keeping:
-        take = await _ingest(session, prepared, attempt, made.task)
+        take = await _ingest(session.assets, session.book, prepared, attempt, made.task)
     session.events.kept(attempt, take, made.label)
     return take
 
@@ -206,8 +209,8 @@ async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noq
     """
     options = {"model": None, "continue_from": None, "take": 1} | options
     one = await asyncio.to_thread(wanted, shot, session.catalog, **options)
-    identity = await identify(session, one)
-    found = await asyncio.to_thread(kept, session, identity)
+    identity = await identify(session.assets, one)
+    found = await asyncio.to_thread(kept, session.store, session.book, identity)
     if found is not None:
         return found
     await _preflight(session)

@@ -46,6 +46,6 @@ async def compare(
         )
         for revision in comparison.redo(redo, run=session.run):
             holdings.decide(revision)
-        return comparison, plans.of(comparison, books, session.budget)
+        return comparison, plans.of(comparison, books, session.spending.budget)
 
     return await asyncio.to_thread(work)

@@ -123,7 +123,7 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
     resolved = asked.resolved
     approval = asked.approval or resolved.loaded.board.approval
     check_approver(approval, asked.approver)
-    await read_inputs(session, resolved)
+    await read_inputs(session.assets, resolved)
     comparison, plan = await compare(session, resolved, asked.downstream, asked.retake)
     await asyncio.to_thread(_check_hosting, session, comparison)
     if preflight.needed(plan):
@@ -137,7 +137,7 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
         # What was bought before is fetched and kept all the same; nothing more is bought.
-        session.halted = session.refused = error
+        session.spending.halted = session.spending.refused = error
     session.events.event(
         "film.started",
         shots=len(plan.shots),
@@ -152,21 +152,21 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
         comparison, _ = await compare(session, resolved, asked.downstream)
     await _decide(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
-    await session.balance()
+    await session.account.balance(session.store)
     made: dict[str, MadeShot] = {}
     if in_steps:
         made = await shoot(session, comparison.running(), only=heads)
         _, rest = await compare(session, resolved, asked.downstream, asked.retake)
         await approve_rest(session, rest, approval, asked.approver, made)
         await _decide(session, comparison, asked.retake)
-    if asked.dispatch is not None and session.halted is None:
+    if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)
         # What failed here may have been made there.
         made = {}
     made = await shoot(session, comparison.running(), made=made)
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
-    refused = {one.shot for one in comparison.redo(asked.retake, run=session.run)} if session.halted else set()
-    outcomes = _with_refused(outcomes, refused, session.halted)
+    refused = {one.shot for one in comparison.redo(asked.retake, run=session.run)} if session.spending.halted else set()
+    outcomes = _with_refused(outcomes, refused, session.spending.halted)
     left = await _left_over(session, comparison)
     sums = await _leave_snapshot(session, comparison, outcomes)
     joined, unjoined = await _concatenate(session, resolved, outcomes)
@@ -181,12 +181,12 @@ async def _decide(
     session: Session, comparison: Comparison, retake: Sequence[str], *, only: Collection[str] | None = None
 ) -> None:
     """Record which shots get a new take, unless nothing is bought in this run."""
-    while session.halted is None:
+    while session.spending.halted is None:
         wanted = [one for one in comparison.redo(retake, run=session.run) if only is None or one.shot in only]
         if not wanted:
             return
         for revision in wanted:
-            await decide(session, comparison, revision)
+            await decide(session.store, comparison, revision)
 
 
 def _with_refused(outcomes: Sequence[Outcome], refused: Collection[str], error: LongtakeError | None) -> list[Outcome]:
@@ -204,11 +204,11 @@ async def _dispatched(session: Session, comparison: Comparison, asked: Request) 
             failed = error
     comparison, rest = await compare(session, comparison.resolved, asked.downstream)
     if failed is not None:
-        session.halted = failed
+        session.spending.halted = failed
         try:
             await asyncio.to_thread(_afford, session, rest.reserve)
         except BudgetError as error:
-            session.halted = session.refused = error
+            session.spending.halted = session.spending.refused = error
     return comparison
 
 
@@ -239,24 +239,24 @@ async def _concatenate(
         )
 
     try:
-        return await session.observer.around(Step("concatenate", f"film {session.film}"), work), None
+        return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None
     except LongtakeError as error:
         return None, error
 
 
 def _afford(session: Session, credits: int) -> None:
-    used = session.book.used(film=session.film, run=session.run, elsewhere=session.elsewhere)
-    session.budget.check(credits, used)
+    used = session.spending.used(session.book)
+    session.spending.budget.check(credits, used)
 
 
 def _check_hosting(session: Session, comparison: Comparison) -> None:
     """See that the provider can read what shots to buy start from, before the first of a chain is bought for nothing."""
-    if can_host(session):
+    if can_host(session.assets):
         return
     found = plans.standings(comparison)
     for shot in comparison.resolved.shots:
         parent = found[shot.parent].used if shot.parent is not None else None
-        ours = found[shot.id].bridges is not None or needs_host(session, shot, parent)
+        ours = found[shot.id].bridges is not None or needs_host(session.assets, shot, parent)
         if found[shot.id].to_buy and ours:
             raise SettingsError(
                 f"{shot.label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
@@ -295,7 +295,7 @@ async def _left_over(session: Session, comparison: Comparison) -> list[str]:
         if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
             continue
         try:
-            key = await salvage(session, attempt)
+            key = await salvage(session.assets, session.book, attempt)
         except LongtakeError as error:
             notes.append(
                 f"attempt {attempt.id} for {order.label} is bought, and its clip could not be kept: {error.message}"

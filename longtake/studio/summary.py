@@ -206,7 +206,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     """This run's money, what the page takes from the ledger, and what the balance says at its end."""
     notes = []
     try:
-        checked = await session.balance()
+        checked = await session.account.balance(session.store)
     except KeyRefusedError as error:
         checked = None
         notes.append(f"the balance could not be read at the end: {error.message}")

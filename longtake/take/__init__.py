@@ -1,8 +1,9 @@
 """The life of a take: identify, upload, submit, poll, ingest. Plain coroutines that need no engine."""
 
 from longtake.record import Clip, Frame, Take, load
+from longtake.take.account import Account
+from longtake.take.assets import Assets, can_host, needs_host, remember_frame
 from longtake.take.bundle import pack, unpack
-from longtake.take.hosting import Hosting, can_host, needs_host, remember_frame
 from longtake.take.ingest import ingest, salvage
 from longtake.take.lead import decide
 from longtake.take.obtain import Obtained, obtain
@@ -14,10 +15,11 @@ from longtake.take.submit import submit
 from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
 
 __all__ = [
+    "Account",
+    "Assets",
     "Clip",
     "Completed",
     "Frame",
-    "Hosting",
     "Identity",
     "Obtained",
     "Prepared",

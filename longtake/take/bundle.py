@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from longtake.request import Input, Resolved
     from longtake.store import Store
     from longtake.storyboard import Loaded
-    from longtake.take.session import Session
+    from longtake.take.assets import Assets
 
 __all__ = ["pack", "unpack"]
 
@@ -27,7 +27,7 @@ _SCHEMA = "longtake-board/1"
 _KEY = re.compile(r"boards/([0-9a-f]{64})\.json\Z")
 
 
-async def pack(session: Session, resolved: Resolved) -> str:
+async def pack(assets: Assets, resolved: Resolved) -> str:
     """Put a storyboard and its files into the store, and return the key of the bundle. The same bundle has one key.
 
     Raises:
@@ -51,12 +51,12 @@ async def pack(session: Session, resolved: Resolved) -> str:
         item = given.get(loaded.path(written)) if written is not None else None
         if written is not None and item is not None and item.sha256 is not None:
             files[written] = await objects.place(
-                session, loaded.path(written), digest=item.sha256, format=item.format, name=item.name
+                assets, loaded.path(written), digest=item.sha256, format=item.format, name=item.name
             )
     whole = {"schema": _SCHEMA, "name": loaded.name, "text": loaded.text, "files": files}
     data = json.dumps(whole, sort_keys=True).encode()
     key = f"boards/{hashlib.sha256(data).hexdigest()}.json"
-    await asyncio.to_thread(session.store.put_if_absent, key, data)
+    await asyncio.to_thread(assets.store.put_if_absent, key, data)
     return key
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from longtake.errors import LongtakeError
-    from longtake.ledger import Attempt
-    from longtake.take.session import Session
+    from longtake.ledger import Attempt, Book
+    from longtake.observer import Observer
+    from longtake.take.spending import Spending
     from longtake.take.upload import Wanted
 
 __all__ = ["AttemptEvents"]
@@ -35,8 +36,9 @@ _FEW = 20
 class AttemptEvents:
     """Reports what becomes of the takes of one run to its observer."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, observer: Observer, spending: Spending, book: Book) -> None:
+        self.observer = observer
+        self._spending, self._book = spending, book
         self._waiting: dict[str, str] = {}
         """Labels by fingerprint of the takes being bought."""
         self._reported: dict[str, str] = {}
@@ -45,13 +47,11 @@ class AttemptEvents:
 
     def line(self, text: str, *, level: int = logging.INFO) -> None:
         """A line for the log, without an event."""
-        session = self._session
-        session.observer.notify(Event("", session.film, session.book.account, text, level))
+        self.observer.notify(Event("", self._spending.film, self._book.account, text, level))
 
     def event(self, name: str, text: str = "", *, level: int = logging.INFO, **data: object) -> None:
         """An event of the film, with its line for the log."""
-        session = self._session
-        session.observer.notify(Event(name, session.film, session.book.account, text, level, data))
+        self.observer.notify(Event(name, self._spending.film, self._book.account, text, level, data))
 
     @contextlib.contextmanager
     def submitting(self, fingerprint: str, label: str) -> Iterator[datetime]:
@@ -67,7 +67,7 @@ class AttemptEvents:
         """A take has an accepted attempt, of this run or of another, or is in the store already."""
         if isinstance(found, Take):
             self.line(f"{label}: kept by another run meanwhile")
-        elif found.order.run != self._session.run or found.at < since:
+        elif found.order.run != self._spending.run or found.at < since:
             self.line(
                 f"{label}: takes up attempt {found.id}, bought before for {found.money} credits as {found.task_id}"
             )
@@ -118,8 +118,8 @@ class AttemptEvents:
         if any(one is error for one in self._errors):
             return
         self._errors.append(error)
-        session, label = self._session, wanted.label
-        if session.halted is not None and type(session.halted) is type(error):
+        spending, label = self._spending, wanted.label
+        if spending.halted is not None and type(spending.halted) is type(error):
             if any(type(one) is type(error) for one in self._errors[:-1]):
                 return
             self.line(f"{label}: {error.message}; nothing more is bought in this run", level=logging.WARNING)
@@ -129,8 +129,8 @@ class AttemptEvents:
             self.event("attempt.in-doubt", attempt=error.attempt, shot=label, reason=error.message)
         elif isinstance(error, RefusedError):
             self.event("attempt.refused", shot=label, status=error.status, code=error.code, reason=error.message)
-        if isinstance(error, BudgetError) and session.refused is not error:
-            session.refused = error
+        if isinstance(error, BudgetError) and spending.refused is not error:
+            spending.refused = error
             self.over_budget(error)
 
     def over_budget(self, error: BudgetError) -> None:
@@ -141,13 +141,8 @@ class AttemptEvents:
 
     def cancelled(self, text: str, *, count: int, credits: int, page: str) -> None:
         """The run is being cancelled; `page` is for people, Markdown."""
-        session = self._session
-        data = {"under_way": count, "credits": credits}
-        session.observer.notify(
-            Event(
-                "film.cancelled", session.film, session.book.account, f"cancelled: {text}", logging.WARNING, data, page
-            )
-        )
+        film, account, data = self._spending.film, self._book.account, {"under_way": count, "credits": credits}
+        self.observer.notify(Event("film.cancelled", film, account, f"cancelled: {text}", logging.WARNING, data, page))
 
     @contextlib.asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -167,7 +162,7 @@ class AttemptEvents:
             if not slow:
                 continue
             # In a thread, and once for all of them: the log may be busy with the store.
-            state = await asyncio.to_thread(self._session.book.log.known)
+            state = await asyncio.to_thread(self._book.log.known)
             news = []
             for name, label in slow.items():
                 text = self._waits_for(state.find(name))
@@ -182,7 +177,7 @@ class AttemptEvents:
     def _waits_for(self, attempt: Attempt | None) -> str:
         if attempt is None or attempt.phase != "intent":
             return "waits for its turn to be bought"
-        if attempt.order.run != self._session.run:
+        if attempt.order.run != self._spending.run:
             return f"waits for attempt {attempt.id} of another run"
         return (
             f"submitted as attempt {attempt.number} ({attempt.id}) for {attempt.order.reserve} credits, no answer yet"

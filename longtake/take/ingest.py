@@ -16,14 +16,14 @@ from longtake import media, record
 from longtake import store as stores
 from longtake.errors import MediaError, ProviderUnavailableError
 from longtake.record import Checks, Clip, Frame, Rate, Take, Tone
-from longtake.take.hosting import remember_frame
+from longtake.take.assets import remember_frame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
-    from longtake.ledger import Attempt
+    from longtake.ledger import Attempt, Book
     from longtake.provider import Task
-    from longtake.take.session import Session
+    from longtake.take.assets import Assets
     from longtake.take.upload import Prepared
 
 _log = logging.getLogger("longtake.take")
@@ -34,7 +34,7 @@ _CLIP_LIMIT = 2 * 1024**3
 _FRAME_LIMIT = 64 * 1024**2
 
 
-async def ingest(session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
+async def ingest(assets: Assets, book: Book, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
     """Copy the clip and its last frame into the store, then the record, then settle.
 
     The bytes go into the store before anything that may fail, so that a result is not lost for a check that a person would waive.
@@ -49,9 +49,9 @@ async def ingest(session: Session, prepared: Prepared, attempt: Attempt, task: T
             f"task {task.id} is completed without a video",
             next_step="run again later; if it stays, ask the provider about this task",
         )
-    async with _meanwhile(_given_frame(session, task)) as given:
-        key, size = await _stream(session, task.video_urls[0])
-        with stores.local_copy(session.store, key) as path:
+    async with _meanwhile(_given_frame(assets, task)) as given:
+        key, size = await _stream(assets, task.video_urls[0])
+        with stores.local_copy(assets.store, key) as path:
             try:
                 seen = await asyncio.to_thread(
                     media.examine,
@@ -66,10 +66,10 @@ async def ingest(session: Session, prepared: Prepared, attempt: Attempt, task: T
                 ) from error
             for finding in seen.findings:
                 _log.warning("%s: %s", wanted.label, finding.text)
-            frame = await given or await _own_frame(session, path)
+            frame = await given or await _own_frame(assets, path)
     tone = Tone.model_validate(asdict(seen.measures.tone))
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
-    corrected = await _corrected(session, frame, anchor, tone) if shot.match == "chain" else None
+    corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
     clip = Clip(
         key=key,
         sha256=key.removeprefix("media/").removesuffix(".mp4"),
@@ -82,17 +82,17 @@ async def ingest(session: Session, prepared: Prepared, attempt: Attempt, task: T
     )
     checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
     seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected}
-    take = await asyncio.to_thread(_write, session, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
-    remember_frame(session, take.last_frame, task.last_frame_url)
+    take = await asyncio.to_thread(_write, assets, book, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
+    remember_frame(assets, take.last_frame, task.last_frame_url)
     return take
 
 
-async def _stream(session: Session, url: str) -> tuple[str, int]:
+async def _stream(assets: Assets, url: str) -> tuple[str, int]:
     """The clip from the provider into the store, never whole in memory or in a file on the way; its key and bytes."""
-    incoming = session.store.incoming(content_type="video/mp4")
+    incoming = assets.store.incoming(content_type="video/mp4")
     sink = await asyncio.to_thread(incoming.__enter__)
     try:
-        fetched = await session.provider.stream(url, sink, limit=_CLIP_LIMIT, kind="video")
+        fetched = await assets.provider.stream(url, sink, limit=_CLIP_LIMIT, kind="video")
         key = f"media/{fetched.sha256}.mp4"
         await asyncio.to_thread(sink.commit, key)
     except BaseException as error:
@@ -106,29 +106,36 @@ async def _stream(session: Session, url: str) -> tuple[str, int]:
     return key, fetched.bytes
 
 
-async def salvage(session: Session, attempt: Attempt) -> str:
+async def salvage(assets: Assets, book: Book, attempt: Attempt) -> str:
     """Keep the clip of a finished attempt that nobody wants as a take any more; gives its key. The ledger names its digest.
 
     Raises:
         MediaError, ProviderUnavailableError, StoreError: it could not be fetched now; polling is free, so a later run may.
     """
-    task = await session.provider.poll(attempt.task_id or "")
+    task = await assets.provider.poll(attempt.task_id or "")
     if not task.video_urls:
         raise MediaError(f"task {task.id} shows no video any more", next_step="ask the provider about this task")
-    key, _ = await _stream(session, task.video_urls[0])
+    key, _ = await _stream(assets, task.video_urls[0])
     digest = key.removeprefix("media/").removesuffix(".mp4")
-    await asyncio.to_thread(session.book.settled, attempt, clip=digest)
+    await asyncio.to_thread(book.settled, attempt, clip=digest)
     return key
 
 
 def _write(
-    session: Session, prepared: Prepared, attempt: Attempt, *, clip: Clip, frame: Frame, seen_as: dict[str, Any]
+    assets: Assets,
+    book: Book,
+    prepared: Prepared,
+    attempt: Attempt,
+    *,
+    clip: Clip,
+    frame: Frame,
+    seen_as: dict[str, Any],
 ) -> Take:
     identity, wanted = prepared.identity, prepared.identity.wanted
     price = wanted.shot.expected
-    current = session.book.read().attempts.get(attempt.id) or attempt
+    current = book.read().attempts.get(attempt.id) or attempt
     take = record.save(
-        session.store,
+        assets.store,
         Take(
             fingerprint=identity.fingerprint,
             description=identity.description,
@@ -136,15 +143,15 @@ def _write(
             end=wanted.end.sha256 if wanted.end else None,
             bridges=wanted.bridges,
             model=wanted.shot.model,
-            request=identity.frozen_body(session),
+            request=identity.frozen_body(assets.catalog),
             clip=clip,
             last_frame=frame,
-            account=session.book.account,
+            account=book.account,
             attempt=attempt.id,
             task_id=attempt.task_id or "",
             credits=current.charge,
             credits_from="estimate" if current.credits is None else "usage",
-            film=session.film,
+            film=attempt.order.film,
             shot=wanted.shot.label,
             take=wanted.take,
             kept_at=datetime.now(UTC),
@@ -153,11 +160,11 @@ def _write(
             **seen_as,
         ),
     )
-    session.book.settled(attempt, clip=take.clip.sha256)
+    book.settled(attempt, clip=take.clip.sha256)
     return take
 
 
-async def _corrected(session: Session, frame: Frame, anchor: Tone, tone: Tone) -> Frame | None:
+async def _corrected(assets: Assets, frame: Frame, anchor: Tone, tone: Tone) -> Frame | None:
     """The frame with its colours brought back towards those of the chain's first shot; None where they are near enough."""
     step = media.correction(media.Tone(**anchor.model_dump()), media.Tone(**tone.model_dump()))
     if step is None:
@@ -166,49 +173,49 @@ async def _corrected(session: Session, frame: Frame, anchor: Tone, tone: Tone) -
     def work() -> Frame:
         with (
             tempfile.TemporaryDirectory(prefix="longtake-") as folder,
-            stores.local_copy(session.store, frame.key) as png,
+            stores.local_copy(assets.store, frame.key) as png,
         ):
             path = Path(folder) / "corrected.png"
             media.correct_image(png, step, path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             key = f"media/{digest}.png"
-            session.store.put_file(key, path, content_type="image/png")
+            assets.store.put_file(key, path, content_type="image/png")
         return Frame(key=key, sha256=digest, source="clip")
 
     return await asyncio.to_thread(work)
 
 
-async def _given_frame(session: Session, task: Task) -> Frame | None:
+async def _given_frame(assets: Assets, task: Task) -> Frame | None:
     """The provider's last frame when it gave one that can be used."""
     if task.last_frame_url is None:
         return None
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         path = Path(folder) / "last.png"
         try:
-            await session.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
+            await assets.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
             await asyncio.to_thread(media.check_image, path)
         except (MediaError, ProviderUnavailableError) as error:
             _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
             return None
-        return await asyncio.to_thread(_put_frame, session, path, "provider")
+        return await asyncio.to_thread(_put_frame, assets, path, "provider")
 
 
-async def _own_frame(session: Session, clip: Path) -> Frame:
+async def _own_frame(assets: Assets, clip: Path) -> Frame:
     """The clip's own last frame: a chain never waits for a missing URL."""
 
     def work() -> Frame:
         with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
             path = Path(folder) / "last.png"
             media.last_frame(clip, path)
-            return _put_frame(session, path, "clip")
+            return _put_frame(assets, path, "clip")
 
     return await asyncio.to_thread(work)
 
 
-def _put_frame(session: Session, path: Path, source: Literal["provider", "clip"]) -> Frame:
+def _put_frame(assets: Assets, path: Path, source: Literal["provider", "clip"]) -> Frame:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     key = f"media/{digest}.png"
-    session.store.put_file(key, path, content_type="image/png")
+    assets.store.put_file(key, path, content_type="image/png")
     return Frame(key=key, sha256=digest, source=source)
 
 

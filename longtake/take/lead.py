@@ -19,23 +19,25 @@ from longtake.record import Frame, Revision, write_revision
 
 if TYPE_CHECKING:
     from longtake.plan import Comparison, Standing
-    from longtake.take.session import Session
+    from longtake.store import Store
 
 _TRIES = 8
 
 
-async def decide(session: Session, comparison: Comparison, revision: Revision) -> None:
+async def decide(store: Store, comparison: Comparison, revision: Revision) -> None:
     """Write a decision down and count it; where another run decided first, that one counts.
 
     Raises:
         StoreError: the store is away.
     """
     known = comparison.holdings.decided(revision.shot, revision.description)
-    written, _ = await asyncio.to_thread(write_revision, session.store, revision, known)
+    written, _ = await asyncio.to_thread(write_revision, store, revision, known)
     comparison.holdings.decide(written)
 
 
-async def lead(session: Session, comparison: Comparison, standing: Standing, parent: Standing | None) -> Standing:
+async def lead(
+    store: Store, comparison: Comparison, standing: Standing, parent: Standing | None, *, run: str
+) -> Standing:
     """The standing with the frame known that its new takes are led to.
 
     Raises:
@@ -53,29 +55,29 @@ async def lead(session: Session, comparison: Comparison, standing: Standing, par
         description = comparison.descriptions[standing.shot.id]
         decided = comparison.holdings.decided(standing.shot.id, description)
         await decide(
-            session,
+            store,
             comparison,
             Revision(
-                film=session.film,
+                film=comparison.holdings.film,
                 shot=standing.shot.id,
                 description=description,
                 take=number,
                 redo=any(r.redo and r.take == number for r in decided),
                 follow=standing.follow,
-                end=await asyncio.to_thread(_first_frame, session, target.clip.key),
+                end=await asyncio.to_thread(_first_frame, store, target.clip.key),
                 bridges=target.fingerprint,
-                run=session.run,
+                run=run,
             ),
         )
         standing = comparison.look(standing.shot, parent)
     raise StoreError(f"other runs keep deciding what becomes of {standing.shot.label}")
 
 
-def _first_frame(session: Session, clip: str) -> Frame:
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(session.store, clip) as path:
+def _first_frame(store: Store, clip: str) -> Frame:
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(store, clip) as path:
         png = Path(folder) / "first.png"
         media.first_frame(path, png)
         digest = hashlib.sha256(png.read_bytes()).hexdigest()
         key = f"media/{digest}.png"
-        session.store.put_file(key, png, content_type="image/png")
+        store.put_file(key, png, content_type="image/png")
     return Frame(key=key, sha256=digest, source="clip")

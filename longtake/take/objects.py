@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 
 from longtake import store as stores
 from longtake.errors import MediaError, ProviderUnavailableError, StoreError, UrlRefusedError
-from longtake.take.hosting import DAY, Address, of
+from longtake.take.assets import DAY
+from longtake.take.hosting import Address
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import ObjectInfo
+    from longtake.take.assets import Assets
     from longtake.take.hosting import Hosting
-    from longtake.take.session import Session
 
 __all__ = ["place", "url_of"]
 
@@ -48,14 +49,14 @@ _OTHER = ("bin", "application/octet-stream")
 _ALIASES = {"jpeg": "image/jpeg", "tif": "image/tiff"} | dict(_TYPES.values())
 
 
-async def place(session: Session, path: Path, *, digest: str, format: str | None, name: str, anew: bool = False) -> str:  # noqa: A002 - its word everywhere
+async def place(assets: Assets, path: Path, *, digest: str, format: str | None, name: str, anew: bool = False) -> str:  # noqa: A002 - its word everywhere
     """Put a file into the store unless its bytes are there, and return the key.
 
     The key and the content type follow from what the bytes are, never from the file's name: the same bytes have one key.
     An object of theirs that lies there already is used when its name stands for the same type.
 
     Args:
-        session: the run's.
+        assets: the run's.
         path: the file.
         digest: SHA-256 of what it is taken for; a file that was edited since is refused.
         format: what its bytes are, as `media.inspect` says.
@@ -66,22 +67,22 @@ async def place(session: Session, path: Path, *, digest: str, format: str | None
         MediaError: the file changed, or cannot be read any more.
         StoreError: the store is away.
     """
-    hosting = of(session)
+    hosting = assets.hosting
     async with hosting.locks[digest]:
         if anew or digest not in hosting.keys:
             await asyncio.to_thread(_unchanged, path, name, digest)
             kind = _TYPES.get(format or "", _OTHER)
-            key = await asyncio.to_thread(_key, session, digest, *kind)
-            await asyncio.to_thread(session.store.put_file, key, path, content_type=kind[1])
+            key = await asyncio.to_thread(_key, assets, digest, *kind)
+            await asyncio.to_thread(assets.store.put_file, key, path, content_type=kind[1])
             hosting.keys[digest] = key
         return hosting.keys[digest]
 
 
-async def url_of(session: Session, key: str, *, name: str, anew: bool = False) -> str:
+async def url_of(assets: Assets, key: str, *, name: str, anew: bool = False) -> str:
     """A URL of an object in the store that outlives the queue and the generation, looked at once in a run.
 
     Args:
-        session: the run's.
+        assets: the run's.
         key: the object's, which begins with its digest.
         name: what a person calls it.
         anew: the provider could not read the URL before: make another one, of the other kind where there are two
@@ -92,31 +93,31 @@ async def url_of(session: Session, key: str, *, name: str, anew: bool = False) -
         ProviderUnavailableError: it does not answer now.
         StoreError: the store is away, or has lost the object.
     """
-    hosting = of(session)
+    hosting = assets.hosting
     async with hosting.locks[key]:
         known = hosting.addresses.get(key)
-        if known is not None and not anew and known.until - time.time() >= _needed(session.settings):
+        if known is not None and not anew and known.until - time.time() >= _needed(assets.settings):
             return known.url
-        found = await asyncio.to_thread(session.store.head, key)
+        found = await asyncio.to_thread(assets.store.head, key)
         if found is None:
             raise StoreError(f"{name} is not in the store any more: {key}", key=key)
         number = known.number if known is not None else 0
         if not anew:
-            made = await _address(session, found, number, name)
-            await _look(session, found, made)
+            made = await _address(assets, found, number, name)
+            await _look(assets, found, made)
         else:
-            made = await _another(session, found, number, name)
+            made = await _another(assets, found, number, name)
         hosting.addresses[key] = made
         return made.url
 
 
-async def _another(session: Session, found: ObjectInfo, number: int, name: str) -> Address:
+async def _another(assets: Assets, found: ObjectInfo, number: int, name: str) -> Address:
     """An address that serves every byte of the object; when the kind whose turn it is does not, the other kind."""
     for last in (False, True):
         number += 1
-        made = await _address(session, found, number, name)
+        made = await _address(assets, found, number, name)
         try:
-            await _read_whole(session, found, made)
+            await _read_whole(assets, found, made)
         except (UrlRefusedError, MediaError, ProviderUnavailableError):
             if last:
                 raise
@@ -125,39 +126,39 @@ async def _another(session: Session, found: ObjectInfo, number: int, name: str) 
     raise AssertionError("the last address is returned or raises")
 
 
-async def _address(session: Session, found: ObjectInfo, number: int, name: str) -> Address:
+async def _address(assets: Assets, found: ObjectInfo, number: int, name: str) -> Address:
     # A second less of life each time makes a signature that was never handed out before.
-    seconds = _life(session.settings) - number
+    seconds = _life(assets.settings) - number
     until = time.time() + seconds
-    url = await asyncio.to_thread(_new_url, session, found.key, seconds, number)
+    url = await asyncio.to_thread(_new_url, assets, found.key, seconds, number)
     if url is None:
         raise UrlRefusedError(
-            f"the provider cannot read {name}: the store {session.store.uri} has no URL for others",
+            f"the provider cannot read {name}: the store {assets.store.uri} has no URL for others",
             next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
         )
     return Address(url, until, number)
 
 
-def _new_url(session: Session, key: str, seconds: int, number: int) -> str | None:
-    settings = session.settings
+def _new_url(assets: Assets, key: str, seconds: int, number: int) -> str | None:
+    settings = assets.settings
     if settings.public_url is None:
-        return session.store.url_for_others(key, seconds=seconds)
+        return assets.store.url_for_others(key, seconds=seconds)
     if number % 2:
         signed = stores.of(settings.model_copy(update={"public_url": None})).url_for_others(key, seconds=seconds)
         if signed is not None:
             return signed
-    url = session.store.url_for_others(key, seconds=seconds)
+    url = assets.store.url_for_others(key, seconds=seconds)
     # What stands between may have kept an answer to the old URL, a bad one too.
     return f"{url}?again={number}" if url is not None and number else url
 
 
-async def _look(session: Session, found: ObjectInfo, made: Address) -> None:
+async def _look(assets: Assets, found: ObjectInfo, made: Address) -> None:
     """The first byte decides. Whether HEAD is answered is asked once for each kind of URL, and told."""
-    hosting, parts = of(session), urlsplit(made.url)
+    hosting, parts = assets.hosting, urlsplit(made.url)
     kind = (f"{parts.scheme}://{parts.netloc}", bool(parts.query))
     first = kind not in hosting.asked_head
     hosting.asked_head.add(kind)
-    seen = await session.provider.check_readable(made.url, digest_bytes=found.size, head=first)
+    seen = await assets.provider.check_readable(made.url, digest_bytes=found.size, head=first)
     if seen.head is False:
         _warn(
             hosting,
@@ -176,10 +177,10 @@ async def _look(session: Session, found: ObjectInfo, made: Address) -> None:
         )
 
 
-async def _read_whole(session: Session, found: ObjectInfo, made: Address) -> None:
+async def _read_whole(assets: Assets, found: ObjectInfo, made: Address) -> None:
     """The provider could not read this before, so the first byte is not enough."""
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        read = await session.provider.fetch(made.url, Path(folder) / "input", limit=max(found.size, 1), kind="any")
+        read = await assets.provider.fetch(made.url, Path(folder) / "input", limit=max(found.size, 1), kind="any")
     if read.sha256 != found.key.rpartition("/")[2].partition(".")[0]:
         raise UrlRefusedError(
             f"the URL of {found.key} serves other bytes than the store should hold",
@@ -203,8 +204,8 @@ def _life(settings: Settings) -> int:
     return int(max(DAY, 2 * _needed(settings)))
 
 
-def _key(session: Session, digest: str, ending: str, content_type: str) -> str:
-    there = session.store.list(f"media/{digest}.")
+def _key(assets: Assets, digest: str, ending: str, content_type: str) -> str:
+    there = assets.store.list(f"media/{digest}.")
     return next((k for k in there if _ALIASES.get(k.rpartition(".")[2]) == content_type), f"media/{digest}.{ending}")
 
 

@@ -40,8 +40,8 @@ async def obtain(session: Session, wanted: Wanted) -> Obtained:
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
     """
-    identity = await identify(session, wanted)
-    take = await asyncio.to_thread(kept, session, identity)
+    identity = await identify(session.assets, wanted)
+    take = await asyncio.to_thread(kept, session.store, session.book, identity)
     if take is not None:
         return Obtained(take, "current")
     rehost = 0
@@ -68,15 +68,15 @@ async def obtain(session: Session, wanted: Wanted) -> Obtained:
 async def _upload(session: Session, identity: Identity, rehost: int) -> Prepared:
     if not identity.has_inputs:
         # There is nothing to show: the request is words only.
-        return await upload(session, identity, rehost=rehost)
+        return await upload(session.assets, identity, rehost=rehost)
     step = Step("upload", identity.wanted.label)
-    return await session.observer.around(step, lambda: upload(session, identity, rehost=rehost))
+    return await session.events.observer.around(step, lambda: upload(session.assets, identity, rehost=rehost))
 
 
 async def _submit(session: Session, prepared: Prepared) -> Attempt | Take:
     label = prepared.identity.wanted.label
     with session.events.submitting(prepared.identity.fingerprint, label) as since:
-        found = await session.observer.around(Step("submit", label), lambda: submit(session, prepared))
+        found = await session.events.observer.around(Step("submit", label), lambda: submit(session, prepared))
     session.events.submitted(found, label, since=since)
     return found
 
@@ -84,7 +84,10 @@ async def _submit(session: Session, prepared: Prepared) -> Attempt | Take:
 async def _poll(session: Session, attempt: Attempt) -> Task:
     label = attempt.order.label
     try:
-        task = await session.observer.around(Step("poll", label), lambda: poll(session, attempt))
+        task = await session.events.observer.around(
+            Step("poll", label),
+            lambda: poll(session.book, session.account.provider, attempt, longest=session.settings.longest_wait),
+        )
     except TaskFailedError as error:
         session.events.task_failed(attempt, error)
         raise
@@ -94,6 +97,8 @@ async def _poll(session: Session, attempt: Attempt) -> Task:
 
 async def _ingest(session: Session, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
     label = prepared.identity.wanted.label
-    take = await session.observer.around(Step("ingest", label), lambda: ingest(session, prepared, attempt, task))
+    take = await session.events.observer.around(
+        Step("ingest", label), lambda: ingest(session.assets, session.book, prepared, attempt, task)
+    )
     session.events.kept(attempt, take, label)
     return take

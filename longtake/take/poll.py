@@ -10,13 +10,18 @@ from longtake.ledger.book import now
 from longtake.provider import failure
 
 if TYPE_CHECKING:
-    from longtake.ledger import Attempt
-    from longtake.provider import Task
-    from longtake.take.session import Session
+    from longtake.ledger import Attempt, Book
+    from longtake.provider import Provider, Task
 
 
-async def poll(session: Session, attempt: Attempt) -> Task:
-    """Poll until the provider is done, and write down what it says.
+async def poll(book: Book, provider: Provider, attempt: Attempt, *, longest: float) -> Task:
+    """Poll until the provider is done, and record what it says.
+
+    Args:
+        book: the account's ledger.
+        provider: an open client with the account's key.
+        attempt: an accepted attempt.
+        longest: seconds to poll before giving up for now.
 
     Raises:
         TaskFailedError: the provider failed and refunds; `retryable` says whether another attempt may help.
@@ -26,7 +31,7 @@ async def poll(session: Session, attempt: Attempt) -> Task:
     if attempt.phase == "failed":
         # A run died between seeing the failure and booking its refund.
         await asyncio.to_thread(
-            session.book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+            book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
         )
         raise TaskFailedError(
             f"{attempt.order.label} failed: {attempt.reason}",
@@ -36,18 +41,18 @@ async def poll(session: Session, attempt: Attempt) -> Task:
         )
     if attempt.task_id is None:
         raise LedgerError(f"attempt {attempt.id} has no task to poll", key=attempt.id)
-    task = await session.provider.wait(
+    task = await provider.wait(
         attempt.task_id,
-        longest=session.settings.longest_wait,
+        longest=longest,
         # What costs as much of the same model is as long and as large.
         kind=f"{attempt.order.model} {attempt.order.expected}",
         going=max(0.0, (now() - attempt.since).total_seconds()),
     )
     if task.status == "completed":
-        await asyncio.to_thread(session.book.completed, attempt, task.credits)
+        await asyncio.to_thread(book.completed, attempt, task.credits)
         return task
     error = failure(task)
     await asyncio.to_thread(
-        session.book.failed, attempt, code=error.code, message=task.error_message or "", retryable=error.retryable
+        book.failed, attempt, code=error.code, message=task.error_message or "", retryable=error.retryable
     )
     raise error

@@ -1,4 +1,4 @@
-"""What one run holds open: provider, store, ledger, and how much may be under way."""
+"""What one run of one film holds open."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from longtake import record
 from longtake import store as stores
-from longtake.errors import KeyRefusedError, PreflightError, StoreError, TransientError
-from longtake.ledger import Book, Budget, Limits, Log, Report, account_of, accounts_in, check_balance, poll_known
+from longtake.errors import PreflightError, StoreError
+from longtake.ledger import Book, Budget, Limits, Log, account_of, accounts_in
 from longtake.observer import Observer
-from longtake.provider import Provider, failure
+from longtake.provider import Provider
+from longtake.take.account import Account
+from longtake.take.assets import Assets
 from longtake.take.events import AttemptEvents
-from longtake.take.hosting import Hosting
-from longtake.take.line import Line
+from longtake.take.purchase_queue import PurchaseQueue
+from longtake.take.spending import Spending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from longtake.catalog import Catalog
-    from longtake.errors import LongtakeError
     from longtake.ledger import Attempt
     from longtake.settings import Settings
     from longtake.store import Store
 
+__all__ = ["KEPT_AT_ONCE", "Session", "book_of", "open_session"]
+
 KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
-"""Takes that are fetched and checked side by side. Each wants a core for a while: a hundred at once would all be done at the end,
-and their chains stand still until then."""
+"""Takes that are fetched and checked side by side. Each needs a core for a while: a hundred at once would all be done at the end,
+and their chains would stand still until then."""
 
 
 class Session:
-    """The open connections of one run of one film. Not a dataclass on purpose: Prefect walks those.
+    """One run of one film: the account that pays, the assets, and what may be spent. Not a dataclass: Prefect walks those.
 
     Args:
-        settings: limits and where things are.
+        settings: limits and places.
         catalog: the provider's models and rules.
         provider: an open client.
         store: where everything is kept.
@@ -64,79 +66,32 @@ class Session:
     ) -> None:
         self.settings = settings
         self.catalog = catalog
-        self.provider = provider
         self.store = store
         self.book = book
-        self.film = film
-        self.run = run or uuid.uuid4().hex
-        self.fixed = Budget(run=settings.run_budget, day=settings.day_budget)
-        """Budgets that nobody lifts."""
-        self.standing = Budget(film=budget, run=run_budget).within(self.fixed)
-        """The budget before any approval, or as a person lifted it."""
-        self.budget = self.standing
-        """The budget in force."""
-        self.limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
+        limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
+        self.account = Account(book, provider, limits, PurchaseQueue())
+        self.assets = Assets(store, provider, settings, catalog, book.account)
+        fixed = Budget(run=settings.run_budget, day=settings.day_budget)
+        standing = Budget(film=budget, run=run_budget).within(fixed)
+        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, standing)
+        self.events = AttemptEvents(observer or Observer(), self.spending, book)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
+        """Takes in flight in this run."""
         self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
-        self.line = Line()
-        """Those in this run that want to buy."""
-        self.refused: LongtakeError | None = None
-        """The refusal of a budget that people were told of."""
-        self.foreign: dict[str, tuple[str, Attempt]] = {}
-        """Open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes."""
-        self.elsewhere = 0
-        """Credits that the film has used under other keys; they count against its budget."""
-        self.observer = observer or Observer()
-        self.events = AttemptEvents(self)
-        self.hosting = Hosting()
-        """Where the provider reads inputs, and what was looked at in this run."""
-        self.halted: LongtakeError | None = None
-        """Why nothing more is bought in this run: the budget, the account or the key. What is under way goes on."""
+        """Takes being fetched and checked."""
 
     def __repr__(self) -> str:
         return f"Session(film={self.film!r}, account={self.book.account!r})"
 
-    def approve(self, credits: int, *, lift: bool = False) -> None:
-        """Let this run cost so many credits in all, what it has spent included; a person decided that.
+    @property
+    def film(self) -> str:
+        """The film's slug."""
+        return self.spending.film
 
-        The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
-        about these.
-
-        Raises:
-            StoreError: the store is away.
-        """
-        used = self.book.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
-        self.budget = self.standing.approve(credits, used=used, lift=lift, fixed=self.fixed)
-        if lift:
-            self.standing = self.budget
-
-    def settle_kept(self) -> None:
-        """Book the charges of takes that a run kept before it died.
-
-        Raises:
-            StoreError: the store is away.
-        """
-        for attempt in list(self.book.read().attempts.values()):
-            if attempt.phase == "completed":
-                take = record.load(self.store, attempt.order.fingerprint)
-                if take is not None:
-                    self.book.settled(attempt, clip=take.clip.sha256)
-
-    async def balance(self) -> Report | None:
-        """Compare the balance with the ledger if nothing is under way, else None. Free, and never worth failing for.
-
-        Raises:
-            KeyRefusedError: the key does not work, so nothing else will.
-        """
-        try:
-            # What a dead run left open is asked for, so that it neither hides a drift nor keeps a refund from being seen.
-            await poll_known(self.book, self.provider, lambda task: failure(task).retryable)
-            await asyncio.to_thread(self.settle_kept)
-            return await check_balance(self.book, self.provider)
-        except KeyRefusedError:
-            raise
-        except TransientError:
-            return None
+    @property
+    def run(self) -> str:
+        """The id of this run."""
+        return self.spending.run
 
 
 def book_of(settings: Settings, store: Store) -> Book:
@@ -195,7 +150,7 @@ async def open_session(
             run=run,
             observer=observer,
         )
-        session.foreign, session.elsewhere = foreign, spent
+        session.spending.foreign, session.spending.elsewhere = foreign, spent
         yield session
 
 

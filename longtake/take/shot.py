@@ -55,7 +55,7 @@ async def complete(
     # More than once only where takes fail their checks and the storyboard asks for new ones.
     while not errors and any(lack.number not in asked for lack in standing.lacks):
         try:
-            standing = await lead(session, comparison, standing, parent)
+            standing = await lead(session.store, comparison, standing, parent, run=session.run)
         except LongtakeError as error:
             errors.append(error)
             break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,30 +11,20 @@ from longtake import inputs, request
 from longtake.errors import MediaError, UrlRefusedError
 from longtake.storyboard import failure, places
 from longtake.take import objects
-from longtake.take.hosting import of
+from longtake.take.hosting import Source
 
 if TYPE_CHECKING:
-    from longtake.media import InputFacts
     from longtake.request import Input, Misfit, Resolved, ResolvedShot
     from longtake.storyboard import Problem
-    from longtake.take.session import Session
+    from longtake.take.assets import Assets
 
-__all__ = ["Source", "read", "read_inputs"]
+__all__ = ["read", "read_inputs"]
 
 _LONGEST = 512 * 1024 * 1024
 """Bytes of an input for whose kind the catalog has no limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a URL served when this run read it, and where that is kept."""
-
-    sha256: str
-    key: str
-    facts: InputFacts
-
-
-async def read_inputs(session: Session, resolved: Resolved) -> None:
+async def read_inputs(assets: Assets, resolved: Resolved) -> None:
     """Read every input given as a URL, once, before anything is planned or bought, and look what it is.
 
     Raises:
@@ -45,24 +34,24 @@ async def read_inputs(session: Session, resolved: Resolved) -> None:
     """
     problems: list[Problem] = []
     for (place, _), shot in zip(places(resolved.loaded.board), resolved.shots, strict=True):
-        served = await _served(session, shot)
+        served = await _served(assets, shot)
         problems.extend(
             resolved.loaded.problem(place, f"{given.name} {wrong.message}", wrong.allowed)
-            for given, wrong in _misfits(session, shot, served)
+            for given, wrong in _misfits(assets, shot, served)
         )
     if problems:
         raise failure(resolved.loaded.name, tuple(problems))
 
 
-async def read(session: Session, shot: ResolvedShot) -> dict[int, Source]:
+async def read(assets: Assets, shot: ResolvedShot) -> dict[int, Source]:
     """What the URL inputs of a shot serve, by their index in `shot.inputs`.
 
     Raises:
         MediaError: one is not what the provider takes, or not readable at all.
         UrlRefusedError, ProviderUnavailableError, StoreError: as `read_inputs`.
     """
-    served = await _served(session, shot)
-    for given, wrong in _misfits(session, shot, served):
+    served = await _served(assets, shot)
+    for given, wrong in _misfits(assets, shot, served):
         raise MediaError(
             f"{shot.label}: {given.name} {wrong.message}; allowed: {wrong.allowed}",
             next_step="give this shot another input and run again; nothing was sent",
@@ -70,20 +59,20 @@ async def read(session: Session, shot: ResolvedShot) -> dict[int, Source]:
     return served
 
 
-def _misfits(session: Session, shot: ResolvedShot, served: dict[int, Source]) -> list[tuple[Input, Misfit]]:
-    return request.misfits(shot, {index: source.facts for index, source in served.items()}, session.catalog)
+def _misfits(assets: Assets, shot: ResolvedShot, served: dict[int, Source]) -> list[tuple[Input, Misfit]]:
+    return request.misfits(shot, {index: source.facts for index, source in served.items()}, assets.catalog)
 
 
-async def _served(session: Session, shot: ResolvedShot) -> dict[int, Source]:
-    known = of(session).sources
+async def _served(assets: Assets, shot: ResolvedShot) -> dict[int, Source]:
+    known = assets.hosting.sources
     served = {}
     for index, given in enumerate(shot.inputs):
         if not isinstance(given.source, str):
             continue
-        async with of(session).locks[f"read {given.source}"]:
+        async with assets.hosting.locks[f"read {given.source}"]:
             if given.source not in known:
                 try:
-                    known[given.source] = await _fetched(session, given)
+                    known[given.source] = await _fetched(assets, given)
                 except (MediaError, UrlRefusedError) as error:
                     raise type(error)(
                         f"{shot.label}: {given.name} cannot be used: {error.message}", next_step=error.next_step
@@ -92,14 +81,14 @@ async def _served(session: Session, shot: ResolvedShot) -> dict[int, Source]:
     return served
 
 
-async def _fetched(session: Session, given: Input) -> Source:
+async def _fetched(assets: Assets, given: Input) -> Source:
     from longtake import media  # noqa: PLC0415 - loads libav only when an input comes by URL
 
-    limit = getattr(session.catalog.inputs, request.kind_of(given)).bytes or _LONGEST
+    limit = getattr(assets.catalog.inputs, request.kind_of(given)).bytes or _LONGEST
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         path = Path(folder) / "input"
-        fetched = await session.provider.fetch(str(given.source), path, limit=limit, kind="any")
+        fetched = await assets.provider.fetch(str(given.source), path, limit=limit, kind="any")
         facts = await asyncio.to_thread(media.inspect, path)
-        key = await objects.place(session, path, digest=fetched.sha256, format=facts.format, name=given.name)
-    await asyncio.to_thread(inputs.remember, session.store, str(given.source), fetched.sha256)
+        key = await objects.place(assets, path, digest=fetched.sha256, format=facts.format, name=given.name)
+    await asyncio.to_thread(inputs.remember, assets.store, str(given.source), fetched.sha256)
     return Source(fetched.sha256, key, facts)

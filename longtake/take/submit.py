@@ -29,7 +29,7 @@ from longtake.errors import (
 )
 from longtake.ledger import Claim
 from longtake.ledger.book import LEASE, now
-from longtake.take.line import NOTHING, pause, under_way
+from longtake.take.account import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,12 +70,12 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
             continue
         except RateLimitedError:
             # The ledger slows the whole account down. Where tasks are under way, their end makes room; else hope ends.
-            rate_limited = 0 if await under_way(session) else rate_limited + 1
+            rate_limited = 0 if await session.account.in_flight() else rate_limited + 1
             if rate_limited >= _RATE_LIMITED_TRIES:
                 raise
             continue
         except (BudgetError, NoCreditsError, KeyRefusedError) as error:
-            session.halted = error
+            session.spending.halted = error
             raise
         if claim.kind == "kept":
             take = await asyncio.to_thread(record.load, session.store, prepared.identity.fingerprint)
@@ -89,17 +89,17 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
 
 async def _in_turn(session: Session, prepared: Prepared) -> Claim:
     """Claim when those who came before have bought; what is bought or kept already needs no turn."""
-    with session.line.place() as place:
+    with session.account.queue.place() as place:
         if not place.turn.is_set():
             claim = await _finish_writing(session, prepared, NOTHING, lambda: None)
             if claim.kind != "wait" or claim.attempt is not None:
                 return claim
             await place.turn.wait()
         for looks in itertools.count(1):
-            claim = await _finish_writing(session, prepared, session.limits, place.leave)
+            claim = await _finish_writing(session, prepared, session.account.limits, place.leave)
             if claim.kind != "wait" or claim.attempt is not None:
                 return claim
-            await pause(session, claim.after, looks)
+            await session.account.pause(claim.after, looks)
     raise AssertionError("who is first looks until there is an answer")
 
 
@@ -128,8 +128,8 @@ async def _claim_and_post(
     session: Session, prepared: Prepared, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
 ) -> Claim:
     identity, book = prepared.identity, session.book
-    if identity.fingerprint in session.foreign:
-        account, other = session.foreign[identity.fingerprint]
+    if identity.fingerprint in session.spending.foreign:
+        account, other = session.spending.foreign[identity.fingerprint]
         raise InDoubtError(
             f"{other.order.label} was bought with another key: attempt {other.id} of account {account} is open ({other.phase})",
             attempt=other.id,
@@ -137,12 +137,12 @@ async def _claim_and_post(
         )
     claim = await asyncio.to_thread(
         book.claim,
-        identity.order(session),
-        body=identity.frozen_body(session),
-        budget=session.budget,
-        elsewhere=session.elsewhere,
+        identity.order(film=session.film, run=session.run),
+        body=identity.frozen_body(session.catalog),
+        budget=session.spending.budget,
+        elsewhere=session.spending.elsewhere,
         kept=lambda: session.store.head(record.key_of(identity.fingerprint)) is not None,
-        halted=session.halted,
+        halted=session.spending.halted,
         limits=limits,
     )
     if claim.kind != "bought" or claim.attempt is None:
@@ -183,7 +183,7 @@ async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
     """The one POST; whatever comes of it is in the ledger before this returns or raises."""
     book = session.book
     try:
-        return (await session.provider.submit(prepared.body)).task_id
+        return (await session.account.provider.submit(prepared.body)).task_id
     except NotSentError as error:
         reason = error.message
         await _record(lambda: book.not_sent(attempt, reason))

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from longtake import record, request
 from longtake.errors import MediaError
 from longtake.ledger import Order
-from longtake.take import frames, hosting, objects, sources
+from longtake.take import frames, objects, sources
+from longtake.take.assets import can_host
 
 if TYPE_CHECKING:
+    from longtake.catalog import Catalog
+    from longtake.ledger import Book
     from longtake.record import Frame, Take
     from longtake.request import ResolvedShot
-    from longtake.take.session import Session
+    from longtake.store import Store
+    from longtake.take.assets import Assets
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +62,24 @@ class Identity:
         """Whether the provider is given anything beside words."""
         return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
 
-    def order(self, session: Session) -> Order:
+    def order(self, *, film: str, run: str) -> Order:
         """What an intent for this take says it is for."""
         shot = self.wanted.shot
         return Order(
-            film=session.film,
+            film=film,
             scene=shot.scene,
             shot=shot.id,
             take=self.wanted.take,
             fingerprint=self.fingerprint,
             description=self.description,
             model=shot.model,
-            run=session.run,
+            run=run,
             expected=shot.expected.credits,
             reserve=shot.reserve.credits,
             exact=shot.duration > 0 and all(i.seconds is not None for i in shot.inputs if i.role == "video"),
         )
 
-    def frozen_body(self, session: Session) -> dict[str, Any]:
+    def frozen_body(self, catalog: Catalog) -> dict[str, Any]:
         """The request with digests for URLs: what the ledger and the take keep."""
         frame, end = self.wanted.frame, self.wanted.end
         return request.frozen_body(
@@ -83,7 +87,7 @@ class Identity:
             digests=self.digests,
             frame=frame.sha256 if frame else None,
             end=end.sha256 if end else None,
-            catalog=session.catalog,
+            catalog=catalog,
         )
 
 
@@ -95,7 +99,7 @@ class Prepared:
     body: dict[str, Any] = field(repr=False)
 
 
-async def identify(session: Session, wanted: Wanted) -> Identity:
+async def identify(assets: Assets, wanted: Wanted) -> Identity:
     """Work out the fingerprint; inputs given as URLs are fetched and kept to know what they are.
 
     Raises:
@@ -103,9 +107,9 @@ async def identify(session: Session, wanted: Wanted) -> Identity:
         MediaError, ProviderUnavailableError: an input could not be read, or is not what the provider takes.
         StoreError: the store is away.
     """
-    shot, realm = wanted.shot, session.settings.realm
+    shot, realm = wanted.shot, assets.settings.realm
     digests = {index: item.sha256 for index, item in enumerate(shot.inputs) if item.sha256 is not None}
-    digests |= {index: source.sha256 for index, source in (await sources.read(session, shot)).items()}
+    digests |= {index: source.sha256 for index, source in (await sources.read(assets, shot)).items()}
     fingerprint = request.fingerprint(
         shot,
         take=wanted.take,
@@ -118,11 +122,11 @@ async def identify(session: Session, wanted: Wanted) -> Identity:
     return Identity(wanted=wanted, digests=digests, fingerprint=fingerprint, description=description)
 
 
-async def upload(session: Session, identity: Identity, *, rehost: int = 0) -> Prepared:
+async def upload(assets: Assets, identity: Identity, *, rehost: int = 0) -> Prepared:
     """Put every input into the store, once per digest, and see that the provider can read its URL.
 
     Args:
-        session: the run's.
+        assets: the run's.
         identity: the take's.
         rehost: how often the provider could not read the inputs of this take in this run. From 1 on our own copies are looked
             at anew and every one gets a URL that the provider has not seen.
@@ -134,40 +138,38 @@ async def upload(session: Session, identity: Identity, *, rehost: int = 0) -> Pr
     """
     wanted, anew = identity.wanted, rehost > 0
     shot = wanted.shot
-    served = await sources.read(session, shot)
+    served = await sources.read(assets, shot)
     urls: dict[int, str] = {}
     for index, item in enumerate(shot.inputs):
         source = served.get(index)
         if isinstance(item.source, Path):
             digest = identity.digests[index]
-            key = await objects.place(
-                session, item.source, digest=digest, format=item.format, name=item.name, anew=anew
-            )
+            key = await objects.place(assets, item.source, digest=digest, format=item.format, name=item.name, anew=anew)
         elif source is None or source.sha256 != identity.digests[index]:
             raise MediaError(f"{item.name} changed while the run was under way", next_step="run again")
-        elif not anew and not await asyncio.to_thread(hosting.can_host, session):
+        elif not anew and not await asyncio.to_thread(can_host, assets):
             # What others serve they can serve to the provider too.
-            await session.provider.check_readable(item.source, digest_bytes=source.facts.bytes, head=False)
+            await assets.provider.check_readable(item.source, digest_bytes=source.facts.bytes, head=False)
             urls[index] = item.source
             continue
         else:
             key = source.key
-        urls[index] = await objects.url_of(session, key, name=item.name, anew=anew)
+        urls[index] = await objects.url_of(assets, key, name=item.name, anew=anew)
     frame_url = end_url = None
     if wanted.frame is not None:
         name = "the frame it continues"
-        frame_url = await frames.frame_url(session, wanted.frame, source=wanted.source, name=name, anew=anew)
+        frame_url = await frames.frame_url(assets, wanted.frame, source=wanted.source, name=name, anew=anew)
     if wanted.end is not None:
-        end_url = await objects.url_of(session, wanted.end.key, name="the frame it is led to", anew=anew)
-    body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=session.catalog)
+        end_url = await objects.url_of(assets, wanted.end.key, name="the frame it is led to", anew=anew)
+    body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=assets.catalog)
     return Prepared(identity=identity, body=body)
 
 
-def kept(session: Session, identity: Identity) -> Take | None:
+def kept(store: Store, book: Book, identity: Identity) -> Take | None:
     """The take if the store holds it; books a charge that a dead run left open."""
-    take = record.load(session.store, identity.fingerprint)
+    take = record.load(store, identity.fingerprint)
     if take is not None:
-        attempt = session.book.read().find(identity.fingerprint)
+        attempt = book.read().find(identity.fingerprint)
         if attempt is not None and attempt.phase == "completed":
-            session.book.settled(attempt, clip=take.clip.sha256)
+            book.settled(attempt, clip=take.clip.sha256)
     return take

@@ -207,7 +207,7 @@ class Worker:
             film=storyboard.slug(loaded.board.title),
             budget=loaded.board.budget,
         )
-        await session.balance()
+        await session.account.balance(session.store)
         holdings = record.read_holdings(self.store, session.film)
         comparison = plan.Comparison(
             resolved,
@@ -217,7 +217,7 @@ class Worker:
             attempts=plan.read_books(self.store, self.settings.host, session.film).attempts,
         )
         for revision in comparison.redo(self.options.redo, run=session.run):
-            await decide(session, comparison, revision)
+            await decide(session.store, comparison, revision)
         made = await shoot(session, comparison.running())
         ordered = [made[shot.id].outcome for shot in resolved.shots]
         used = {one.shot.id: one.take.fingerprint for one in ordered if one.take is not None}
@@ -236,7 +236,7 @@ class Worker:
             )
             answer["film"] = found.place(self.store)
             answer["manifest"] = found.manifest.model_dump(mode="json")
-        checked = await session.balance()
+        checked = await session.account.balance(session.store)
         answer["drift"] = checked.drift if checked is not None else None
         return answer, errors
 

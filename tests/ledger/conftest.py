@@ -69,16 +69,13 @@ class Desk:
 
     async def buy(self, *, model="seedance-2.5", film=FILM, run=None, **seconds):
         """Try to get every shot, side by side; gives what came of each: an `Obtained` or the error."""
-        async with (
-            open_session(self.settings, catalog=self.catalog, film=film, budget=None, run=run) as session,
-            self.provider() as provider,
-        ):
-            session.provider = provider
-            await session.balance()
+        async with open_session(self.settings, catalog=self.catalog, film=film, budget=None, run=run) as session:
+            session.account.provider._cadence = QUICK
+            await session.account.balance(session.store)
             results = await asyncio.gather(
                 *(self._one(session, shot) for shot in self.shots(model, **seconds)),
             )
-            await session.balance()
+            await session.account.balance(session.store)
         return dict(zip(seconds, results, strict=True))
 
     @staticmethod

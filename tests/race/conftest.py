@@ -104,7 +104,7 @@ class Arena:
             async with open_session(
                 self.settings, catalog=Catalog.load(self.settings.catalog), film="none", budget=None
             ) as session:
-                assert await session.balance()
+                assert await session.account.balance(session.store)
 
         asyncio.run(work())
 

@@ -24,7 +24,6 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, InDoubtError, LongtakeError
 from longtake.ledger import Book, Budget, Order
-from longtake.provider import Provider
 from longtake.provider.cadence import Cadence
 from longtake.take import Obtained, Wanted, obtain, open_session
 
@@ -39,12 +38,9 @@ async def film(board):
     resolved = request.resolve(storyboard.draft(board), catalog)
     name = storyboard.slug(resolved.loaded.board.title)
     jobs = {}
-    async with (
-        open_session(given, catalog=catalog, film=name, budget=resolved.loaded.board.budget) as session,
-        Provider(base_url=given.base_url, key=given.key(), cadence=QUICK) as provider,
-    ):
-        session.provider = provider
-        await session.balance()
+    async with open_session(given, catalog=catalog, film=name, budget=resolved.loaded.board.budget) as session:
+        session.account.provider._cadence = QUICK
+        await session.account.balance(session.store)
 
         async def take(shot, number, frame):
             try:
@@ -62,7 +58,7 @@ async def film(board):
         async with asyncio.TaskGroup() as group:
             for shot in resolved.shots:
                 jobs[shot.id] = group.create_task(work(shot))
-        await session.balance()
+        await session.account.balance(session.store)
     return {
         f"{shot.id} {number}": told(result)
         for shot in resolved.shots

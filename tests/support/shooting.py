@@ -17,14 +17,14 @@ QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 async def quick_session(settings, **options):
     """A session that polls its tasks more often than a real provider would like."""
     async with open_session(settings, **options) as session:
-        session.provider._cadence = QUICK
+        session.account.provider._cadence = QUICK
         yield session
 
 
 async def shoot(session, resolved, *, redo=(), follow=None):
     """Every shot as soon as the shot it continues is there; an outcome for each, in film order."""
-    await read_inputs(session, resolved)
-    await session.balance()
+    await read_inputs(session.assets, resolved)
+    await session.account.balance(session.store)
     comparison, _ = await compare(session, resolved, follow)
     await story._decide(session, comparison, redo)
     made = await shoot_all(session, comparison.running())

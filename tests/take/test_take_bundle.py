@@ -54,7 +54,7 @@ def packed(studio, folder):
 
     async def work():
         async with studio.session() as session:
-            return await pack(session, resolved)
+            return await pack(session.assets, resolved)
 
     return resolved, asyncio.run(work())
 
@@ -104,7 +104,7 @@ def test_a_file_that_changed_since_it_was_read_is_refused(make_studio, here):
 
     async def work():
         async with studio.session() as session:
-            await pack(session, resolved)
+            await pack(session.assets, resolved)
 
     with pytest.raises(MediaError):
         asyncio.run(work())

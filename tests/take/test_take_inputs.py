@@ -17,13 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import backdoor
 import pytest
+from changing import use
 from pydantic import SecretStr
 
 from longtake.catalog import Catalog
 from longtake.errors import MediaError, RefusedError, StoreError, StoryboardError, UrlRefusedError
 from longtake.media import ffmpeg
 from longtake.take import Wanted, book_of, can_host, identify, needs_host, obtain, read_inputs, remember_frame, upload
-from longtake.take.hosting import of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +146,7 @@ def run(studio, work, **changes):
 
 
 async def prepared(session, wanted, **more):
-    return await upload(session, await identify(session, wanted), **more)
+    return await upload(session.assets, await identify(session.assets, wanted), **more)
 
 
 def first_url(body):
@@ -258,7 +258,7 @@ def web(make_host, tmp_path):
 def test_what_a_url_serves_is_held_against_the_same_rules_as_a_file(small, web, name, said) -> None:
     resolved = by_url(small, web, "good.png", name)
     with pytest.raises(StoryboardError) as caught:
-        run(small, lambda session: read_inputs(session, resolved))
+        run(small, lambda session: read_inputs(session.assets, resolved))
     (problem,) = caught.value.problems
     assert said in str(problem)
     assert (problem.shot, problem.line) == ("one", resolved.shots[0].line)
@@ -272,16 +272,16 @@ def test_what_a_url_serves_is_held_against_the_same_rules_as_a_file(small, web, 
 @pytest.mark.parametrize(("name", "said"), [("heavy.png", "20000"), ("page.png", "HTML"), ("none.png", "403")])
 def test_a_url_that_gives_no_input_names_shot_and_input(small, web, name, said) -> None:
     with pytest.raises(MediaError, match=f"s/one: r0 cannot be used: .*{said}"):
-        run(small, lambda session: read_inputs(session, by_url(small, web, name)))
+        run(small, lambda session: read_inputs(session.assets, by_url(small, web, name)))
 
 
 def test_a_url_is_read_once_and_handed_on_itself_where_the_store_has_no_urls(small, web) -> None:
     resolved = by_url(small, web, "good.png")
 
     async def work(session):
-        await read_inputs(session, resolved)
-        assert not can_host(session)
-        assert not needs_host(session, resolved.shots[0])
+        await read_inputs(session.assets, resolved)
+        assert not can_host(session.assets)
+        assert not needs_host(session.assets, resolved.shots[0])
         return [await prepared(session, Wanted(resolved.shots[0], take, None)) for take in (1, 2)]
 
     for one in run(small, work, public_url=None):
@@ -351,7 +351,7 @@ def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None
 
     async def work(session):
         take = (await obtain(session, Wanted(one, 1, None))).take
-        of(session).frames.clear()
+        session.assets.hosting.frames.clear()
         cut = take.last_frame.model_copy(update={"source": "clip"})
         polls = small.books()["tasks"][0]["polls"]
         for old in (
@@ -360,7 +360,7 @@ def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None
             {"last_frame": cut},
         ):
             parent = take.model_copy(update=old)
-            assert needs_host(session, two, parent)
+            assert needs_host(session.assets, two, parent)
             wanted = Wanted(two, 1, parent.last_frame, source=parent)
             assert first_url((await prepared(session, wanted)).body).startswith(small.settings.public_url)
         assert small.books()["tasks"][0]["polls"] == polls
@@ -374,12 +374,12 @@ def test_a_frame_url_that_must_not_be_used_is_not_sent(small) -> None:
     async def work(session):
         take = (await obtain(session, Wanted(one, 1, None))).take
         for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.admin}/nothing.png"):
-            remember_frame(session, take.last_frame, url)
+            remember_frame(session.assets, take.last_frame, url)
             body = (await prepared(session, Wanted(two, 1, take.last_frame))).body
             assert first_url(body).startswith(small.settings.public_url)
-        of(session).frames.clear()
+        session.assets.hosting.frames.clear()
         (small.folder / take.last_frame.key).unlink()
-        of(session).addresses.clear()
+        session.assets.hosting.addresses.clear()
         with pytest.raises(StoreError, match="not in the store any more"):
             await prepared(session, Wanted(two, 1, take.last_frame))
 
@@ -444,15 +444,15 @@ def test_every_rehosting_gives_a_url_never_sent_before_and_reads_all_of_it(hoste
     shot = studio.resolved(HEAD + PINS, base=_with_pins(tmp_path)).shots[0]
 
     async def work(session):
-        identity = await identify(session, Wanted(shot, 1, None))
-        urls = [first_url((await upload(session, identity, rehost=n)).body) for n in (0, 1, 2)]
-        again = first_url((await upload(session, identity)).body)
+        identity = await identify(session.assets, Wanted(shot, 1, None))
+        urls = [first_url((await upload(session.assets, identity, rehost=n)).body) for n in (0, 1, 2)]
+        again = first_url((await upload(session.assets, identity)).body)
         path = studio.folder / f"media/{shot.inputs[0].sha256}.png"
         path.write_bytes(path.read_bytes()[:-1] + b"?")
         with pytest.raises(UrlRefusedError, match="other bytes"):
-            await upload(session, identity, rehost=1)
+            await upload(session.assets, identity, rehost=1)
         path.unlink()
-        await upload(session, identity, rehost=1)
+        await upload(session.assets, identity, rehost=1)
         return urls, again
 
     urls, again = run(studio, work)
@@ -476,10 +476,10 @@ def seconds_of(url):
 
 def test_presigned_urls_outlive_queue_and_generation(in_bucket, pinned) -> None:
     async def work(session):
-        identity = await identify(session, pinned)
+        identity = await identify(session.assets, pinned)
         for number, (longest_wait, least) in enumerate([(60, 86_000), (50_000, 100_000), (10**6, 604_000)]):
-            session.settings = in_bucket.settings.model_copy(update={"longest_wait": longest_wait})
-            body = (await upload(session, identity, rehost=number)).body
+            use(session, settings=in_bucket.settings.model_copy(update={"longest_wait": longest_wait}))
+            body = (await upload(session.assets, identity, rehost=number)).body
             assert least <= seconds_of(first_url(body)) <= 7 * 86_400
 
     run(in_bucket, work)
@@ -505,10 +505,10 @@ def test_with_both_kinds_of_url_the_other_one_is_tried(in_bucket, pinned, make_h
     file.write_bytes((tmp_path / "a.png").read_bytes())
 
     async def work(session):
-        identity = await identify(session, pinned)
-        urls = [first_url((await upload(session, identity, rehost=n)).body) for n in range(3)]
+        identity = await identify(session.assets, pinned)
+        urls = [first_url((await upload(session.assets, identity, rehost=n)).body) for n in range(3)]
         front.gone.add(f"/media/{file.name}")
-        return [*urls, *[first_url((await upload(session, identity, rehost=n)).body) for n in (3, 4)]]
+        return [*urls, *[first_url((await upload(session.assets, identity, rehost=n)).body) for n in (3, 4)]]
 
     urls = run(in_bucket, work, public_url=front.url)
     assert ["X-Amz-Signature" in url for url in urls] == [False, True, False, True, True]

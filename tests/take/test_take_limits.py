@@ -7,6 +7,7 @@ import math
 import time
 
 import pytest
+from changing import use
 
 from longtake.errors import BudgetError
 from longtake.ledger import Book, Budget
@@ -39,7 +40,7 @@ def board(count: int) -> str:
 
 async def prepared(session, studio, count):
     shots = studio.resolved(board(count)).shots
-    return [await upload(session, await identify(session, Wanted(shot, 1, None))) for shot in shots]
+    return [await upload(session.assets, await identify(session.assets, Wanted(shot, 1, None))) for shot in shots]
 
 
 def intents(studio):
@@ -70,7 +71,7 @@ def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio
             wanted = await prepared(session, studio, many + 1)
             await submit(session, wanted[0])
             counting = Counting(studio.store)
-            session.book = Book(counting, session.book.account)
+            use(session, book=Book(counting, session.book.account))
             await asyncio.to_thread(session.book.read)
             since, before = time.monotonic(), counting.gets
             waiting = [asyncio.create_task(submit(session, one)) for one in wanted[1:]]
@@ -83,7 +84,7 @@ def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio
             most = many + 2 + math.ceil(time.monotonic() - since)
             assert counting.gets - before <= most
             assert all(task.cancelled() for task in done)
-            assert session.line.empty
+            assert session.account.queue.empty
             assert session.book.read().head == 2, "an intent and its task id: nothing else was written"
 
     asyncio.run(work())
@@ -98,7 +99,7 @@ def test_who_shares_a_task_does_not_stand_in_line(make_studio) -> None:
             first, second = await prepared(one, studio, 2)
             bought = await submit(one, first)
             waiting = asyncio.create_task(submit(other, second))
-            while other.line.empty:  # noqa: ASYNC110 - the line tells nobody
+            while other.account.queue.empty:  # noqa: ASYNC110 - the line tells nobody
                 await asyncio.sleep(0)
             shared = await submit(other, first)
             assert shared.task_id == bought.task_id
@@ -140,7 +141,7 @@ def test_when_the_budget_ends_those_in_line_are_told(make_studio) -> None:
         ) as session:
             wanted = await prepared(session, studio, 4)
             attempt = await submit(session, wanted[0])
-            session.budget = Budget(film=2 * attempt.order.reserve)
+            session.spending.budget = Budget(film=2 * attempt.order.reserve)
             return await asyncio.gather(*(submit(session, one) for one in wanted[1:]), return_exceptions=True)
 
     came = asyncio.run(work())

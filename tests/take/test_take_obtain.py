@@ -199,7 +199,7 @@ def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> N
     async def work():
         async with studio.session() as session:
             session.keeping = asyncio.Semaphore(2)
-            session.observer = Counted()
+            session.events.observer = Counted()
             await asyncio.gather(*(obtain(session, Wanted(only_shot(studio), k, None)) for k in range(1, 5)))
 
     asyncio.run(work())
@@ -215,13 +215,13 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
     async def work():
         async with studio.session() as session:
             posting = asyncio.Event()
-            submit = session.provider.submit
+            submit = session.account.provider.submit
 
             async def told(body):
                 posting.set()
                 return await submit(body)
 
-            session.provider.submit = told
+            session.account.provider.submit = told
             task = asyncio.create_task(obtain(session, Wanted(only_shot(studio), 1, None)))
             await posting.wait()
             task.cancel()
@@ -260,7 +260,7 @@ def test_ledger_and_books_agree_to_the_credit(studio) -> None:
 
     async def check():
         async with studio.session() as session:
-            return await session.balance()
+            return await session.account.balance(session.store)
 
     report = asyncio.run(check())
     assert report.drift == 0

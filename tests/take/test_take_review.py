@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import backdoor
 import pytest
+from changing import use
 from pydantic import SecretStr
 from shooting import quick_session
 
@@ -139,7 +140,7 @@ def ledger_on(**options):
     """Give a session's ledger a store that acts; see `Wrapped`."""
 
     def prepare(session):
-        session.book = Book(Wrapped(session.store, **options), session.book.account)
+        use(session, book=Book(Wrapped(session.store, **options), session.book.account))
 
     return prepare
 
@@ -215,7 +216,7 @@ def test_a_halted_run_still_fetches_what_is_bought(make_small) -> None:
     halted = BudgetError("the film is over its budget", scope="film", budget=80, needed=80, available=0)
 
     def halt(session):
-        session.halted = halted
+        session.spending.halted = halted
 
     with pytest.raises(BudgetError) as caught:
         get(small, "two", prepare=halt)
@@ -250,9 +251,9 @@ def test_what_nobody_wants_any_more_is_kept_all_the_same(make_small) -> None:
 
     async def work():
         async with open_session(small.settings, catalog=small.catalog, film=FILM, budget=None) as session:
-            await session.balance()
+            await session.account.balance(session.store)
             (attempt,) = session.book.read().attempts.values()
-            return attempt.phase, await salvage(session, attempt)
+            return attempt.phase, await salvage(session.assets, session.book, attempt)
 
     phase, key = asyncio.run(work())
     assert phase == "completed"
@@ -336,7 +337,7 @@ def test_a_store_that_takes_no_clip_costs_nothing_more(small) -> None:
             raise OSError(28, "No space left on device")
 
     def fill(session):
-        session.store = Full(session.store)
+        use(session, store=Full(session.store))
 
     with pytest.raises(OSError, match="No space left"):
         get(small, prepare=fill)
@@ -385,7 +386,7 @@ def test_an_input_that_was_edited_or_removed_meanwhile_is_not_sent(small, tmp_pa
 
 def test_the_text_of_a_prepared_request_holds_no_url(small, tmp_path) -> None:
     async def prepare(session, wanted):
-        return await upload(session, await identify(session, wanted))
+        return await upload(session.assets, await identify(session.assets, wanted))
 
     prepared = pinned(small, tmp_path / "pin.png", work=prepare)
     assert small.settings.public_url in json.dumps(prepared.body)

@@ -127,7 +127,7 @@ class Dispatcher:
             return None
         made = Made(session, wanted)
         await made.look()
-        board = await pack(session, comparison.resolved)
+        board = await pack(session.assets, comparison.resolved)
         title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
         deployment = self.deployment
         try:
@@ -139,8 +139,8 @@ class Dispatcher:
                     "credentials": self.credentials,
                     "store": self.store,
                     "downstream": downstream,
-                    "film_budget": session.budget.film,
-                    "run_budget": session.budget.run,
+                    "film_budget": session.spending.budget.film,
+                    "run_budget": session.spending.budget.run,
                 }
                 run = await _start(session, deployment, f"film {title} · {name}", given)
                 handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))

@@ -1,0 +1,99 @@
+"""The account that pays for a run: its ledger, the provider, and how much may be in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from longtake import record
+from longtake.errors import KeyRefusedError, RefusedError, TransientError
+from longtake.ledger import Limits, Report, ask, check_balance, poll_known
+from longtake.ledger.book import now
+from longtake.ledger.pacing import LONGEST_TASK, LOOK_AGAIN
+from longtake.provider import failure
+
+if TYPE_CHECKING:
+    from longtake.ledger import Attempt, Book
+    from longtake.provider import Provider
+    from longtake.store import Store
+    from longtake.take.purchase_queue import PurchaseQueue
+
+__all__ = ["NOTHING", "Account"]
+
+NOTHING = Limits(in_flight=0)
+"""The limits of a purchase that is not first in the queue: what is bought or kept may be used, nothing more is bought."""
+
+_QUICKEST = 0.01
+"""Seconds from which the looks of the first in the queue grow apart."""
+_LONGEST_SLEEP = 5.0
+"""Seconds between two looks of the first in the queue: what it waits for may be over sooner than it was told."""
+
+
+@dataclass(frozen=True, eq=False)
+class Account:
+    """An account with an open client.
+
+    Attributes:
+        book: its ledger.
+        provider: an open client with its key.
+        limits: what the account may have in flight and submit, over all runs.
+        queue: this run's pending purchases.
+    """
+
+    book: Book
+    provider: Provider
+    limits: Limits
+    queue: PurchaseQueue
+
+    async def in_flight(self) -> list[Attempt]:
+        """The account's tasks that may be in flight, as far as this run knows."""
+        # In a thread, since the log may be busy with the store.
+        state = await asyncio.to_thread(self.book.log.known)
+        return [a for a in state.attempts.values() if a.phase == "accepted" and now() - a.since < LONGEST_TASK]
+
+    async def pause(self, after: float, looks: int) -> None:
+        """Let the first in the queue wait: `after` seconds, as a claim said that was its look number `looks` in vain.
+
+        While it waits for others it also polls a task in flight each time. Where the run that bought it died, nobody else would
+        see that it ended and made room.
+        """
+        # Others were quicker: look less and less often, since each look costs the store a request.
+        seconds = after if looks == 1 else max(after, min(LOOK_AGAIN, _QUICKEST * 2**looks))
+        await asyncio.sleep(min(seconds, _LONGEST_SLEEP) * random.uniform(1.0, 1.25))  # noqa: S311 - spreads processes
+        if looks > 1 and seconds >= LOOK_AGAIN:
+            tasks = await self.in_flight()
+            try:
+                if tasks:
+                    await ask(self.book, self.provider, tasks[looks % len(tasks)], lambda t: failure(t).retryable)
+            except (TransientError, RefusedError):
+                pass  # polling is free, and errors here are safe to ignore
+
+    def settle_kept(self, store: Store) -> None:
+        """Settle the charges of takes that a run kept before it died.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        for attempt in list(self.book.read().attempts.values()):
+            if attempt.phase == "completed":
+                take = record.load(store, attempt.order.fingerprint)
+                if take is not None:
+                    self.book.settled(attempt, clip=take.clip.sha256)
+
+    async def balance(self, store: Store) -> Report | None:
+        """Compare the balance with the ledger if nothing is in flight, else None. Free, and never worth failing for.
+
+        Raises:
+            KeyRefusedError: the key does not work, so nothing else will.
+        """
+        try:
+            # Poll what a dead run left open, so that it neither hides a drift nor keeps a refund from being seen.
+            await poll_known(self.book, self.provider, lambda task: failure(task).retryable)
+            await asyncio.to_thread(self.settle_kept, store)
+            return await check_balance(self.book, self.provider)
+        except KeyRefusedError:
+            raise
+        except TransientError:
+            return None

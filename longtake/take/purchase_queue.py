@@ -1,0 +1,52 @@
+"""Pending purchases of one run: first come, first served, and only the first of them asks the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Place", "PurchaseQueue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the queue: `turn` is set when all earlier ones are gone; `leave` lets the next one come."""
+
+    turn: asyncio.Event
+    leave: Callable[[], None]
+
+
+class PurchaseQueue:
+    """Belongs to one run and its event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Event] = deque()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits in it."""
+        return not self._waiting
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[Place]:
+        """Queue up at once: places are given in the order of arrival, whatever is awaited afterwards."""
+        turn = asyncio.Event()
+        self._waiting.append(turn)
+        self._waiting[0].set()
+
+        def leave() -> None:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                if self._waiting:
+                    self._waiting[0].set()
+
+        try:
+            yield Place(turn, leave)
+        finally:
+            leave()

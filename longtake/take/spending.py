@@ -1,0 +1,63 @@
+"""What one run of one film may spend, and what stopped it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from longtake.errors import LongtakeError
+    from longtake.ledger import Attempt, Book, Budget, Used
+
+__all__ = ["Spending"]
+
+
+@dataclass(eq=False)
+class Spending:
+    """The budget of a run, which approvals change.
+
+    Attributes:
+        film: the film's slug.
+        run: an id of the run.
+        fixed: budgets that nobody lifts.
+        standing: the budget before any approval, or as a person lifted it.
+        elsewhere: credits that the film has used under other keys; they count against its budget.
+        foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
+        halted: the error that stopped further purchases, or None; tasks in flight go on.
+        refused: the refusal of a budget that was reported.
+    """
+
+    film: str
+    run: str
+    fixed: Budget
+    standing: Budget
+    elsewhere: int = 0
+    foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
+    halted: LongtakeError | None = None
+    refused: LongtakeError | None = None
+    budget: Budget = field(init=False)
+    """The budget in force."""
+
+    def __post_init__(self) -> None:
+        self.budget = self.standing
+
+    def used(self, book: Book) -> Used:
+        """What counts against the budget now.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        return book.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
+
+    def approve(self, book: Book, credits: int, *, lift: bool = False) -> None:
+        """Let the run cost `credits` in all, what it has spent included; a person decided that.
+
+        The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
+        about these.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        self.budget = self.standing.approve(credits, used=self.used(book), lift=lift, fixed=self.fixed)
+        if lift:
+            self.standing = self.budget

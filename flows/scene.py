@@ -7,7 +7,7 @@ from prefect import flow
 
 from longtake.prefect.config import settings_of
 from longtake.prefect.observer import PrefectObserver
-from longtake.prefect.parameters import Credentials, Credits, Downstream, Store
+from longtake.prefect.parameters import Credentials, Credits, Downstream, Steps, Store
 from longtake.prefect.scenes.alive import alive
 from longtake.prefect.signals import in_good_order
 from longtake.studio import ShotResult
@@ -24,6 +24,7 @@ async def scene(
     downstream: Downstream = None,
     film_budget: Credits = None,
     run_budget: Credits = None,
+    steps: Steps = (),
 ) -> list[ShotResult]:
     """Make some chains of a film, and leave them in the store. The flow `storyboard` fills in the parameters.
 
@@ -36,6 +37,7 @@ async def scene(
         downstream: what becomes of the shots after a retake.
         film_budget: credits the film may ever cost, as it holds now.
         run_budget: credits the paying run may cost, as it was approved.
+        steps: as in the flow `storyboard`.
 
     Raises:
         FilmIncompleteError: some shots are missing; says which and why.
@@ -56,5 +58,6 @@ async def scene(
                     downstream=downstream,
                     film_budget=film_budget,
                     run_budget=run_budget,
+                    steps=steps,
                     observer=observer,
                 )

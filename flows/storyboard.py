@@ -18,6 +18,7 @@ from longtake.prefect.parameters import (
     Deployment,
     Downstream,
     Retake,
+    Steps,
     Store,
     board_name,
 )
@@ -25,6 +26,7 @@ from longtake.prefect.scenes.dispatch import Dispatcher
 from longtake.prefect.signals import in_good_order
 from longtake.storyboard import aload_any, slug
 from longtake.studio import Film, Studio
+from longtake.studio.steps import load_steps
 
 
 def _run_name() -> str:
@@ -41,6 +43,7 @@ async def storyboard(
     downstream: Downstream = None,
     approval: Ask = None,
     scenes: Deployment = None,
+    steps: Steps = (),
 ) -> Film:
     """Turn a storyboard into a film. A run buys only what is missing; run again after anything that went wrong.
 
@@ -53,6 +56,7 @@ async def storyboard(
         downstream: what becomes of the shots after those: `bridge`, `cascade` or `keep`.
         approval: whether a person is asked before credits are spent.
         scenes: `flow/deployment` of the flow `scene`, which makes the scenes on other workers.
+        steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
@@ -61,6 +65,7 @@ async def storyboard(
         FilmIncompleteError: some shots are missing; says which, why, and what they would cost.
     """
     settings = settings_of(credentials, store)
+    load_steps(steps)
     loaded = await aload_any(board, s3=settings.s3)
     name, wanted = slug(loaded.board.title), approval or loaded.board.approval
     approver.check_approver(wanted)
@@ -69,11 +74,12 @@ async def storyboard(
     observer = PrefectObserver(progress)
     options: dict[str, Any] = {}
     if scenes is not None:
-        options["dispatch"] = await Dispatcher.checked(scenes, credentials, store, progress)
+        options["dispatch"] = await Dispatcher.checked(scenes, credentials, store, steps, progress)
+    studio = Studio(settings=settings, observers=[observer], steps=steps)
     with in_good_order():
         try:
             async with observer.shown():
-                film = await Studio(settings=settings, observers=[observer]).make(
+                film = await studio.make(
                     loaded,
                     budget=budget,
                     retake=retake,

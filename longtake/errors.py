@@ -13,6 +13,7 @@
     │   │   ├── UnknownModelError      404 on submit
     │   │   └── UnknownTaskError       404 on poll
     │   ├── TaskFailedError            a task failed and was refunded; says whether another attempt may help
+    │   ├── TakeRefusedError           a user's own step refused a take: it is kept and not used
     │   ├── MediaError                 bytes that are not what was asked for
     │   ├── UrlRefusedError            a URL that must not be fetched or sent
     │   ├── FfmpegError                ffmpeg is missing or failed
@@ -64,6 +65,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "StoryboardError",
+    "TakeRefusedError",
     "TaskFailedError",
     "TaskIdNotRecordedError",
     "TerminalError",
@@ -195,6 +197,16 @@ class TaskFailedError(TerminalError):
     task_id: str
     code: int | None
     retryable: bool
+
+
+class TakeRefusedError(TerminalError):
+    """A user's own step refused a take: it was paid for and is kept, and the film does not use it.
+
+    Steps raise it with a reason: `raise TakeRefusedError("a logo is seen")`.
+    """
+
+    default_next_step = "change the shot, or buy another take of it with `--redo`; the refused one stays in the store"
+    reason: str = ""
 
 
 class MediaError(TerminalError):

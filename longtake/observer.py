@@ -19,7 +19,7 @@ _log = logging.getLogger("longtake.studio")
 
 _Result = TypeVar("_Result")
 
-StepName = Literal["upload", "submit", "poll", "ingest", "concatenate"]
+StepName = Literal["upload", "submit", "poll", "ingest", "edit", "concatenate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Observer:
 
         Args:
             step: which.
-            call: runs it. Only `upload`, `poll`, `ingest` and `concatenate` may be called again after an error.
+            call: runs it. All but `submit` may be called again after an error.
         """
         del step
         return await call()

@@ -84,13 +84,15 @@ class Names:
         return found
 
     def _of_films(self) -> Iterator[str]:
-        """Manifests, decisions, and each film's newest snapshot."""
+        """Manifests, decisions, edits, and each film's newest snapshot."""
         last = ""
         for key in self._store.list("films/"):
             film, _, rest = key.removeprefix("films/").partition("/")
             newest = rest.startswith("state/") and film != last
             last = film if newest else last
-            if (newest or rest.startswith("revisions/") or rest.endswith("/manifest.json")) and key not in self._films:
+            if (
+                newest or rest.startswith(("revisions/", "edits/")) or rest.endswith("/manifest.json")
+            ) and key not in self._films:
                 self._films.add(key)
                 yield key
 

@@ -20,7 +20,7 @@ from longtake.plan.standing import State
 from longtake.storyboard import Follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from longtake.catalog import Catalog
     from longtake.plan.standing import Standing
@@ -173,6 +173,7 @@ def make(
     film: str,
     follow: Follow | None = None,
     redo: Iterable[str] = (),
+    steps: Sequence[str] = (),
 ) -> Plan:
     """Compare a storyboard with what the store holds.
 
@@ -184,6 +185,7 @@ def make(
         film: the film's slug.
         follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
         redo: shots to make anew, by id.
+        steps: names of the user's own steps of the run: a take that one refused counts as failed.
 
     Raises:
         SettingsError: `redo` names what cannot be made anew.
@@ -191,6 +193,7 @@ def make(
         StoreError: the store is away.
     """
     holdings = record.read_holdings(store, film)
+    holdings.edits = record.read_edits(store, film, steps)
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
     comparison = Comparison(

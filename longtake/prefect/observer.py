@@ -30,12 +30,12 @@ async def _step(label: str, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa:
 
 
 def _task(name: StepName) -> Task[..., Any]:
-    run_name = "{label} · concatenate" if name == "concatenate" else f"shot {{label}} · {name}"
+    run_name = {"concatenate": "{label} · concatenate", "edit": "shot {label}"}.get(name, f"shot {{label}} · {name}")
     return Task(fn=_step, name=name, task_run_name=run_name, **options(name))
 
 
 _TASKS: dict[StepName, Task[..., Any]] = {
-    name: _task(name) for name in ("upload", "submit", "poll", "ingest", "concatenate")
+    name: _task(name) for name in ("upload", "submit", "poll", "ingest", "edit", "concatenate")
 }
 
 

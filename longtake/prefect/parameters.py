@@ -22,6 +22,7 @@ __all__ = [
     "Deployment",
     "Downstream",
     "Retake",
+    "Steps",
     "Store",
     "board_name",
     "reference",
@@ -84,6 +85,7 @@ Credentials = Annotated[ReapiCredentials | None, BeforeValidator(_loaded(ReapiCr
 Store = Annotated[ArtifactStore | None, BeforeValidator(_loaded(ArtifactStore)), _Picked(ArtifactStore)]
 Credits = Annotated[int | None, Field(gt=0), _NoNull()]
 Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
+Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
 Downstream = Annotated[Follow | None, _NoNull()]
 Ask = Annotated[Approval | None, _NoNull()]
 Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _NoNull()]

@@ -37,6 +37,7 @@ _TRIES: dict[StepName, list[float]] = {
     # The wait is one loop inside one task run, which costs the Prefect server far less than a retry per poll.
     "poll": [],
     "ingest": [2, 5, 15],
+    "edit": [],
     "concatenate": [2, 10],
 }
 """Seconds before each retry."""

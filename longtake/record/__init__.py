@@ -1,5 +1,8 @@
 """What was kept of a film: takes, decisions on its shots, and all of it together as a run or a plan needs it."""
 
+from longtake.record.edits import Edit, Edits
+from longtake.record.edits import read as read_edits
+from longtake.record.edits import write as write_edit
 from longtake.record.holdings import Holdings
 from longtake.record.holdings import read as read_holdings
 from longtake.record.revisions import Revision
@@ -10,6 +13,8 @@ __all__ = [
     "DESCRIPTIONS",
     "Checks",
     "Clip",
+    "Edit",
+    "Edits",
     "Frame",
     "Holdings",
     "Rate",
@@ -18,7 +23,9 @@ __all__ = [
     "Tone",
     "key_of",
     "load",
+    "read_edits",
     "read_holdings",
     "save",
+    "write_edit",
     "write_revision",
 ]

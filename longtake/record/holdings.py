@@ -18,6 +18,7 @@ from longtake import inputs
 from longtake.ledger.accounts import Sums
 from longtake.record import revisions
 from longtake.record import take as record
+from longtake.record.edits import Edits
 from longtake.record.take import Take
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Holdings:
         self.film = film
         self.revisions: dict[tuple[str, str], list[Revision]] = {}
         self.snapshot: Snapshot | None = None
+        self.edits = Edits()
+        """What a user's own steps made of the takes; takes are given as the steps left them."""
         self._takes: dict[str, Take] = {}
         self._of: dict[str, set[str]] = {}
         self._there: set[str] = set()
@@ -72,11 +75,16 @@ class Holdings:
 
     def of(self, description: str) -> list[Take]:
         """The kept takes of a shot as described, the newest last."""
-        found = [take for name in self._of.get(description, ()) if (take := self._takes.get(name)) is not None]
+        found = [take for name in self._of.get(description, ()) if (take := self.take(name)) is not None]
         return sorted(found, key=lambda take: (take.kept_at, take.fingerprint))
 
     def take(self, fingerprint: str) -> Take | None:
-        """A kept take by its fingerprint."""
+        """A kept take by its fingerprint, as the steps left it."""
+        found = self.original(fingerprint)
+        return None if found is None else self.edits.applied(found)
+
+    def original(self, fingerprint: str) -> Take | None:
+        """A kept take by its fingerprint, as it was ingested."""
         if fingerprint not in self._takes and fingerprint in self._there and self.store is not None:
             # One that is no take of a shot as described today, or that was kept before descriptions were as they are.
             found = record.load(self.store, fingerprint)

@@ -21,7 +21,7 @@ __all__ = ["compare"]
 
 
 async def compare(
-    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = ()
+    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = (), *, steps: Sequence[str] = ()
 ) -> tuple[Comparison, Plan]:
     """The storyboard against what is kept now, supposing shots that are asked for anew, and the plan that follows.
 
@@ -33,6 +33,7 @@ async def compare(
 
     def work() -> tuple[Comparison, Plan]:
         holdings = record.read_holdings(session.store, session.film)
+        holdings.edits = record.read_edits(session.store, session.film, steps)
         books = plans.read_books(
             session.store, session.settings.host, session.film, own=session.book.log, run=session.run
         )

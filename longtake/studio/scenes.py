@@ -10,7 +10,8 @@ from longtake import store as stores
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.studio.connections import connected
-from longtake.studio.story import scenes_of
+from longtake.studio.steps import load_steps
+from longtake.studio.story import Request, scenes_of
 from longtake.studio.summary import shot_result
 from longtake.take import unpack
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.storyboard import Follow
     from longtake.studio.film import ShotResult
+    from longtake.studio.steps import StepFunction
 
 __all__ = ["make_scenes"]
 
@@ -36,6 +38,7 @@ async def make_scenes(
     downstream: Follow | None = None,
     film_budget: int | None = None,
     run_budget: int | None = None,
+    steps: Sequence[str | StepFunction] = (),
     observer: Observer | None = None,
 ) -> list[ShotResult]:
     """Make whole chains of a film and leave them in the store.
@@ -49,6 +52,7 @@ async def make_scenes(
         downstream: what becomes of the shots after a retake.
         film_budget: credits the film may ever cost, as it holds now.
         run_budget: credits the paying run may cost, as it was approved.
+        steps: the user's own steps, as functions or `module:function`.
         observer: told of each step and each change.
 
     Raises:
@@ -56,9 +60,11 @@ async def make_scenes(
         SettingsError, StoreError: the store has no such storyboard; nothing was sent.
         PreflightError: this machine could not use what it would buy; nothing was sent.
     """
+    own = load_steps(steps)
     catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
     loaded = await asyncio.to_thread(unpack, stores.of(settings), board, folder)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
+    asked = Request(resolved, downstream=downstream, steps=own)
     async with connected(
         settings,
         film=boards.slug(loaded.board.title),
@@ -67,4 +73,4 @@ async def make_scenes(
         run=run,
         observer=observer,
     ) as session:
-        return [shot_result(one) for one in await scenes_of(session, resolved, shots, downstream)]
+        return [shot_result(one) for one in await scenes_of(session, asked, shots)]

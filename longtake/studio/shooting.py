@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from longtake import plan as plans
 from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
 from longtake.report import Outcome
-from longtake.take import complete, obtain
+from longtake.studio.steps import apply_steps, refusal
+from longtake.take import Completed, complete, obtain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from longtake.plan import Comparison, Standing
     from longtake.report import Made
     from longtake.request import ResolvedShot
-    from longtake.take import Completed, Obtained, Session, Wanted
+    from longtake.studio.steps import ClipStep
+    from longtake.take import Obtained, Session, Wanted
 
 __all__ = ["MadeShot", "shoot"]
 
@@ -40,6 +42,7 @@ async def shoot(
     *,
     only: Collection[str] | None = None,
     made: Mapping[str, MadeShot] | None = None,
+    steps: Sequence[ClipStep] = (),
 ) -> dict[str, MadeShot]:
     """Make every shot as soon as the shot it continues is there.
 
@@ -48,6 +51,7 @@ async def shoot(
         comparison: the storyboard against what is kept, for a run.
         only: ids of shots; one is among them only if `made` or they hold the shot it continues. None for all.
         made: shots that were made before and are left alone.
+        steps: the user's own steps, which see each take before it is used.
 
     Returns:
         By id, what became of the shots, those in `made` too.
@@ -61,7 +65,7 @@ async def shoot(
         return (done[shot.parent] if shot.parent in done else await jobs[shot.parent]).standing
 
     async def work(shot: ResolvedShot) -> MadeShot:
-        one = await _shot(session, comparison, shot, await parent_of(shot))
+        one = await _shot(session, comparison, shot, await parent_of(shot), steps)
         session.events.event("shot.done", shot=shot.label, state=one.outcome.state)
         return one
 
@@ -72,15 +76,44 @@ async def shoot(
     return done | {name: job.result() for name, job in jobs.items()}
 
 
-async def _shot(session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None) -> MadeShot:
+async def _shot(
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, steps: Sequence[ClipStep]
+) -> MadeShot:
     started = time.monotonic()
-    done = await complete(session, comparison, shot, parent, _obtain)
-    seconds = time.monotonic() - started if done.obtained or done.errors else 0.0
-    error = max(done.errors, key=lambda e: e.exit_code, default=None)
-    why = "; ".join(map(str, done.standing.reasons)) if done.standing.state == "stale" else ""
-    return MadeShot(
-        Outcome(shot, _became(done), done.standing.used, done.standing.kept, error, seconds, why), done.standing
-    )
+
+    async def get(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
+        return await _obtain(session, wanted, comparison, steps)
+
+    failed = await _edit_kept(session, comparison, shot, parent, steps) if steps else None
+    done = await complete(session, comparison, shot, parent, get)
+    standing, errors = done.standing, [*done.errors, *([failed] if failed is not None else [])]
+    if (refused := failed or refusal(comparison, standing.used)) is not None and standing.used is not None:
+        # Nothing is made from a take that must not be used.
+        errors, standing = [*errors, refused], replace(standing, used=None)
+    seconds = time.monotonic() - started if done.obtained or errors else 0.0
+    error = max(errors, key=lambda e: e.exit_code, default=None)
+    why = "; ".join(map(str, standing.reasons)) if standing.state == "stale" else ""
+    state = _became(Completed(standing, done.obtained, tuple(errors)))
+    return MadeShot(Outcome(shot, state, standing.used, standing.kept, error, seconds, why), standing)
+
+
+async def _edit_kept(
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, steps: Sequence[ClipStep]
+) -> LongtakeError | None:
+    """Let the steps see the takes that are kept already; the error of the first that failed."""
+    if parent is not None and parent.used is None:
+        return None
+    standing = comparison.look(shot, parent)
+    takes = {take.fingerprint: take for take in (*standing.kept, *([standing.used] if standing.used else []))}
+    for name in takes:
+        take = comparison.holdings.original(name)
+        try:
+            if take is not None:
+                await apply_steps(session, comparison, take, steps)
+        except LongtakeError as error:
+            session.events.line(error.message, level=logging.WARNING)
+            return error
+    return None
 
 
 def _became(done: Completed) -> Made:
@@ -93,13 +126,17 @@ def _became(done: Completed) -> Made:
     return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"
 
 
-async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
+async def _obtain(
+    session: Session, wanted: Wanted, comparison: Comparison, steps: Sequence[ClipStep]
+) -> Obtained | LongtakeError:
     """Obtain a take, or give the error: it stays with its shot."""
     try:
-        return await obtain(session, wanted)
+        found = await obtain(session, wanted)
+        await apply_steps(session, comparison, found.take, steps)
     except LongtakeError as error:
         session.events.not_obtained(wanted, error)
         return error
     except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
         _log.exception("%s", wanted.label)
         return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
+    return found

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
     from longtake.film import JoinedFilm
     from longtake.ledger.accounts import Sums
-    from longtake.plan import Comparison
+    from longtake.plan import Comparison, Plan
     from longtake.report import Outcome
     from longtake.request import Resolved
     from longtake.storyboard import Approval, Follow
     from longtake.studio.approval import Approver
     from longtake.studio.film import Film
+    from longtake.studio.steps import ClipStep
     from longtake.take import Session
 
 __all__ = ["Request", "film_of", "scenes_of"]
@@ -56,6 +57,7 @@ class Request:
         approver: puts the question to a person.
         dispatch: lets others make what the film lacks and waits for them; gives the error that says what they did not make.
         links: more places for the page, by name.
+        steps: the user's own steps, in order.
     """
 
     resolved: Resolved
@@ -65,6 +67,7 @@ class Request:
     approver: Approver | None = None
     dispatch: Callable[[Session, Comparison, Follow | None], Awaitable[LongtakeError | None]] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[ClipStep, ...] = ()
 
 
 async def film_of(session: Session, asked: Request) -> Film:
@@ -90,26 +93,23 @@ async def film_of(session: Session, asked: Request) -> Film:
     return film
 
 
-async def scenes_of(
-    session: Session, resolved: Resolved, shots: Sequence[str], downstream: Follow | None
-) -> list[Outcome]:
+async def scenes_of(session: Session, asked: Request, shots: Sequence[str]) -> list[Outcome]:
     """Make whole chains of a film and leave them in the store; the run that dispatched them concatenates.
 
     Args:
         session: opened with the run that pays and its budgets.
-        resolved: the whole storyboard.
+        asked: with the whole storyboard.
         shots: ids of the shots to make.
-        downstream: what becomes of the shots after a retake.
 
     Raises:
         FilmIncompleteError: some shots are missing; says which and why.
     """
-    comparison, plan = await compare(session, resolved, downstream)
+    comparison, plan = await _compare(session, asked)
     if preflight.needed(plan, shots):
         await asyncio.to_thread(
-            preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan, only=shots
+            preflight.check, session.store, catalog=session.catalog, resolved=asked.resolved, plan=plan, only=shots
         )
-    made = await shoot(session, comparison.running(), only=set(shots))
+    made = await shoot(session, comparison.running(), only=set(shots), steps=asked.steps)
     outcomes = [made[name].outcome for name in shots]
     rest = plans.of(comparison, plans.Books()).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
@@ -124,7 +124,7 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
     approval = asked.approval or resolved.loaded.board.approval
     check_approver(approval, asked.approver)
     await read_inputs(session.assets, resolved)
-    comparison, plan = await compare(session, resolved, asked.downstream, asked.retake)
+    comparison, plan = await _compare(session, asked, asked.retake)
     await asyncio.to_thread(_check_hosting, session, comparison)
     if preflight.needed(plan):
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
@@ -149,21 +149,21 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
     in_steps = "the rest" in approval.before
     if asked.retake:
         # Until here retakes were only supposed: a refused one leaves no trace.
-        comparison, _ = await compare(session, resolved, asked.downstream)
+        comparison, _ = await _compare(session, asked)
     await _decide(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.account.balance(session.store)
     made: dict[str, MadeShot] = {}
     if in_steps:
-        made = await shoot(session, comparison.running(), only=heads)
-        _, rest = await compare(session, resolved, asked.downstream, asked.retake)
+        made = await shoot(session, comparison.running(), only=heads, steps=asked.steps)
+        _, rest = await _compare(session, asked, asked.retake)
         await approve_rest(session, rest, approval, asked.approver, made)
         await _decide(session, comparison, asked.retake)
     if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)
         # What failed here may have been made there.
         made = {}
-    made = await shoot(session, comparison.running(), made=made)
+    made = await shoot(session, comparison.running(), made=made, steps=asked.steps)
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
     refused = {one.shot for one in comparison.redo(asked.retake, run=session.run)} if session.spending.halted else set()
     outcomes = _with_refused(outcomes, refused, session.spending.halted)
@@ -171,10 +171,15 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
     sums = await _leave_snapshot(session, comparison, outcomes)
     joined, unjoined = await _concatenate(session, resolved, outcomes)
     if refused:
-        comparison, _ = await compare(session, resolved, asked.downstream, asked.retake)
+        comparison, _ = await _compare(session, asked, asked.retake)
     would_cost = plans.of(comparison, plans.Books()).reserve if lacks(outcomes) else 0
     result = Result(plan, outcomes, joined, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
     return await summarize(session, result, asked.links)
+
+
+async def _compare(session: Session, asked: Request, retake: Sequence[str] = ()) -> tuple[Comparison, Plan]:
+    names = [step.name for step in asked.steps]
+    return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
 
 
 async def _decide(
@@ -202,7 +207,7 @@ async def _dispatched(session: Session, comparison: Comparison, asked: Request) 
             failed = await asked.dispatch(session, comparison, asked.downstream)
         except LongtakeError as error:
             failed = error
-    comparison, rest = await compare(session, comparison.resolved, asked.downstream)
+    comparison, rest = await _compare(session, asked)
     if failed is not None:
         session.spending.halted = failed
         try:

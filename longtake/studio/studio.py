@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from longtake.storyboard import Approval, Follow, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
+    from longtake.studio.steps import ClipStep, StepFunction
     from longtake.take import Session
 
 __all__ = ["Configures", "Studio"]
@@ -48,9 +49,11 @@ class Studio:
         store: a folder, an `s3://bucket/prefix` URI, or an `ArtifactStore` block.
         settings: everything else: limits, the public URL, the catalog. `credentials` and `store` go before it.
         observers: told of each step and each change.
+        steps: your own steps, as functions or `module:function`: each sees every take before it is used, and may replace its clip
+            or refuse it (`longtake.studio.steps`).
 
     Raises:
-        SettingsError: a setting is unusable.
+        SettingsError: a setting is unusable, or a step cannot be loaded.
 
     Example:
         ```python
@@ -68,6 +71,7 @@ class Studio:
         *,
         settings: Settings | None = None,
         observers: Sequence[Observer] = (),
+        steps: Sequence[str | StepFunction] = (),
     ) -> None:
         found = settings or Settings()
         if isinstance(credentials, Configures):
@@ -81,19 +85,27 @@ class Studio:
             found = found.model_copy(update={"store": str(store)})
         self.settings = found
         self._observers = tuple(observers)
+        self._steps = tuple(steps)
 
     @classmethod
-    def from_env(cls, *, store: str | PathLike[str] | None = None, observers: Sequence[Observer] = ()) -> Studio:
+    def from_env(
+        cls,
+        *,
+        store: str | PathLike[str] | None = None,
+        observers: Sequence[Observer] = (),
+        steps: Sequence[str | StepFunction] = (),
+    ) -> Studio:
         """A studio with the settings of the environment: `LONGTAKE_API_KEY`, `LONGTAKE_STORE` and their siblings.
 
         Args:
             store: used instead of `LONGTAKE_STORE`.
             observers: told of each step and each change.
+            steps: your own steps.
 
         Raises:
             SettingsError: a variable holds something unusable; names it.
         """
-        return cls(store=store, settings=env.from_environment(), observers=observers)
+        return cls(store=store, settings=env.from_environment(), observers=observers, steps=steps)
 
     def __repr__(self) -> str:
         """The studio without its key."""
@@ -143,6 +155,7 @@ class Studio:
             film=boards.slug(resolved.loaded.board.title),
             follow=downstream,
             redo=retake,
+            steps=[step.name for step in self._own_steps()],
         )
 
     # -- making ----------------------------------------------------------------------------------------------------------
@@ -188,6 +201,7 @@ class Studio:
         from longtake.studio.connections import connected
         from longtake.studio.story import Request, film_of
 
+        steps = self._own_steps()
         catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
         loaded = (
             board if isinstance(board, boards.Loaded) else await boards.aload_any(board, base=base, s3=self.settings.s3)
@@ -211,6 +225,7 @@ class Studio:
                     approver=approve,
                     dispatch=dispatch,
                     links=links or {},
+                    steps=steps,
                 ),
             )
 
@@ -320,6 +335,13 @@ class Studio:
         return _run(self.reconcile())
 
     # --------------------------------------------------------------------------------------------------------------------
+
+    def _own_steps(self) -> tuple[ClipStep, ...]:
+        if not self._steps:
+            return ()
+        from longtake.studio.steps import load_steps
+
+        return load_steps(self._steps)
 
     def _observer(self) -> Observer | None:
         return Observers(self._observers) if self._observers else None

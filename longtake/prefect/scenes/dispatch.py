@@ -81,17 +81,24 @@ class Dispatcher:
         deployment: `scene/NAME`.
         credentials: the block's reference, as the scenes get it; None for their own environment.
         store: likewise.
+        steps: the user's own steps.
         progress: moves as scenes end.
     """
 
     deployment: str
     credentials: dict[str, Any] | None
     store: dict[str, Any] | None
+    steps: tuple[str, ...]
     progress: artifacts.Progress
 
     @classmethod
     async def checked(
-        cls, deployment: str, credentials: Block | None, store: Block | None, progress: artifacts.Progress
+        cls,
+        deployment: str,
+        credentials: Block | None,
+        store: Block | None,
+        steps: tuple[str, ...],
+        progress: artifacts.Progress,
     ) -> Dispatcher:
         """See that scenes can be dispatched, before anything else is done.
 
@@ -103,7 +110,7 @@ class Dispatcher:
             async with get_client() as client:
                 await client.read_deployment_by_name(deployment)
 
-        found = cls(deployment, reference(credentials), reference(store), progress)
+        found = cls(deployment, reference(credentials), reference(store), steps, progress)
         try:
             await patiently(look)
         except ObjectNotFound:
@@ -141,6 +148,7 @@ class Dispatcher:
                     "downstream": downstream,
                     "film_budget": session.spending.budget.film,
                     "run_budget": session.spending.budget.run,
+                    "steps": list(self.steps) or None,
                 }
                 run = await _start(session, deployment, f"film {title} · {name}", given)
                 handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))

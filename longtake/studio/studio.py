@@ -51,7 +51,10 @@ def _without_await(
     def decorate(method: Callable[[_Self], None]) -> Callable[Concatenate[_Self, _P], _Result]:
         @functools.wraps(call)
         def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
-            return _run(call(self, *args, **kwargs))
+            own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
+                self, call.__name__
+            )  # a subclass may have its own
+            return _run(own(*args, **kwargs))
 
         run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
         return run

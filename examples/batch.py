@@ -34,8 +34,8 @@ def batch(
         Shot(f"place-{number}", f"A slow pan over {place}", resolution="480p", duration=4)
         for number, place in enumerate(places, 1)
     ]
-    # `.map` iterates over every argument that can be iterated over, and a block is a pydantic model, whose iterator gives its fields.
-    # `unmapped` hands the whole block to each task run.
+    # `.map` goes through every argument that can be iterated over, and a block is a pydantic model, whose iterator gives its
+    # fields. `unmapped` hands the whole block to each task run.
     futures = generate.map(
         shots,
         model="seedance-2.5",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Configures", "Studio"]
 
 _Result = TypeVar("_Result")
+_Self = TypeVar("_Self")
+_P = ParamSpec("_P")
 
 
 @runtime_checkable
@@ -39,6 +42,25 @@ class Configures(Protocol):
 
     def settings(self, base: Settings) -> Settings:
         """The settings with its own values over those of `base`."""
+
+
+def _without_await(
+    call: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _Result]],
+) -> Callable[[Callable[[_Self], None]], Callable[Concatenate[_Self, _P], _Result]]:
+    """Make a method that runs an async one to its end; the arguments are those of the async one, also for type checkers."""
+
+    def decorate(method: Callable[[_Self], None]) -> Callable[Concatenate[_Self, _P], _Result]:
+        @functools.wraps(call)
+        def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
+            own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
+                self, call.__name__
+            )  # a subclass may have its own
+            return _run(own(*args, **kwargs))
+
+        run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
+        return run
+
+    return decorate
 
 
 class Studio:
@@ -318,21 +340,21 @@ class Studio:
 
     # -- without await ---------------------------------------------------------------------------------------------------
 
-    def make_sync(self, board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str], **options: Any) -> Film:  # noqa: ANN401
+    @_without_await(make)
+    def make_sync(self) -> None:
         """`make` without `await`: in a script, and in a notebook whose loop is running."""
-        return _run(self.make(board, **options))
 
-    def generate_sync(self, shot: Shot, **options: Any) -> Take:  # noqa: ANN401
+    @_without_await(generate)
+    def generate_sync(self) -> None:
         """`generate` without `await`."""
-        return _run(self.generate(shot, **options))
 
-    def concatenate_sync(self, takes: Sequence[Take], *, title: str) -> Film:
+    @_without_await(concatenate)
+    def concatenate_sync(self) -> None:
         """`concatenate` without `await`."""
-        return _run(self.concatenate(takes, title=title))
 
-    def reconcile_sync(self) -> Report:
+    @_without_await(reconcile)
+    def reconcile_sync(self) -> None:
         """`reconcile` without `await`."""
-        return _run(self.reconcile())
 
     # --------------------------------------------------------------------------------------------------------------------
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longtake import plan as plans
-from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
+from longtake.errors import InDoubtError, TaskIdNotRecordedError
 from longtake.report import Outcome
-from longtake.take import complete, obtain
+from longtake.take import complete
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,12 +18,9 @@ if TYPE_CHECKING:
     from longtake.plan import Comparison, Standing
     from longtake.report import Made
     from longtake.request import ResolvedShot
-    from longtake.take import Completed, Obtained, Session, Wanted
+    from longtake.take import Completed, Session
 
 __all__ = ["MadeShot", "shoot"]
-
-_log = logging.getLogger("longtake.studio")
-
 
 @dataclass(frozen=True, slots=True)
 class MadeShot:
@@ -74,7 +70,7 @@ async def shoot(
 
 async def _shot(session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None) -> MadeShot:
     started = time.monotonic()
-    done = await complete(session, comparison, shot, parent, _obtain)
+    done = await complete(session, comparison, shot, parent)
     seconds = time.monotonic() - started if done.obtained or done.errors else 0.0
     error = max(done.errors, key=lambda e: e.exit_code, default=None)
     why = "; ".join(map(str, done.standing.reasons)) if done.standing.state == "stale" else ""
@@ -91,15 +87,3 @@ def _became(done: Completed) -> Made:
     if not done.errors:
         return "blocked"
     return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"
-
-
-async def _obtain(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
-    """Obtain a take, or give the error: it stays with its shot."""
-    try:
-        return await obtain(session, wanted)
-    except LongtakeError as error:
-        session.events.not_obtained(wanted, error)
-        return error
-    except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
-        _log.exception("%s", wanted.label)
-        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")

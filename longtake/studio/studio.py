@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
 from longtake import settings as env
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
+from longtake.studio.running import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from longtake.take import Session
 
 __all__ = ["Configures", "Studio"]
-
-_Result = TypeVar("_Result")
-
 
 @runtime_checkable
 class Configures(Protocol):
@@ -80,7 +77,7 @@ class Studio:
         elif store is not None:
             found = found.model_copy(update={"store": str(store)})
         self.settings = found
-        self._observers = tuple(observers)
+        self._observer = Observers(observers) if observers else None
 
     @classmethod
     def from_env(cls, *, store: str | PathLike[str] | None = None, observers: Sequence[Observer] = ()) -> Studio:
@@ -199,7 +196,7 @@ class Studio:
             budget=loaded.board.budget,
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await film_of(
                 session,
@@ -249,7 +246,7 @@ class Studio:
             film=slug(film),
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await clips.generate(session, shot, model=model, continue_from=continue_from, take=take)
 
@@ -267,7 +264,7 @@ class Studio:
         from longtake import store as stores
         from longtake.studio.concatenating import concatenate
 
-        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer())
+        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 
@@ -305,56 +302,16 @@ class Studio:
 
     def make_sync(self, board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str], **options: Any) -> Film:  # noqa: ANN401
         """`make` without `await`: in a script, and in a notebook whose loop is running."""
-        return _run(self.make(board, **options))
+        return run_sync(self.make(board, **options))
 
     def generate_sync(self, shot: Shot, **options: Any) -> Take:  # noqa: ANN401
         """`generate` without `await`."""
-        return _run(self.generate(shot, **options))
+        return run_sync(self.generate(shot, **options))
 
     def concatenate_sync(self, takes: Sequence[Take], *, title: str) -> Film:
         """`concatenate` without `await`."""
-        return _run(self.concatenate(takes, title=title))
+        return run_sync(self.concatenate(takes, title=title))
 
     def reconcile_sync(self) -> Report:
         """`reconcile` without `await`."""
-        return _run(self.reconcile())
-
-    # --------------------------------------------------------------------------------------------------------------------
-
-    def _observer(self) -> Observer | None:
-        return Observers(self._observers) if self._observers else None
-
-
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine to its end, in a thread of its own where a loop is running already; Ctrl-C cancels it in good order."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-    ended: list[_Result] = []
-    failed: list[BaseException] = []
-
-    async def main() -> _Result:
-        task = asyncio.ensure_future(work)
-        started.append((asyncio.get_running_loop(), task))
-        return await task
-
-    def body() -> None:
-        try:
-            ended.append(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller
-            failed.append(error)
-
-    thread = threading.Thread(target=body, name="longtake")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        for loop, task in started:
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    if failed:
-        raise failed[0]
-    return ended[0]
+        return run_sync(self.reconcile())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 from longtake import settings as env
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
+from longtake.studio.running import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -55,7 +55,7 @@ def _without_await(
             own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
                 self, call.__name__
             )  # a subclass may have its own
-            return _run(own(*args, **kwargs))
+            return run_sync(own(*args, **kwargs))
 
         run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
         return run
@@ -106,7 +106,7 @@ class Studio:
         elif store is not None:
             found = found.model_copy(update={"store": str(store)})
         self.settings = found
-        self._observers = tuple(observers)
+        self._observer = Observers(observers) if observers else None
         self._steps = tuple(steps)
 
     @classmethod
@@ -235,7 +235,7 @@ class Studio:
             budget=loaded.board.budget,
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await film_of(
                 session,
@@ -286,7 +286,7 @@ class Studio:
             film=slug(film),
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await clips.generate(session, shot, model=model, continue_from=continue_from, take=take)
 
@@ -304,7 +304,7 @@ class Studio:
         from longtake import store as stores
         from longtake.studio.concatenating import concatenate
 
-        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer())
+        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 
@@ -364,41 +364,3 @@ class Studio:
         from longtake.studio.steps import load_steps
 
         return load_steps(self._steps)
-
-    def _observer(self) -> Observer | None:
-        return Observers(self._observers) if self._observers else None
-
-
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine to its end, in a thread of its own where a loop is running already; Ctrl-C cancels it in good order."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-    ended: list[_Result] = []
-    failed: list[BaseException] = []
-
-    async def main() -> _Result:
-        task = asyncio.ensure_future(work)
-        started.append((asyncio.get_running_loop(), task))
-        return await task
-
-    def body() -> None:
-        try:
-            ended.append(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller
-            failed.append(error)
-
-    thread = threading.Thread(target=body, name="longtake")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        for loop, task in started:
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    if failed:
-        raise failed[0]
-    return ended[0]

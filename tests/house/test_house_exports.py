@@ -1,10 +1,11 @@
-"""Every exported name is there, has a docstring, and is in the reference; names that are imported late are the same for type checkers."""
+"""Every exported name is there, has a docstring, and is in the reference; type checkers see the names that are imported late."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def documented(package: str, name: str) -> bool:
     for node in ast.walk(source(package)):
         if isinstance(node, ast.ImportFrom) and any(alias.name == name for alias in node.names):
             body = source(node.module).body
-            for statement, after in zip(body, body[1:], strict=False):
+            for statement, after in itertools.pairwise(body):
                 targets = statement.targets if isinstance(statement, ast.Assign) else []
                 if any(isinstance(target, ast.Name) and target.id == name for target in targets):
                     return isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""Every exported name is there, has a docstring, and is in the reference, and late imports are the same for type checkers."""
+"""Every exported name is there, has a docstring, and is in the reference; type checkers see the names that are imported late."""
 
 from __future__ import annotations
 

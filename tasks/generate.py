@@ -26,7 +26,7 @@ async def generate(
     film: str = "clips",
     budget: int | None = None,
 ) -> Take:
-    """Make one clip, with new attempts for refunded failures. The same shot, film and take number is bought once.
+    """Make one clip, with new attempts for refunded failures. The same request and take number is bought once.
 
     Args:
         shot: the clip to make.

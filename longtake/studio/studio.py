@@ -262,7 +262,7 @@ class Studio:
         budget: int | None = None,
         run: str | None = None,
     ) -> Take:
-        """Make one clip, with the ledger. The same shot, film and take number is the same clip: it is bought once.
+        """Make one clip, with the ledger. The same request and take number is the same clip, whatever its id: it is bought once.
 
         Args:
             shot: the clip to make.

@@ -70,6 +70,43 @@ def test_the_script_without_prefect(run, provider):
 
 
 @pytest.mark.slow
+def test_code_of_the_how_to_for_python_runs_as_printed(run, provider, tmp_path):
+    text = (ROOT / "docs" / "how-to" / "python.md").read_text()
+    whole = [
+        block
+        for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        if not re.search(r"film\.yaml|one\.yaml|ReapiCredentials", block)  # those name files and blocks of the reader's
+    ]
+    assert len(whole) == 3
+    for number, block in enumerate(whole):
+        script = tmp_path / f"block{number}.py"
+        script.write_text(block)
+        run(script)
+    assert provider.posts == 4
+
+
+@pytest.mark.slow
+def test_code_of_the_how_to_for_tasks_runs_as_printed(run, environment, provider, prefect_api, tmp_path):
+    text = (ROOT / "docs" / "how-to" / "tasks.md").read_text()
+    flow, awaited, mapped = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:3]
+    saving = (
+        "from longtake.blocks import ArtifactStore, ReapiCredentials\n"
+        f"ReapiCredentials(api_key={provider.key!r}, base_url={provider.base_url!r}).save('reapi', overwrite=True)\n"
+        f"ArtifactStore(uri={tmp_path.as_uri()!r} + '/store', public_url={provider.store_url!r}).save('films', overwrite=True)\n"
+    )
+    calls = (
+        "asyncio.run(side_by_side())\n"
+        "print(batch(['A cat yawns'], ReapiCredentials.load('reapi'), ArtifactStore.load('films'))[0].shot)\n"
+    )
+    script = tmp_path / "flows.py"
+    script.write_text(saving + flow + awaited + mapped + calls)
+    printed = run(script, PREFECT_API_URL=prefect_api)
+    assert printed.splitlines()[-1].startswith("clips/")
+    # The cat of the last flow is the cat of the one before: ids do not count.
+    assert provider.posts == 4
+
+
+@pytest.mark.slow
 def test_a_flow_of_ones_own(run, provider, prefect_api):
     printed = run(EXAMPLES / "two_clips.py", PREFECT_API_URL=prefect_api)
     assert "film.mp4" in printed

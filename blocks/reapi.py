@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    SecretStr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from longtake.blocks.references import reference
 from longtake.provider import Provider
 from longtake.settings import PROVIDER, Settings
 
@@ -79,6 +88,11 @@ class ReapiCredentials(CredentialsBlock):
         old = {"run_cap": "run_budget", "day_cap": "day_budget"}
         renamed = {new: given[name] for name, new in old.items() if name in given}
         return renamed | {name: value for name, value in given.items() if name not in old}
+
+    @model_serializer(mode="wrap")
+    def ser_model(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:  # noqa: ANN401 - as Prefect's
+        """Serialize a saved block as a reference in JSON, and else as Prefect does, with a masked key."""
+        return reference(self, info) or super().ser_model(handler, info)
 
     def get_client(self) -> Provider:
         """A client of the provider; use it as an async context manager."""

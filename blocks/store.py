@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from prefect.blocks.core import Block
-from pydantic import ConfigDict, Field, HttpUrl, ValidationError, field_validator
+from prefect.blocks.core import Block, schema_extra
+from pydantic import (
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_serializer,
+)
 
 from longtake import store as stores
+from longtake.blocks.references import reference, shows_secrets
 from longtake.errors import SettingsError
 from longtake.settings import Addressing, Checksums, S3Settings
 
@@ -27,6 +39,16 @@ else:
     Credentials = type(None)
 
 
+_TOKEN = "aws_session_token"  # noqa: S105 - the name of a field
+
+
+def _with_session_token(schema: dict[str, Any], model: type[Block]) -> None:
+    """Count the session token among the secret fields, because prefect-aws holds it as a plain string."""
+    schema_extra(schema, model)
+    if _INSTALLED:
+        schema["secret_fields"].append(f"credentials.{_TOKEN}")
+
+
 class ArtifactStore(Block):
     """A store: a local folder or an S3 bucket with a prefix. What is left empty for S3, boto3 finds on the worker.
 
@@ -41,8 +63,8 @@ class ArtifactStore(Block):
         ```
     """
 
-    # A value that does not fit may be a key.
-    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)
+    # An input that does not validate may be a secret.
+    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True, json_schema_extra=_with_session_token)
 
     _block_type_name: ClassVar[str | None] = "Longtake Artifact Store"
     _block_type_slug: ClassVar[str | None] = "longtake-artifact-store"
@@ -92,8 +114,30 @@ class ArtifactStore(Block):
     @classmethod
     def _can_be_used(cls, value: object) -> object:
         if value is not None and not _INSTALLED:
-            raise ValueError("credentials of prefect-aws need that package here too: pip install 'longtake[aws]'")
+            # Not a ValueError: Prefect would hide the message behind "Unable to load … due to failed validation".
+            raise SettingsError(
+                "the ArtifactStore block has credentials of prefect-aws, which is not installed here",
+                next_step="pip install 'longtake[aws]'",
+            )
         return value
+
+    @field_serializer("credentials", mode="wrap")
+    def _masked(
+        self, value: Credentials | None, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> Any:  # noqa: ANN401 - as in the model
+        """Serialize saved credentials as a reference in JSON, others with a masked session token."""
+        if value is not None and (found := reference(value, info)) is not None:
+            return found
+        serialized = handler(value)
+        if isinstance(serialized, dict) and serialized.get(_TOKEN) and not shows_secrets(info):
+            token = SecretStr(serialized[_TOKEN])
+            serialized[_TOKEN] = str(token) if info.mode == "json" else token
+        return serialized
+
+    @model_serializer(mode="wrap")
+    def ser_model(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:  # noqa: ANN401 - as Prefect's
+        """Serialize a saved block as a reference in JSON, and else as Prefect does, with masked secrets."""
+        return reference(self, info) or super().ser_model(handler, info)
 
     def open(self) -> Store:
         """The store itself.

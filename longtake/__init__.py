@@ -65,5 +65,4 @@ __all__ = [
     "Studio",
     "Take",
     "Transition",
-    "__version__",
 ]

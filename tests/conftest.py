@@ -36,7 +36,7 @@ def pytest_xdist_make_scheduler(config, log):
             folder = nodeid.split("/")[1]
             # Each of these folders starts something of its own that is dear: a server, a cluster, a film of thirty shots.
             # The scope with most tests is begun first, which is e2e: so the longest of them does not end alone.
-            return folder if folder in {"e2e", "cluster", "edits"} else nodeid
+            return folder if folder in {"e2e", "cluster", "edits", "examples", "tasks"} else nodeid
 
     return Together(config, log)
 

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longtake.errors import MediaError
 from longtake.media.atoms import MAX_STREAMS
@@ -180,8 +180,11 @@ def opened(source: Source, found: Sniffed | None = None, *, known: bool = False)
     where = file_url(source) if isinstance(source, Path) else source
     if not isinstance(source, Path):
         source.seek(0)
+    # PyAV 18 decodes all texts of a file when it opens it, and raises UnicodeDecodeError unless told otherwise. 19 takes any bytes
+    # and has no such argument.
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
-        with av.open(where, "r", format=found.demuxer, options=options) as container:
+        with av.open(where, "r", format=found.demuxer, options=options, **lenient) as container:
             if len(container.streams) > MAX_STREAMS:
                 raise MediaError(f"{name} holds {len(container.streams)} streams; at most {MAX_STREAMS} are read")
             for stream in (*container.streams.video[:1], *container.streams.audio[:1]):

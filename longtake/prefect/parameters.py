@@ -1,9 +1,10 @@
 """The parameters of the flows: blocks as objects, the storyboard in any form, and a form in the UI without `None` fields."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from prefect.blocks.core import Block
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -62,17 +63,83 @@ class _Picked:
         }
 
 
-def _loaded(kind: type[Block]) -> "Callable[[object], object]":
-    """Load a block that is given by its name."""
+def _block(kind: type[Block], parameter: str) -> "Callable[[object], object]":
+    """Accept a block, or load it by its name.
+
+    Errors are no ValueError on purpose: pydantic lets them through, so the run ends with them and not with a ParameterTypeError.
+    """
 
     def load(value: object) -> object:
-        return kind.load(value, _sync=True) if isinstance(value, str) and value else value or None  # type: ignore[call-arg]
+        if isinstance(value, dict):
+            _without_secrets(kind, parameter, value)
+        return _saved(kind, parameter, value) if isinstance(value, str) and value else value or None
 
     return load
 
 
+def _saved(kind: type[Block], parameter: str, name: str) -> Block:
+    """Load a block by its name, or by `block-type/name` as Prefect shows it.
+
+    Raises:
+        SettingsError: there is no such block, or it cannot be used here.
+    """
+    slug = kind.get_block_type_slug()
+    try:
+        # Validators are sync, also where a loop runs.
+        return cast("Block", kind.load(name.removeprefix(f"{slug}/"), _sync=True))  # type: ignore[call-arg]
+    except ValueError:
+        raise SettingsError(
+            f"`{parameter}` names the block {name}, and the Prefect server has no {kind.__name__} block of that name",
+            next_step=f'save it with `{kind.__name__}(...).save("{name}")`, or correct the name',
+        ) from None
+    except RuntimeError as error:
+        raise SettingsError(
+            f"`{parameter}` names the block {name}, which is not valid for this version: {_reason(error)}",
+            next_step="correct and save the block again, in the Prefect UI or from Python",
+        ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """The fields that do not validate, without their values."""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        return str(error)
+    problems = cause.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
+
+
+def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any]) -> None:
+    """Refuse the content of a block where it has secrets: Prefect stores parameters in plain text.
+
+    Raises:
+        SettingsError: it has; says what to give instead.
+    """
+    secrets = [_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"]]
+    found = [value for value in secrets if isinstance(value, str) and value]
+    if not found:
+        return
+    advice = f'save it with `.save("NAME")` and give the saved block or its name as `{parameter}`'
+    if any(set(value) == {"*"} for value in found):
+        raise SettingsError(
+            f"`{parameter}` is a {kind.__name__} block that was never saved, and secrets do not travel in parameters",
+            next_step=advice,
+        )
+    raise SettingsError(
+        f"`{parameter}` holds the content of a {kind.__name__} block with its secrets, which Prefect stores in plain text",
+        next_step=f"replace the secret at its provider, delete this run and deployment, then {advice}",
+    )
+
+
+def _at(content: object, path: list[str]) -> object:
+    for name in path:
+        content = content.get(name) if isinstance(content, dict) else None
+    return content
+
+
 def _plain(board: object) -> object:
-    """Accept a storyboard that was built in Python."""
+    """Accept a storyboard that was built in Python, and a path object."""
+    if isinstance(board, PathLike):
+        return fspath(board)
     return board.model_dump(mode="json") if isinstance(board, Storyboard) else board
 
 
@@ -81,8 +148,10 @@ Board = Annotated[
     BeforeValidator(_plain),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]
-Credentials = Annotated[ReapiCredentials | None, BeforeValidator(_loaded(ReapiCredentials)), _Picked(ReapiCredentials)]
-Store = Annotated[ArtifactStore | None, BeforeValidator(_loaded(ArtifactStore)), _Picked(ArtifactStore)]
+Credentials = Annotated[
+    ReapiCredentials | None, BeforeValidator(_block(ReapiCredentials, "credentials")), _Picked(ReapiCredentials)
+]
+Store = Annotated[ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "store")), _Picked(ArtifactStore)]
 Credits = Annotated[int | None, Field(gt=0), _NoNull()]
 Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]

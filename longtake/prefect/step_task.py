@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import threading
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from prefect import Task
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TaskRunContext
 
 from longtake.prefect.retrying import options
+from longtake.studio.running import run_sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from longtake.observer import StepName
+    from longtake.record import Take
+    from longtake.studio import ClipRequest, Film, Generation, Purchase
+
+    # A call gives the result, or a coroutine of it, and no type says which without the caller. These are both, for type checkers.
+    class _Request(ClipRequest, Awaitable[ClipRequest]): ...
+
+    class _Purchase(Purchase, Awaitable[Purchase]): ...
+
+    class _Generation(Generation, Awaitable[Generation]): ...
+
+    class _Take(Take, Awaitable[Take]): ...
+
+    class _Film(Film, Awaitable[Film]): ...
+
 
 __all__ = ["StepTask", "step_task"]
 
@@ -23,19 +36,28 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class StepTask(Task[P, "Coroutine[Any, Any, R]"], Generic[P, R]):
+class StepTask(Task[P, R], Generic[P, R]):
     """A task with an async body. Where no loop runs, as in a sync flow or a script, a call gives the result itself."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the result, or a coroutine of it
+    # `Task` describes a call of a sync task, or of an async one, and not of one that is both.
+    @overload  # type: ignore[override]
+    def __call__(self: StepTask[P, ClipRequest], *args: P.args, **kwargs: P.kwargs) -> _Request: ...
+    @overload
+    def __call__(self: StepTask[P, Purchase], *args: P.args, **kwargs: P.kwargs) -> _Purchase: ...
+    @overload
+    def __call__(self: StepTask[P, Generation], *args: P.args, **kwargs: P.kwargs) -> _Generation: ...
+    @overload
+    def __call__(self: StepTask[P, Take], *args: P.args, **kwargs: P.kwargs) -> _Take: ...
+    @overload
+    def __call__(self: StepTask[P, Film], *args: P.args, **kwargs: P.kwargs) -> _Film: ...
+    @overload
+    def __call__(self, *args: object, wait_for: object, **kwargs: object) -> Any: ...  # noqa: ANN401 - with Prefect's options
+    @overload
+    def __call__(self, *args: object, return_state: bool, **kwargs: object) -> Any: ...  # noqa: ANN401
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task: a coroutine where a loop is running, else the result."""
         work = cast("Coroutine[Any, Any, Any]", super().__call__(*args, **kwargs))
-        context = FlowRunContext.get()
-        in_sync_flow = context is not None and context.flow is not None and not context.flow.isasync
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(work)
-        return _in_thread(work) if in_sync_flow else work
+        return work if _is_awaited() else run_sync(work)
 
     def with_options(self, **given: Any) -> StepTask[P, R]:  # noqa: ANN401 - as `prefect.task` takes them
         """The task with other options; it still works both ways."""
@@ -45,22 +67,19 @@ class StepTask(Task[P, "Coroutine[Any, Any, R]"], Generic[P, R]):
         return found
 
 
-def _in_thread(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the coroutine's result
-    """Run a coroutine for a sync caller on a thread whose loop is running: a sync flow called in a notebook."""
-    context, ended, failed = contextvars.copy_context(), list[Any](), list[BaseException]()
+def _is_awaited() -> bool:
+    """Whether the caller can await: a loop is running, and the innermost flow or task under way is not a sync one.
 
-    def body() -> None:
-        try:
-            ended.append(context.run(asyncio.run, work))
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller
-            failed.append(error)
-
-    thread = threading.Thread(target=body, name="longtake-task")
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return ended[0]
+    A sync flow called in a notebook runs on the thread of the notebook's loop.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    flow, task = FlowRunContext.get(), TaskRunContext.get()
+    if task is not None and (flow is None or flow.flow_run is None or task.task_run.flow_run_id == flow.flow_run.id):
+        return task.task.isasync
+    return flow is None or flow.flow is None or flow.flow.isasync
 
 
 def step_task(
@@ -69,6 +88,8 @@ def step_task(
     """Make a step's function a Prefect task with the step's options."""
 
     def make(function: Callable[P, Coroutine[Any, Any, R]]) -> StepTask[P, R]:
-        return StepTask(fn=function, name=name or step, task_run_name=run_name, **options(step))
+        # What a caller gets in the end is R: `.submit` and `.map` of Prefect await the coroutine.
+        body = cast("Callable[P, R]", function)
+        return StepTask(fn=body, name=name or step, task_run_name=run_name, **options(step))
 
     return make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import TaskFailedError
@@ -37,8 +37,8 @@ class Task:
 
     id: str
     status: str
-    video_urls: tuple[str, ...] = ()
-    last_frame_url: str | None = None
+    video_urls: tuple[str, ...] = field(default=(), repr=False)
+    last_frame_url: str | None = field(default=None, repr=False)
     credits: int | None = None
     error_code: int | None = None
     error_message: str | None = None

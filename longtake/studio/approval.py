@@ -37,12 +37,12 @@ class Answer:
 
     Attributes:
         approve: whether the run may spend.
-        credits: the most the whole run may cost, what it has spent included.
+        credits: the most the whole run may cost, what it has spent included; None for the credits of the question.
         by: who decided, for the log.
     """
 
     approve: bool
-    credits: int = 0
+    credits: int | None = None
     by: str = ""
 
 
@@ -191,10 +191,9 @@ async def _ask(
             available=0,
             next_step="run again to be asked again; what is bought is kept, and nothing was spent for what was not approved",
         )
-    session.events.line(f"approved{by}: up to {answer.credits} credits in this run")
-    await asyncio.to_thread(
-        session.spending.approve, session.book, answer.credits, lift=subject == "more than the budget"
-    )
+    most = credits if answer.credits is None else answer.credits
+    session.events.line(f"approved{by}: up to {most} credits in this run")
+    await asyncio.to_thread(session.spending.approve, session.book, most, lift=subject == "more than the budget")
 
 
 def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) -> str:

@@ -7,15 +7,15 @@ matters is in the ledger and the store. Calling a part twice buys nothing twice.
 from __future__ import annotations
 
 import asyncio
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from longtake import preflight, request
 from longtake import storyboard as boards
-from longtake.errors import StoryboardError
+from longtake.errors import LongtakeError, StoryboardError, TaskFailedError
 from longtake.record import Take
 from longtake.storyboard import Scene, Shot, Storyboard
+from longtake.studio.sharing import shared_run
 from longtake.take import Identity, Prepared, Wanted, identify, kept, obtain
 from longtake.take import ingest as _ingest
 from longtake.take import poll as _poll
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from longtake.take import Session
 
 __all__ = ["ClipRequest", "Generation", "Purchase", "generate", "ingest", "poll", "submit", "upload"]
-
-_checked: weakref.WeakSet[Session] = weakref.WeakSet()
-"""Sessions whose preflight passed."""
 
 _SOURCE = "source-of-the-first-frame"
 _SCENE = "clips"
@@ -154,9 +151,13 @@ async def submit(session: Session, asked: ClipRequest) -> Purchase:
     take = asked.take or await asyncio.to_thread(kept, session.store, session.book, asked.identity)
     if take is not None or asked.prepared is None:
         return Purchase(asked, None, take)
-    await _preflight(session)
-    with session.events.submitting(asked.identity.fingerprint, asked.label) as since:
-        found = await _submit(session, asked.prepared)
+    await _get_ready(session)
+    try:
+        with session.events.submitting(asked.identity.fingerprint, asked.label) as since:
+            found = await _submit(session, asked.prepared)
+    except LongtakeError as error:
+        session.events.not_obtained(asked.identity.wanted, error)
+        raise
     session.events.submitted(found, asked.label, since=since)
     return Purchase(asked, None, found) if isinstance(found, Take) else Purchase(asked, found)
 
@@ -171,10 +172,13 @@ async def poll(session: Session, purchase: Purchase) -> Generation:
     take = purchase.take or await asyncio.to_thread(kept, session.store, session.book, purchase.request.identity)
     if take is not None or purchase.attempt is None:
         return Generation(purchase, None, take)
-    return Generation(
-        purchase,
-        await _poll(session.book, session.account.provider, purchase.attempt, longest=session.settings.longest_wait),
-    )
+    longest = session.settings.longest_wait
+    try:
+        task = await _poll(session.book, session.account.provider, purchase.attempt, longest=longest)
+    except TaskFailedError as error:
+        session.events.task_failed(purchase.attempt, error)
+        raise
+    return Generation(purchase, task)
 
 
 async def ingest(session: Session, made: Generation) -> Take:
@@ -213,11 +217,24 @@ async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noq
     found = await asyncio.to_thread(kept, session.store, session.book, identity)
     if found is not None:
         return found
-    await _preflight(session)
-    return (await obtain(session, one)).take
+    await _get_ready(session)
+    try:
+        return (await obtain(session, one)).take
+    except LongtakeError as error:
+        session.events.not_obtained(one, error)
+        raise
 
 
-async def _preflight(session: Session) -> None:
-    if session not in _checked:
-        await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog)
-        _checked.add(session)
+async def _get_ready(session: Session) -> None:
+    """Before the first purchase of a run: see that its clips could be used, and open the account with a reading of the balance.
+
+    Without that reading nobody could tell later by the balance whether an attempt in doubt was charged.
+    """
+    run = shared_run(session.settings, session.run)
+    if run.ready:
+        return
+    async with run.gate:
+        if not run.ready:
+            await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog)
+            await session.account.balance(session.store)
+            run.ready = True

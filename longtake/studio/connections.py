@@ -1,20 +1,23 @@
 """Sessions that open when first used and close when last used: one per event loop, film and run in a process.
 
 A part that is called alone opens its session and closes it; parts of one flow on one loop share theirs. A store and a ledger need
-no loop: they stay for the process, so that 50 mapped tasks read the ledger once and not 50 times.
+no loop: they stay for the process, so that 50 mapped tasks read the ledger once and not 50 times. What limits a run holds for all
+its sessions in a process (`sharing.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
+import threading
+from collections import OrderedDict
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from longtake import store as stores
 from longtake.catalog import Catalog
+from longtake.studio import sharing
 from longtake.take import book_of, open_session
 
 if TYPE_CHECKING:
@@ -43,18 +46,41 @@ class _Open:
 
 
 _open: dict[tuple[object, ...], _Open] = {}
+_accounts: OrderedDict[Settings, tuple[Store, Book]] = OrderedDict()
+_guard = threading.Lock()
 
 
-@functools.lru_cache(maxsize=_MOST)
 def _account(settings: Settings) -> tuple[Store, Book]:
-    store = stores.of(settings)
-    return store, book_of(settings, store)
+    """The store and the ledger of some settings, opened once in a process, however many threads ask at the same moment."""
+    with _guard:
+        found = _accounts.pop(settings, None)
+        if found is not None and _replaced(found[1]):
+            found = None
+        if found is None:
+            store = stores.of(settings)
+            found = store, book_of(settings, store)
+        _accounts[settings] = found
+        while len(_accounts) > _MOST:
+            _accounts.popitem(last=False)
+        return found
+
+
+def _replaced(book: Book) -> bool:
+    """Whether another store lies where the ledger was read, such as a folder that was deleted and made again.
+
+    An entry behind the last one that is remembered would leave a gap in it.
+    """
+    head = book.log.known().head
+    return head > 0 and book.log.entry(head) is None
 
 
 def _forget() -> None:
     """A forked process must not share sockets or locks with its parent."""
+    global _guard  # noqa: PLW0603 - the process is another
+    _guard = threading.Lock()
     _open.clear()
-    _account.cache_clear()
+    _accounts.clear()
+    sharing.forget()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -104,7 +130,10 @@ async def connected(
                     store=store,
                     book=book,
                 )
-                one.session = await one.stack.enter_async_context(opening)
+                session = await one.stack.enter_async_context(opening)
+                session.slots = sharing.shared_run(settings, run).slots
+                session.keeping = sharing.keeping()
+                one.session = session
         yield one.session
     finally:
         one.users -= 1

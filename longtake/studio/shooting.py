@@ -12,20 +12,19 @@ from longtake import plan as plans
 from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
 from longtake.report import Outcome
 from longtake.studio.steps import apply_steps, refusal
-from longtake.take import Completed, complete, obtain
+from longtake.take import Completed, complete
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from longtake.plan import Comparison, Standing
+    from longtake.record import Take
     from longtake.report import Made
     from longtake.request import ResolvedShot
     from longtake.studio.steps import ClipStep
-    from longtake.take import Obtained, Session, Wanted
+    from longtake.take import Session
 
 __all__ = ["MadeShot", "shoot"]
-
-_log = logging.getLogger("longtake.studio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,11 @@ async def _shot(
 ) -> MadeShot:
     started = time.monotonic()
 
-    async def get(session: Session, wanted: Wanted) -> Obtained | LongtakeError:
-        return await _obtain(session, wanted, comparison, steps)
+    async def edit(take: Take) -> None:
+        await apply_steps(session, comparison, take, steps)
 
     failed = await _edit_kept(session, comparison, shot, parent, steps) if steps else None
-    done = await complete(session, comparison, shot, parent, get)
+    done = await complete(session, comparison, shot, parent, then=edit)
     standing, errors = done.standing, [*done.errors, *([failed] if failed is not None else [])]
     if (refused := failed or refusal(comparison, standing.used)) is not None and standing.used is not None:
         # Nothing is made from a take that must not be used.
@@ -124,19 +123,3 @@ def _became(done: Completed) -> Made:
     if not done.errors:
         return "blocked"
     return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"
-
-
-async def _obtain(
-    session: Session, wanted: Wanted, comparison: Comparison, steps: Sequence[ClipStep]
-) -> Obtained | LongtakeError:
-    """Obtain a take, or give the error: it stays with its shot."""
-    try:
-        found = await obtain(session, wanted)
-        await apply_steps(session, comparison, found.take, steps)
-    except LongtakeError as error:
-        session.events.not_obtained(wanted, error)
-        return error
-    except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
-        _log.exception("%s", wanted.label)
-        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
-    return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import functools
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from pydantic import SecretStr
 
 from longtake import settings as env
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
+from longtake.studio.running import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Configures", "Studio"]
 
 _Result = TypeVar("_Result")
+_Self = TypeVar("_Self")
+_P = ParamSpec("_P")
 
 
 @runtime_checkable
@@ -39,6 +42,25 @@ class Configures(Protocol):
 
     def settings(self, base: Settings) -> Settings:
         """The settings with its own values over those of `base`."""
+
+
+def _without_await(
+    call: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _Result]],
+) -> Callable[[Callable[[_Self], None]], Callable[Concatenate[_Self, _P], _Result]]:
+    """Make a method that runs an async one to its end; the arguments are those of the async one, also for type checkers."""
+
+    def decorate(method: Callable[[_Self], None]) -> Callable[Concatenate[_Self, _P], _Result]:
+        @functools.wraps(call)
+        def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
+            own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
+                self, call.__name__
+            )  # a subclass may have its own
+            return run_sync(own(*args, **kwargs))
+
+        run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
+        return run
+
+    return decorate
 
 
 class Studio:
@@ -84,7 +106,7 @@ class Studio:
         elif store is not None:
             found = found.model_copy(update={"store": str(store)})
         self.settings = found
-        self._observers = tuple(observers)
+        self._observer = Observers(observers) if observers else None
         self._steps = tuple(steps)
 
     @classmethod
@@ -213,7 +235,7 @@ class Studio:
             budget=loaded.board.budget,
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await film_of(
                 session,
@@ -264,7 +286,7 @@ class Studio:
             film=slug(film),
             run_budget=budget,
             run=run or uuid.uuid4().hex,
-            observer=self._observer(),
+            observer=self._observer,
         ) as session:
             return await clips.generate(session, shot, model=model, continue_from=continue_from, take=take)
 
@@ -282,7 +304,7 @@ class Studio:
         from longtake import store as stores
         from longtake.studio.concatenating import concatenate
 
-        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer())
+        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 
@@ -318,21 +340,21 @@ class Studio:
 
     # -- without await ---------------------------------------------------------------------------------------------------
 
-    def make_sync(self, board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str], **options: Any) -> Film:  # noqa: ANN401
+    @_without_await(make)
+    def make_sync(self) -> None:
         """`make` without `await`: in a script, and in a notebook whose loop is running."""
-        return _run(self.make(board, **options))
 
-    def generate_sync(self, shot: Shot, **options: Any) -> Take:  # noqa: ANN401
+    @_without_await(generate)
+    def generate_sync(self) -> None:
         """`generate` without `await`."""
-        return _run(self.generate(shot, **options))
 
-    def concatenate_sync(self, takes: Sequence[Take], *, title: str) -> Film:
+    @_without_await(concatenate)
+    def concatenate_sync(self) -> None:
         """`concatenate` without `await`."""
-        return _run(self.concatenate(takes, title=title))
 
-    def reconcile_sync(self) -> Report:
+    @_without_await(reconcile)
+    def reconcile_sync(self) -> None:
         """`reconcile` without `await`."""
-        return _run(self.reconcile())
 
     # --------------------------------------------------------------------------------------------------------------------
 
@@ -342,41 +364,3 @@ class Studio:
         from longtake.studio.steps import load_steps
 
         return load_steps(self._steps)
-
-    def _observer(self) -> Observer | None:
-        return Observers(self._observers) if self._observers else None
-
-
-def _run(work: Coroutine[Any, Any, _Result]) -> _Result:
-    """Run a coroutine to its end, in a thread of its own where a loop is running already; Ctrl-C cancels it in good order."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-    ended: list[_Result] = []
-    failed: list[BaseException] = []
-
-    async def main() -> _Result:
-        task = asyncio.ensure_future(work)
-        started.append((asyncio.get_running_loop(), task))
-        return await task
-
-    def body() -> None:
-        try:
-            ended.append(asyncio.run(main()))
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller
-            failed.append(error)
-
-    thread = threading.Thread(target=body, name="longtake")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        for loop, task in started:
-            loop.call_soon_threadsafe(task.cancel)
-        thread.join()
-        raise
-    if failed:
-        raise failed[0]
-    return ended[0]

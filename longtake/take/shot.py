@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from longtake.errors import LongtakeError
 from longtake.take.lead import lead
+from longtake.take.obtain import obtain
 from longtake.take.upload import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from longtake.plan import Comparison, Standing
+    from longtake.record import Take
     from longtake.request import ResolvedShot
     from longtake.take.obtain import Obtained
     from longtake.take.session import Session
 
 __all__ = ["Completed", "complete"]
 
-
-class _Get(Protocol):
-    async def __call__(self, session: Session, wanted: Wanted) -> Obtained | LongtakeError: ...
+_log = logging.getLogger("longtake.studio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,21 @@ class Completed:
 
 
 async def complete(
-    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, get: _Get
+    session: Session,
+    comparison: Comparison,
+    shot: ResolvedShot,
+    parent: Standing | None,
+    *,
+    then: Callable[[Take], Awaitable[None]] | None = None,
 ) -> Completed:
-    """Obtain every take that a shot lacks, side by side.
+    """Obtain every take that a shot lacks, side by side. An error of a take is returned and ends no other take.
 
     Args:
         session: the run's.
         comparison: the storyboard against what is kept; takes that come are counted in it.
         shot: the shot.
         parent: how the shot it continues stands now; None where it continues none.
-        get: obtains one take, and gives the error in place of it.
+        then: called with each take that was obtained, before it counts.
     """
     standing = comparison.look(shot, parent)
     source = parent.used if parent is not None else None
@@ -61,7 +69,7 @@ async def complete(
             break
         wanted = [Wanted(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in standing.lacks]
         asked.update(one.take for one in wanted)
-        for one in await asyncio.gather(*(get(session, one) for one in wanted)):
+        for one in await asyncio.gather(*(_obtain(session, one, then) for one in wanted)):
             if isinstance(one, LongtakeError):
                 errors.append(one)
             else:
@@ -71,3 +79,20 @@ async def complete(
     if not standing.settled:
         standing = replace(standing, used=None)
     return Completed(standing, tuple(obtained), tuple(errors))
+
+
+async def _obtain(
+    session: Session, wanted: Wanted, then: Callable[[Take], Awaitable[None]] | None
+) -> Obtained | LongtakeError:
+    """Obtain a take, or give the error: it stays with its shot."""
+    try:
+        found = await obtain(session, wanted)
+        if then is not None:
+            await then(found.take)
+    except LongtakeError as error:
+        session.events.not_obtained(wanted, error)
+        return error
+    except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
+        _log.exception("%s", wanted.label)
+        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
+    return found

@@ -1,5 +1,8 @@
 """A process that makes a small film, reconciles, or writes a person's verdict down, and may kill itself on the way.
 
+The film is made by `make` (a session and the core's own functions), by `studio` (`longtake.Studio`), or by a user's flow that calls
+the tasks: `steps` (upload, submit, poll, ingest) or `generate`. Only these two load Prefect.
+
 It uses the product as it is. What it adds is around it: a store and a transport that pass everything on and send SIGKILL to
 this process at a named moment, for example "before accepted" (the ledger entry), "after POST" or "before film". The key
 and the places come from the environment, as in a shell.
@@ -25,17 +28,20 @@ from typing import NoReturn
 
 import httpx
 
-from longtake import cli, plan, record, request, settings, storyboard
+from longtake import Observer, Studio, cli, plan, record, request, settings, storyboard
 from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.errors import LongtakeError, StoreError
+from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, StoreError
 from longtake.ledger import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.cadence import Cadence
 from longtake.studio.shooting import shoot
 from longtake.take import Session, book_of, decide
+from longtake.take import session as take_session
 
+FLOW = "crash_flow"  # in tests/support
+DOORS = ("studio", "steps", "generate")
 QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 
@@ -82,7 +88,7 @@ class KillingStore:
         return created
 
     def put_file(self, key, path, *, content_type):
-        name = "frame" if key.startswith("media/") else "film"
+        name = {"media": "frame", "films": "film"}.get(key.partition("/")[0], key)
         self._moments.pass_by(f"before {name}")
         self._inner.put_file(key, path, content_type=content_type)
         self._moments.pass_by(f"after {name}")
@@ -115,9 +121,10 @@ class KillingSink:
         return getattr(self._inner, name)
 
     def commit(self, key):
-        self._moments.pass_by("before clip")
+        name = "clip" if key.startswith("media/") else "probe"
+        self._moments.pass_by(f"before {name}")
         self._inner.commit(key)
-        self._moments.pass_by("after clip")
+        self._moments.pass_by(f"after {name}")
 
 
 class KillingTransport(httpx.AsyncBaseTransport):
@@ -170,6 +177,17 @@ class KillingProvider(Provider):
         return task
 
 
+class Joining(Observer):
+    """Names the moments of a film being concatenated."""
+
+    def __init__(self, moments: Moments) -> None:
+        self._moments = moments
+
+    def notify(self, event):
+        if event.name == "film.joining":
+            self._moments.pass_by("in joining")
+
+
 class Worker:
     """What one process of the suite has open."""
 
@@ -180,18 +198,54 @@ class Worker:
         inner = stores.of(self.settings)
         self.store = KillingStore(inner, self.moments, options.failures)
         self.book = book_of(self.settings, self.store)
-        root = self.settings.base_url.removesuffix("/api/v1")
-        self.provider = KillingProvider(
-            self.moments,
-            base_url=self.settings.base_url,
-            key=self.settings.key(),
-            cadence=QUICK,
-            transport=KillingTransport(self.moments, admin=f"{root}/admin", deaf=options.deaf),
-        )
+        self.provider = self._provider(base_url=self.settings.base_url, key=self.settings.key())
 
-    async def run(self):
+    def run(self):
+        if self.options.verb in DOORS:
+            return self._through_the_door()
+        return asyncio.run(self._run())
+
+    async def _run(self):
         async with self.provider:
             return await getattr(self, self.options.verb)()
+
+    def _through_the_door(self):
+        """Make the film through the public API, whose sessions open a store and a provider that kill."""
+        stores.of = lambda _settings: self.store
+        take_session.Provider = self._provider
+        board = storyboard.load(self.options.board)
+        try:
+            if self.options.verb == "studio":
+                film = Studio.from_env(observers=[Joining(self.moments)]).make_sync(self.options.board)
+            else:
+                film = importlib.import_module(FLOW).made(self.options.verb, board.board)
+        except FilmIncompleteError as error:
+            return {"film": None}, self._reasons(error)
+        manifest = json.loads(Path(film.manifest).read_text())
+        drift = Studio.from_env().reconcile_sync().drift
+        return {"film": film.place, "manifest": manifest, "drift": drift}, []
+
+    def _provider(self, **options):
+        root = self.settings.base_url.removesuffix("/api/v1")
+        transport = KillingTransport(self.moments, admin=f"{root}/admin", deaf=self.options.deaf)
+        return KillingProvider(self.moments, cadence=QUICK, transport=transport, **options)
+
+    def _reasons(self, error):
+        """The errors of the shots, which a film shows as text."""
+        doubts = {attempt.order.shot: attempt.id for attempt in self.book.read().doubts()}
+        found = []
+        for shot in error.film.shots.values():
+            if shot.error is None:
+                continue
+            kind = InDoubtError if shot.state == "in doubt" else LongtakeError
+            reason = (
+                kind(shot.error, next_step=shot.error, attempt=doubts.get(shot.id))
+                if kind is InDoubtError
+                else kind(shot.error)
+            )
+            reason.exit_code = error.exit_code
+            found.append(reason)
+        return found
 
     async def make(self):
         """The flow's own steps without Prefect: plan, shoot, join, account. A shot's error stays with the shot."""
@@ -258,7 +312,7 @@ class Worker:
 
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("verb", choices=("make", "reconcile", "verdict"))
+    parser.add_argument("verb", choices=("make", "reconcile", "verdict", *DOORS))
     parser.add_argument("--board", type=Path)
     parser.add_argument("--attempt")
     parser.add_argument("--redo", action="append", default=[])
@@ -268,7 +322,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--failures", type=int, default=0, help="so many writes of task ids fail")
     parser.add_argument("--deaf", type=int, metavar="PORT", help="a port nobody listens on, for POSTs")
     try:
-        answer, errors = asyncio.run(Worker(parser.parse_args(words)).run())
+        answer, errors = Worker(parser.parse_args(words)).run()
     except LongtakeError as error:
         answer, errors = {}, [error]
     answer["errors"] = [
@@ -291,6 +345,9 @@ def serve() -> None:
     """
     for name in ("cli.credits", "reconciliation", *(f"media.{part}" for part in ("checks", "frames", "joining"))):
         importlib.import_module(f"longtake.{name}")
+    if "PREFECT_API_URL" in os.environ:
+        for name in (*("longtake.cli.flow_run", "longtake.tasks", "prefect.task_engine", "prefect.flow_engine"), FLOW):
+            importlib.import_module(name)
     Catalog.load()
     while line := sys.stdin.readline():
         order = json.loads(line)

@@ -108,6 +108,16 @@ def test_an_image_bomb_is_refused_unread(tmp_path):
         media.probe(bomb)
 
 
+def test_a_clip_whose_title_is_not_utf8_is_a_clip(studio, tmp_path):
+    titled = studio.file(
+        "titled.mp4", "-i", str(studio.clip("plain")), "-c", "copy", "-map_metadata", "-1", "-metadata", "title=TITLE"
+    )
+    odd = tmp_path / "odd.mp4"
+    odd.write_bytes(titled.read_bytes().replace(b"TITLE", b"T\xa6\xff\xfeE"))
+    assert media.inspect(odd) == media.inspect(titled)
+    media.join([media.JoinClip(odd, "one"), media.JoinClip(odd, "two")], tmp_path / "film.mp4")
+
+
 def test_a_clip_cut_short_is_refused(studio, tmp_path):
     whole = studio.file(
         "fast.mp4", "-i", str(studio.clip("plain")), "-c", "copy", "-movflags", "+faststart"

@@ -32,7 +32,10 @@ def test_a_plan_prints_its_shots_and_their_sum():
     assert lines[2].split()[:3] == ["one/rocks", "missing", "1"]
     assert lines[3].split()[:3] == ["one/wakes", "blocked", "2"]
     assert lines[4].split() == ["sum", "3", str(made.expected), str(made.reserve)]
-    assert lines[5] == "budget: 100 credits, 0 used so far: this does not fit"
+    assert lines[5:7] == [
+        "budget: 100 credits, 0 used so far",
+        "this does not fit: the film budget of 100 credits has 100 left",
+    ]
 
 
 def test_a_plan_names_the_models_with_old_rates_and_their_age():

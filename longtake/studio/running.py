@@ -1,0 +1,78 @@
+"""Run a coroutine for a caller without `await`, whether or not a loop is running on its thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+__all__ = ["run_sync"]
+
+_Result = TypeVar("_Result")
+
+
+def run_sync(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end and give its result. Ctrl-C cancels it and waits until it has written what it bought.
+
+    Where a loop is running on this thread, as in a notebook, the coroutine runs on a thread of its own with the caller's context.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    result: _Result = _InThread(work).result()
+    return result
+
+
+class _InThread:
+    """A coroutine that runs on a thread of its own."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._ended: list[Any] = []
+        self._failed: list[BaseException] = []
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._body,), name="longtake")
+
+    def result(self) -> Any:  # noqa: ANN401 - the coroutine's result
+        """Start, wait, and give the result or raise the error."""
+        self._thread.start()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            self._cancel()
+            self._thread.join()
+            raise
+        if self._failed:
+            raise self._failed[0]
+        return self._ended[0]
+
+    def _body(self) -> None:
+        try:
+            self._ended.append(asyncio.run(self._main()))
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller
+            self._failed.append(error)
+
+    async def _main(self) -> Any:  # noqa: ANN401 - the coroutine's result
+        task = asyncio.ensure_future(self._work)
+        with self._lock:
+            self._running = (asyncio.get_running_loop(), task)
+            if self._stopped:
+                task.cancel()
+        return await task
+
+    def _cancel(self) -> None:
+        with self._lock:
+            self._stopped = True
+            if self._running is None:
+                return
+            loop, task = self._running
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)

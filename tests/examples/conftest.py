@@ -1,0 +1,103 @@
+"""An emulator for each test, a Prefect server for all of them, and scripts run as a person would run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from standing import standing
+
+PATIENCE = 240.0
+"""Seconds before something that never happens fails a test; a loaded machine needs far less."""
+SMALL = {
+    "inputs": {"image": {"side": {"min": 16}}},
+    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
+}
+"""Few pixels to a clip; its seconds and its price are the real ones."""
+
+
+@pytest.fixture
+def provider(tmp_path):
+    """An emulator whose store is a folder of the test; it may be asked for its books."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "catalog.json").write_text(json.dumps(SMALL))
+    with standing(tmp_path / "store", catalog=tmp_path / "catalog.json") as found:
+        yield found
+
+
+@pytest.fixture
+def environment(provider, tmp_path):
+    """What leads a process to that emulator, and to nothing of this person's own."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "PYTHON"))}
+    return {
+        **kept,
+        "NO_PROXY": "*",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "LONGTAKE_API_KEY": provider.key,
+        "LONGTAKE_BASE_URL": provider.base_url,
+        "LONGTAKE_PUBLIC_URL": provider.store_url,
+        "LONGTAKE_STORE": str(tmp_path / "store"),
+        "LONGTAKE_CATALOG": str(tmp_path / "catalog.json"),
+    }
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    """`run(script, **more variables)`: run a script in an empty folder; gives what it prints."""
+
+    def run(script, **more):
+        folder = tmp_path / "cwd"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, script],
+            cwd=folder,
+            env={**environment, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory):
+    """The URL of a Prefect server for all tests of this folder."""
+    home = tmp_path_factory.mktemp("prefect-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    env = {**kept, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(f"http://127.0.0.1:{port}/api/health"):
+            assert server.poll() is None, (home / "server.log").read_text()
+            assert time.monotonic() < deadline, "the Prefect server does not answer"
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/api"
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def _answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10):  # noqa: S310 - this test's own server
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,29 @@
+"""A provider in a process of its own, and an account and a studio for each test. Nothing here knows Prefect."""
+
+from __future__ import annotations
+
+import pytest
+from provider_process import connections_to, provider_process
+
+from longtake import Studio
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory):
+    with provider_process(tmp_path_factory.mktemp("provider")) as running:
+        yield running
+
+
+@pytest.fixture
+def account(provider, monkeypatch):
+    """An account whose variables this process and its children have."""
+    found = provider.account()
+    for name, value in found.env.items():
+        monkeypatch.setenv(name, value)
+    yield found
+    assert connections_to(found.base_url, found.store_url) == 0
+
+
+@pytest.fixture
+def studio(account):
+    return Studio.from_env()

@@ -1,0 +1,232 @@
+"""`longtake.Studio` makes films and clips from Python, with each credit accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pickle
+
+import cloudpickle
+import pytest
+from provider_process import PRICE
+
+from longtake import Answer, Approval, Observer, Studio
+from longtake.errors import BudgetError, FilmIncompleteError, SettingsError
+from longtake.studio import clips
+
+
+class Noting(Observer):
+    """Notes what it is told, and the steps it runs."""
+
+    def __init__(self):
+        self.events = []
+        self.steps = []
+
+    def notify(self, event):
+        self.events.append(event)
+
+    async def around(self, step, call):
+        self.steps.append((step.name, step.label))
+        return await call()
+
+    def names(self, prefix=""):
+        return [event.name for event in self.events if event.name and event.name.startswith(prefix)]
+
+
+class Failing(Observer):
+    def notify(self, event):
+        del event
+        raise RuntimeError("an observer that fails")
+
+
+def test_a_plan_costs_nothing_and_says_what_a_film_costs(account, studio):
+    before = account.received()
+    plan = studio.plan(account.board("first", "second"))
+    assert (plan.expected, [shot.to_buy for shot in plan.shots]) == (2 * PRICE, [1, 1])
+    assert account.received() == before
+
+
+def test_a_film_is_bought_once(account, studio):
+    board = account.board("first", "second")
+    film = asyncio.run(studio.make(board, budget=2 * PRICE))
+    assert film.path.is_file()
+    assert {name: shot.state for name, shot in film.shots.items()} == {"first": "bought", "second": "bought"}
+    assert film.cost.charged == 2 * PRICE
+    again = studio.make_sync(board)
+    assert {shot.state for shot in again.shots.values()} == {"current"}
+    assert (again.place, again.cost.charged) == (film.place, 0)
+    assert account.bought() == {"first": 1, "second": 1}
+    (line,) = studio.credits()
+    assert (line.film, line.settled) == ("a-film", 2 * PRICE)
+    assert {line.shot for line in studio.credits("a-film")} == {"first", "second"}
+    report = asyncio.run(studio.reconcile())
+    assert (report.drift, report.in_doubt) == (0, [])
+    assert studio.reconcile_sync().drift == 0
+
+
+def test_without_await_where_a_loop_is_running(account, studio):
+    async def notebook():
+        film = studio.make_sync(account.board("first"))
+        take = studio.generate_sync(account.shot("second"), continue_from=film.shots["first"].take)
+        joined = studio.concatenate_sync([film.shots["first"].take, take], title="Both")
+        assert studio.reconcile_sync().drift == 0
+        return joined
+
+    joined = asyncio.run(notebook())
+    assert joined.path.is_file()
+    assert len(joined.shots) == 2
+    assert account.bought() == {"first": 1, "second": 1}
+
+
+def test_clips_side_by_side_are_concatenated(account, studio):
+    async def main():
+        takes = await asyncio.gather(*(studio.generate(account.shot(name)) for name in ("a", "b", "c")))
+        return await studio.concatenate(takes, title="Three")
+
+    film = asyncio.run(main())
+    assert film.path.is_file()
+    assert [shot.label for shot in film.shots.values()] == ["clips/a", "clips/b", "clips/c"]
+    assert account.bought() == {"a": 1, "b": 1, "c": 1}
+    assert account.book.read().expected_balance is not None
+
+
+def test_the_same_clip_asked_for_twice_at_once_is_bought_once(account, studio):
+    async def main():
+        return await asyncio.gather(*(studio.generate(account.shot()) for _ in range(4)))
+
+    takes = asyncio.run(main())
+    assert len({take.task_id for take in takes}) == 1
+    assert account.bought() == {"waves": 1}
+
+
+def test_a_run_keeps_to_its_budget(account, studio):
+    async def main():
+        wanted = [studio.generate(account.shot(f"s{n}"), run="a-run", budget=2 * PRICE) for n in range(4)]
+        return await asyncio.gather(*wanted, return_exceptions=True)
+
+    errors = [one for one in asyncio.run(main()) if isinstance(one, BaseException)]
+    assert [type(error) for error in errors] == [BudgetError, BudgetError]
+    assert sum(account.bought().values()) == 2
+
+
+def test_an_incomplete_film_carries_what_there_is(account, studio):
+    account.fault({"what": "fail-80003", "times": 5}, shot="second")
+    with pytest.raises(FilmIncompleteError) as caught:
+        asyncio.run(studio.make(account.board("first", "second", "third")))
+    film = caught.value.film
+    assert film.path is None
+    assert {name: shot.state for name, shot in film.shots.items()} == {
+        "first": "bought",
+        "second": "failed",
+        "third": "blocked",
+    }
+    assert film.would_cost == 2 * PRICE
+    assert account.bought() == {"first": 1, "second": 0}
+
+
+@pytest.mark.parametrize("answer", [Answer(approve=True, by="me"), Answer(approve=False, by="me"), None])
+def test_a_function_approves(account, studio, answer):
+    asked = []
+
+    async def approve(question):
+        asked.append(question)
+        return answer
+
+    board = account.board("first")
+    if answer is not None and answer.approve:
+        film = asyncio.run(studio.make(board, approval=Approval(before=["spending"]), approve=approve))
+        assert film.path is not None
+    else:
+        with pytest.raises(BudgetError):
+            asyncio.run(studio.make(board, approval=Approval(before=["spending"]), approve=approve))
+    assert len(asked) == 1
+    assert account.bought() == ({"first": 1} if answer is not None and answer.approve else {})
+
+
+def test_an_approval_needs_a_function(account, studio):
+    with pytest.raises(SettingsError):
+        asyncio.run(studio.make(account.board("first"), approval=Approval(before=["spending"])))
+    assert account.bought() == {}
+
+
+def test_observers_are_told_in_order(account):
+    noting = Noting()
+    studio = Studio.from_env(observers=[noting])
+    asyncio.run(studio.make(account.board("first", "second")))
+    assert noting.steps == [
+        ("submit", "s/first · take 1"),
+        ("poll", "s/first · take 1"),
+        ("ingest", "s/first · take 1"),
+        ("upload", "s/second · take 1"),
+        ("submit", "s/second · take 1"),
+        ("poll", "s/second · take 1"),
+        ("ingest", "s/second · take 1"),
+        ("concatenate", "film a-film"),
+    ]
+    names = noting.names()
+    assert names[0] == "film.started"
+    assert [name for name in names if name.startswith(("attempt", "take", "shot"))] == [
+        "attempt.accepted",
+        "take.kept",
+        "shot.done",
+    ] * 2
+    assert names[-1] == "film.ready"
+
+
+def test_observers_are_told_of_clips(account):
+    noting = Noting()
+    studio = Studio.from_env(observers=[noting])
+    account.fault({"what": "fail-80003"})
+    asyncio.run(studio.generate(account.shot()))
+    assert noting.names() == [
+        "attempt.accepted",
+        "attempt.failed",
+        "attempt.refunded",
+        "attempt.accepted",
+        "take.kept",
+    ]
+
+
+def test_an_observer_that_fails_changes_nothing(account):
+    noting = Noting()
+    studio = Studio.from_env(observers=[Failing(), noting])
+    film = asyncio.run(studio.make(account.board("first")))
+    assert film.path.is_file()
+    assert noting.names("take.") == ["take.kept"]
+
+
+@pytest.mark.parametrize("how", [pickle, cloudpickle])
+def test_a_studio_pickles_and_shows_no_key(account, how):
+    studio = Studio.from_env(observers=[Noting()])
+    other = how.loads(how.dumps(studio))
+    assert other.settings == studio.settings
+    take = asyncio.run(other.generate(account.shot()))
+    assert asyncio.run(studio.generate(account.shot())) == take
+    assert account.bought() == {"waves": 1}
+    for shown in (repr(studio), repr(studio.settings), str(studio), repr(vars(studio))):
+        assert account.key not in shown
+
+
+def test_the_parts_give_values_that_show_no_url(account, studio):
+    """The values of the four parts, with a picture among the inputs, which the provider reads at a URL."""
+    from longtake.studio.connections import connected
+
+    async def main():
+        first = await studio.generate(account.shot("first"))
+        async with connected(studio.settings, film="clips", run="a-run") as session:
+            request = await clips.upload(session, account.shot("second"), continue_from=first)
+            purchase = await clips.submit(session, request)
+            generation = await clips.poll(session, purchase)
+            take = await clips.ingest(session, generation)
+            return first, request, purchase, generation, take
+
+    for value in asyncio.run(main()):
+        for how in (pickle, cloudpickle):
+            same = how.loads(how.dumps(value))
+            assert same == value
+            assert repr(same) == repr(value)
+        assert "http" not in repr(value)
+        assert account.key not in repr(value)
+        if dataclasses.is_dataclass(value):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                value.take = None

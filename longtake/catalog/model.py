@@ -211,6 +211,15 @@ class Model(Data):
             raise ValueError(f"default duration {self.duration.default} is not {self.duration.allowed}")
         return self
 
+    @model_validator(mode="after")
+    def _constant_fields_decide_nothing(self) -> Model:
+        # They are sent without being priced and are not part of a fingerprint: a field that decides the price or the picture
+        # must not be among them.
+        deciding = {"model", *self.fields.model_dump(exclude_none=True).values(), *self.with_video}
+        if taken := sorted(deciding & set(self.constant_fields)):
+            raise ValueError(f"constant_fields cannot hold {', '.join(taken)}: a shot decides it")
+        return self
+
     def rate(self, resolution: str) -> Rate:
         """The rate at a resolution.
 

@@ -91,6 +91,9 @@ def test_the_mini_has_its_own_name_for_the_ratio():
 def test_a_file_of_ones_own_leaves_a_constant_field_out(tmp_path):
     mine = over(tmp_path, "families: {doubao-seedance-2.0: {constant_fields: {fallback: null}}}")
     assert mine.model("doubao-seedance-2.0").constant_fields == {}
+    mine = over(tmp_path, "models: {seedance-2.0-mini: {constant_fields: {fallback: null}}}")
+    assert mine.model("seedance-2.0-mini").constant_fields == {}
+    assert mine.model("doubao-seedance-2.0").constant_fields == {"fallback": {"enabled": False}}
 
 
 def test_inputs_by_ending():
@@ -137,6 +140,7 @@ def test_a_file_of_ones_own_adds_and_takes_away(tmp_path):
         ("models: {seedance-2.5: {duratoin: 5}}", "duratoin"),
         ("models: {seedance-2.5: {size: {default: 2:1}}}", "not one of"),
         ("models: {seedance-2.5: {duration: {default: 3}}}", "default duration 3"),
+        ("models: {seedance-2.5: {constant_fields: {resolution: 1080p}}}", "cannot hold resolution: a shot decides it"),
         ("schema: longtake-catalog/2", "schema"),
         ("- 1", "no mapping"),
         ("a: [", "not YAML"),

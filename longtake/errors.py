@@ -190,7 +190,7 @@ class UnknownTaskError(RefusedError):
 class TaskFailedError(TerminalError):
     """A task ended `failed`: the provider refunds it by itself, once.
 
-    `retryable` follows the contract's table of codes: 80003 and 80007 yes, 80006 (content policy) no.
+    `retryable` follows the codes of provider-contract.md §3: 80003 and 80007 yes, 80006 (content policy) no.
     """
 
     default_next_step = "change the prompt or the inputs of this shot and run again; the attempt is refunded"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 PROVIDER = "https://reapi.ai/api/v1"
-"""The provider's base URL (contract §1)."""
+"""The provider's base URL (provider-contract.md §1)."""
 
 Credits = Annotated[int, Field(gt=0)]
 Addressing = Literal["auto", "path", "virtual"]
@@ -73,7 +73,7 @@ class Settings(BaseModel):
     s3: S3Settings = S3Settings()
     catalog: Path | None = None
     max_in_flight: int = Field(default=8, ge=1, le=1000)
-    """Takes under way at once in one run (the provider's own limit is unknown, contract §3)."""
+    """Takes under way at once in one run (the provider's own limit is unknown, provider-contract.md §3)."""
     account_in_flight: int | None = Field(default=None, ge=1, le=10_000)
     """Tasks and POSTs of the account under way at once, over all its runs; None leaves it to the runs."""
     submits_per_second: float | None = Field(default=5.0, ge=0.01, le=1000)
@@ -81,7 +81,7 @@ class Settings(BaseModel):
     max_attempts: int = Field(default=3, ge=1, le=20)
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0, le=30 * 86400)
-    """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, contract §3)."""
+    """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, provider-contract.md §3)."""
     run_budget: Credits | None = None
     """The most one run may cost."""
     day_budget: Credits | None = None

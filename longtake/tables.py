@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from html import escape
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["html", "shortened", "text"]
+__all__ = ["html", "shortened", "text", "wrapped"]
 
 # Notebooks would typeset what stands between two dollar signs as a formula.
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
@@ -88,6 +89,11 @@ def shortened(words: str, width: int) -> str:
             break
         kept.append(char)
     return "".join(kept).rstrip() + "…"
+
+
+def wrapped(label: str, words: str, width: int) -> list[str]:
+    """Break a text after its label into lines of at most `width` columns, the later ones indented under the first."""
+    return textwrap.wrap(words, width, initial_indent=label, subsequent_indent=" " * len(label)) or [label.rstrip()]
 
 
 def _cell(words: str, width: int, *, right: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003 - pydantic reads annotations when the class is built
+import datetime as dt
 import difflib
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from longtake.catalog.load import SHIPPED, merged, read, shipped, with_families
 from longtake.catalog.model import AUTO_DURATION, Data, InputRule, Model, Positive
+from longtake.catalog.overview import ModelCard, OldRate, Overview, RateCard
 from longtake.catalog.price import Price, price_of
 from longtake.errors import CatalogError
 
@@ -20,20 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["Billing", "Catalog", "Frames", "Inputs"]
 
 
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
 def _fraction(value: object) -> Fraction:
     return value if isinstance(value, Fraction) else Fraction(str(value))
 
 
 class Billing(Data):
-    """How seconds become credits (contract §2)."""
+    """How seconds become credits (provider-contract.md §2)."""
 
     credits_per_usd: Positive
     reserve_seconds: Positive
     source_minimum: Annotated[Fraction, BeforeValidator(_fraction), Field(gt=0, le=100)]
+    stale_days: int = Field(ge=0)
+    """Days after which a rate is marked as old."""
 
 
 class Frames(Data):
-    """Frames of a clip: `per_second` × seconds + `extra` (contract §5)."""
+    """Frames of a clip: `per_second` × seconds + `extra` (provider-contract.md §5)."""
 
     per_second: Positive
     extra: int = Field(ge=0, le=24)
@@ -44,7 +51,7 @@ class Frames(Data):
 
 
 class Inputs(Data):
-    """What media files may be, by kind (contract §4)."""
+    """What media files may be, by kind (provider-contract.md §4)."""
 
     image: InputRule
     video: InputRule
@@ -105,8 +112,37 @@ class Catalog(Data):
         """Return up to two ids of models that are spelled like this one, the nearest first."""
         return difflib.get_close_matches(model_id, self.models, n=2, cutoff=0.6)
 
+    def card(self, model_id: str, *, today: dt.date | None = None) -> ModelCard:
+        """Return what a model offers, what it costs and how old its rates are.
+
+        Args:
+            model_id: the model's id.
+            today: the day that ages are counted to; None is today in UTC.
+
+        Raises:
+            CatalogError: there is no such model; names the nearest ids.
+        """
+        model, day, stale_days = self.model(model_id), today or _today(), self.billing.stale_days
+        rates = (RateCard.of(name, rate, today=day, stale_days=stale_days) for name, rate in model.rates.items())
+        return ModelCard(model, tuple(rates), stale_days)
+
+    def overview(self, *, today: dt.date | None = None) -> Overview:
+        """Return the cards of all models; `today` is as for `card`."""
+        cards = tuple(self.card(model_id, today=today) for model_id in self.models)
+        return Overview(self.as_of, cards, self.billing.stale_days)
+
+    def old_rate(self, model_id: str, resolution: str, *, today: dt.date | None = None) -> OldRate | None:
+        """Return the rate of a model at a resolution if it was seen longer ago than `billing.stale_days`.
+
+        Raises:
+            CatalogError: there is no such model or rate.
+        """
+        rate = self.model(model_id).rate(resolution)
+        days = rate.days(today or _today())
+        return OldRate(model_id, resolution, rate.as_of, days) if days > self.billing.stale_days else None
+
     def price(self, model_id: str, *, resolution: str, seconds: int, source_seconds: float | Fraction = 0) -> Price:
-        """Credits for so many whole seconds of output and so many seconds of video inputs (contract §2).
+        """Credits for so many whole seconds of output and so many seconds of video inputs (provider-contract.md §2).
 
         Raises:
             CatalogError: the model or a rate for this is not known. An unknown price is never zero.

@@ -1,6 +1,7 @@
 """One model of the provider: what it accepts, what its fields are called, what it costs and what comes back.
 
-Every class mirrors a mapping of `catalog.yaml`; facts and their sources stand there and in contract §2, §4 and §5.
+Every class mirrors a mapping of `catalog.yaml`, which holds the facts with their sources; see also provider-contract.md §2, §4
+and §5.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from longtake.errors import CatalogError
 
@@ -32,9 +33,9 @@ __all__ = [
 ]
 
 AUTO_DURATION = -1
-"""The provider's word for "the model chooses the length" (contract §2)."""
+"""The provider's word for "the model chooses the length" (provider-contract.md §2)."""
 ADAPTIVE = "adaptive"
-"""The provider's word for "the first picture decides the ratio" (contract §4)."""
+"""The provider's word for "the first picture decides the ratio" (provider-contract.md §4)."""
 
 Positive = Annotated[int, Field(gt=0)]
 Usd = Annotated[Decimal, Field(gt=0, lt=1000, allow_inf_nan=False)]
@@ -142,14 +143,24 @@ class Mentions(Data):
 class Rate(Data):
     """US dollars per second of output at one resolution, seen on a day, from a source.
 
-    `planning` marks a rate that stands in for one not published yet.
+    `planning` marks a rate that stands in for one not published yet. `source_with_video` is set where only the rate with
+    video inputs stands in, and says where that comes from.
     """
 
     usd: Usd
     usd_with_video: Usd | None = None
     as_of: dt.date
     source: str = Field(min_length=1)
+    source_with_video: str | None = Field(default=None, min_length=1)
     planning: bool = False
+
+    def days(self, today: dt.date) -> int:
+        """Return the days since the rate was seen; 0 for a day to come."""
+        return max((today - self.as_of).days, 0)
+
+    def planning_with(self, *, video: bool) -> bool:
+        """Whether the price of a job with or without video inputs stands in for one not published yet."""
+        return self.planning or (video and self.source_with_video is not None)
 
 
 class InputRule(Data):
@@ -184,6 +195,9 @@ class Model(Data):
     frame_item: FrameItem
     web_search: tuple[dict[str, str], ...] = ()
     with_video: dict[str, str] = {}
+    """Fields sent along with video inputs. They are part of a take's fingerprint."""
+    constant_fields: dict[str, JsonValue] = {}
+    """Fields sent with every request. They are not part of a fingerprint: a change here buys nothing again."""
     other_fields: tuple[str, ...] = ()
     pixel_table: dict[str, dict[str, tuple[Positive, Positive]]] = Field(alias="pixels")
     rates: dict[str, Rate]
@@ -197,11 +211,20 @@ class Model(Data):
             raise ValueError(f"default duration {self.duration.default} is not {self.duration.allowed}")
         return self
 
+    @model_validator(mode="after")
+    def _constant_fields_decide_nothing(self) -> Model:
+        # They are sent without being priced and are not part of a fingerprint: a field that decides the price or the picture
+        # must not be among them.
+        deciding = {"model", *self.fields.model_dump(exclude_none=True).values(), *self.with_video}
+        if taken := sorted(deciding & set(self.constant_fields)):
+            raise ValueError(f"constant_fields cannot hold {', '.join(taken)}: a shot decides it")
+        return self
+
     def rate(self, resolution: str) -> Rate:
         """The rate at a resolution.
 
         Raises:
-            CatalogError: no rate is known, which is never taken for zero (contract §2).
+            CatalogError: no rate is known, which is never taken for zero (provider-contract.md §2).
         """
         known = self.rates.get(resolution)
         if known is None:
@@ -211,11 +234,11 @@ class Model(Data):
         return known
 
     def pixels_or_none(self, ratio: str, resolution: str) -> tuple[int, int] | None:
-        """Width and height that come back (contract §5), or None where the catalog does not know."""
+        """Width and height that come back (provider-contract.md §5), or None where the catalog does not know."""
         return self.pixel_table.get(resolution, {}).get(ratio)
 
     def pixels(self, ratio: str, resolution: str) -> tuple[int, int]:
-        """Width and height in pixels that come back for a ratio at a resolution (contract §5).
+        """Width and height in pixels that come back for a ratio at a resolution (provider-contract.md §5).
 
         Raises:
             CatalogError: the catalog holds no size for them; `adaptive` has none by nature.
@@ -226,5 +249,5 @@ class Model(Data):
         return known
 
     def sent_size(self, size: str, *, framed: bool) -> str:
-        """The `size` to send: with a pinned frame some models want `adaptive`, the frame decides (contract §4)."""
+        """Return the `size` to send: some models take only `adaptive` with a pinned frame (provider-contract.md §4)."""
         return ADAPTIVE if framed and self.frame_size == ADAPTIVE else size

@@ -1,4 +1,4 @@
-"""What seconds cost: exact decimal arithmetic with one ceiling at the end (contract §2)."""
+"""What seconds cost: exact decimal arithmetic with one ceiling at the end (provider-contract.md §2)."""
 
 from __future__ import annotations
 
@@ -52,13 +52,14 @@ def price_of(
     if not (math.isfinite(source_seconds) and source_seconds >= 0):
         raise CatalogError(f"{source_seconds} seconds of video inputs of {model.id} have no price; give 0 or more")
     rate = model.rate(resolution)
-    usd, billable = rate.usd, seconds
+    usd, billable, source = rate.usd, seconds, rate.source
     if source_seconds > 0:
         if rate.usd_with_video is None:
             raise CatalogError(f"the catalog has no rate with video inputs for {model.id} at {resolution}")
-        usd = rate.usd_with_video
+        usd, source = rate.usd_with_video, rate.source_with_video or source
         billable = billable_seconds(seconds, source_seconds=source_seconds, source_minimum=source_minimum)
     with localcontext() as context:
         context.prec = 60  # exact for any rate and length that passes the checks
         amount = usd * Decimal(billable) * Decimal(credits_per_usd)
-    return Price(math.ceil(amount), rate.planning, rate.as_of, rate.source)
+    planning = rate.planning_with(video=source_seconds > 0)
+    return Price(math.ceil(amount), planning, rate.as_of, source)

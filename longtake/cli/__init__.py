@@ -26,12 +26,13 @@ _COMMANDS = {
     "new": ("longtake.cli.new", "write a starter storyboard"),
     "plan": ("longtake.cli.plan", "say what a run would do and cost; needs no key and spends nothing"),
     "run": ("longtake.cli.run", "make the film: buy what is missing, keep it, join it"),
+    "catalog": ("longtake.cli.catalog", "list the models with their limits and rates, or show one of them"),
     "credits": ("longtake.cli.credits", "where every credit went; reconcile and resolve doubts"),
     "up": ("longtake.cli.up", "run a Prefect server and workers on this machine"),
     "deploy": ("longtake.cli.deploy", "deploy a project to the Prefect server"),
     "gc": ("longtake.cli.gc", "list what nothing in the store needs, or remove it"),
     "doctor": ("longtake.cli.doctor", "check this machine and the settings"),
-    "emulator": ("longtake.emulator.command", "a local provider that speaks the whole contract"),
+    "emulator": ("longtake.emulator.command", "a local provider to test against; speaks the real one's HTTP interface"),
     "schema": ("longtake.cli.schema", "print the JSON Schema of storyboards or manifests"),
 }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from longtake.catalog import Overview
     from longtake.settings import Settings
     from longtake.store import Store
 
@@ -98,7 +99,7 @@ def _look() -> Iterator[Finding]:
     except LongtakeError as error:
         yield Finding("settings", "bad", str(error), error.exit_code)
         return
-    yield _try("catalog", lambda: _catalog(settings))
+    yield from _catalog(settings)
     yield from _store(settings)
     yield _try("disk", lambda: preflight.check_disk(stores.of(settings)).text)
     if settings.api_key is None:
@@ -130,11 +131,32 @@ def _media() -> Iterator[Finding]:
     yield _try("media", lambda: preflight.check_media().text)
 
 
-def _catalog(settings: Settings) -> str:
+def _catalog(settings: Settings) -> Iterator[Finding]:
     from longtake.catalog import Catalog
 
-    text = preflight.check_catalog(Catalog.load(settings.catalog)).text
-    return f"{text}, with {settings.catalog}" if settings.catalog else text
+    try:
+        catalog = Catalog.load(settings.catalog)
+    except LongtakeError as error:
+        yield Finding("catalog", "bad", str(error), error.exit_code)
+        return
+    text = preflight.check_catalog(catalog).text
+    yield Finding("catalog", "ok", f"{text}, with {settings.catalog}" if settings.catalog else text)
+    yield _rates(catalog.overview())
+
+
+def _rates(overview: Overview) -> Finding:
+    """Whether prices may have changed since they were seen."""
+    old, limit = overview.old, overview.stale_days
+    if not old:
+        return Finding("rates", "ok", f"none was seen more than {limit} days ago")
+    oldest = max(old, key=lambda rate: rate.days)
+    text = (
+        f"{len(old)} of {len(overview.models)} models have rates seen more than {limit} days ago; the oldest, of "
+        f"{oldest.model}, is {oldest.days} days old"
+    )
+    return Finding(
+        "rates", "warn", f"{text}: `longtake catalog` lists them, a file in LONGTAKE_CATALOG brings new ones"
+    )
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

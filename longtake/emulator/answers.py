@@ -32,7 +32,7 @@ _GARBAGE = b'{"id": "task_\xff\xfe\x00", "status": [["proc'
 
 
 def refused(refusal: Refusal, *, retry_after: float | str | None = None) -> Response:
-    """An error answer in the provider's shape (contract §3)."""
+    """An error answer in the provider's shape (provider-contract.md §3)."""
     headers = {}
     if refusal.status == 429:
         headers["Retry-After"] = retry_after if isinstance(retry_after, str) else f"{retry_after or 1:g}"
@@ -43,7 +43,7 @@ def refused(refusal: Refusal, *, retry_after: float | str | None = None) -> Resp
 
 
 def envelope(state: State, task: Task, base: str, *, without: str | None = None) -> dict[str, Any]:
-    """A task as submit and poll show it (contract §1). `without` is a fault's kind that leaves something out."""
+    """A task as submit and poll show it (provider-contract.md §1). `without` is the kind of a fault that omits a part."""
     shown: dict[str, Any] = {
         "id": task.id,
         "model": task.wish.model.id,

@@ -1,4 +1,4 @@
-"""The provider's API over HTTP (contract §1 to §4)."""
+"""The provider's API over HTTP (provider-contract.md §1 to §4)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def _say_no(_request: Request, error: Exception) -> Response:
 
 @router.post("/videos/generations")
 async def submit(request: Request) -> Response:
-    """Take a request: check it, charge for it, start it. Nothing is deduplicated (contract §2)."""
+    """Take a request: check it, charge for it, start it. Nothing is deduplicated (provider-contract.md §2)."""
     state, now = _state(request), time.time()
     state.posts.received += 1
     raw = await _body(request)

@@ -65,7 +65,7 @@ class Books:
             return dict(self._accounts)
 
     def debit(self, task: str, amount: int) -> None:
-        """Take the price of a task before any work is done for it (contract §2).
+        """Take the price of a task before any work is done for it (provider-contract.md §2).
 
         Raises:
             ShortError: the balance is below `amount`; nothing moved.

@@ -35,10 +35,10 @@ class Config(BaseModel):
     public: Path | None = None
     """A folder store whose `media/` is served read-only under `/store/`."""
     offers_balance: bool = True
-    """Whether `GET /balance` exists (404 when not; contract §1)."""
+    """Whether `GET /balance` exists (404 when not; provider-contract.md §1)."""
     faults: tuple[Rule, ...] = ()
     url_lifetime: float = Field(default=7 * 86400.0, ge=0, le=365 * 86400)
-    """How long output URLs live after completion (contract §1: about 7 days)."""
+    """How long output URLs live after completion (provider-contract.md §1: about 7 days)."""
     rate_limit: float | None = Field(default=None, gt=0, le=100_000)
     """API requests per second and key before 429; None does not limit."""
     max_in_flight: int | None = Field(default=None, ge=1, le=100_000)

@@ -30,7 +30,7 @@ _EXPIRED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Cod
 
 @router.api_route("/cdn/tasks/{task_id}/{name}", methods=["GET", "HEAD"])
 async def give_file(request: Request, task_id: str, name: str, expires: str = "", signature: str = "") -> Response:
-    """A finished task's clip or last frame (contract §1: public, and for a limited time)."""
+    """A finished task's clip or last frame (provider-contract.md §1: public, and for a limited time)."""
     state: State = request.app.state.emulator
     task = state.tasks.get(task_id)
     if task is None or task.files is None or name not in {"0.mp4", "0.png"}:

@@ -184,7 +184,7 @@ class Tasks:
             task.files = files
             task.status = "completed"
         else:
-            # Contract §2: refunded before any poll can show `failed`.
+            # provider-contract.md §2: refunded before any poll can show `failed`.
             task.refunded = self._books.refund(task.id) if task.fate.refund else 0
             task.error = code
             task.status = "failed"

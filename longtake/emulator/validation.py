@@ -1,6 +1,6 @@
 """What a submitted body must be, checked on the JSON as it came: nothing of our own client is trusted or used here.
 
-Limits and field names are the catalog's (contract §4). Raises `Refusal` with the provider's codes.
+Limits and field names are the catalog's (provider-contract.md §4). Raises `Refusal` with the provider's codes.
 """
 
 from __future__ import annotations
@@ -80,13 +80,17 @@ def check(body: _Json, catalog: Catalog) -> Wish:
     """
     model = _model(body, catalog)
     names = model.fields
-    known = {"model", *(name for name in names.model_dump().values() if name is not None), *model.other_fields}
+    ours = {name for name in names.model_dump().values() if name is not None}
+    known = {"model", *ours, *model.constant_fields, *model.other_fields}
     for field in body:
         if field not in known:
             _refuse(f"unknown field {field[:60]!r}; {model.id} takes {', '.join(sorted(known))}")
     for field in model.other_fields:
         if not isinstance(body.get(field, ""), str | bool | int):
             _refuse(f"{field} must be a single value")
+    for field, example in model.constant_fields.items():
+        if field in body and not _alike(body[field], example):
+            _refuse(f"{field} must be like {json.dumps(example)}")
     images, videos, sounds = (_urls(body, name, limit.count) for name, limit in (
         (names.image, model.media.image), (names.video, model.media.video), (names.audio, model.media.audio),
     ))  # fmt: skip
@@ -138,6 +142,13 @@ def _no_constant(name: str) -> NoReturn:
 
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _alike(value: object, example: object) -> bool:
+    """Whether a value has the JSON type of the example; an object may leave keys out but has no others."""
+    if isinstance(value, dict) and isinstance(example, dict):
+        return all(key in example and _alike(inner, example[key]) for key, inner in value.items())
+    return type(value) is type(example)
 
 
 def _model(body: _Json, catalog: Catalog) -> Model:

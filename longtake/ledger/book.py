@@ -219,7 +219,7 @@ class Book:
         self._for(attempt.id, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
 
     def failed(self, attempt: Attempt, *, code: int | None, message: str, retryable: bool) -> None:
-        """The provider gave up; by contract the refund has been booked before we could see this."""
+        """Record a failed task: its refund came before any poll could show the failure (provider-contract.md §2)."""
         self._for(
             attempt.id,
             lambda a: self._entry(e.Failed, a, code=code, message=message, retryable=retryable),

@@ -21,7 +21,7 @@ LOOK_AGAIN = 1.0
 """Seconds between two looks at what only other processes can change."""
 
 LONGEST_TASK = timedelta(hours=1)
-"""A task older than this has ended, whether somebody saw it or not (p95 is 603 s, contract §3)."""
+"""A task older than this has ended, whether somebody saw it or not (p95 is 603 s, provider-contract.md §3)."""
 
 _RATE_LIMITED = 429
 _LONGEST_PAUSE = 60.0

@@ -22,7 +22,7 @@ class Check(BaseModel):
 
 
 class Refund(BaseModel):
-    """A refund promised by the contract and not yet seen in the balance."""
+    """A refund that the provider promises (provider-contract.md §2), not yet seen in the balance."""
 
     model_config = ConfigDict(extra="forbid")
 

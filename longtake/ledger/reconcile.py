@@ -50,7 +50,7 @@ async def reconcile(
     Args:
         book: the account's ledger.
         teller: the provider.
-        retryable: whether a failed task allows another attempt (contract §3).
+        retryable: whether a failed task allows another attempt (provider-contract.md §3).
         quiet: seconds to let pass after the newest doubt before the balance is believed.
         longest: seconds after which a charged, lost task can no longer be refunded.
 

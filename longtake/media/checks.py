@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["FPS", "SIZE_TOLERANCE", "check_clip", "check_image", "decoded", "usable"]
 
 FPS = 24
-"""Frames a second of every model known (contract §5)."""
+"""Frames a second of every model known (provider-contract.md §5)."""
 SIZE_TOLERANCE = 16
-"""Pixels a side may differ from the published size: families differ by up to 16 at 480p (contract §5)."""
+"""Pixels a side may differ from the published size: families differ by up to 16 at 480p (provider-contract.md §5)."""
 MAX_CLIP_BYTES = 4 * 1024**3
 """Far above a minute of 4K at any rate a provider sends."""
 MAX_CLIP_FRAMES = 18_000
@@ -42,7 +42,7 @@ def check_clip(
 
     Args:
         path: the downloaded file.
-        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, one more or less is taken (contract §5).
+        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, give or take one (provider-contract.md §5).
             None, or less than 1 (the provider chose): any length.
         pixels: width and height asked for, ± `SIZE_TOLERANCE`; None: any size.
         audio: True when sound was asked for. Sound that was not asked for is no fault: the clip is paid for.

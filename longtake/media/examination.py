@@ -107,7 +107,7 @@ def examine(
 
     Args:
         clip: the file.
-        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, one more or less is taken (contract §5).
+        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, give or take one (provider-contract.md §5).
             None, or less than 1 (the provider chose): any length.
         pixels: width and height asked for, ± `SIZE_TOLERANCE`; None: any size.
         audio: True when sound was asked for. Sound that was not asked for is no finding: the clip is paid for.

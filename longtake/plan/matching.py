@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from longtake.catalog import Catalog
+    from longtake.catalog.model import FieldNames
     from longtake.ledger import Attempt
     from longtake.plan.standing import Standing
     from longtake.record import Frame, Holdings, Take
@@ -49,7 +50,7 @@ class Matcher:
         self.resolved = resolved
         self.holdings = holdings
         self.follow = follow
-        self._catalog = catalog
+        self.catalog = catalog
         self._realm = realm
         self._running = False
         """A run uses what it has; a plan supposes what will be bought."""
@@ -126,12 +127,18 @@ class Matcher:
         before = self.holdings.used_before(shot.id)
         if before is None:
             return (Change(what="new"),)
-        names = self._catalog.model(shot.model).fields
+        model, earlier = self.catalog.model(shot.model), self.catalog.models.get(before.model)
+        names = model.fields
         frame = "0" * 64 if shot.parent is not None else None
-        now = request.frozen_body(shot, digests=self.digests[shot.id], frame=frame, catalog=self._catalog)
+        now = request.frozen_body(shot, digests=self.digests[shot.id], frame=frame, catalog=self.catalog)
         # Frames are the chain's: which one changed is said where a shot is stale. The last frame's flag decides nothing.
         ignored = {names.last_frame, *([names.frames] if not any("frame" in i.role for i in shot.inputs) else [])}
-        found = between(before.request, now, shot=shot, ignored=frozenset(ignored))
+        ignored |= set(model.constant_fields)
+        then: Mapping[str, object] = before.request
+        if earlier is not None:
+            ignored |= set(earlier.constant_fields)
+            then = {_renamed(name, earlier.fields, names): value for name, value in then.items()}
+        found = between(then, now, shot=shot, ignored=frozenset(ignored))
         if (before.frame is None) != (shot.parent is None):
             found += (Change(what="continues", after=shot.parent or "nothing"),)
         return found
@@ -146,3 +153,9 @@ class Matcher:
                     return None
                 found[index] = digest
         return found
+
+
+def _renamed(name: str, earlier: FieldNames, names: FieldNames) -> str:
+    """Return what the model of `names` calls a field that another model calls `name`."""
+    ours = next((ours for ours, field in earlier if field == name), None)
+    return (getattr(names, ours) or name) if ours is not None else name

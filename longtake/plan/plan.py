@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from longtake import record, tables, timeline
+from longtake.catalog import OldRate
 from longtake.ledger import Attempt, Budget, Log, Refusal, Used, account_of, accounts_in
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
@@ -21,6 +22,7 @@ from longtake.storyboard import Follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from longtake.catalog import Catalog
     from longtake.plan.standing import Standing
@@ -101,6 +103,8 @@ class Plan(BaseModel):
     longest_chain_seconds: int
     in_doubt: tuple[str, ...]
     planning_rates: bool
+    old_rates: tuple[OldRate, ...] = ()
+    """Of each model of which takes would be bought, the oldest rate used, if it was seen longer ago than the catalog allows."""
 
     @property
     def fits(self) -> bool:
@@ -152,6 +156,7 @@ class Plan(BaseModel):
         ]
         if self.planning_rates:
             notes.append("* planning rate: the provider has not published a price for this model")
+        notes += [str(rate) for rate in self.old_rates]
         if self.in_doubt:
             notes.append(f"in doubt: {', '.join(self.in_doubt)}")
         return notes
@@ -174,6 +179,7 @@ def make(
     follow: Follow | None = None,
     redo: Iterable[str] = (),
     steps: Sequence[str] = (),
+    today: date | None = None,
 ) -> Plan:
     """Compare a storyboard with what the store holds.
 
@@ -186,6 +192,7 @@ def make(
         follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
         redo: shots to make anew, by id.
         steps: names of the user's own steps of the run: a take that one refused counts as failed.
+        today: the day that ages of rates are counted to; None is today in UTC.
 
     Raises:
         SettingsError: `redo` names what cannot be made anew.
@@ -202,7 +209,7 @@ def make(
     for revision in comparison.redo(redo, run=""):
         holdings.decide(revision)
     budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
-    return of(comparison, books, budget)
+    return of(comparison, books, budget, today=today)
 
 
 def read_books(
@@ -249,8 +256,8 @@ def standings(comparison: Comparison) -> dict[str, Standing]:
     return found
 
 
-def of(comparison: Comparison, books: Books, budget: Budget | None = None) -> Plan:
-    """The plan that a comparison makes; without a `budget` the storyboard's counts."""
+def of(comparison: Comparison, books: Books, budget: Budget | None = None, *, today: date | None = None) -> Plan:
+    """The plan that a comparison makes; without a `budget` the storyboard's counts. `today` is as for `make`."""
     resolved, holdings = comparison.resolved, comparison.holdings
     found = standings(comparison)
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
@@ -287,7 +294,17 @@ def of(comparison: Comparison, books: Books, budget: Budget | None = None) -> Pl
         longest_chain_seconds=longest[1],
         in_doubt=tuple(r.attempt for r in rows if r.state == "in doubt" and r.attempt),
         planning_rates=any(r.planning_rate for r in rows if r.to_buy),
+        old_rates=_old_rates(comparison.catalog, rows, today),
     )
+
+
+def _old_rates(catalog: Catalog, rows: Iterable[PlannedShot], today: date | None) -> tuple[OldRate, ...]:
+    oldest: dict[str, OldRate] = {}
+    for row in rows:
+        rate = catalog.old_rate(row.model, row.resolution, today=today) if row.to_buy else None
+        if rate is not None and (row.model not in oldest or rate.days > oldest[row.model].days):
+            oldest[row.model] = rate
+    return tuple(oldest.values())
 
 
 def _bought(standing: Standing, priced: set[str]) -> int:

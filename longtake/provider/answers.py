@@ -68,7 +68,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """The provider's error object `{code, message, request_id}` (contract §3); each part may be missing."""
+    """The provider's error object `{code, message, request_id}` (provider-contract.md §3); any part may be missing."""
 
     code: int | None = None
     message: str | None = None
@@ -125,7 +125,7 @@ def whole(value: object, *, digits: bool = False) -> int | None:
 
 
 def task_id(document: dict[str, Any]) -> str | None:
-    """Return the task id of an envelope: `id`, else `task_id` (contract §1); None when neither is a usable one."""
+    """Return the task id of an envelope: `id`, else `task_id` (provider-contract.md §1); None without a usable one."""
     for name in ("id", "task_id"):
         value = document.get(name)
         if isinstance(value, str) and _TASK_ID.fullmatch(value):

@@ -24,7 +24,7 @@ _SOONER = 0.92
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """The rhythm of GETs, all in seconds. The provider suggests a poll every 1-3 s (contract §3).
+    """The rhythm of GETs, all in seconds. The provider suggests a poll every 1-3 s (provider-contract.md §3).
 
     Attributes:
         shortest: delay after the first poll.

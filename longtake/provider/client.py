@@ -190,9 +190,9 @@ class Provider:
     ) -> tasks.Task:
         """Poll until the task ended, and return it as it ended, completed or failed.
 
-        A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (contract §3). Polls come
-        when the end is expected, as soon as this client has seen a task of the same kind complete: the first that does is a
-        reason to look at the others at once.
+        A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (provider-contract.md §3).
+        Polls come when the end is expected, as soon as this client has seen a task of the same kind complete: the first that
+        does is a reason to look at the others at once.
 
         Args:
             task_id: as accepted.

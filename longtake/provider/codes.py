@@ -1,4 +1,4 @@
-"""What the provider's error codes ask for (contract §3), as a table: nothing else decides by their numbers."""
+"""What the provider's error codes call for (provider-contract.md §3): the only place that reads their numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one POST came to: accepted, refused, not sent or in doubt (contract §2).
+"""What one POST came to: accepted, refused, not sent or in doubt (provider-contract.md §2).
 
 The rule of thumb is one-sided. *Not sent* needs proof that no byte of the request left, *refused* needs a status line
 that says 4xx, *accepted* needs a 2xx with an id. Whatever is left is in doubt, since doubt costs a look at the balance

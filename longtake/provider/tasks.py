@@ -23,7 +23,7 @@ MOST_URLS = 16
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task as one poll shows it (contract §1).
+    """A task as one poll shows it (provider-contract.md §1).
 
     Attributes:
         id: the task id asked for.

@@ -1,7 +1,8 @@
-"""The JSON body of one request, in the provider's words (contract §4; the words come from the catalog)."""
+"""The JSON body of one request, with field names from the catalog (provider-contract.md §4)."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from longtake.errors import UrlRefusedError
@@ -101,4 +102,5 @@ def _body(
     if frames:
         result[names.frames] = frames
     result.update(dict(shot.extras))
+    result.update(deepcopy(model.constant_fields))
     return result

@@ -1,7 +1,8 @@
 """The digest of everything that decides a take: the same digest means the same clip, and nothing is bought again.
 
-What only names or carries things stays out: ids, titles, paths, URLs, the order of keys, prices, and whether the last
-frame is asked for (it comes with a clip and does not change it).
+What only names or carries things stays out: ids, titles, paths, URLs, the order of keys, prices, whether the last frame is
+asked for (it comes with a clip and does not change it), and the catalog's `constant_fields` (they do not change the picture,
+and a new one must not buy films again).
 """
 
 from __future__ import annotations

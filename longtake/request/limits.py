@@ -1,4 +1,4 @@
-"""What a media file given as an input may be (contract §4, from the catalog): said once, for files and for what URLs serve."""
+"""The catalog's rules for media inputs (provider-contract.md §4), applied to files and to what URLs serve."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The media a storyboard names: files are looked at and digested here, URLs only read as text.
 
 A file is opened once however many shots name it. Everything is checked against the catalog's rules for inputs
-(contract §4); what a URL serves is for the run to check.
+(provider-contract.md §4); what a URL serves is for the run to check.
 """
 
 from __future__ import annotations

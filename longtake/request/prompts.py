@@ -1,4 +1,4 @@
-"""Names in prompts: `@keeper` becomes what the provider calls the shot's first image (contract §4)."""
+"""Names in prompts: `@keeper` becomes what the provider calls the shot's first image (provider-contract.md §4)."""
 
 from __future__ import annotations
 

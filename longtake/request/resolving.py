@@ -115,7 +115,7 @@ def _resolved(
 
 
 def _open_end(one: Wanted) -> str | None:
-    """Why the provider cannot be given the frame this shot is to end on (contract §4); None where it can."""
+    """Why the request cannot pin the frame this shot ends on (provider-contract.md §4); None where it can."""
     if one.shot.last_frame is not None:
         return "the storyboard pins its last frame already"
     if one.parent is None and one.shot.first_frame is None:

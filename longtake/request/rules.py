@@ -1,4 +1,4 @@
-"""The provider's rules for one request (contract §4), read from the catalog and checked before anything is sent."""
+"""The provider's rules for one request (provider-contract.md §4), as the catalog has them, checked before sending."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The S3 client: one a process for each server and account, and calls that are repeated only by us.
 
 boto3 repeats nothing here (one attempt a call): a repeat hidden inside it would turn our own conditional write into
-somebody else's (FINDINGS §3).
+that of another writer.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ __all__ = ["DAY", "HANDED_ON", "Assets", "can_hand_on", "can_host", "needs_host"
 
 DAY = 24 * 3600
 HANDED_ON = DAY
-"""Seconds after a take was kept in which the provider may still serve its frame (contract §1: 24 hours, or 7 days)."""
+"""Seconds after a take was kept in which the provider may still serve its frame: 7 days or 24 h (provider-contract.md §1)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,8 +34,9 @@ class Obtained:
 async def obtain(session: Session, wanted: Wanted) -> Obtained:
     """Give the take as kept: from the store when it is there, from a task in flight, or newly bought.
 
-    A failed task that the contract calls retryable was refunded and gets another attempt, up to the session's limit. Where the
-    provider could not read an input (30002 at submit, 80007 later), that attempt is given the inputs at other URLs.
+    A failed task with a retryable code (provider-contract.md §3) was refunded and gets another attempt, up to the
+    session's limit. Where the provider could not read an input (30002 at submit, 80007 later), that attempt is
+    given the inputs at other URLs.
 
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.

@@ -1,7 +1,7 @@
 """Buying: claim in the ledger, one POST, its outcome in the ledger. Nothing here or below sends that POST twice.
 
 What runs between the claim and the written outcome is shielded: a cancelled run finishes the write before it goes. Only "not
-sent" and 429 are asked again, each time under a new intent, because nothing was charged (contract §2).
+sent" and 429 are asked again, each time under a new intent, because nothing was charged (provider-contract.md §2).
 """
 
 from __future__ import annotations

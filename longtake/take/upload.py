@@ -133,7 +133,7 @@ async def upload(assets: Assets, identity: Identity, *, rehost: int = 0) -> Prep
 
     Raises:
         UrlRefusedError: the store has no URL that the provider can read.
-        MediaError, ProviderUnavailableError: a URL does not answer as an input must (contract §4).
+        MediaError, ProviderUnavailableError: a URL does not answer as an input must (provider-contract.md §4).
         StoreError: the store is away.
     """
     wanted, anew = identity.wanted, rehost > 0

@@ -21,11 +21,14 @@ def over(tmp_path, text):
 
 def test_holds_every_model_of_the_contract():
     seed = {"seedance-2.5", "seedance-2.5-fast", "seedance-2.5-face", "seedance-2.5-fast-face"}
-    second = {f"doubao-seedance-2.0{variant}" for variant in ("", "-fast", "-face", "-fast-face")}
+    variants = ("", "-fast", "-face", "-fast-face", "-official", "-fast-official")
+    second = {f"doubao-seedance-2.0{variant}" for variant in variants} | {"seedance-2.0-mini"}
     assert set(CATALOG.models) == seed | second | {"doubao-seedance-2.5-face"}
+    unpublished = seed | {"seedance-2.0-mini"}
     for model in CATALOG.models.values():
         assert set(model.rates) == set(model.resolution.values), model.id
-        assert all(rate.planning == (model.id in seed) for rate in model.rates.values()), model.id
+        assert all(rate.planning == (model.id in unpublished) for rate in model.rates.values()), model.id
+        assert model.constant_fields == ({"fallback": {"enabled": False}} if model.id in second else {})
         assert model.real_people == ("face" in model.id)
         assert set(model.pixel_table) == set(model.resolution.values) - {"4k"}
 
@@ -38,6 +41,9 @@ def test_holds_every_model_of_the_contract():
         ("doubao-seedance-2.5-face", (4, 30, True), ("480p", "720p", "1080p"), "720p", False, 30),
         ("doubao-seedance-2.0", (4, 15, False), ("480p", "720p", "1080p", "4k"), "480p", False, 9),
         ("doubao-seedance-2.0-fast-face", (4, 15, False), ("480p", "720p"), "480p", True, 9),
+        ("doubao-seedance-2.0-official", (4, 15, False), ("480p", "720p", "1080p", "4k"), "480p", False, 9),
+        ("doubao-seedance-2.0-fast-official", (4, 15, False), ("480p", "720p"), "480p", False, 9),
+        ("seedance-2.0-mini", (4, 15, False), ("480p", "720p"), "480p", False, 9),
     ],
 )
 def test_limits(*, model, lengths, resolutions, default, seed, images):
@@ -74,6 +80,20 @@ def test_near_misses_are_named():
         CATALOG.model("seedance-2.5-fats")
     with pytest.raises(CatalogError, match=r"known: seedance-2\.5,"):
         CATALOG.model("veo")
+
+
+def test_the_mini_has_its_own_name_for_the_ratio():
+    fields = {model.id: model.fields.size for model in CATALOG.models.values()}
+    assert fields.pop("seedance-2.0-mini") == "aspect_ratio"
+    assert set(fields.values()) == {"size"}
+
+
+def test_a_file_of_ones_own_leaves_a_constant_field_out(tmp_path):
+    mine = over(tmp_path, "families: {doubao-seedance-2.0: {constant_fields: {fallback: null}}}")
+    assert mine.model("doubao-seedance-2.0").constant_fields == {}
+    mine = over(tmp_path, "models: {seedance-2.0-mini: {constant_fields: {fallback: null}}}")
+    assert mine.model("seedance-2.0-mini").constant_fields == {}
+    assert mine.model("doubao-seedance-2.0").constant_fields == {"fallback": {"enabled": False}}
 
 
 def test_inputs_by_ending():
@@ -120,6 +140,7 @@ def test_a_file_of_ones_own_adds_and_takes_away(tmp_path):
         ("models: {seedance-2.5: {duratoin: 5}}", "duratoin"),
         ("models: {seedance-2.5: {size: {default: 2:1}}}", "not one of"),
         ("models: {seedance-2.5: {duration: {default: 3}}}", "default duration 3"),
+        ("models: {seedance-2.5: {constant_fields: {resolution: 1080p}}}", "cannot hold resolution: a shot decides it"),
         ("schema: longtake-catalog/2", "schema"),
         ("- 1", "no mapping"),
         ("a: [", "not YAML"),

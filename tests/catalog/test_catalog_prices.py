@@ -27,6 +27,13 @@ RATED = [(model.id, name) for model in CATALOG.models.values() for name in model
         (FACE, "480p", 4, 475),
         ("doubao-seedance-2.0", "4k", 5, 4088),
         ("seedance-2.5", "480p", 5, 400),
+        ("doubao-seedance-2.0-official", "480p", 5, 396),
+        ("doubao-seedance-2.0-official", "720p", 5, 852),
+        ("doubao-seedance-2.0-official", "1080p", 5, 2124),
+        ("doubao-seedance-2.0-official", "4k", 5, 4274),
+        ("doubao-seedance-2.0-fast-official", "480p", 4, 263),
+        ("doubao-seedance-2.0-fast-official", "720p", 5, 706),
+        ("seedance-2.0-mini", "720p", 5, 691),
     ],
 )
 def test_known_prices(model, resolution, seconds, credits):
@@ -57,10 +64,29 @@ def test_a_price_says_where_it_comes_from():
     assert "doubao-seedance-2.0-fast" in planned.source
 
 
+def test_the_official_rates_with_video_inputs():
+    asked = {"seconds": 6, "source_seconds": 4}
+    for model, resolution, credits in (
+        ("doubao-seedance-2.0-official", "4k", 5260),
+        ("doubao-seedance-2.0-official", "720p", 1038),
+        ("doubao-seedance-2.0-fast-official", "480p", 391),
+    ):
+        price = CATALOG.price(model, resolution=resolution, **asked)
+        assert (price.credits, price.planning, price.as_of) == (credits, False, date(2026, 7, 23))
+
+
+def test_only_the_part_of_a_rate_that_stands_in_is_a_planning_rate():
+    plain = CATALOG.price(FACE, resolution="1080p", seconds=5)
+    with_video = CATALOG.price(FACE, resolution="1080p", seconds=5, source_seconds=3)
+    assert (plain.planning, plain.source) == (False, "the provider's model page")
+    assert (with_video.planning, with_video.source[:21]) == (True, "0.6 of the plain rate")
+    assert with_video.credits == math.ceil(Decimal("0.46185") * Decimal("0.6") * 9 * 1000)
+
+
 @pytest.mark.parametrize(
     ("model", "asked"),
     [
-        (FACE, {"resolution": "1080p", "seconds": 5, "source_seconds": 3}),
+        ("doubao-seedance-2.0", {"resolution": "2k", "seconds": 5, "source_seconds": 3}),
         (FACE, {"resolution": "4k", "seconds": 5}),
         ("seedance-2.5-fast", {"resolution": "1080p", "seconds": 5}),
         (FACE, {"resolution": "720p", "seconds": 0}),

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from longtake import __version__, cli, storyboard
+from longtake.catalog import Catalog
 from longtake.cli import main
 from longtake.ledger import Book, Order, account_of
 from longtake.store import open as open_store
@@ -124,6 +126,16 @@ def test_a_plan_for_people(longtake, board):
         "planning rate",
     ):
         assert text in out
+
+
+def test_a_plan_for_people_names_the_models_with_old_rates(longtake, settings, board, tmp_path):
+    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "mine.yaml"))
+    old = "{480p: {usd: '0.08', as_of: 2020-01-01, source: mine}}"
+    (tmp_path / "mine.yaml").write_text(f"models: {{seedance-2.5: {{rates: {old}}}}}")
+    assert "rates of seedance-2.5 are " in longtake("plan", board)[1]
+    assert [one["model"] for one in json.loads(longtake("plan", board, "--json")[1])["old_rates"]] == ["seedance-2.5"]
+    (tmp_path / "mine.yaml").write_text("billing: {stale_days: 100000}")
+    assert "days old" not in longtake("plan", board)[1]
 
 
 def test_a_plan_asks_the_budgets_that_a_run_would_ask(longtake, settings, board):
@@ -383,6 +395,43 @@ def test_an_adjustment_is_an_entry_with_a_reason(longtake, book):
     assert json.loads(longtake("credits", "--json")[1])["balance"]["adjustments"] == 5000
 
 
+# -- catalog -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_catalog_lists_every_model_with_its_rates(longtake):
+    code, out, err = longtake("catalog")
+    assert (code, err) == (0, "")
+    for model in Catalog.load().models:
+        assert f"{model} " in out
+    found = json.loads(longtake("catalog", "--json")[1])
+    assert [model["id"] for model in found["models"]] == list(Catalog.load().models)
+
+
+def test_the_catalog_shows_one_model_whole(longtake):
+    code, out, _ = longtake("catalog", "seedance-2.0-mini")
+    assert code == 0
+    assert "size: aspect_ratio" in out
+    assert json.loads(longtake("catalog", "seedance-2.0-mini", "--json")[1])["fields"]["size"] == "aspect_ratio"
+
+
+def test_the_catalog_names_the_model_that_was_meant(longtake):
+    code, _, err = longtake("catalog", "seedance-2.0-mimi")
+    assert code == 2
+    assert "did you mean seedance-2.0-mini" in err
+
+
+def test_the_catalog_is_shown_with_a_file_of_ones_own_and_marks_its_old_rates(longtake, settings, tmp_path):
+    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "mine.yaml"))
+    rate = "{usd: '0.5', as_of: %s, source: mine}"
+    text = f"models:\n  old: {{family: seedance-2.5, rates: {{480p: {rate % '2020-01-01'}}}}}\n"
+    text += f"  new: {{family: seedance-2.5, rates: {{480p: {rate % datetime.now(UTC).date()}}}}}\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    rates = {one: json.loads(longtake("catalog", one, "--json")[1])["rates"][0] for one in ("old", "new")}
+    assert (rates["old"]["old"], rates["new"]["old"]) == (True, False)
+    assert "! seen more than 30 days ago" in longtake("catalog", "old")[1]
+    assert "30 days ago" not in longtake("catalog", "new")[1]
+
+
 # -- doctor --------------------------------------------------------------------------------------------------------------
 
 
@@ -394,6 +443,22 @@ def test_the_doctor_looks_at_everything_without_a_key(longtake):
         "python": "ok", "ffmpeg": "ok", "catalog": "ok", "store": "ok",
     }  # fmt: skip
     assert found["key"] == "warn"
+
+
+def test_the_doctor_warns_of_rates_that_are_old(longtake, settings, tmp_path):
+    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "mine.yaml"))
+
+    def rates(text):
+        (tmp_path / "mine.yaml").write_text(text)
+        code, out, _ = longtake("doctor", "--json")
+        assert code == 0
+        return next((f["state"], f["text"]) for f in json.loads(out)["findings"] if f["name"] == "rates")
+
+    old = "{480p: {usd: '0.5', as_of: 2020-01-01, source: mine}}"
+    state, text = rates(f"models: {{seedance-2.5: {{rates: {old}}}}}")
+    assert state == "warn"
+    assert "the oldest, of seedance-2.5, is" in text
+    assert rates("billing: {stale_days: 100000}") == ("ok", "none was seen more than 100000 days ago")
 
 
 def test_the_doctor_names_what_stops_a_run(longtake, settings):

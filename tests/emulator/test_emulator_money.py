@@ -85,7 +85,7 @@ def test_open_length_holds_thirty_seconds_and_gives_the_rest_back(stand):
     here = stand({"where": "submit", "what": "slow"})
     model = "doubao-seedance-2.5-face"
     task_id = here.submit(model=model, duration=-1, resolution="720p")
-    assert 100_000 - here.balance() == 8005  # contract §2
+    assert 100_000 - here.balance() == 8005  # provider-contract.md §2
     here.finish()
     used = here.poll(task_id)["usage"]["credits"]
     seconds = here.books()["tasks"][0]["seconds"]

@@ -55,6 +55,15 @@ BAD = {
     "frame not object": ({"image_with_roles": [URL]}, "exactly"),
     "last without first": ({"image_with_roles": frames("last_frame")}, "first_frame"),
     "frame fixes ratio": ({"model": LAUNCHED, "image_with_roles": frames("first_frame")}, "adaptive"),
+    "constant not like ours": ({"model": TWO, "fallback": False}, "enabled"),
+    "constant with a key too many": ({"model": TWO, "fallback": {"enabled": False, "to": "x"}}, "enabled"),
+    "constant of another type": ({"model": TWO, "fallback": {"enabled": 0}}, "enabled"),
+    "constant of another model": ({"fallback": {"enabled": False}}, "fallback"),
+    "size of the mini": ({"model": "seedance-2.0-mini"}, "aspect_ratio"),
+    "resolution of the mini": (
+        {"model": "seedance-2.0-mini", "size": None, "aspect_ratio": "16:9", "resolution": "1080p"},
+        "480p, 720p",
+    ),
     "nested option": ({"model": LAUNCHED, "watermark": {"a": 1}}, "watermark"),
 }
 
@@ -68,6 +77,20 @@ def test_refused_with_20002_and_nothing_charged(shared, fields, says):
     assert says in error["message"]
     assert error["request_id"].startswith("req_")
     assert shared.balance() == 100_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "credits"),
+    [
+        ({"model": "doubao-seedance-2.0-official", "resolution": "4k", "fallback": {"enabled": False}}, 3419),
+        ({"model": "doubao-seedance-2.0-fast-official", "fallback": {"enabled": True}}, 263),
+        ({"model": "seedance-2.0-mini", "size": None, "aspect_ratio": "9:16", "fallback": {}}, 257),
+    ],
+)
+def test_new_models_are_taken_and_charged(stand, fields, credits):
+    here = stand()
+    assert here.post(duration=4, **fields).status_code == 200
+    assert 100_000 - here.balance() == credits
 
 
 @pytest.mark.parametrize("field", ["image_urls", "video_urls", "audio_urls"])
@@ -149,14 +172,16 @@ def test_an_input_that_is_gone_after_submit_fails_with_80007(stand, fickle):
     assert here.balance() == 100_000
 
 
-def test_reference_clips_are_priced_by_their_seconds(stand, public, clip_4s):
+def test_reference_clips_are_priced_by_their_seconds(stand, public, clip_4s, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("models: {doubao-seedance-2.5-face: {rates: {1080p: {usd: 1, as_of: 2026-09-14, source: s}}}}")
     (public / "media" / "clip.mp4").write_bytes(clip_4s)
-    here = stand({"where": "submit", "what": "fail-80003"}, public=public)
+    here = stand({"where": "submit", "what": "fail-80003"}, public=public, catalog=mine)
     here.submit(model=LAUNCHED, resolution="720p", video_urls=[f"{here.store}/media/clip.mp4"])
-    # 97 frames are 4.04 s, so five seconds of source: 4 + 5 beat 5/3 of 4; 9 s at 0.1601 (contract §2).
+    # 97 frames are 4.04 s, so five seconds of source: 4 + 5 beat 5/3 of 4; 9 s at 0.1601 (provider-contract.md §2).
     assert here.books()["tasks"][0]["debited"] == 1441
     four = here.post(video_urls=[f"{here.store}/media/clip.mp4"] * 4)
     assert four.json()["error"]["code"] == 20002
-    # No rate is known for this, so it cannot be sold.
+    # This catalog has no rate with video inputs at 1080p, so it cannot be sold.
     unknown = here.post(model=LAUNCHED, resolution="1080p", video_urls=[f"{here.store}/media/clip.mp4"])
     assert unknown.status_code == 400

@@ -16,6 +16,14 @@ from longtake.settings import Settings
 CATALOG = Catalog.load()
 SETTINGS = Settings(base_url="https://reapi.example/api/v1")
 FIELDS = {"realm": SETTINGS.realm, "digests": {}}
+PLAIN = {
+    "duration": 5,
+    "size": "16:9",
+    "resolution": "480p",
+    "generate_audio": False,
+    "return_last_frame": True,
+}
+"""What a request said besides model and prompt before any constant field was sent."""
 SHOTS = ("one", "two", "three", "four")
 BOARD = """
 schema: longtake/1
@@ -74,7 +82,7 @@ class Film:
                 description=request.description(shot, **FIELDS),
                 frame=frame,
                 model=shot.model,
-                request=request.frozen_body(shot, frame=frame, catalog=CATALOG),
+                request=more.pop("request", None) or request.frozen_body(shot, frame=frame, catalog=CATALOG),
                 clip=Clip(
                     key=f"media/{name}.mp4", sha256=name, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False
                 ),
@@ -432,3 +440,24 @@ def test_use_ends_retakes(film):
     assert film.bought()[0] == "one"
     film.edit('prompt: "One"', 'prompt: "One", use: 1')
     assert film.bought()[0] == "two"
+
+
+def test_a_field_that_every_request_carries_is_no_change_of_a_take_bought_without_it(film):
+    film.text = BOARD.replace("model: seedance-2.5", "model: doubao-seedance-2.0")
+    for shot in SHOTS:
+        film.keep(shot, request={"model": "doubao-seedance-2.0", "prompt": shot.title(), **PLAIN})
+    film.leave()
+    assert film.states() == "current current current current"
+    film.text = film.text.replace('prompt: "One"', 'prompt: "Other"')
+    assert [str(change) for change in film.row("one").reasons] == ["prompt: One → Other"]
+
+
+def test_a_change_of_the_model_does_not_show_the_same_value_under_two_names(film):
+    film.text = BOARD.replace("model: seedance-2.5", "model: doubao-seedance-2.0")
+    film.keep_all()
+    film.leave()
+    film.text = BOARD.replace("model: seedance-2.5", "model: seedance-2.0-mini")
+    changes = [str(change) for change in film.row("one").reasons]
+    assert changes == ["model: doubao-seedance-2.0 → seedance-2.0-mini"]
+    film.text = BOARD
+    assert [str(change) for change in film.row("one").reasons] == ["model: doubao-seedance-2.0 → seedance-2.5"]

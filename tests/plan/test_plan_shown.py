@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import date
 
 import cloudpickle
 import pytest
@@ -17,10 +18,10 @@ CATALOG = Catalog.load()
 SETTINGS = Settings(base_url="https://reapi.example/api/v1")
 
 
-def planned(*shots, title="Plan Me", budget=None):
+def planned(*shots, title="Plan Me", budget=None, today=None):
     board = Storyboard(title=title, model="seedance-2.5", budget=budget, scenes=[Scene("one", shots)])
     resolved = request.resolve(load_any(board), CATALOG)
-    return plan.make(resolved, catalog=CATALOG, store=None, settings=SETTINGS, film="plan-me")
+    return plan.make(resolved, catalog=CATALOG, store=None, settings=SETTINGS, film="plan-me", today=today)
 
 
 def test_a_plan_prints_its_shots_and_their_sum():
@@ -35,6 +36,26 @@ def test_a_plan_prints_its_shots_and_their_sum():
         "budget: 100 credits, 0 used so far",
         "this does not fit: the film budget of 100 credits has 100 left",
     ]
+
+
+def test_a_plan_names_the_models_with_old_rates_and_their_age():
+    shots = [Shot("a", "A"), Shot("b", "B"), Shot("c", "C", model="doubao-seedance-2.5-face")]
+    notes = ["rates of seedance-2.5 are 121 days old (seen 2026-07-28)"]
+    notes += ["rates of doubao-seedance-2.5-face are 73 days old (seen 2026-09-14)"]
+    made = planned(*shots, today=date(2026, 11, 26))
+    assert str(made).splitlines()[-2:] == notes
+    assert all(note in made._repr_html_() for note in notes)
+    assert [(rate.model, rate.resolution, rate.days) for rate in made.old_rates] == [
+        ("seedance-2.5", "480p", 121),
+        ("doubao-seedance-2.5-face", "720p", 73),
+    ]
+    assert made.model_validate_json(made.model_dump_json()) == made
+
+
+def test_a_plan_with_fresh_rates_says_nothing_of_their_age():
+    made = planned(Shot("a", "A"), Shot("b", "B"), today=date(2026, 8, 27))
+    assert made.old_rates == ()
+    assert "days old" not in str(made)
 
 
 def test_a_plan_stays_within_80_columns():

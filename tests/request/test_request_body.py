@@ -89,6 +89,25 @@ def test_field_names_come_from_the_catalog(film, tmp_path):
     assert sent["pinned"] == [{"url": FRAME, "role": "first_frame"}]
 
 
+def test_a_2_0_model_is_told_not_to_reroute_a_paid_task(film, catalog):
+    for model in ("doubao-seedance-2.0", "doubao-seedance-2.0-fast-face", "doubao-seedance-2.0-official"):
+        (shot,) = film("{id: a, prompt: Waves}", head=f"model: {model}\n").shots
+        sent = body(shot, urls={}, frame_url=None, catalog=catalog)
+        assert sent["fallback"] == {"enabled": False}
+        assert frozen_body(shot, frame=None, catalog=catalog) == sent
+        sent["fallback"]["enabled"] = True
+        assert catalog.model(model).constant_fields == {"fallback": {"enabled": False}}, (
+            "the catalog is not the caller's"
+        )
+
+
+def test_the_mini_gets_its_ratio_under_its_own_name(film, catalog):
+    (shot,) = film("{id: a, prompt: Waves, size: '9:16'}", head="model: seedance-2.0-mini\n").shots
+    sent = body(shot, urls={}, frame_url=None, catalog=catalog)
+    assert sent["aspect_ratio"] == "9:16"
+    assert "size" not in sent
+
+
 def test_refuses_what_must_not_be_sent(film, catalog, tmp_path, png):
     png(tmp_path / "a.png")
     (shot,) = film("{id: a, prompt: x, first_frame: a.png}").shots

@@ -141,6 +141,41 @@ def test_golden_values_so_that_a_new_version_does_not_buy_everything_again():
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "begins"),
+    [
+        ("seedance-2.5", "b6bd5bf4c04ffe89 b4cc38088fb9843b"),
+        ("seedance-2.5-fast", "c0446b58176810d2 1a7d6bc57bf9cd6d"),
+        ("seedance-2.5-face", "b4f5b30e5c7e9c47 b998edba5ac2c213"),
+        ("seedance-2.5-fast-face", "d5174b554f00afd0 65ce3fdcfa75de2f"),
+        ("doubao-seedance-2.5-face", "c31a0dd2cf293226 9f31ff24f618587f"),
+        ("doubao-seedance-2.0", "33c6fb74813ccbcf d6d24e85de9aa895"),
+        ("doubao-seedance-2.0-fast", "330bbb97c311841b 942539f5ff8f93d3"),
+        ("doubao-seedance-2.0-face", "78adf327beb256a6 0385fb31c3d63ce5"),
+        ("doubao-seedance-2.0-fast-face", "5bf8b7083f385250 145a411a3c9a6d2f"),
+    ],
+)
+def test_golden_values_of_models_that_were_for_sale_before_constant_fields_were_sent(model, begins):
+    text = (
+        f"schema: longtake/1\ntitle: T\nmodel: {model}\nscenes: [{{id: one, shots: "
+        "[{id: a, prompt: Waves break, duration: 5, resolution: 720p, size: '16:9'}]}]\n"
+    )
+    (shot,) = resolve(storyboard.parse(text, name="f", base=Path("/nowhere")), CATALOG).shots
+    assert " ".join(mark[:16] for mark in marks(shot, digests={})) == begins
+
+
+def test_constant_fields_of_the_catalog_do_not_decide_it(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("families: {seedance-2.5: {constant_fields: {priority: 1}}}")
+    fields = ["prompt: The @NAME waits", "references: [NAME]", "id: ID"]
+    plain = _resolved(fields, "keeper", "shot", "one")
+    sent = frozen_body(plain, digests=FAR | {0: DIGESTS[0]}, frame=None, catalog=Catalog.load(path))
+    assert sent["priority"] == 1
+    other = _resolved(fields, "keeper", "shot", "one", using=Catalog.load(path))
+    digests = {0: DIGESTS[0]}
+    assert marks(other, digests=digests) == marks(plain, digests=digests)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_file_may_be_reordered_and_everything_in_it_renamed(chance: random.Random):
@@ -157,13 +192,13 @@ def test_the_file_may_be_reordered_and_everything_in_it_renamed(chance: random.R
     assert bodies[0] == bodies[1]
 
 
-def _resolved(fields, name, shot, scene):
+def _resolved(fields, name, shot, scene, using=CATALOG):
     line = "{" + ", ".join(fields).replace("NAME", name).replace("ID", shot) + "}"
     text = (
         f"schema: longtake/1\ntitle: T\nmodel: seedance-2.5\nreferences: {{{name}: 'https://host/{name}.png'}}\n"
         f"scenes: [{{shots: [{line}], id: {scene}}}]\n"
     )
-    return resolve(storyboard.parse(text, name="f", base=Path("/nowhere")), CATALOG).shots[0]
+    return resolve(storyboard.parse(text, name="f", base=Path("/nowhere")), using).shots[0]
 
 
 def test_the_body_is_not_part_of_it_but_says_whether_the_last_frame_is_wanted():

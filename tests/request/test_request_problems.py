@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longtake import storyboard
+from longtake.catalog import Catalog
 from longtake.errors import StoryboardError
 from longtake.request import resolve
 
@@ -177,7 +178,11 @@ def test_frames_exclude_references(problems, tmp_path, png):
 def test_no_rate_with_video_is_said_before_sending(problems, tmp_path, clips):
     (tmp_path / "c.mp4").write_bytes(clips(4).read_bytes())
     head = "model: doubao-seedance-2.5-face\nreferences: {c: c.mp4}\n"
-    (only,) = problems("{id: a, prompt: x, references: [c], resolution: 1080p}", head=head)
+    (tmp_path / "mine.yaml").write_text(
+        "models: {doubao-seedance-2.5-face: {rates: {1080p: {usd: 0.46185, as_of: 2026-09-14, source: s}}}}"
+    )
+    mine = Catalog.load(tmp_path / "mine.yaml")
+    (only,) = problems("{id: a, prompt: x, references: [c], resolution: 1080p}", head=head, using=mine)
     assert "no rate with video inputs" in only
     assert only.endswith("allowed: 480p, 720p")
 

@@ -110,6 +110,6 @@ def shared_run(settings: Settings, run: str) -> SharedRun:
 
 def forget() -> None:
     """Begin again in a forked process: its parent's turns are not given back there."""
-    global _keeping, _guard  # noqa: PLW0603 - the process is another
+    global _keeping, _guard
     _keeping, _guard = Turns(KEPT_AT_ONCE), threading.Lock()
     _runs.clear()

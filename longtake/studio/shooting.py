@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MadeShot", "shoot"]
 
+
 @dataclass(frozen=True, slots=True)
 class MadeShot:
     """What became of one shot, and how it stands for the shots that continue it."""

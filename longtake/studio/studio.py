@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Configures", "Studio"]
 
+
 @runtime_checkable
 class Configures(Protocol):
     """Changes settings: the blocks `ReapiCredentials` and `ArtifactStore` do."""

@@ -33,9 +33,7 @@ class Completed:
     errors: tuple[LongtakeError, ...] = ()
 
 
-async def complete(
-    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None
-) -> Completed:
+async def complete(session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None) -> Completed:
     """Obtain every take that a shot lacks, side by side. An error of a take is returned and ends no other take.
 
     Args:

@@ -238,7 +238,11 @@ class Worker:
             if shot.error is None:
                 continue
             kind = InDoubtError if shot.state == "in doubt" else LongtakeError
-            reason = kind(shot.error, next_step=shot.error, attempt=doubts.get(shot.id)) if kind is InDoubtError else kind(shot.error)
+            reason = (
+                kind(shot.error, next_step=shot.error, attempt=doubts.get(shot.id))
+                if kind is InDoubtError
+                else kind(shot.error)
+            )
             reason.exit_code = error.exit_code
             found.append(reason)
         return found

@@ -6,17 +6,14 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import backdoor
-import httpx
 import pytest
 from asking import the_answer, the_api, the_asked  # noqa: F401 - fixtures
 from prefect_server import PATIENCE, clean_environment, prefect_server, process, until
@@ -25,7 +22,7 @@ from standing import Emulator, gated, standing
 from longtake.cli.run import _PREFECT as AT_A_TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 NURSERY = Path(__file__).with_name("nursery.py")
 
@@ -34,6 +31,7 @@ SMALL = {
     "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
 }
 """Few pixels to a clip; its seconds and its price are the real ones."""
+
 
 def pytest_collection_modifyitems(items):
     """What uses the server may wait longer. All tests of this folder run in one worker, see tests/conftest.py."""

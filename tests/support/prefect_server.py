@@ -95,5 +95,3 @@ def prefect_server(home: Path, port: int | None = None):
 
         until(healthy, why="the Prefect server answers", process=server)
         yield server, api
-
-

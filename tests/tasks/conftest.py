@@ -8,7 +8,6 @@ import pytest
 from prefect_server import clean_environment, prefect_server
 from provider_process import connections_to, provider_process
 
-
 _HERE = Path(__file__).parent
 
 
@@ -36,7 +35,9 @@ def provider(tmp_path_factory):
 def prefect_env(prefect_api, tmp_path_factory):
     """The variables of a process that talks to the server, and to nothing else of Prefect."""
     home = tmp_path_factory.getbasetemp() / "prefect-home"
-    return clean_environment(PREFECT_API_URL=prefect_api, PREFECT_HOME=str(home), PREFECT_LOGGING_TO_API_ENABLED="false")
+    return clean_environment(
+        PREFECT_API_URL=prefect_api, PREFECT_HOME=str(home), PREFECT_LOGGING_TO_API_ENABLED="false"
+    )
 
 
 @pytest.fixture

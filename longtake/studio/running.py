@@ -51,6 +51,9 @@ class _InThread(Generic[_Result]):
         self._work = work
         self._lock = threading.Lock()
         self._stopped = False
+        # Not `Thread.join`: interrupted by Ctrl-C it takes the thread for ended (CPython 3.11, bpo-45274), and the process would
+        # leave while an answer is still to be written.
+        self._done = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[_Result]] | None = None
         self._ended: list[_Result] = []
         self._failed: list[BaseException] = []
@@ -62,11 +65,14 @@ class _InThread(Generic[_Result]):
         self._thread.start()
         try:
             with _ctrl_c_interrupts():
-                self._thread.join()
+                self._done.wait()
         except KeyboardInterrupt:
             self._cancel()
-            self._thread.join()
+            self._done.wait()
             raise
+        finally:
+            if self._done.is_set():
+                self._thread.join()
         if self._failed:
             raise self._failed[0]
         return self._ended[0]
@@ -76,6 +82,8 @@ class _InThread(Generic[_Result]):
             self._ended.append(asyncio.run(self._main()))
         except BaseException as error:  # noqa: BLE001 - carried over to the caller
             self._failed.append(error)
+        finally:
+            self._done.set()
 
     async def _main(self) -> _Result:
         task = asyncio.ensure_future(self._work)

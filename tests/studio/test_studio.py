@@ -16,7 +16,7 @@ import cloudpickle
 import pytest
 from provider_process import PRICE
 
-from longtake import Answer, Approval, Observer, Studio
+from longtake import Answer, Approval, Observer, Studio, reconciliation
 from longtake.errors import BudgetError, FilmIncompleteError, InDoubtError, SettingsError
 from longtake.studio import clips
 
@@ -312,7 +312,8 @@ def test_a_doubt_of_a_clip_bought_alone_is_settled_by_the_balance(account, studi
     account.fault({"what": "drop-before", "times": 1})
     with pytest.raises(InDoubtError):
         asyncio.run(studio.generate(account.shot()))
-    assert len(studio.reconcile_sync().not_charged) == 1
+    _, report = asyncio.run(reconciliation.run(studio.settings, quiet=0, longest=0))
+    assert len(report.not_charged) == 1
     asyncio.run(studio.generate(account.shot()))
     assert account.bought() == {"waves": 1}
 

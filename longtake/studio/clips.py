@@ -7,7 +7,7 @@ matters is in the ledger and the store. Calling a part twice buys nothing twice.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from longtake import preflight, request
@@ -105,7 +105,8 @@ def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Ta
         shots = [Shot(id=_SOURCE, prompt="-", **fields), shot]
     board = Storyboard(title=_SCENE, model=model or shot.model, scenes=[Scene(_SCENE, shots)])
     resolved = request.resolve(boards.load_any(board), catalog)
-    found = resolved.shot(shot.id)
+    # Another clip may continue this one: its last frame is asked for, so that the provider can be given it where the store cannot.
+    found = replace(resolved.shot(shot.id), continued=True)
     frame = continue_from.leaves if continue_from is not None else None
     return Wanted(found, take, frame, source=continue_from)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import signal
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterator
 
 __all__ = ["run_sync"]
 
@@ -28,28 +30,50 @@ def run_sync(work: Coroutine[Any, Any, _Result]) -> _Result:
     return result
 
 
-class _InThread:
+@contextlib.contextmanager
+def _ctrl_c_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt here: `asyncio.run` would cancel its main task, which is the one that waits here."""
+    handler = signal.getsignal(signal.SIGINT)
+    runner = getattr(getattr(handler, "func", None), "__self__", None)
+    if not isinstance(runner, asyncio.Runner) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+class _InThread(Generic[_Result]):
     """A coroutine that runs on a thread of its own."""
 
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, _Result]) -> None:
         self._work = work
         self._lock = threading.Lock()
         self._stopped = False
-        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
-        self._ended: list[Any] = []
+        # Not `Thread.join`: interrupted by Ctrl-C it takes the thread for ended (CPython 3.11, bpo-45274), and the process would
+        # leave while an answer is still to be written.
+        self._done = threading.Event()
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Task[_Result]] | None = None
+        self._ended: list[_Result] = []
         self._failed: list[BaseException] = []
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._body,), name="longtake")
 
-    def result(self) -> Any:  # noqa: ANN401 - the coroutine's result
+    def result(self) -> _Result:
         """Start, wait, and give the result or raise the error."""
         self._thread.start()
         try:
-            self._thread.join()
+            with _ctrl_c_interrupts():
+                self._done.wait()
         except KeyboardInterrupt:
             self._cancel()
-            self._thread.join()
+            self._done.wait()
             raise
+        finally:
+            if self._done.is_set():
+                self._thread.join()
         if self._failed:
             raise self._failed[0]
         return self._ended[0]
@@ -59,8 +83,10 @@ class _InThread:
             self._ended.append(asyncio.run(self._main()))
         except BaseException as error:  # noqa: BLE001 - carried over to the caller
             self._failed.append(error)
+        finally:
+            self._done.set()
 
-    async def _main(self) -> Any:  # noqa: ANN401 - the coroutine's result
+    async def _main(self) -> _Result:
         task = asyncio.ensure_future(self._work)
         with self._lock:
             self._running = (asyncio.get_running_loop(), task)

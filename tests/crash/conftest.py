@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+from prefect_server import prefect_server
 
 from longtake import store as stores
+from longtake.cli.run import _PREFECT as AT_A_TERMINAL
 from longtake.ledger import Log, account_of
 
 WORKER = Path(__file__).with_name("worker.py")
+SUPPORT = Path(__file__).parents[1] / "support"
 KEYS = 120
 
 SMALL = {
@@ -39,7 +43,7 @@ class Ended:
 
 
 @contextmanager
-def process(words, log, **options):
+def process(words, log, more=None, **options):
     """A process with a group of its own; in the end neither it nor a child in its group is left."""
     with (
         log.open("ab") as err,
@@ -49,7 +53,7 @@ def process(words, log, **options):
             stderr=err,
             text=True,
             start_new_session=True,
-            env=_clean(log.parent),
+            env=_clean(log.parent) | (more or {}),
             **options,
         ) as started,
     ):
@@ -65,7 +69,7 @@ def _clean(folder):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("LONGTAKE_", "REAPI_")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("LONGTAKE_", "REAPI_", "PREFECT_")) and not name.lower().endswith("_proxy")
     }
     if "LONGTAKE_FFMPEG" in os.environ:
         kept["LONGTAKE_FFMPEG"] = os.environ["LONGTAKE_FFMPEG"]
@@ -73,9 +77,12 @@ def _clean(folder):
 
 
 class Stage:
-    """One emulator and one nursery for all cells of a test process. The cells come one after another, each with its own key."""
+    """One emulator and one nursery for all cells of a test process. The cells come one after another, each with its own key.
 
-    def __init__(self, folder, address, nursery, http) -> None:
+    Processes of another nursery have loaded Prefect and talk to a server; it and the server are started when they are first used.
+    """
+
+    def __init__(self, folder, address, nursery, http, with_prefect) -> None:
         self.folder = folder
         self.store = folder / "store"
         self.catalog = folder / "small.json"
@@ -84,16 +91,22 @@ class Stage:
         self.public = address["store_url"]
         self.http = http
         self._nursery = nursery
+        self._with_prefect = with_prefect
         self._cells = 0
         self._made = None
 
-    def cell(self, *, chained=True, like=None, third=False):
-        """A film nobody has made yet; `like` another cell's: its shots, which lie in the store, under another title and key."""
+    def cell(self, *, chained=True, like=None, third=False, door="make", then=None):
+        """A film nobody has made yet; `like` another cell's: its shots, which lie in the store, under another title and key.
+
+        Its film is made through a `door` of worker.py, and after the first process through the door `then`.
+        """
         self.http.delete(f"{self.admin}/faults").raise_for_status()
         self.http.post(f"{self.admin}/advance").raise_for_status()
         self._cells += 1
         marker = f"cell {self._cells}:" if like is None else like.marker
-        return Cell(self, self._cells, marker=marker, chained=chained, buys=like is None, third=third)
+        cell = Cell(self, self._cells, marker=marker, chained=chained, buys=like is None, third=third)
+        cell.doors = [door, then or door]
+        return cell
 
     def made(self):
         """A cell with a whole film."""
@@ -102,12 +115,13 @@ class Stage:
             assert self._made.make().code == 0
         return self._made
 
-    def process(self, words, *, env, name):
+    def process(self, words, *, env, name, prefect=False):
+        nursery = self._with_prefect() if prefect else self._nursery
         out, err = (self.folder / f"{name}.{kind}" for kind in ("out", "err"))
         order = {"words": [str(word) for word in words], "env": env, "out": str(out), "err": str(err)}
-        self._nursery.stdin.write(json.dumps(order) + "\n")
-        self._nursery.stdin.flush()
-        ended = json.loads(self._nursery.stdout.readline())
+        nursery.stdin.write(json.dumps(order) + "\n")
+        nursery.stdin.flush()
+        ended = json.loads(nursery.stdout.readline())
         text = out.read_text()
         return Ended(ended["code"], text, err.read_text(), json.loads(text) if text.startswith("{") else {})
 
@@ -144,12 +158,31 @@ class Cell:
 
     # -- processes ---------------------------------------------------------------------------------------------------
 
-    def process(self, *words):
+    def process(self, *words, prefect=False):
         self._processes += 1
-        return self.stage.process(words, env=self.env, name=f"{self.number}-{self._processes}")
+        return self.stage.process(words, env=self.env, name=f"{self.number}-{self._processes}", prefect=prefect)
 
     def make(self, *words):
-        return self.process("make", "--board", self.board, *words)
+        door = self.doors[0]
+        self.doors = self.doors[1:] or self.doors
+        if door == "run":
+            return self._run()
+        return self.process(door, "--board", self.board, *words, prefect=door not in {"make", "studio"})
+
+    def _run(self):
+        """`longtake run`, told as the other doors tell it."""
+        ended = self.process("longtake", "run", self.board, "--json", prefect=True)
+        doubts = {attempt.order.shot: attempt.id for attempt in self.state().doubts()}
+        said = ended.answer
+        errors = [
+            {"kind": "InDoubtError", "next_step": shot["error"], "attempt": doubts[shot["id"]]}
+            for shot in said["shots"]
+            if shot["state"] == "in doubt"
+        ]
+        manifest = json.loads(Path(said["manifest"]).read_text()) if said["film"] else None
+        drift = self.reconcile().answer["drift"] if said["film"] else None
+        answer = {"film": said["film"], "manifest": manifest, "drift": drift, "errors": errors}
+        return Ended(ended.code, ended.out, ended.err, answer)
 
     def command(self, *words):
         return self.process("longtake", "credits", *words)
@@ -203,14 +236,31 @@ def stage(tmp_path_factory):
     keys = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number}")]
     emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000"]
     emulator += ["--processing", "0", "--speed", "ultrafast", "--copies"]
+    late = ExitStack()
+
+    @functools.cache
+    def with_prefect():
+        """The nursery that has loaded Prefect, with a server of its own."""
+        (home := folder / "prefect").mkdir()
+        _, api = late.enter_context(prefect_server(home))
+        env = {
+            **AT_A_TERMINAL,
+            "PREFECT_API_URL": api,
+            "PREFECT_HOME": str(home / "client"),
+            "PYTHONPATH": str(SUPPORT),
+        }
+        words = [sys.executable, "-P", WORKER, "serve"]
+        return late.enter_context(process(words, folder / "nursery-prefect.log", stdin=subprocess.PIPE, more=env))
+
     with (
+        late,
         process([*emulator, "--catalog", small, "--public", folder / "store"], folder / "emulator.log") as provider,
         process([sys.executable, "-P", WORKER, "serve"], folder / "nursery.log", stdin=subprocess.PIPE) as nursery,
         httpx.Client(trust_env=False, timeout=60) as http,
     ):
         line = provider.stdout.readline()
         assert line, (folder / "emulator.log").read_text()
-        yield Stage(folder, json.loads(line), nursery, http)
+        yield Stage(folder, json.loads(line), nursery, http, with_prefect)
     # The logs and the ledgers stay for whoever looks into a failure; the clips would fill the disk.
     for name in ("store/media", "store/films", "tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -124,6 +124,59 @@ def test_killed_at(number, point, column, stage, record_property):
         assert documented().get((point.text, column)) == text
 
 
+BEHIND_DOORS = [
+    ("after the intent", TAKEN),
+    ("the POST is charged, no answer yet", TAKEN),
+    ("the connection broke, not yet noted", REFUSED),
+    ("before `accepted` (the task id)", TAKEN),
+    ("after `accepted` (the task id)", TAKEN),
+    ("after `accepted` of the second shot", TAKEN),
+    ("in polling", REFUNDED),
+    ("in polling", TAKEN),
+    ("after `failed`", REFUNDED),
+    ("before the clip is kept", TAKEN),
+    ("after the clip is kept", TAKEN),
+    ("after the last frame is kept", TAKEN),
+    ("before the take's record", TAKEN),
+    ("after the take's record", TAKEN),
+    ("after `settled`", TAKEN),
+]
+"""Cells whose process makes the film through the public API: they go through the same code, entered in another way."""
+
+DOORS = {
+    ("studio", "studio"): {
+        ("after the intent", TAKEN),
+        ("after `accepted` (the task id)", TAKEN),
+        ("in polling", REFUNDED),
+    },
+    ("studio", "run"): set(),
+    ("steps", "steps"): {("after `accepted` (the task id)", TAKEN), ("the POST is charged, no answer yet", TAKEN)},
+    ("steps", "run"): {("after the take's record", TAKEN)},
+    ("generate", "generate"): {("in polling", REFUNDED)},
+    ("generate", "run"): set(),
+}
+"""The doors before and after the kill (tests/crash/worker.py), with the cells of the quick run."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("door", "then", "text", "column"),
+    [
+        pytest.param(
+            *doors,
+            *cell,
+            id=f"{'-'.join(doors)}-{'-'.join(cell)}".replace(" ", "_").replace("`", ""),
+            marks=[] if cell in quick else [pytest.mark.slow],
+        )
+        for doors, quick in DOORS.items()
+        for cell in BEHIND_DOORS
+    ],
+)
+def test_killed_behind_a_door(door, then, text, column, stage):
+    (point,) = [point for point in POINTS if point.text == text]
+    assert buying(stage, point, column, door=door, then=then) == documented()[text, column]
+
+
 @pytest.mark.skipif("LONGTAKE_WRITE_DOCS" in os.environ, reason="it is being written")
 def test_the_document_has_every_cell_and_no_other():
     assert {key for key, text in documented().items() if text != "–"} == {
@@ -149,8 +202,8 @@ def at(point):
     return "--kill", point.kill, "--count", point.count
 
 
-def buying(stage, point, column):
-    cell = stage.cell()
+def buying(stage, point, column, **doors):
+    cell = stage.cell(**doors)
     cell.faults(*point.faults[column], shot=point.shot)
     killed(cell.make(*at(point)))
     cell.advance()

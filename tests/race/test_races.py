@@ -45,6 +45,15 @@ def test_eight_processes_that_want_one_film_pay_for_it_once(arena) -> None:
     assert place.books()["posts"]["received"] == 6
 
 
+def test_studios_of_two_processes_pay_for_a_film_once(arena) -> None:
+    place = arena()
+    results = place.race(
+        "studio", place.board({"dawn": {"rocks": {}, "tower": {}}, "storm": {"ship": {}}}), processes=2
+    )
+    check(place, results, takes=3)
+    assert len({told["film"] for result in results for told in result.values()}) == 1
+
+
 @pytest.mark.slow
 def test_eight_processes_on_s3_pay_once(arena, bucket, monkeypatch) -> None:
     for name, value in bucket.items():

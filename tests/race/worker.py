@@ -2,6 +2,7 @@
 
     worker.py film BOARD FOLDER --processes 8     every process gets every shot of the board, in whose path `{}` is its number;
                                                   settings from the environment
+    worker.py studio BOARD FOLDER --processes 2   every process makes the board's film with `longtake.Studio`
     worker.py budgets STORE FOLDER --processes 16 every process claims takes until the budgets of film and day are reached
     worker.py claim STORE                         one process claims a take, prints the attempt's id, and lives until its input ends
 
@@ -19,7 +20,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from longtake import media, request, settings, storyboard
+from longtake import Studio, media, request, settings, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, InDoubtError, LongtakeError
@@ -28,7 +29,7 @@ from longtake.provider.cadence import Cadence
 from longtake.take import Obtained, Wanted, obtain, open_session
 
 QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
-WARM = (media.probe, media.check_clip)
+WARM = (media.probe, media.check_clip, Studio)
 
 
 async def film(board):
@@ -71,15 +72,23 @@ def told(result):
         return {"state": "blocked"}
     if isinstance(result, LongtakeError):
         return {"state": "in doubt" if isinstance(result, InDoubtError) else "failed", "error": str(result)}
-    take = result.take
+    return {"state": result.state, "take": _shown(result.take)}
+
+
+def _shown(take):
     return {
-        "state": result.state,
-        "take": {
-            "task": take.task_id,
-            "clip": take.clip.sha256,
-            "frame": take.last_frame.sha256,
-            "credits": take.credits,
-        },
+        "task": take.task_id,
+        "clip": take.clip.sha256,
+        "frame": take.last_frame.sha256,
+        "credits": take.credits,
+    }
+
+
+def studio(board):
+    """The film by `Studio.make_sync`; what came of each shot."""
+    made = Studio.from_env().make_sync(board)
+    return {
+        name: {"state": shot.state, "take": _shown(shot.take), "film": made.place} for name, shot in made.shots.items()
     }
 
 
@@ -179,7 +188,7 @@ def race(count, folder, work):
 def main():
     parser = argparse.ArgumentParser()
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for kind, first in (("film", "board"), ("budgets", "store")):
+    for kind, first in (("film", "board"), ("studio", "board"), ("budgets", "store")):
         sub = kinds.add_parser(kind)
         sub.add_argument(first)
         sub.add_argument("folder", type=Path)
@@ -193,6 +202,8 @@ def main():
         return claim(options.store)
     if options.kind == "film":
         return race(options.processes, options.folder, lambda number: asyncio.run(film(options.board.format(number))))
+    if options.kind == "studio":
+        return race(options.processes, options.folder, lambda number: studio(options.board.format(number)))
     given = {"film_budget": options.film_budget, "day_budget": options.day_budget}
     return race(options.processes, options.folder, lambda number: budgets(options.store, number, **given))
 

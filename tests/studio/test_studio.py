@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import cloudpickle
 import pytest
 from provider_process import PRICE
 
-from longtake import Answer, Approval, Observer, Studio
-from longtake.errors import BudgetError, FilmIncompleteError, SettingsError
+from longtake import Answer, Approval, Observer, Studio, reconciliation
+from longtake.errors import BudgetError, FilmIncompleteError, InDoubtError, SettingsError
 from longtake.studio import clips
 
 
@@ -35,8 +41,7 @@ class Noting(Observer):
 
 class Failing(Observer):
     def notify(self, event):
-        del event
-        raise RuntimeError("an observer that fails")
+        raise RuntimeError(f"fails on {event.name}")
 
 
 def test_a_plan_costs_nothing_and_says_what_a_film_costs(account, studio):
@@ -230,3 +235,136 @@ def test_the_parts_give_values_that_show_no_url(account, studio):
         if dataclasses.is_dataclass(value):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 value.take = None
+
+
+def test_a_run_of_a_process_is_made_ready_once(account, studio, monkeypatch):
+    """The preflight and the first reading of the balance come once in a run, whichever thread is first."""
+    from longtake import preflight
+
+    ready = []
+    real = preflight.check
+    monkeypatch.setattr(preflight, "check", lambda *args, **named: ready.append(args) or real(*args, **named))
+    names = [f"s{number}" for number in range(6)]
+
+    def one(name):
+        return studio.generate_sync(account.shot(name), run="a-run")
+
+    with ThreadPoolExecutor(6) as pool:
+        takes = list(pool.map(one, names))
+    assert len({take.task_id for take in takes}) == 6
+    assert len(ready) == 1
+    assert account.bought() == dict.fromkeys(names, 1)
+
+
+def test_takes_in_flight_are_limited_for_a_whole_run(account, monkeypatch):
+    """Threads have loops and sessions of their own; the limit is the run's."""
+    monkeypatch.setenv("LONGTAKE_MAX_IN_FLIGHT", "2")
+    account.fault({"what": "slow", "seconds": 3600, "times": 4})
+    counting = Counting()
+    studio = Studio.from_env(observers=[counting])
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(studio.generate_sync, account.shot(f"s{n}"), run="a-run") for n in range(4)]
+        for _ in range(4):
+            counting.bought.acquire()
+            account.advance()
+        for job in jobs:
+            job.result()
+    assert counting.most == 2
+    assert sum(account.bought().values()) == 4
+
+
+class Counting(Observer):
+    """Counts the takes between their purchase and the end of their poll."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._now = 0
+        self.most = 0
+        self.bought = threading.Semaphore(0)
+
+    async def around(self, step, call):
+        if step.name == "submit":
+            with self._lock:
+                self._now += 1
+                self.most = max(self.most, self._now)
+        found = await call()
+        if step.name == "submit":
+            self.bought.release()
+        if step.name == "poll":
+            with self._lock:
+                self._now -= 1
+        return found
+
+
+def test_a_store_that_was_replaced_is_read_again(account, studio):
+    """A folder that is deleted and made again, as while trying things out in a notebook, gets a ledger without a gap."""
+    asyncio.run(studio.generate(account.shot("first")))
+    for path in account.folder.iterdir():
+        shutil.rmtree(path)
+    asyncio.run(studio.generate(account.shot("second")))
+    sequences = [sequence for sequence, _ in account.book.log.entries()]
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert account.book.read().films == {"clips": PRICE}
+
+
+def test_a_doubt_of_a_clip_bought_alone_is_settled_by_the_balance(account, studio):
+    """The account is open before the first purchase, so that a lost answer needs no person where nothing was charged."""
+    account.fault({"what": "drop-before", "times": 1})
+    with pytest.raises(InDoubtError):
+        asyncio.run(studio.generate(account.shot()))
+    _, report = asyncio.run(reconciliation.run(studio.settings, quiet=0, longest=0))
+    assert len(report.not_charged) == 1
+    asyncio.run(studio.generate(account.shot()))
+    assert account.bought() == {"waves": 1}
+
+
+def test_observers_are_told_of_a_doubt(account):
+    noting = Noting()
+    account.fault({"what": "drop-after", "times": 1})
+    with pytest.raises(InDoubtError):
+        asyncio.run(Studio.from_env(observers=[noting]).generate(account.shot()))
+    assert noting.names() == ["attempt.in-doubt"]
+
+
+SCRIPT = """
+import longtake as lt, sys
+from longtake.studio import story
+
+# The test must not depend on how busy the machine is.
+story._LAST_WORDS = 100
+
+def board():
+    small = {"model": "seedance-2.5", "resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}
+    return lt.Storyboard(title="Stopped", scenes=[lt.Scene("s", [lt.Shot("first", sys.argv[1], **small)])])
+
+class Saying(lt.Observer):
+    def notify(self, event):
+        if event.name:
+            print(event.name, flush=True)
+
+def main():
+    lt.Studio.from_env(observers=[Saying()]).make_sync(board())
+
+async def notebook():
+    main()
+"""
+
+
+@pytest.mark.parametrize("caller", ["main()", "import asyncio; asyncio.run(notebook())"])
+def test_ctrl_c_ends_a_script_and_loses_nothing(account, studio, caller):
+    account.fault({"what": "slow", "seconds": 3600})
+    words = [sys.executable, "-c", f"{SCRIPT}\n{caller}", f"{account.marker} first, wide shot"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as script:
+        said = [script.stdout.readline().strip() for _ in range(2)]
+        assert said == ["film.started", "attempt.accepted"]
+        script.send_signal(signal.SIGINT)
+        out, err = script.communicate(timeout=120)
+    assert "film.cancelled" in out, err
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert script.returncode in {-signal.SIGINT, 130, 1}
+    (attempt,) = account.book.read().attempts.values()
+    assert (attempt.phase, attempt.task_id) == ("accepted", account.tasks()[0]["id"])
+    account.advance()
+    film = studio.make_sync(account.board("first", title="Stopped"))
+    assert film.shots["first"].take.task_id == attempt.task_id
+    assert account.bought() == {"first": 1}

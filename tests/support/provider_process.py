@@ -51,6 +51,8 @@ class Account:
     admin_url: str
     store_url: str
     catalog: Path
+    public: bool = True
+    """Whether the store has a URL that the provider can read."""
 
     @property
     def marker(self) -> str:
@@ -64,7 +66,7 @@ class Account:
             "LONGTAKE_BASE_URL": self.base_url,
             "LONGTAKE_CATALOG": str(self.catalog),
             "LONGTAKE_STORE": str(self.folder),
-            "LONGTAKE_PUBLIC_URL": self.store_url,
+            "LONGTAKE_PUBLIC_URL": self.store_url if self.public else "",
             # Tests must not wait for a rate that is meant for the real provider.
             "LONGTAKE_SUBMITS_PER_SECOND": "1000",
             "LONGTAKE_MAX_IN_FLIGHT": "100",

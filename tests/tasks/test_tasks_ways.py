@@ -151,7 +151,7 @@ def test_in_a_sync_task_of_an_async_flow(account, blocks):
     check(account, "waves")
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_fifty_mapped(account, blocks, kind):
     names = [f"shot-{number}" for number in range(50)]
     shots = [account.shot(name) for name in names]
@@ -172,6 +172,7 @@ def test_fifty_mapped(account, blocks, kind):
     check(account, *names)
 
 
+@pytest.mark.slow
 def test_fifty_mapped_in_steps(account, blocks):
     names = [f"shot-{number}" for number in range(50)]
     given = {name: unmapped(block) for name, block in blocks.items()}

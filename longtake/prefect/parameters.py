@@ -34,6 +34,7 @@ __all__ = [
     "Store",
     "board_name",
     "reference",
+    "secrets_in",
 ]
 
 
@@ -126,14 +127,19 @@ def _reason(error: BaseException) -> str:
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
 
 
+def secrets_in(kind: type[Block], content: dict[Any, Any]) -> list[str]:
+    """The secrets in the content of a block, masked ones too."""
+    found = (_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"])
+    return [value for value in found if isinstance(value, str) and value]
+
+
 def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any]) -> None:
     """Refuse the content of a block where it has secrets: Prefect stores parameters in plain text.
 
     Raises:
         SettingsError: it has; says what to give instead.
     """
-    secrets = [_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"]]
-    found = [value for value in secrets if isinstance(value, str) and value]
+    found = secrets_in(kind, content)
     if not found:
         return
     advice = f'save it with `.save("NAME")` and give the saved block or its name as `{parameter}`'
@@ -144,7 +150,7 @@ def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any])
         )
     raise SettingsError(
         f"`{parameter}` holds the content of a {kind.__name__} block with its secrets, which Prefect stores in plain text",
-        next_step=f"replace the secret at its provider, delete this run and deployment, then {advice}",
+        next_step=f"replace the secret at its provider, delete this run and its deployment, then {advice}",
     )
 
 

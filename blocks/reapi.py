@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import (
+    ConfigDict,
     Field,
     HttpUrl,
     SecretStr,
@@ -15,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from longtake.blocks.form import block_schema
 from longtake.blocks.references import reference
 from longtake.provider import Provider
 from longtake.settings import PROVIDER, Settings
@@ -33,6 +35,8 @@ class ReapiCredentials(CredentialsBlock):
         credentials = ReapiCredentials.load("BLOCK_NAME")
         ```
     """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True, json_schema_extra=block_schema)
 
     _block_type_name: ClassVar[str | None] = "reAPI Credentials"
     _block_type_slug: ClassVar[str | None] = "reapi-credentials"

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from prefect.blocks.core import Block, schema_extra
+from prefect.blocks.core import Block
 from pydantic import (
     ConfigDict,
     Field,
@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from longtake import store as stores
+from longtake.blocks.form import block_schema
 from longtake.blocks.references import reference, shows_secrets
 from longtake.errors import SettingsError
 from longtake.settings import Addressing, Checksums, S3Settings
@@ -44,7 +45,7 @@ _TOKEN = "aws_session_token"  # noqa: S105 - the name of a field
 
 def _with_session_token(schema: dict[str, Any], model: type[Block]) -> None:
     """Count the session token among the secret fields, because prefect-aws holds it as a plain string."""
-    schema_extra(schema, model)
+    block_schema(schema, model)
     if _INSTALLED:
         schema["secret_fields"].append(f"credentials.{_TOKEN}")
 
@@ -113,6 +114,8 @@ class ArtifactStore(Block):
     @field_validator("credentials", mode="before")
     @classmethod
     def _can_be_used(cls, value: object) -> object:
+        if value == {}:
+            return None  # what the form sends when nothing was chosen
         if value is not None and not _INSTALLED:
             # Not a ValueError: Prefect would hide the message behind "Unable to load … due to failed validation".
             raise SettingsError(

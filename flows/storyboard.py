@@ -54,7 +54,7 @@ async def storyboard(
         budget: credits this run may cost, besides the storyboard's own budget.
         retake: ids of shots that get a new take although they have one.
         downstream: what becomes of the shots after those: `bridge`, `cascade` or `keep`.
-        approval: whether a person is asked before credits are spent.
+        approval: whether a person is asked before credits are spent; as the storyboard says, where `before` is empty.
         scenes: `flow/deployment` of the flow `scene`, which makes the scenes on other workers.
         steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
 

@@ -29,14 +29,21 @@ def main(options: argparse.Namespace) -> int:
     """Deploy everything in the file; return the exit code of `prefect deploy`.
 
     Raises:
-        SettingsError: there is no such file, or a Prefect setting is invalid.
+        SettingsError: there is no such file, it would put secrets on the server, or a Prefect setting is invalid.
         LongtakeError: the Prefect server does not answer.
     """
+    from longtake.prefect.ops.resolved import resolved_blocks
+
     file = Path(options.file)
     if not file.is_file():
         raise SettingsError(
             f"{file} does not exist" if not file.exists() else f"{file} is not a file",
             next_step="`longtake init` writes a project with deployments.yaml; run `longtake deploy` in its folder",
+        )
+    if found := resolved_blocks(file):
+        raise SettingsError(
+            f"{file} refers to blocks that `prefect deploy` would store with their secrets in plain text: {'; '.join(found)}",
+            next_step='give the name of the block (`credentials: NAME`) or `{"$ref": {"block_document_slug": "TYPE/NAME"}}`',
         )
     url, origin = _server()
     print(f"deploy: {file} to {_shown(url)} ({origin})", file=sys.stderr, flush=True)

@@ -4,7 +4,15 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from prefect.blocks.core import Block
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -27,13 +35,15 @@ __all__ = [
     "Store",
     "board_name",
     "reference",
+    "secrets_in",
 ]
 
 
-class _NoNull:
-    """Leaves the null out of a parameter's JSON schema.
+class _Optional:
+    """Describes an optional parameter to Prefect's form by its type alone, without null and without a default.
 
-    Prefect's form shows it as `Property is type "None"`, and an empty field means it anyway.
+    With null the form shows `Property is type "None"`. With the type and `default: null` it fills in null, refuses its own value
+    (`None is not of type 'integer'`), and no run can be submitted. Without a default it leaves out what nobody filled in.
     """
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -41,8 +51,17 @@ class _NoNull:
         rest = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
         if len(rest) == 1:
             schema.pop("anyOf")
-            schema = {**rest[0], **schema}
-        return schema
+            # Written out instead of referred to, because pydantic puts the default next to a reference.
+            schema = {**handler.resolve_ref_schema(rest[0]), **schema}
+        return _WithoutDefault(schema)
+
+
+class _WithoutDefault(dict[str, Any]):
+    """A schema that takes no default: pydantic adds it after all hooks, and Prefect makes the fields of its parameter models."""
+
+    def __setitem__(self, key: str, value: Any) -> None:  # noqa: ANN401 - any schema
+        if key != "default":
+            super().__setitem__(key, value)
 
 
 class _Picked:
@@ -56,11 +75,12 @@ class _Picked:
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         del core, handler
-        return {
+        found = {
             "title": self._kind.__name__,
             "block_type_slug": self._kind.get_block_type_slug(),
             "block_schema_references": {},
         }
+        return _WithoutDefault(found)
 
 
 def _block(kind: type[Block], parameter: str) -> "Callable[[object], object]":
@@ -108,14 +128,19 @@ def _reason(error: BaseException) -> str:
     return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
 
 
+def secrets_in(kind: type[Block], content: dict[Any, Any]) -> list[str]:
+    """The secrets in the content of a block, masked ones too."""
+    found = (_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"])
+    return [value for value in found if isinstance(value, str) and value]
+
+
 def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any]) -> None:
     """Refuse the content of a block where it has secrets: Prefect stores parameters in plain text.
 
     Raises:
         SettingsError: it has; says what to give instead.
     """
-    secrets = [_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"]]
-    found = [value for value in secrets if isinstance(value, str) and value]
+    found = secrets_in(kind, content)
     if not found:
         return
     advice = f'save it with `.save("NAME")` and give the saved block or its name as `{parameter}`'
@@ -126,7 +151,7 @@ def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any])
         )
     raise SettingsError(
         f"`{parameter}` holds the content of a {kind.__name__} block with its secrets, which Prefect stores in plain text",
-        next_step=f"replace the secret at its provider, delete this run and deployment, then {advice}",
+        next_step=f"replace the secret at its provider, delete this run and its deployment, then {advice}",
     )
 
 
@@ -143,6 +168,11 @@ def _plain(board: object) -> object:
     return board.model_dump(mode="json") if isinstance(board, Storyboard) else board
 
 
+def _asks(approval: Approval | None) -> Approval | None:
+    """Leave it to the storyboard where nothing is asked: Prefect's form sends an approval that nobody filled in."""
+    return approval if approval is not None and approval.before else None
+
+
 Board = Annotated[
     str | dict[str, Any] | Storyboard,
     BeforeValidator(_plain),
@@ -152,12 +182,12 @@ Credentials = Annotated[
     ReapiCredentials | None, BeforeValidator(_block(ReapiCredentials, "credentials")), _Picked(ReapiCredentials)
 ]
 Store = Annotated[ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "store")), _Picked(ArtifactStore)]
-Credits = Annotated[int | None, Field(gt=0), _NoNull()]
+Credits = Annotated[int | None, Field(gt=0), _Optional()]
 Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
-Downstream = Annotated[Follow | None, _NoNull()]
-Ask = Annotated[Approval | None, _NoNull()]
-Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _NoNull()]
+Downstream = Annotated[Follow | None, _Optional()]
+Ask = Annotated[Approval | None, AfterValidator(_asks), _Optional()]
+Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _Optional()]
 
 
 def board_name(board: object) -> str:

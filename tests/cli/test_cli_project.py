@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -18,6 +19,7 @@ from ruamel.yaml import YAML
 from longtake import media, settings, storyboard
 from longtake.cli import main
 from longtake.cli.init import FILES
+from longtake.prefect.ops.resolved import resolved_blocks
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +92,31 @@ def test_a_file_that_is_not_there_is_not_deployed(tmp_path, monkeypatch, capsys)
     assert "deployments.yaml does not exist. Next: `longtake init`" in capsys.readouterr().err
     assert main(["deploy", str(tmp_path)]) == 2
     assert "is not a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"$ref": {"block_document_id": "0"}}, "{{ prefect.blocks.reapi-credentials.reapi }}"],
+    ids=["id", "template"],
+)
+@pytest.mark.parametrize("where", ["parameters", "schedule"])
+def test_a_block_that_prefect_would_store_in_plain_text_is_not_deployed(tmp_path, monkeypatch, capsys, given, where):
+    monkeypatch.chdir(tmp_path)
+    parameters = {"board": "film.yaml", "credentials": given}
+    there = {"parameters": parameters} if where == "parameters" else {"schedules": [{"parameters": parameters}]}
+    (tmp_path / "deployments.yaml").write_text(json.dumps({"deployments": [{"name": "film", **there}]}))
+    assert main(["deploy"]) == 2
+    said = capsys.readouterr().err
+    assert "parameters.credentials" in said
+    assert "credentials: NAME" in said
+
+
+def test_names_and_slugs_of_blocks_are_deployed(tmp_path):
+    slug = {"$ref": {"block_document_slug": "reapi-credentials/reapi"}}
+    (tmp_path / "d.yaml").write_text(
+        json.dumps({"deployments": [{"parameters": {"credentials": slug, "store": "films"}}]})
+    )
+    assert resolved_blocks(tmp_path / "d.yaml") == []
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(project, monkeypatch, capsys):

@@ -14,6 +14,7 @@ from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.exceptions import ParameterTypeError
 from prefect.server.schemas.schedules import CronSchedule
+from prefect.utilities.schema_tools.validation import validate as schema_errors
 from prefect.workers.process import ProcessVariables
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -141,6 +142,33 @@ def test_the_form_says_what_every_field_is_for():
 def test_the_form_has_no_field_of_the_type_none():
     for flow in FLOWS:
         assert '"null"' not in json.dumps(flow.parameters.model_dump())
+
+
+def as_submitted(schema: dict[str, Any]) -> dict[str, Any]:
+    """What Prefect's form sends when nothing is filled in: every default, those inside of objects too."""
+    found = {}
+    for name, field in schema["properties"].items():
+        if "default" in field:
+            found[name] = field["default"]
+        elif field.get("type") == "object":
+            found[name] = as_submitted(field)
+    return found
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_a_form_in_which_only_the_required_fields_are_filled_in_can_be_submitted(flow):
+    schema = flow.parameters.model_dump()
+    given = {"board": "film.yaml", "shots": ["pier"], "run": "r"}
+    sent = {**as_submitted(schema), **{name: given[name] for name in schema.get("required", ())}}
+    # As the form asks the server, without the leniency that runs of deployments get.
+    assert [error.message for error in schema_errors(sent, schema, preprocess=False)] == []
+    assert flow.validate_parameters(sent)
+
+
+def test_an_approval_that_nobody_filled_in_leaves_it_to_the_storyboard():
+    sent = as_submitted(storyboard.parameters.model_dump())["approval"]
+    assert sent == {"before": [], "hours": 72.0, "silence": "stop"}
+    assert storyboard.validate_parameters({"board": "film.yaml", "approval": sent})["approval"] is None
 
 
 def test_the_form_picks_blocks():

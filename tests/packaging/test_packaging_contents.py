@@ -18,26 +18,31 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("longtake",)
-"""Folders of the repository whose tracked files are the wheel; flows, tasks and blocks come in through the links."""
+LINKED = ("flows/", "tasks/", "blocks/")
+"""Folders of the repository that links in longtake/ lead to: both distributions hold their files once, under `longtake/`."""
 OF_THE_REPOSITORY = (".ci/", ".gitignore")
 """Tracked, but not in the source distribution."""
 MADE = {"PKG-INFO", "setup.cfg"}
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE"}
 
 
-def tracked():
-    """Tracked files, by name; those of a folder that is a link under the link's name too."""
+def listed():
+    """What git tracks: files and links."""
     try:
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("only a clone knows its tracked files")
-    names = {name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)}
+    return {name for name in found.split("\0") if name and os.path.lexists(ROOT / name)}
+
+
+def tracked():
+    """Tracked files as the distributions name them: those of a folder that is a link under the link's name."""
+    names = listed()
     for link in [name for name in names if (ROOT / name).is_symlink() and (ROOT / name).is_dir()]:
         names.remove(link)
         target = (ROOT / link).resolve().relative_to(ROOT).as_posix()
         names |= {f"{link}{name.removeprefix(target)}" for name in names if name.startswith(f"{target}/")}
-    return names
+    return {name for name in names if not name.startswith(LINKED)}
 
 
 def build(source, into, *words):
@@ -63,9 +68,9 @@ def dist(tmp_path_factory):
         return Path(given)
     pytest.importorskip("build", reason="`make test` installs it")
     source, into = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in tracked():
+    for name in listed():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / name, source / name)
+        shutil.copy2(ROOT / name, source / name, follow_symlinks=False)
     build(source, into)  # the wheel is built from the source distribution
     return into
 
@@ -85,10 +90,10 @@ def sdist(dist):
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel):
     info = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"
     found = names_in(wheel)
-    packages = {name for name in tracked() if name.split("/")[0] in PACKAGES}
+    packages = {name for name in tracked() if name.startswith("longtake/")}
     assert {name.removeprefix(info) for name in found if name.startswith(info)} == METADATA
     assert {name for name in found if not name.startswith(info)} == packages
-    for shipped in ("longtake/py.typed", "longtake/catalog/catalog.yaml", "longtake/cli/project/lighthouse.yaml"):
+    for shipped in ("longtake/py.typed", "longtake/catalog/catalog.yaml", "longtake/cli/project/README.md"):
         assert shipped in found
 
 

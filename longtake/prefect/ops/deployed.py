@@ -14,6 +14,7 @@ import httpx
 
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.finding import Finding
+from longtake.prefect.parameters import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -151,19 +152,23 @@ class Deployed:
         yield Finding("limit", "ok" if fix else "warn", f"{text}{': they are free now' if fix else ''}")
 
     def _blocks(self, one: Mapping[str, Any]) -> Iterator[Finding]:
-        given = one["parameters"]
-        given = {**given, **(given["film"] if isinstance(given.get("film"), dict) else {})}
         for field, kind in _BLOCKS.items():
-            name = given.get(field)
-            if not isinstance(name, str):
-                continue
+            given = one["parameters"].get(field)
             slug = kind.get_block_type_slug()
+            if isinstance(given, dict) and secrets_in(kind, given):
+                text = f"{self.label(one)} holds the content of a {slug} block in plain text, for all who can read the server"
+                yield Finding("secret", "bad", f"{text}: replace the secret, and deploy it with the block's name")
+                continue
+            found = _named(slug, given)
+            if found is None:
+                continue
+            name, path = found
             try:
-                self.server.ask("GET", f"/block_types/slug/{slug}/block_documents/name/{name}?include_secrets=false")
+                self.server.ask("GET", f"{path}?include_secrets=false")
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != httpx.codes.NOT_FOUND:
                     raise
-                yield Finding("block", "bad", f"{self.label(one)} names the block {slug}/{name}, which is not there")
+                yield Finding("block", "bad", f"{self.label(one)} names the block {name}, which is not there")
 
     def _secrets(self) -> Iterator[Finding]:
         values = [value for name in _SECRETS if len(value := os.environ.get(name, "")) > 7]
@@ -196,6 +201,19 @@ class Deployed:
                 yield Finding(
                     "pool", "ok", f"{name}: {online} online, at most {pool['concurrency_limit']} runs at once"
                 )
+
+
+def _named(slug: str, given: object) -> tuple[str, str] | None:
+    """The block that a parameter refers to, as a person knows it and where the server has it; None where it is no reference."""
+    reference = given.get("$ref") if isinstance(given, dict) else None
+    if isinstance(reference, dict) and "block_document_id" in reference:
+        found = str(reference["block_document_id"])
+        return found, f"/block_documents/{found}"
+    name = reference.get("block_document_slug") if isinstance(reference, dict) else given
+    if not isinstance(name, str) or not name:
+        return None
+    name = name.removeprefix(f"{slug}/")
+    return f"{slug}/{name}", f"/block_types/slug/{slug}/block_documents/name/{name}"
 
 
 def block_types(server: Server, *, fix: bool) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?", default="demo-film", help="where it all goes (demo-film)"
     )
-    parser.add_argument("--board", help="another storyboard than the one the demo brings")
+    parser.add_argument("--board", metavar="BOARD", help="another storyboard than the one the demo brings")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 

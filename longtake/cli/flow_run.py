@@ -25,7 +25,7 @@ from longtake.report import stale_note
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
     from longtake.studio import Film
 
 
@@ -36,7 +36,12 @@ class _StoppedError(LongtakeError):
 
 
 def main(
-    board: str, *, redo: Sequence[str], follow: Follow | None, as_json: bool, signals: Collection[signal.Signals]
+    board: str,
+    *,
+    retake: Sequence[str],
+    downstream: Downstream | None,
+    as_json: bool,
+    signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow once; print the answer; return the exit code."""
     # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
@@ -45,7 +50,7 @@ def main(
     logging.getLogger("longtake").addHandler(_warnings())
     place = board if "://" in board else str(Path(board).absolute())
     try:
-        answer = _run(storyboard(place, retake=tuple(redo), downstream=follow), signals)
+        answer = _run(storyboard(place, retake=tuple(retake), downstream=downstream), signals)
     except LongtakeError as error:
         _tell(getattr(error, "film", None), error, as_json=as_json)
         return error.exit_code

@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
     Raises:
         SettingsError, StoryboardError, CatalogError: the storyboard, the options or the settings are unusable.
     """
-    if options.from_manifest is not None and not (options.board or options.redo or options.follow):
+    if options.from_manifest is not None and not (options.board or options.retake or options.downstream):
         from longtake.cli import rebuild
 
         return rebuild.main(options.from_manifest, as_json=options.json)
@@ -64,4 +64,6 @@ def main(options: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     from longtake.cli import flow_run
 
-    return flow_run.main(options.board, redo=options.redo, follow=options.follow, as_json=options.json, signals=SIGNALS)
+    return flow_run.main(
+        options.board, retake=options.retake, downstream=options.downstream, as_json=options.json, signals=SIGNALS
+    )

@@ -205,7 +205,7 @@ class TakeRefusedError(TerminalError):
     Steps raise it with a reason: `raise TakeRefusedError("a logo is seen")`.
     """
 
-    default_next_step = "change the shot, or buy another take of it with `--redo`; the refused one stays in the store"
+    default_next_step = "change the shot, or buy another take of it with `--retake`; the refused one stays in the store"
     reason: str = ""
 
 

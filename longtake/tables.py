@@ -57,24 +57,43 @@ def html(
     return "".join(parts)
 
 
-def text(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0, width: int = 80) -> list[str]:
-    """Build the lines of a plain table, none wider than `width` columns: the first column is cut to fit.
+def text(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: int = 0,
+    width: int = 80,
+    wraps: int | None = None,
+    colors: Sequence[str] = (),
+) -> list[str]:
+    """Build the lines of a plain table, none wider than `width` columns of a terminal.
 
     Args:
         columns: their heads.
         rows: one text for each column.
         numbers: how many of the last columns hold numbers, set to the right.
         width: of a terminal.
+        wraps: the column that gets the room that is left and breaks into lines; by default the first column is cut to fit.
+        colors: an ANSI color code for each row, such as `32`; empty for none.
     """
     lines = [list(columns), *(list(cells) for cells in rows)]
     widths = [max(_wide(line[index]) for line in lines) for index in range(len(columns))]
-    rest = sum(widths[1:]) + 2 * (len(columns) - 1)
-    widths[0] = min(widths[0], max(width - rest, 8))
+    flexible = wraps or 0
+    rest = sum(widths) - widths[flexible] + 2 * (len(columns) - 1)
+    widths[flexible] = min(widths[flexible], max(width - rest, 8))
     first_number = len(columns) - numbers
-    return [
-        "  ".join(_cell(cell, widths[i], right=i >= first_number) for i, cell in enumerate(line)).rstrip()
-        for line in lines
-    ]
+    found = []
+    for number, line in enumerate(lines):
+        color = colors[number - 1] if number and colors else ""
+        broken = _wrapped(line[flexible], widths[flexible]) if wraps is not None else [line[flexible]]
+        for part, words in enumerate(broken):
+            cells = line if not part else [""] * len(line)
+            shown = "  ".join(
+                _cell(words if i == flexible else cell, widths[i], right=i >= first_number)
+                for i, cell in enumerate(cells)
+            ).rstrip()
+            found.append(f"\x1b[{color}m{shown}\x1b[0m" if color else shown)
+    return found
 
 
 def shortened(words: str, width: int) -> str:
@@ -96,6 +115,34 @@ def wrapped(label: str, words: str, width: int) -> list[str]:
     return textwrap.wrap(words, width, initial_indent=label, subsequent_indent=" " * len(label)) or [label.rstrip()]
 
 
+def _wrapped(words: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` columns; a word that is longer is broken, too."""
+    lines, line, used = [], "", 0
+    for word in words.split():
+        size = _wide(word)
+        if line and used + 1 + size <= width:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if line:
+            lines.append(line)
+        line, used = word, size
+        while used > width:
+            head = _head(line, width)
+            lines.append(head)
+            line = line[len(head) :]
+            used = _wide(line)
+    return [*lines, line]
+
+
+def _head(word: str, width: int) -> str:
+    """The longest beginning of a word that takes at most `width` columns; one character at least."""
+    end, used = 1, _wide(word[0])
+    while end < len(word) and used + _wide(word[end]) <= width:
+        used += _wide(word[end])
+        end += 1
+    return word[:end]
+
+
 def _cell(words: str, width: int, *, right: bool) -> str:
     shown = shortened(words, width)
     space = " " * (width - _wide(shown))
@@ -104,6 +151,8 @@ def _cell(words: str, width: int, *, right: bool) -> str:
 
 def _wide(words: str) -> int:
     """Columns of a terminal: East Asian characters take two, combining ones none."""
+    if words.isascii():
+        return len(words)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in words
     )

@@ -12,7 +12,7 @@ import importlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from longtake.errors import LongtakeError, SettingsError
 from longtake.version import VERSION
@@ -20,21 +20,96 @@ from longtake.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+
+class _Command(NamedTuple):
+    module: str
+    summary: str
+    examples: tuple[str, ...]
+
+
 _COMMANDS = {
-    "demo": ("longtake.cli.demo", "make a film of six shots on this machine, without a key"),
-    "init": ("longtake.cli.init", "write a project: deployments, an example storyboard, settings"),
-    "new": ("longtake.cli.new", "write a starter storyboard"),
-    "plan": ("longtake.cli.plan", "say what a run would do and cost; needs no key and spends nothing"),
-    "run": ("longtake.cli.run", "make the film: buy what is missing, keep it, join it"),
-    "catalog": ("longtake.cli.catalog", "list the models with their limits and rates, or show one of them"),
-    "credits": ("longtake.cli.credits", "where every credit went; reconcile and resolve doubts"),
-    "up": ("longtake.cli.up", "run a Prefect server and workers on this machine"),
-    "deploy": ("longtake.cli.deploy", "deploy a project to the Prefect server"),
-    "gc": ("longtake.cli.gc", "list what nothing in the store needs, or remove it"),
-    "doctor": ("longtake.cli.doctor", "check this machine and the settings"),
-    "emulator": ("longtake.emulator.command", "a local provider to test against; speaks the real one's HTTP interface"),
-    "schema": ("longtake.cli.schema", "print the JSON Schema of storyboards or manifests"),
+    "demo": _Command(
+        "longtake.cli.demo",
+        "make a film of six shots on this machine, without a key",
+        ("longtake demo", "longtake demo my-demo --board film.yaml"),
+    ),
+    "new": _Command("longtake.cli.new", "write a starter storyboard", ("longtake new film.yaml",)),
+    "plan": _Command(
+        "longtake.cli.plan",
+        "show what a run would do and cost; needs no key and spends nothing",
+        ("longtake plan film.yaml", "longtake plan --retake lamp --downstream cascade film.yaml"),
+    ),
+    "run": _Command(
+        "longtake.cli.run",
+        "make the film: buy what is missing, keep it, concatenate it",
+        ("longtake run film.yaml", "longtake run --retake lamp film.yaml"),
+    ),
+    "catalog": _Command(
+        "longtake.cli.catalog",
+        "list the models with their limits and rates, or show one of them",
+        ("longtake catalog", "longtake catalog seedance-2.5"),
+    ),
+    "credits": _Command(
+        "longtake.cli.credits",
+        "show where every credit went; reconcile and resolve doubts",
+        ("longtake credits --film the-lighthouse", "longtake credits reconcile"),
+    ),
+    "init": _Command(
+        "longtake.cli.init",
+        "write a project: deployments, an example storyboard, settings",
+        ("longtake init films",),
+    ),
+    "up": _Command(
+        "longtake.cli.up", "run a Prefect server and workers on this machine", ("longtake up", "longtake up --port 0")
+    ),
+    "deploy": _Command(
+        "longtake.cli.deploy",
+        "deploy a project to the Prefect server",
+        ("longtake deploy", "PREFECT_API_URL=http://prefect:4200/api longtake deploy"),
+    ),
+    "doctor": _Command(
+        "longtake.cli.doctor",
+        "check this machine and the settings",
+        ("longtake doctor", "longtake doctor --prefect --fix"),
+    ),
+    "gc": _Command(
+        "longtake.cli.gc",
+        "list what nothing in the store needs, or remove it",
+        ("longtake gc", "longtake gc --delete --older-than 48"),
+    ),
+    "emulator": _Command(
+        "longtake.emulator.command",
+        "run a local provider to test against; it speaks the real one's HTTP interface",
+        ("longtake emulator --port 8900", "longtake emulator --balance 500 --public films"),
+    ),
+    "schema": _Command(
+        "longtake.cli.schema",
+        "print the JSON Schema of storyboards or manifests",
+        ("longtake schema > storyboard.schema.json", "longtake schema --manifest"),
+    ),
+    "completion": _Command(
+        "longtake.cli.completion",
+        "print a completion script for bash, zsh or fish",
+        ("source <(longtake completion bash)", "longtake completion fish > ~/.config/fish/completions/longtake.fish"),
+    ),
 }
+
+_GROUPS = {
+    "make a film": ("demo", "new", "plan", "run", "catalog", "credits"),
+    "run films with Prefect": ("init", "up", "deploy", "doctor"),
+    "other": ("gc", "emulator", "schema", "completion"),
+}
+
+_EXAMPLES = (
+    "longtake demo                           # a film on this machine, without a key",
+    "longtake new film.yaml                  # a storyboard to change",
+    "longtake plan film.yaml                 # what it would cost",
+    "longtake run film.yaml                  # make it",
+    "longtake run --retake lamp film.yaml    # one more take of a shot",
+)
+
+_RENAMED = {"--redo": "--retake", "--follow": "--downstream"}
+"""Options by their old names; an old one gets an error with the new name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +117,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         options = _parsed(arguments)
+        if options.command is None:
+            _parser(())[0].print_help()
+            return 0
         return int(importlib.import_module(_COMMANDS[options.command][0]).main(options) or 0)
     except LongtakeError as error:
         return show(error, as_json="--json" in arguments)
@@ -100,6 +178,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
             at.error(f"{unknown[0][:64]!r} is one argument too many")
         known = [name for action in at._actions for name in action.option_strings if name.startswith("--")]  # noqa: SLF001 - argparse does not list them otherwise
         name = option.partition("=")[0]
+        if (new := _RENAMED.get(name)) in known:
+            at.error(f"{name} was renamed {new}")
         at.error(f"there is no option {name[:64]!r} ({_nearest(name, known)})")
     return options
 
@@ -115,19 +195,60 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _parser(arguments: Sequence[str]) -> tuple[_Parser, argparse.ArgumentParser | None]:
+    """The command's parser and that of the subcommand that is called.
+
+    Only the subcommand that is called is imported and gets its arguments, so that `plan` starts quickly.
+    """
     parser = _Parser(
         prog="longtake",
-        description="Long films from short generated clips, with every credit accounted for.",
-        epilog="exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt",
+        usage="longtake [--version] [--help] COMMAND ...",
+        description=f"Long films from short generated clips, with every credit accounted for.\n\n{_overview()}",
+        epilog=f"{_shown(_EXAMPLES)}\n\n"
+        "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt\n"
+        "`longtake COMMAND --help` explains one command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"longtake {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    # Only the command that is called is imported; the others show their one line of help.
+    commands = parser.add_subparsers(dest="command", prog="longtake", metavar="COMMAND", help=argparse.SUPPRESS)
     called = next((a for a in arguments if not a.startswith("-")), None)
     found = None
-    for name, (module, text) in _COMMANDS.items():
-        sub = commands.add_parser(name, help=text, description=text)
+    for name, command in _COMMANDS.items():
+        sub = commands.add_parser(name, **help_of(command.summary, *command.examples))
         if name == called:
             found = sub
-            importlib.import_module(module).add_arguments(sub)
+            importlib.import_module(command.module).add_arguments(sub)
     return parser, found
+
+
+def help_of(summary: str, *examples: str) -> dict[str, Any]:
+    """Arguments for `add_parser`: a description, and examples below the options."""
+    return {
+        "description": f"{summary[0].upper()}{summary[1:]}.",
+        "epilog": _shown(examples),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """The parser with the arguments of every subcommand; imports all of them."""
+    parser, _ = _parser(())
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - argparse does not list them otherwise
+    for name, sub in commands.choices.items():
+        importlib.import_module(_COMMANDS[name].module).add_arguments(sub)
+    return parser
+
+
+def summaries() -> dict[str, str]:
+    """What each subcommand does, by its name."""
+    return {name: command.summary for name, command in _COMMANDS.items()}
+
+
+def _overview() -> str:
+    lines = []
+    for heading, names in _GROUPS.items():
+        lines += [f"{heading}:", *(f"  {name:<12}{_COMMANDS[name].summary}" for name in names), ""]
+    return "\n".join(lines).rstrip()
+
+
+def _shown(examples: Iterable[str]) -> str:
+    return "\n".join(["examples:", *(f"  {example}" for example in examples)])

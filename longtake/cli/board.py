@@ -1,4 +1,4 @@
-"""What several commands do first: read a storyboard with the settings of this shell."""
+"""Read a storyboard with the settings of this shell, for the commands that take one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from longtake import request, settings, storyboard
 from longtake.catalog import Catalog
-from longtake.storyboard import Follow
+from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
     import argparse
@@ -27,25 +27,27 @@ class Board:
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
-    """What `plan` and `run` both may be told about shots that are made anew."""
+    """Add the options about retakes, which `plan` and `run` share."""
     parser.add_argument(
-        "--redo", metavar="SHOT", action="append", default=[], help="make a new take of this shot; may be given again"
+        "--retake", metavar="SHOT", action="append", default=[], help="buy a new take of this shot; may be given again"
     )
     parser.add_argument(
-        "--follow",
-        choices=get_args(Follow),
-        help="what becomes of the shots after one made anew: led to (bridge), bought again (cascade), used as they are (keep)",
+        "--downstream",
+        choices=get_args(Downstream),
+        help="what becomes of the shots after a retake: bridge pins the new take to the kept shot after it, cascade buys them "
+        "again, keep uses them as they are (as the storyboard says)",
     )
 
 
 def read(source: str) -> Board:
-    """Load and check a storyboard.
+    """Load and check a storyboard: a path, or a `file://`, `http(s)://` or `s3://` URL.
 
     Raises:
         StoryboardError: with every problem in it.
-        SettingsError, CatalogError: the surroundings are unusable.
+        SettingsError, CatalogError: a setting or the catalog is unusable.
+        StoreError: the S3 server of the storyboard's URL cannot be read.
     """
     current = settings.from_environment()
     catalog = Catalog.load(current.catalog)
-    resolved = request.resolve(storyboard.draft(source), catalog)
+    resolved = request.resolve(storyboard.load_any(source, s3=current.s3), catalog)
     return Board(current, catalog, resolved, storyboard.slug(resolved.loaded.board.title))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtake import settings as env
 from longtake import store as stores
+from longtake.cli import help_of
 from longtake.ledger import accounts
 from longtake.take import book_of
 
@@ -25,23 +26,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--film", help="only this film (its slug, as `plan --json` shows it)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     verbs = parser.add_subparsers(dest="verb", metavar="reconcile | resolve | adjust")
-    settle = verbs.add_parser("reconcile", help="settle doubts by the balance, as far as that is certain")
+    settle = _verb(
+        verbs,
+        "reconcile",
+        "settle doubts by the balance, as far as that is certain",
+        "longtake credits reconcile --quiet 60",
+    )
     settle.add_argument("--quiet", type=float, help="seconds to let pass after the newest doubt (default 180)")
     settle.add_argument(
         "--longest", type=float, help="seconds after which a lost task is not refunded any more (default 3600)"
     )
     settle.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
-    resolve = verbs.add_parser("resolve", help="say what became of an attempt in doubt")
+    resolve = _verb(
+        verbs,
+        "resolve",
+        "say what became of an attempt in doubt",
+        "longtake credits resolve a17 --adopt task_0123456789 --why 'support found it'",
+        "longtake credits resolve a17 --not-charged --why 'the balance says so'",
+    )
     resolve.add_argument("attempt", metavar="ATTEMPT", help="its id, for example a17")
     verdict = resolve.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--adopt", metavar="TASK_ID", help="it became this task: poll it and keep its clip")
     verdict.add_argument("--not-charged", action="store_true", help="it was not charged; the take may be bought again")
     verdict.add_argument("--write-off", action="store_true", help="its credits are lost; the take may be bought again")
-    adjust = verbs.add_parser("adjust", help="explain a drift: credits bought, or spent outside this ledger")
+    adjust = _verb(
+        verbs,
+        "adjust",
+        "explain a drift: credits bought, or spent outside this ledger",
+        "longtake credits adjust 50000 --why 'invoice 1204'",
+    )
     adjust.add_argument("credits", metavar="CREDITS", type=int, help="positive: bought; negative: spent elsewhere")
     for sub in (resolve, adjust):
         sub.add_argument("--why", required=True, help="the reason, kept in the ledger")
         sub.add_argument("--who", default=_who(), help="the person, kept in the ledger (default: this login)")
+
+
+def _verb(verbs: Any, name: str, summary: str, *examples: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse has no public name for it
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, **help_of(summary, *examples))
+    return parser
 
 
 def main(options: argparse.Namespace) -> int:

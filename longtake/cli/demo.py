@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longtake.cli import progress
 from longtake.emulator import process
 from longtake.report import stale_note
 
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?", default="demo-film", help="where it all goes (demo-film)"
     )
-    parser.add_argument("--board", help="another storyboard than the one the demo brings")
+    parser.add_argument("--board", metavar="BOARD", help="another storyboard than the one the demo brings")
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
@@ -39,8 +40,9 @@ def main(options: argparse.Namespace) -> int:
     with process.running(folder, store) as base_url:
         home = folder / "prefect"
         env = {**process.environment(base_url, store), "PREFECT_HOME": str(home)}
-        # No pipe between us and the flow but for its answer: its progress goes straight to the terminal.
-        command = [sys.executable, "-P", "-m", "longtake.cli", "run", str(board), "--json"]
+        # Only standard output is a pipe: progress goes straight to the terminal.
+        shown = progress.style(as_json=options.json)
+        command = [sys.executable, "-P", "-m", "longtake.cli", "run", str(board), "--json", "--progress", shown]
         done = subprocess.run(command, env=env, stdout=subprocess.PIPE, check=False)
     answer: dict[str, Any] = json.loads(done.stdout or b"{}")
     if options.json:

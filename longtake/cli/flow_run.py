@@ -18,14 +18,17 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
+from longtake.cli.progress import warnings
 from longtake.errors import LongtakeError
 from longtake.flows.storyboard import storyboard
+from longtake.prefect.observer import also
 from longtake.report import stale_note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
-    from longtake.storyboard import Follow
+    from longtake.cli.progress import Progress
+    from longtake.storyboard import Downstream
     from longtake.studio import Film
 
 
@@ -36,16 +39,22 @@ class _StoppedError(LongtakeError):
 
 
 def main(
-    board: str, *, redo: Sequence[str], follow: Follow | None, as_json: bool, signals: Collection[signal.Signals]
+    board: str,
+    *,
+    progress: Progress,
+    retake: Sequence[str],
+    downstream: Downstream | None,
+    as_json: bool,
+    signals: Collection[signal.Signals],
 ) -> int:
-    """Run the flow once; print the answer; return the exit code."""
+    """Run the flow once, show its progress and print the answer; return the exit code."""
     # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
     logging.raiseExceptions = False
-    logging.getLogger("prefect.flow_runs").addFilter(_echo)
-    logging.getLogger("longtake").addHandler(_warnings())
+    logging.getLogger("longtake").addHandler(warnings(progress))
     place = board if "://" in board else str(Path(board).absolute())
     try:
-        answer = _run(storyboard(place, retake=tuple(redo), downstream=follow), signals)
+        with progress, also(progress):
+            answer = _run(storyboard(place, retake=tuple(retake), downstream=downstream), signals)
     except LongtakeError as error:
         _tell(getattr(error, "film", None), error, as_json=as_json)
         return error.exit_code
@@ -113,22 +122,6 @@ def _run(flow: Coroutine[Any, Any, Film], signals: Collection[signal.Signals]) -
     stopped = _StoppedError("stopped by a signal")
     stopped.exit_code = 128 + caught[0]
     raise stopped from None
-
-
-def _warnings() -> logging.Handler:
-    """What the core warns of, at the terminal; the run's error itself is told once, at the end."""
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(logging.Formatter("longtake: %(message)s"))
-    return handler
-
-
-def _echo(record: logging.LogRecord) -> bool:
-    """Show the progress lines of the run at the terminal too, and what a run that is cancelled leaves open."""
-    message = record.getMessage()
-    if message.startswith(("[", "cancelled: ")):
-        print(message, file=sys.stderr, flush=True)
-    return True
 
 
 def _tell(film: Film | None, error: LongtakeError | None, *, as_json: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from longtake import plan as plans
-from longtake import record, timeline
+from longtake import record, tables, timeline
 from longtake import store as stores
 from longtake.cli import board
 
@@ -14,27 +17,22 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from rich.table import Table
-
     from longtake.cli.board import Board
     from longtake.ledger import Scope
     from longtake.media import JoinPlan
     from longtake.plan import Plan, PlannedShot
     from longtake.store import Store
 
-_COLOURS = {
-    "current": "green",
-    "stale": "yellow",
-    "missing": "cyan",
-    "blocked": "blue",
-    "in doubt": "bold red",
-    "under way": "magenta",
-}
-
+_COLORS = {"current": "", "stale": "33", "missing": "36", "blocked": "34", "in doubt": "1;31", "under way": "35"}
+"""ANSI codes of rows, by state."""
+_COLUMNS = ("", "shot", "state", "why", "model", "s", "takes", "credits")
+_REMOVED = "its takes stay in the store"
 
 _MARKS = {"current": "", "stale": "~", "in doubt": "!", "under way": ">"}
-_ALL = 40
-"""Shots up to which a plan shows every one; a longer film shows what is not as described."""
+_WIDTH = 80
+"""Columns of the table where the output is not a terminal."""
+_WIDE = 100
+"""Columns from which on the table has a column for the model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     board.add_choices(parser)
     parser.add_argument(
         "--join", action="store_true", help="say of each clip and joint whether it is copied or encoded, and why"
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help=f"show every shot (of a long film, up to {plans.MOST_ROWS} that are not current)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -59,13 +62,13 @@ def main(options: argparse.Namespace) -> int:
         store=store,
         settings=found.settings,
         film=found.film,
-        follow=options.follow,
-        redo=options.redo,
+        downstream=options.downstream,
+        retake=options.retake,
     )
     if options.json:
         print(plan.model_dump_json(indent=2))
     else:
-        show(plan)
+        show(plan, most=None if options.all else plans.MOST_ROWS)
     return 0
 
 
@@ -77,9 +80,9 @@ def _join(found: Board, store: Store, options: argparse.Namespace) -> int:
         catalog=found.catalog,
         realm=found.settings.realm,
         attempts=plans.read_books(store, found.settings.host, found.film).attempts,
-        follow=options.follow,
+        downstream=options.downstream,
     )
-    for revision in comparison.redo(options.redo, run=""):
+    for revision in comparison.retake(options.retake, run=""):
         comparison.holdings.decide(revision)
     standings = plans.standings(comparison)
     used = {name: one.used for name, one in standings.items() if one.settled and one.used is not None}
@@ -101,50 +104,60 @@ def _join(found: Board, store: Store, options: argparse.Namespace) -> int:
     return 0
 
 
-def show(plan: Plan) -> None:
-    """Print a plan as a table like a diff, with its sums below."""
-    from rich.console import Console
+def show(plan: Plan, *, most: int | None = plans.MOST_ROWS) -> None:
+    """Print a plan as a table like a diff, with its sums below.
 
-    console = Console()
-    console.print(_table(plan))
-    for line in _notes(plan):
-        console.print(line, markup=False, highlight=False)
+    Args:
+        plan: what to print.
+        most: rows of the table; None for every shot.
+    """
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print("\n".join([*_table(plan, most=most, width=_width(), color=color), "", *_notes(plan)]))
 
 
-def _table(plan: Plan) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+def _width() -> int:
+    """Columns of the terminal, as `COLUMNS` says or as it is."""
+    return max(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH // 2)
 
-    table = Table(title=Text(plan.title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.collapse_padding = True
-    # Names stay whole on a narrow terminal; what is long there breaks into lines.
-    table.add_column("", no_wrap=True)
-    table.add_column("shot", no_wrap=True)
-    table.add_column("state", min_width=7)
-    table.add_column("why", overflow="fold", ratio=1)
-    table.add_column("model", overflow="fold", min_width=12)
-    for name in ("s", "takes", "credits"):
-        table.add_column(name, justify="right", no_wrap=True)
-    shown = [shot for shot in plan.shots if len(plan.shots) <= _ALL or shot.state != "current" or shot.to_buy]
-    for shot in shown:
-        price = f"{shot.expected}{'*' if shot.planning_rate else ''}" if shot.to_buy else "–"
-        colour = _COLOURS[shot.state]
-        table.add_row(
-            Text(_mark(shot), style=colour),
-            shot.shot,
-            Text(shot.state + (f" {shot.attempt}" if shot.attempt else ""), style=colour),
-            Text(_why(shot)),
-            f"{shot.model} {shot.resolution}",
-            "?" if shot.seconds is None else str(shot.seconds),
-            str(shot.takes),
-            price,
-        )
-    for label in plan.removed:
-        table.add_row(Text("-", style="red"), label, Text("removed", style="red"), Text("its takes stay in the store"))
-    if len(shown) < len(plan.shots):
-        table.add_row("", f"{len(plan.shots) - len(shown)} more", Text("current", style=_COLOURS["current"]))
-    return table
+
+def _table(plan: Plan, *, most: int | None, width: int, color: bool) -> list[str]:
+    """The lines of the table; why a shot is not current is broken into lines, everything else has one."""
+    shown = plan.shown(most)
+    removed = plan.removed[: None if most is None else max(most - len(shown), 0)]
+    rows = [_COLUMNS, *map(_row, shown), *(("-", label, "removed", _REMOVED, "", "", "", "") for label in removed)]
+    hidden = set()
+    if width < _WIDE:
+        hidden.add(_COLUMNS.index("model"))
+    if all(shot.takes == 1 for shot in plan.shots):
+        hidden.add(_COLUMNS.index("takes"))
+    heads, *cells = [
+        [tables.shortened(cell, width // 3) if i == 1 else cell for i, cell in enumerate(row) if i not in hidden]
+        for row in rows
+    ]
+    colors = [*(_COLORS[shot.state] for shot in shown), *("31" for _ in removed)] if color else ()
+    numbers = len(heads) - heads.index("s")
+    more = len(plan.shots) + len(plan.removed) - len(cells)
+    models = sorted({f"{shot.model} {shot.resolution}" for shot in plan.shots})
+    return [
+        tables.shortened(plan.title, width),
+        *tables.text(heads, cells, numbers=numbers, width=width, wraps=heads.index("why"), colors=colors),
+        *([f"and {more} more: `longtake plan --all` shows every shot"] if more else []),
+        *([f"{'model' if len(models) == 1 else 'models'}: {', '.join(models)}"] if width < _WIDE else []),
+    ]
+
+
+def _row(shot: PlannedShot) -> tuple[str, ...]:
+    """One text for each of `_COLUMNS`."""
+    return (
+        _mark(shot),
+        shot.shot,
+        shot.state,
+        _why(shot),
+        f"{shot.model} {shot.resolution}",
+        "?" if shot.seconds is None else str(shot.seconds),
+        str(shot.takes),
+        f"{shot.expected}{'*' if shot.planning_rate else ''}" if shot.to_buy else "–",
+    )
 
 
 def _mark(shot: PlannedShot) -> str:
@@ -156,10 +169,12 @@ def _why(shot: PlannedShot) -> str:
     said = [str(reason) for reason in shot.reasons]
     if shot.state == "blocked":
         said = [f"waits for {shot.continues}"]
-    if shot.led_to is not None:
-        said.append(f"led to {shot.led_to}, which stays")
-    if shot.unbridged is not None:
-        said.append(f"cannot be led to the shot after it: {shot.unbridged}")
+    if shot.attempt is not None:
+        said.append(f"attempt {shot.attempt}")
+    if shot.pinned_to is not None:
+        said.append(f"pinned to {shot.pinned_to}, which stays")
+    if shot.no_bridge is not None:
+        said.append(f"cannot be pinned to the shot after it: {shot.no_bridge}")
     return "; ".join(said)
 
 
@@ -187,9 +202,9 @@ def _notes(plan: Plan) -> Iterator[str]:
         + {"there": "joined already", "to join": "to be joined", "not whole": "to be joined when whole"}[plan.joined]
     )
     yield f"to buy: {plan.expected} credits expected, {plan.reserve} reserved (1 credit = $0.001: ${plan.expected / 1000:.2f})"
-    if len(set(plan.follow_prices.values())) > 1:
-        ways = ", ".join(f"{way} {credits}" for way, credits in plan.follow_prices.items())
-        yield f"the shots after those made anew: {plan.follow} (--follow; expected credits: {ways})"
+    if len(set(plan.downstream_prices.values())) > 1:
+        prices = ", ".join(f"{way} {credits}" for way, credits in plan.downstream_prices.items())
+        yield f"shots downstream of new takes: {plan.downstream} (--downstream; expected credits: {prices})"
     yield from _budgets(plan)
     if plan.planning_rates:
         yield "* planning rate: the provider has not published a price for this model"

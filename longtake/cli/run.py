@@ -39,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PLACE",
         help="join a film again from its manifest and the store alone; costs nothing",
     )
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "lines"),
+        help="how progress is shown on standard error (a bar on a terminal, lines elsewhere, with --json and in CI)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
@@ -48,7 +53,7 @@ def main(options: argparse.Namespace) -> int:
     Raises:
         SettingsError, StoryboardError, CatalogError: the storyboard, the options or the settings are unusable.
     """
-    if options.from_manifest is not None and not (options.board or options.redo or options.follow):
+    if options.from_manifest is not None and not (options.board or options.retake or options.downstream):
         from longtake.cli import rebuild
 
         return rebuild.main(options.from_manifest, as_json=options.json)
@@ -57,11 +62,20 @@ def main(options: argparse.Namespace) -> int:
             "run wants either a storyboard or --from-manifest, which takes no other options",
             next_step="`longtake run film.yaml`, or `longtake run --from-manifest FILM/DIGEST`",
         )
-    board.read(options.board).settings.key()
+    found = board.read(options.board)
+    found.settings.key()
     for name, value in _PREFECT.items():
         os.environ.setdefault(name, value)
     # Signals wait while Prefect is loaded: the flow takes them once it can stop without losing an answer.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    from longtake.cli import flow_run
+    from longtake.cli import flow_run, progress
 
-    return flow_run.main(options.board, redo=options.redo, follow=options.follow, as_json=options.json, signals=SIGNALS)
+    shown = progress.Bar if (options.progress or progress.style(as_json=options.json)) == "bar" else progress.Lines
+    return flow_run.main(
+        options.board,
+        progress=shown(progress.parents_of(found.resolved)),
+        retake=options.retake,
+        downstream=options.downstream,
+        as_json=options.json,
+        signals=SIGNALS,
+    )

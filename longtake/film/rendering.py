@@ -145,7 +145,7 @@ def _fetched(
         if check and sha256_of(path) != wanted[key]:
             raise StoreError(
                 f"{key} is not what the film was joined from: its bytes have another digest",
-                next_step="restore it from a backup; if it is gone for good, `longtake run --redo SHOT` makes that shot anew",
+                next_step="restore it from a backup; if it is gone for good, `longtake run --retake SHOT` buys a new take",
                 key=key,
             )
         return path

@@ -2,10 +2,11 @@
 
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
-from longtake.plan.plan import Books, Plan, PlannedShot, make, of, parents_first, read_books, standings
+from longtake.plan.plan import MOST_ROWS, Books, Plan, PlannedShot, make, of, parents_first, read_books, standings
 from longtake.plan.standing import Lack, Standing, State, select
 
 __all__ = [
+    "MOST_ROWS",
     "Books",
     "Change",
     "Comparison",

@@ -1,7 +1,8 @@
 """A storyboard against what is kept: for each shot what is there, what is wanted and why. Plans and runs decide by it alike.
 
 A kept take is a shot's as described when model, fields and inputs agree. It is *current* when it also begins where the shot it
-continues ends: with that very frame, or because the shot before it was made anew and led to it (a bridge). Otherwise it is *stale*.
+continues ends: with that very frame, or because a new take of the shot before it is pinned to its first frame (a bridge). Otherwise
+it is *stale*.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from longtake.ledger import Attempt
     from longtake.record import Holdings
     from longtake.request import Resolved, ResolvedShot
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
 
 __all__ = ["Comparison"]
 
@@ -38,7 +39,7 @@ class Comparison(Matcher):
         catalog: for the field names of requests.
         realm: whose clips count.
         attempts: open attempts of all accounts, for any film.
-        follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
+        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
 
     Raises:
         StoryboardError: `use` names a take that is not there.
@@ -53,15 +54,15 @@ class Comparison(Matcher):
         catalog: Catalog,
         realm: str,
         attempts: Iterable[Attempt] = (),
-        follow: Follow | None = None,
+        downstream: Downstream | None = None,
     ) -> None:
-        super().__init__(resolved, holdings, catalog=catalog, realm=realm, attempts=attempts, follow=follow)
+        super().__init__(resolved, holdings, catalog=catalog, realm=realm, attempts=attempts, downstream=downstream)
         self._check_use()
 
-    def following(self, follow: Follow) -> Comparison:
-        """The same comparison under another way of going on."""
+    def with_downstream(self, downstream: Downstream) -> Comparison:
+        """The same comparison with another answer to what becomes of the shots after a retake."""
         other = copy(self)
-        other.follow = follow
+        other.downstream = downstream
         return other
 
     def running(self) -> Comparison:
@@ -72,8 +73,8 @@ class Comparison(Matcher):
 
     # -- what is asked for ---------------------------------------------------------------------------------------------
 
-    def redo(self, shots: Iterable[str], *, run: str) -> list[Revision]:
-        """The decisions that make shots anew, by id or `scene/shot`; none for one whose last is not carried out yet.
+    def retake(self, shots: Iterable[str], *, run: str) -> list[Revision]:
+        """The decisions to retake shots, given by id or `scene/shot`; none for a shot whose last retake is not carried out yet.
 
         That is so until a run has used its take and had a whole film: the same command after a run that died or failed asks for
         the same.
@@ -81,7 +82,7 @@ class Comparison(Matcher):
         They count once `Holdings.decide` was told of them: a run writes them down first, a plan only supposes them.
 
         Raises:
-            SettingsError: no such shot, its take is pinned by `use`, or it cannot be bridged though that was said.
+            SettingsError: no such shot, its take is pinned by `use`, or `bridge` is asked for and cannot be had.
         """
         found = []
         for shot in dict.fromkeys(map(self._named, shots)):
@@ -93,7 +94,7 @@ class Comparison(Matcher):
             if shot.use is not None:
                 raise SettingsError(
                     f"{shot.label} says use: {shot.use}, so a new take would not be used",
-                    next_step="remove `use` from the shot, or leave it out of --redo",
+                    next_step="remove `use` from the shot, or leave it out of --retake",
                 )
             decided = self.holdings.decided(shot.id, description)
             last = next((r for r in reversed(decided) if r.redo), None)
@@ -101,20 +102,20 @@ class Comparison(Matcher):
             ended = self.holdings.snapshot is not None and self.holdings.snapshot.whole
             if last is not None and (last.run == run or not ended or used not in kept or used.take != last.take):
                 continue
-            if self.follow == "bridge" and self.unbridged(shot) is not None:
+            if self.downstream == "bridge" and self.no_bridge(shot) is not None:
                 raise SettingsError(
-                    f"{shot.label} cannot be led to the shot after it: {shot.open_end}",
-                    next_step="say --follow keep or --follow cascade",
+                    f"{shot.label} cannot be pinned to the shot after it: {shot.open_end}",
+                    next_step="choose --downstream keep or --downstream cascade",
                 )
             numbers = [shot.takes, *(take.take for take in alike), *(r.take for r in decided)]
-            follow = self.follow or self.resolved.loaded.board.follow
+            downstream = self.downstream or self.resolved.loaded.board.downstream
             revision = Revision(
                 film=self.holdings.film,
                 shot=shot.id,
                 description=description,
                 take=max(numbers) + 1,
                 redo=True,
-                follow=follow,
+                follow=downstream,
                 run=run,
             )
             found.append(revision)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longtake.plan.standing import State
     from longtake.record import Take
     from longtake.request import ResolvedShot
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
 
 __all__ = ["Look"]
 
@@ -27,28 +27,28 @@ class Look:
     def __init__(self, of: Matcher, shot: ResolvedShot, parent: Standing | None, description: str) -> None:
         self.of, self.shot, self.parent, self.description = of, shot, parent, description
         self.decided = of.holdings.decided(shot.id, description)
-        self.redo = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
+        self.retake = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
         self.start = of.start(parent)
         # Another shot may be described alike: its takes are of use here only where they begin with the right frame.
         self.kept = [take for take in of.holdings.of(description) if of.own(shot, take) or self._joined(take)]
-        self.follow, self.since = self._follow()
+        self.downstream, self.since = self._downstream()
 
-    def _follow(self) -> tuple[Follow, datetime]:
-        """The command's word, else the latest decision on this shot or one before it in the chain, else the storyboard's."""
-        board = self.of.resolved.loaded.board.follow
+    def _downstream(self) -> tuple[Downstream, datetime]:
+        """The command's choice, else the latest decision on this shot or one before it in the chain, else the storyboard's."""
+        board = self.of.resolved.loaded.board.downstream
         found = [(r.at, r.follow) for r in self.decided]
         # What was decided further up counts where this shot is concerned: where a kept take of it continues something else.
         if self.parent is not None and not all(self._joined(take) for take in self.kept):
-            found.append((self.parent.decided, self.parent.follow))
-        at, follow = max(found, default=(EVER, board), key=lambda one: one[0])
-        return self.of.follow or follow, at
+            found.append((self.parent.decided, self.parent.downstream))
+        at, downstream = max(found, default=(EVER, board), key=lambda one: one[0])
+        return self.of.downstream or downstream, at
 
     def standing(self) -> Standing:
         """How the shot stands."""
         shot = self.shot
         kept = {number: self._newest(number) for number in {take.take for take in self.kept}}
         current = {number: take for number in self._numbers(set(kept)) if (take := self._current(number)) is not None}
-        focus = shot.use if shot.use is not None else self.redo
+        focus = shot.use if shot.use is not None else self.retake
         lacking = [number for number in self._numbers(set(kept)) if number not in current]
         if not lacking:
             return self._made("current", select(shot, current, focus))
@@ -88,9 +88,9 @@ class Look:
             tuple(self.kept),
             lacks,
             reasons,
-            self.follow,
+            self.downstream,
             self.since,
-            self.of.unbridged(self.shot) if buys and self.follow == "bridge" else None,
+            self.of.no_bridge(self.shot) if buys and self.downstream == "bridge" else None,
         )
 
     def _numbers(self, kept: set[int]) -> list[int]:
@@ -98,9 +98,9 @@ class Look:
         if self.shot.use is not None:
             return sorted({*range(1, self.shot.takes + 1), self.shot.use})
         base = range(1, self._last() + 1)
-        if self.redo is None:
+        if self.retake is None:
             return list(base)
-        return sorted({self.redo, *(number for number in base if number not in kept)})
+        return sorted({self.retake, *(number for number in base if number not in kept)})
 
     def _last(self) -> int:
         """The highest take that is wanted: more than asked for where none passed its checks and the storyboard has it try again."""
@@ -135,15 +135,15 @@ class Look:
 
     def _cascades(self) -> bool:
         """Whether this shot is bought again because the one before it changed."""
-        inherited = self.parent.follow if self.parent is not None else None
-        return (self.of.follow or inherited) == "cascade"
+        inherited = self.parent.downstream if self.parent is not None else None
+        return (self.of.downstream or inherited) == "cascade"
 
     def _attempt(self, number: int) -> Attempt | None:
         return self._lack(number).attempt
 
     def _lack(self, number: int) -> Lack:
         of = self.of
-        led = of.bridge(self.shot) if self.follow == "bridge" else None
+        led = of.bridge(self.shot) if self.downstream == "bridge" else None
         decided = [r for r in self.decided if r.end is not None]
         ends = [r.end for r in decided if r.end is not None]
         names = of.names(self.shot, number, self.start, ends)
@@ -172,8 +172,8 @@ class Look:
         return (Change(what=what, before=before and before[:12], after=after[:12] if after else "a new one"),)
 
     def _reasons(self, lacks: tuple[Lack, ...]) -> tuple[Change, ...]:
-        if self.redo is not None and any(lack.number == self.redo for lack in lacks):
-            return (Change(what="asked for anew"),)
+        if self.retake is not None and any(lack.number == self.retake for lack in lacks):
+            return (Change(what="retake"),)
         if self.kept:
             numbers = ", ".join(str(lack.number) for lack in lacks)
             return (Change(what=f"take {numbers} is not there"),)

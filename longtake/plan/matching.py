@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from longtake.plan.standing import Standing
     from longtake.record import Frame, Holdings, Take
     from longtake.request import Resolved, ResolvedShot
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
 
 __all__ = ["Matcher"]
 
@@ -31,7 +31,7 @@ class Matcher:
         catalog: for the field names of requests.
         realm: whose clips count.
         attempts: open attempts of all accounts, for any film.
-        follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
+        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
 
     Raises:
         StoreError: the store is away.
@@ -45,11 +45,11 @@ class Matcher:
         catalog: Catalog,
         realm: str,
         attempts: Iterable[Attempt] = (),
-        follow: Follow | None = None,
+        downstream: Downstream | None = None,
     ) -> None:
         self.resolved = resolved
         self.holdings = holdings
-        self.follow = follow
+        self.downstream = downstream
         self.catalog = catalog
         self._realm = realm
         self._running = False
@@ -77,7 +77,7 @@ class Matcher:
         return parent.used if self._running or parent.settled else None
 
     def names(self, shot: ResolvedShot, number: int, start: Take | None, ends: Iterable[Frame]) -> list[str]:
-        """The fingerprints a take may have: left open first, then led to each of `ends`."""
+        """The fingerprints a take may have: left open first, then pinned to each of `ends`."""
         frame = start.leaves.sha256 if start is not None and shot.parent is not None else None
         if (frame is None) != (shot.parent is None):
             return []
@@ -92,15 +92,15 @@ class Matcher:
         return next((self._attempts[name] for name in names if name in self._attempts), None)
 
     def _after(self, shot: ResolvedShot) -> tuple[ResolvedShot, Take] | None:
-        """The shot that continues this one and the kept take it uses; None where it has none or is made anew itself."""
+        """The shot that continues this one and the kept take it uses; None where it has none or is retaken itself."""
         child = self._next.get(shot.id)
         description = self.descriptions.get(child.id) if child is not None else None
         if child is None or description is None:
             return None
         kept = {take.take: take for take in self.holdings.of(description) if self.own(child, take)}
         decided = self.holdings.decided(child.id, description)
-        redo = next((r.take for r in reversed(decided) if r.redo), None)
-        focus = child.use if child.use is not None else redo
+        retake = next((r.take for r in reversed(decided) if r.redo), None)
+        focus = child.use if child.use is not None else retake
         before = self.holdings.used_before(child.id)
         usual = before if before in kept.values() else select(child, kept, None)
         take = kept.get(focus) if focus is not None else usual
@@ -114,12 +114,12 @@ class Matcher:
         return take.film == self.holdings.film and take.shot.rpartition("/")[2] == shot.id
 
     def bridge(self, shot: ResolvedShot) -> str | None:
-        """The kept take (fingerprint) that a new take of this shot is led to."""
+        """The kept take (fingerprint) whose first frame a new take of this shot is pinned to."""
         found = self._after(shot)
         return found[1].fingerprint if found is not None and shot.open_end is None else None
 
-    def unbridged(self, shot: ResolvedShot) -> str | None:
-        """Why a shot with a kept one after it cannot be led there."""
+    def no_bridge(self, shot: ResolvedShot) -> str | None:
+        """Why a new take of a shot cannot be pinned to the kept shot after it; None where it can, or there is none."""
         return shot.open_end if shot.open_end is not None and self._after(shot) is not None else None
 
     def changes(self, shot: ResolvedShot) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ from longtake.ledger import Attempt, Budget, Log, Refusal, Used, account_of, acc
 from longtake.plan.comparison import Comparison
 from longtake.plan.differences import Change
 from longtake.plan.standing import State
-from longtake.storyboard import Follow
+from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+__all__ = ["MOST_ROWS", "Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
 
 _COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
 _WIDTH = 80
-_MOST = 200
-"""Rows of a plan as a table."""
+MOST_ROWS = 40
+"""Rows of a plan as a table, unless all are asked for."""
 
 
 class PlannedShot(BaseModel):
@@ -65,10 +65,10 @@ class PlannedShot(BaseModel):
     """The price is only for planning: the provider has published none."""
     reasons: tuple[Change, ...] = ()
     """Why it is not current: what changed, from what to what."""
-    led_to: str | None = None
-    """The kept shot after it that a new take is led to."""
-    unbridged: str | None = None
-    """Why it cannot be led there."""
+    pinned_to: str | None = None
+    """The kept shot after it, to whose first frame a new take is pinned."""
+    no_bridge: str | None = None
+    """Why a new take cannot be pinned to the kept shot after it."""
     attempt: str | None = None
     """The attempt in doubt or under way."""
 
@@ -83,9 +83,9 @@ class Plan(BaseModel):
     shots: tuple[PlannedShot, ...]
     removed: tuple[str, ...]
     """Shots that the last run had and the storyboard has not; their takes stay in the store."""
-    follow: Follow
-    follow_prices: dict[Follow, int]
-    """What would be bought under each way of going on after a shot that is made anew, expected credits."""
+    downstream: Downstream
+    downstream_prices: dict[Downstream, int]
+    """Expected credits of the run for each choice of what becomes of the shots after a retake."""
     joined: Literal["there", "to join", "not whole"]
     """Whether the film of exactly these takes is there; a run joins it as soon as all shots are."""
     expected: int
@@ -111,6 +111,12 @@ class Plan(BaseModel):
         """Whether what is missing fits into every budget."""
         return self.budget.allows(self.reserve, self.used)
 
+    def shown(self, most: int | None = MOST_ROWS) -> list[PlannedShot]:
+        """The shots that a table of at most `most` rows shows: all where they are few, else those that are not current."""
+        if most is None or len(self.shots) <= most:
+            return list(self.shots)
+        return [one for one in self.shots if one.state != "current" or one.to_buy][:most]
+
     def __str__(self) -> str:
         head = tables.shortened(f"{self.title}: {self._summary()}", _WIDTH)
         lines = tables.text(_COLUMNS, [*self._rows(), self._total()], numbers=3, width=_WIDTH)
@@ -127,8 +133,8 @@ class Plan(BaseModel):
         )
 
     def _rows(self) -> list[tuple[str, str, str, str, str]]:
-        """One row for each shot; of a long film those that are not current, up to a limit."""
-        shown = [one for one in self.shots if len(self.shots) <= _MOST or one.state != "current" or one.to_buy][:_MOST]
+        """One row for each shot that is shown, and one that counts the others."""
+        shown = self.shown()
         rows: list[tuple[str, str, str, str, str]] = [
             (
                 one.shot,
@@ -176,8 +182,8 @@ def make(
     store: Store | None,
     settings: Settings,
     film: str,
-    follow: Follow | None = None,
-    redo: Iterable[str] = (),
+    downstream: Downstream | None = None,
+    retake: Iterable[str] = (),
     steps: Sequence[str] = (),
     today: date | None = None,
 ) -> Plan:
@@ -189,13 +195,13 @@ def make(
         store: where takes lie; None when there is no store yet.
         settings: whose clips and whose ledgers count (`realm`, `host` and the key), and the budgets of a run and a day.
         film: the film's slug.
-        follow: what becomes of shots after one that is made anew; None as the storyboard and earlier decisions say.
-        redo: shots to make anew, by id.
+        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
+        retake: ids of shots that get a new take although they have one.
         steps: names of the user's own steps of the run: a take that one refused counts as failed.
         today: the day that ages of rates are counted to; None is today in UTC.
 
     Raises:
-        SettingsError: `redo` names what cannot be made anew.
+        SettingsError: `retake` names a shot that cannot get a new take.
         StoryboardError: `use` names a take that is not there.
         StoreError: the store is away.
     """
@@ -204,9 +210,9 @@ def make(
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
     comparison = Comparison(
-        resolved, holdings, catalog=catalog, realm=settings.realm, attempts=books.attempts, follow=follow
+        resolved, holdings, catalog=catalog, realm=settings.realm, attempts=books.attempts, downstream=downstream
     )
-    for revision in comparison.redo(redo, run=""):
+    for revision in comparison.retake(retake, run=""):
         holdings.decide(revision)
     budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
     return of(comparison, books, budget, today=today)
@@ -279,8 +285,8 @@ def of(comparison: Comparison, books: Books, budget: Budget | None = None, *, to
         title=resolved.loaded.board.title,
         shots=rows,
         removed=tuple(label for shot, label in before.items() if shot not in labels),
-        follow=comparison.follow or resolved.loaded.board.follow,
-        follow_prices={way: _price(comparison.following(way)) for way in get_args(Follow)},
+        downstream=comparison.downstream or resolved.loaded.board.downstream,
+        downstream_prices={way: _price(comparison.with_downstream(way)) for way in get_args(Downstream)},
         joined=_joined(resolved, found, comparison),
         expected=sum(r.expected for r in rows),
         reserve=reserve,
@@ -332,7 +338,7 @@ def _joined(
 
 def _row(standing: Standing, bought: int, chain: int, comparison: Comparison) -> PlannedShot:
     shot = standing.shot
-    led = comparison.holdings.take(standing.bridges) if standing.bridges is not None else None
+    pinned = comparison.holdings.take(standing.bridges) if standing.bridges is not None else None
     attempt = next((lack.attempt for lack in standing.lacks if lack.attempt is not None), None)
     return PlannedShot(
         shot=shot.label,
@@ -351,8 +357,8 @@ def _row(standing: Standing, bought: int, chain: int, comparison: Comparison) ->
         reserve=bought * shot.reserve.credits,
         planning_rate=shot.expected.planning,
         reasons=standing.reasons,
-        led_to=led.shot if led is not None else None,
-        unbridged=standing.unbridged,
+        pinned_to=pinned.shot if pinned is not None else None,
+        no_bridge=standing.no_bridge,
         attempt=attempt.id if attempt is not None else None,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from longtake.plan.differences import Change
     from longtake.record import Frame, Take
     from longtake.request import ResolvedShot
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
 
 __all__ = ["EVER", "Lack", "Standing", "State", "select"]
 
@@ -31,7 +31,7 @@ class Lack:
     name: str
     """Its fingerprint, or where that is not known yet something that is the same for the same take."""
     bridges: str | None = None
-    """The kept take (fingerprint) of the shot after it that it is led to."""
+    """The kept take (fingerprint) of the shot after it whose first frame it is pinned to."""
     end: Frame | None = None
     """That take's first frame, once it was taken out."""
     attempt: Attempt | None = None
@@ -50,11 +50,11 @@ class Standing:
     """All kept takes of the shot as described, the oldest first."""
     lacks: tuple[Lack, ...] = ()
     reasons: tuple[Change, ...] = ()
-    follow: Follow = "bridge"
+    downstream: Downstream = "bridge"
     """What becomes of the shots that continue it."""
     decided: datetime = field(default=EVER, repr=False)
-    unbridged: str | None = None
-    """Why a new take cannot be led to the kept shot after it, though that was asked for."""
+    no_bridge: str | None = None
+    """Why a new take cannot be pinned to the kept shot after it, though `bridge` is asked for."""
 
     @property
     def settled(self) -> bool:
@@ -68,7 +68,7 @@ class Standing:
 
     @property
     def bridges(self) -> str | None:
-        """The kept take its new takes are led to."""
+        """The kept take whose first frame its new takes are pinned to."""
         return next((lack.bridges for lack in self.lacks if lack.bridges is not None), None)
 
 

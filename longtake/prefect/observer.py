@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from prefect import Task, get_run_logger
 from prefect.utilities.annotations import quote
 
-from longtake.observer import Event, Observer, Step, StepName
+from longtake.observer import Event, Observer, Observers, Step, StepName
 from longtake.prefect import artifacts, pacing
 from longtake.prefect.retrying import options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-__all__ = ["PrefectObserver"]
+__all__ = ["PrefectObserver", "also"]
 
 _Result = TypeVar("_Result")
 
@@ -37,6 +37,23 @@ def _task(name: StepName) -> Task[..., Any]:
 _TASKS: dict[StepName, Task[..., Any]] = {
     name: _task(name) for name in ("upload", "submit", "poll", "ingest", "edit", "concatenate")
 }
+
+
+_others: list[Observer] = []
+
+
+@contextlib.contextmanager
+def also(observer: Observer) -> Iterator[None]:
+    """Let an observer see the films that flows make in this process while the body runs.
+
+    For a program that calls a flow and shows it: the parameters of a flow are data that Prefect stores, so an observer cannot be
+    one of them.
+    """
+    _others.append(observer)
+    try:
+        yield
+    finally:
+        _others.remove(observer)
 
 
 class PrefectObserver(Observer):
@@ -62,12 +79,17 @@ class PrefectObserver(Observer):
             self._progress.notify(event)
         if event.name and event.name not in _SILENT:
             artifacts.emit(event)
+        Observers(_others).notify(event)
 
     async def around(self, step: Step, call: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run the step as a task run, started no faster than a Prefect server takes task runs in."""
-        await pacing.turn()
-        # Prefect hands on what is quoted without looking inside.
-        return cast("_Result", await _TASKS[step.name](step.label, quote(call)))
+
+        async def task_run() -> _Result:
+            await pacing.turn()
+            # Prefect hands on what is quoted without looking inside.
+            return cast("_Result", await _TASKS[step.name](step.label, quote(call)))
+
+        return await Observers(_others).around(step, task_run)
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[PrefectObserver]:

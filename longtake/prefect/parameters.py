@@ -18,7 +18,8 @@ from pydantic_core import CoreSchema
 
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.errors import SettingsError
-from longtake.storyboard import Approval, Follow, Storyboard
+from longtake.storyboard import Approval, Storyboard
+from longtake.storyboard import Downstream as _Downstream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,7 +186,7 @@ Store = Annotated[ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "s
 Credits = Annotated[int | None, Field(gt=0), _Optional()]
 Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
-Downstream = Annotated[Follow | None, _Optional()]
+Downstream = Annotated[_Downstream | None, _Optional()]
 Ask = Annotated[Approval | None, AfterValidator(_asks), _Optional()]
 Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _Optional()]
 

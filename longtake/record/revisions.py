@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from longtake.errors import StoreError
 from longtake.record.take import Frame
-from longtake.storyboard import Follow
+from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Revision(BaseModel):
     take: int = Field(ge=1)
     redo: bool
     """Whether a person asked for this take although there was one."""
-    follow: Follow
+    follow: Downstream
     """What becomes of the shots that continue it."""
     end: Frame | None = None
     """The frame its takes are led to."""

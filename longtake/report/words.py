@@ -37,7 +37,10 @@ def stale_note(labels: Sequence[str]) -> str | None:
     """What people must know of shots that were used though an input of theirs changed; None when there are none."""
     if not labels:
         return None
-    return f"made from an older input and used as they are: {', '.join(labels)}; `longtake run --follow cascade` buys them again"
+    named = ", ".join(labels)
+    return (
+        f"made from an older input and used as they are: {named}; `longtake run --downstream cascade` buys them again"
+    )
 
 
 def under_way(count: int, credits: int) -> str:

@@ -96,7 +96,7 @@ def _body(
         listed.setdefault(name, []).append(place)
     if end is not None:
         if shot.open_end is not None:
-            raise ValueError(f"shot {shot.label} cannot be led to a frame: {shot.open_end}")
+            raise ValueError(f"shot {shot.label} cannot be pinned to an end frame: {shot.open_end}")
         frames.append({item.url: end, item.role: item.last_frame})
     result.update(listed)
     if frames:

@@ -64,7 +64,7 @@ def _there(path: Path, key: str) -> Path:
     if not path.is_file():
         raise StoreError(
             f"the store holds no object {key}",
-            next_step="restore it from a backup; if it is gone for good, `longtake run --redo SHOT` makes that shot anew",
+            next_step="restore it from a backup; if it is gone for good, `longtake run --retake SHOT` buys a new take",
             key=key,
         )
     return path

@@ -7,7 +7,7 @@ from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
 from longtake.storyboard.models import (
     Approval,
     ApprovalFields,
-    Follow,
+    Downstream,
     Generation,
     GenerationFields,
     Match,
@@ -33,7 +33,7 @@ __all__ = [
     "LARGEST",
     "Approval",
     "ApprovalFields",
-    "Follow",
+    "Downstream",
     "Generation",
     "GenerationFields",
     "Loaded",

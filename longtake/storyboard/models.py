@@ -39,7 +39,7 @@ __all__ = [
     "Allowed",
     "Approval",
     "ApprovalFields",
-    "Follow",
+    "Downstream",
     "Generation",
     "GenerationFields",
     "Match",
@@ -104,7 +104,7 @@ ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_path_as_text)]
 Pick = Literal["first", "best"]
-Follow = Literal["bridge", "cascade", "keep"]
+Downstream = Literal["bridge", "cascade", "keep"]
 Match = Literal["off", "film", "chain"]
 Ask = Literal["spending", "the rest", "more than the budget"]
 Silence = Literal["stop", "go on"]
@@ -444,7 +444,7 @@ class StoryboardFields(TypedDict, total=False):
     model: str | None
     defaults: Generation | GenerationFields
     budget: int | None
-    follow: Follow
+    downstream: Downstream
     retakes: int
     match: Match
     hls: bool
@@ -487,10 +487,10 @@ class Storyboard(Strict):
     budget: Annotated[int | None, Field(ge=1, le=10**12), Allowed("a whole number of credits, 1 or more")] = Field(
         default=None, description="Credits this film may ever cost (1 credit is $0.001); a run stops before passing it."
     )
-    follow: Annotated[Follow, Allowed("bridge, cascade or keep")] = Field(
+    downstream: Annotated[Downstream, Allowed("bridge, cascade or keep")] = Field(
         default="bridge",
-        description="What becomes of the shots after one that is made anew: `bridge` leads the new take to the kept shot "
-        "after it, `cascade` buys what continues it again, `keep` uses that as it is.",
+        description="What becomes of the shots after a retake: `bridge` pins the new take to the first frame of the kept shot "
+        "after it, `cascade` buys the shots that continue it again, `keep` uses them as they are.",
     )
     retakes: Annotated[int, Field(ge=0, le=5), Allowed("0 to 5")] = Field(
         default=0,

@@ -33,6 +33,8 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sound",): Sound,
     ("approval",): Approval,
 }
+RENAMED: dict[tuple[type[BaseModel] | None, str], str] = {(Storyboard, "follow"): "downstream"}
+"""Keys by their old names; a storyboard that uses one gets an error with the new name."""
 NULL_MEANS_SOMETHING = "continue_from"
 MOST_PASSES = 50
 
@@ -80,6 +82,8 @@ def _is_empty(node: Node, path: Place) -> bool:
 def _finding(path: Place, error: ErrorDetails) -> Finding:
     key = str(path[-1]) if path else ""
     if error["type"] == "extra_forbidden":
+        if new := RENAMED.get((_model(path[:-1]), key)):
+            return path, f"the key {quoted(key)} is now {quoted(new)}", f"{new}: {_allowed((*path[:-1], new))}"
         known = _keys(path[:-1])
         near = difflib.get_close_matches(key, known, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
@@ -121,8 +125,12 @@ def _is_required(path: Place) -> bool:
     return any(field.is_required() for name, field in fields if key in (name, field.alias))
 
 
+def _model(path: Place) -> type[BaseModel] | None:
+    return MODELS.get(tuple(part for part in path if isinstance(part, str)))
+
+
 def _keys(path: Place) -> list[str]:
-    model = MODELS.get(tuple(part for part in path if isinstance(part, str)))
+    model = _model(path)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 

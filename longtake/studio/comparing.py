@@ -14,19 +14,24 @@ if TYPE_CHECKING:
 
     from longtake.plan import Plan
     from longtake.request import Resolved
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
     from longtake.take import Session
 
 __all__ = ["compare"]
 
 
 async def compare(
-    session: Session, resolved: Resolved, follow: Follow | None, redo: Sequence[str] = (), *, steps: Sequence[str] = ()
+    session: Session,
+    resolved: Resolved,
+    downstream: Downstream | None,
+    retake: Sequence[str] = (),
+    *,
+    steps: Sequence[str] = (),
 ) -> tuple[Comparison, Plan]:
-    """The storyboard against what is kept now, supposing shots that are asked for anew, and the plan that follows.
+    """The storyboard against what is kept now, as if the retakes asked for were decided, and the plan for it.
 
     Raises:
-        SettingsError: `redo` names what cannot be made anew.
+        SettingsError: `retake` names a shot that cannot get a new take.
         StoryboardError: `use` names a take that is not there.
         StoreError: the store is away.
     """
@@ -43,9 +48,9 @@ async def compare(
             catalog=session.catalog,
             realm=session.settings.realm,
             attempts=books.attempts,
-            follow=follow,
+            downstream=downstream,
         )
-        for revision in comparison.redo(redo, run=session.run):
+        for revision in comparison.retake(retake, run=session.run):
             holdings.decide(revision)
         return comparison, plans.of(comparison, books, session.spending.budget)
 

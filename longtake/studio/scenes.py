@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from longtake.observer import Observer
     from longtake.settings import Settings
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
     from longtake.studio.film import ShotResult
     from longtake.studio.steps import StepFunction
 
@@ -35,7 +35,7 @@ async def make_scenes(
     *,
     folder: Path,
     run: str,
-    downstream: Follow | None = None,
+    downstream: Downstream | None = None,
     film_budget: int | None = None,
     run_budget: int | None = None,
     steps: Sequence[str | StepFunction] = (),

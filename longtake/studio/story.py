@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from longtake.plan import Comparison, Plan
     from longtake.report import Outcome
     from longtake.request import Resolved
-    from longtake.storyboard import Approval, Follow
+    from longtake.storyboard import Approval, Downstream
     from longtake.studio.approval import Approver
     from longtake.studio.film import Film
     from longtake.studio.steps import ClipStep
@@ -62,10 +62,10 @@ class Request:
 
     resolved: Resolved
     retake: Sequence[str] = ()
-    downstream: Follow | None = None
+    downstream: Downstream | None = None
     approval: Approval | None = None
     approver: Approver | None = None
-    dispatch: Callable[[Session, Comparison, Follow | None], Awaitable[LongtakeError | None]] | None = None
+    dispatch: Callable[[Session, Comparison, Downstream | None], Awaitable[LongtakeError | None]] | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[ClipStep, ...] = ()
 
@@ -165,7 +165,9 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
         made = {}
     made = await shoot(session, comparison.running(), made=made, steps=asked.steps)
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
-    refused = {one.shot for one in comparison.redo(asked.retake, run=session.run)} if session.spending.halted else set()
+    refused = (
+        {one.shot for one in comparison.retake(asked.retake, run=session.run)} if session.spending.halted else set()
+    )
     outcomes = _with_refused(outcomes, refused, session.spending.halted)
     left = await _left_over(session, comparison)
     sums = await _leave_snapshot(session, comparison, outcomes)
@@ -187,7 +189,7 @@ async def _decide(
 ) -> None:
     """Record which shots get a new take, unless nothing is bought in this run."""
     while session.spending.halted is None:
-        wanted = [one for one in comparison.redo(retake, run=session.run) if only is None or one.shot in only]
+        wanted = [one for one in comparison.retake(retake, run=session.run) if only is None or one.shot in only]
         if not wanted:
             return
         for revision in wanted:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from longtake.ledger.accounts import Line
     from longtake.plan import Comparison, Plan
     from longtake.record import Take
-    from longtake.storyboard import Approval, Follow, Loaded, Shot, Storyboard
+    from longtake.storyboard import Approval, Downstream, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
     from longtake.studio.steps import ClipStep, StepFunction
@@ -140,7 +140,7 @@ class Studio:
         board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str],
         *,
         retake: Sequence[str] = (),
-        downstream: Follow | None = None,
+        downstream: Downstream | None = None,
         budget: int | None = None,
         base: str | PathLike[str] | None = None,
     ) -> Plan:
@@ -175,8 +175,8 @@ class Studio:
             store=stores.of(settings),
             settings=settings,
             film=boards.slug(resolved.loaded.board.title),
-            follow=downstream,
-            redo=retake,
+            downstream=downstream,
+            retake=retake,
             steps=[step.name for step in self._own_steps()],
         )
 
@@ -188,12 +188,12 @@ class Studio:
         *,
         budget: int | None = None,
         retake: Sequence[str] = (),
-        downstream: Follow | None = None,
+        downstream: Downstream | None = None,
         approval: Approval | None = None,
         approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
         base: str | PathLike[str] | None = None,
         run: str | None = None,
-        dispatch: Callable[[Session, Comparison, Follow | None], Coroutine[Any, Any, LongtakeError | None]]
+        dispatch: Callable[[Session, Comparison, Downstream | None], Coroutine[Any, Any, LongtakeError | None]]
         | None = None,
         links: Mapping[str, str] | None = None,
     ) -> Film:

@@ -63,7 +63,7 @@ async def lead(
                 description=description,
                 take=number,
                 redo=any(r.redo and r.take == number for r in decided),
-                follow=standing.follow,
+                follow=standing.downstream,
                 end=await asyncio.to_thread(_first_frame, store, target.clip.key),
                 bridges=target.fingerprint,
                 run=run,

@@ -160,7 +160,7 @@ async def upload(assets: Assets, identity: Identity, *, rehost: int = 0) -> Prep
         name = "the frame it continues"
         frame_url = await frames.frame_url(assets, wanted.frame, source=wanted.source, name=name, anew=anew)
     if wanted.end is not None:
-        end_url = await objects.url_of(assets, wanted.end.key, name="the frame it is led to", anew=anew)
+        end_url = await objects.url_of(assets, wanted.end.key, name="the end frame", anew=anew)
     body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=assets.catalog)
     return Prepared(identity=identity, body=body)
 

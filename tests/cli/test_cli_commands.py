@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -162,13 +164,13 @@ def test_a_plan_for_people_is_like_a_diff(longtake, board):
     assert ["+", "one/boat", "blocked", "waits", "for", "pier"] in [words[:6] for words in lines]
 
 
-def test_a_shot_to_make_anew_must_be_one(longtake, board):
-    code, out, err = longtake("plan", board, "--redo", "bot", "--json")
+def test_a_shot_to_retake_must_be_one(longtake, board):
+    code, out, err = longtake("plan", board, "--retake", "bot", "--json")
     assert code == 2
     assert json.loads(out)["error"]["kind"] == "SettingsError"
     assert "no shot is called bot" in err
     assert "name one of boat, pier, gull" in err
-    assert longtake("plan", board, "--redo", "boat", "--redo", "two/gull")[0] == 0
+    assert longtake("plan", board, "--retake", "boat", "--retake", "two/gull")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["plan", "run"])
@@ -199,6 +201,36 @@ def test_a_reader_that_goes_away_is_no_error(board):
     command = f'"{sys.executable}" -m longtake.cli plan "{board}" | true'
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_a_plan_shows_40_rows_of_80_columns_unless_all_are_asked_for(longtake, tmp_path, settings):
+    shots = "".join(f"      - {{id: shot-{n}, prompt: A pier}}\n" for n in range(100))
+    path = tmp_path / "long.yaml"
+    path.write_text(BOARD.partition("  - id: one")[0] + f"  - id: one\n    shots:\n{shots}")
+    out = longtake("plan", path)[1].splitlines()
+    assert sum("one/shot-" in line for line in out) == 40
+    assert "and 60 more: `longtake plan --all` shows every shot" in out
+    out = longtake("plan", path, "--all")[1].splitlines()
+    table = out[: out.index("")]
+    assert sum("one/shot-" in line for line in table) == 100
+    assert max(map(len, table)) <= 80
+    assert table[-1] == "model: seedance-2.5 480p"
+    settings.setenv("COLUMNS", "120")
+    assert "seedance-2.5 480p" in longtake("plan", path)[1].splitlines()[2]
+
+
+def test_a_plan_reads_a_storyboard_at_a_url(longtake, board):
+    assert longtake("plan", board.as_uri(), "--json")[0] == 0
+    code, _, err = longtake("plan", "http://127.0.0.1:9/pier.yaml")
+    assert code == 2
+    assert "http://127.0.0.1:9/pier.yaml" in err
+
+
+def test_the_old_key_of_a_storyboard_names_the_new_one(longtake, board):
+    board.write_text(BOARD.replace("budget: 1000", "follow: keep"))
+    code, _, err = longtake("plan", board)
+    assert code == 2
+    assert f'{board}:5: the key "follow" is now "downstream"; allowed: downstream: bridge, cascade or keep' in err
 
 
 # -- new, schema, help ---------------------------------------------------------------------------------------------------
@@ -232,19 +264,44 @@ def test_help_and_version(capsys):
     assert f"longtake {__version__}" in said
     assert "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt" in said
     for command in cli._COMMANDS:
-        assert f"\n    {command} " in said
+        assert f"\n  {command} " in said
+
+
+def test_the_command_alone_prints_its_help(longtake, capsys):
+    code, out, err = longtake()
+    assert (code, err) == (0, "")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert capsys.readouterr().out == out
 
 
 @pytest.mark.parametrize("command", cli._COMMANDS)
-def test_every_command_has_help_of_its_own(capsys, command):
+def test_every_command_has_help_with_examples_of_its_own(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0
-    assert f"usage: longtake {command}" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"usage: longtake {command}" in out
+    examples = out.partition("examples:\n")[2].splitlines()
+    assert 1 <= len(examples) <= 2
+    for example in examples:
+        assert f"longtake {command}" in example
+
+
+def test_every_example_of_the_help_can_be_called():
+    examples = [example for command in cli._COMMANDS.values() for example in command.examples]
+    for example in (*examples, *cli._EXAMPLES):
+        words = shlex.split(re.search(r"longtake [^)>]*", example)[0], comments=True)
+        assert cli._parsed(words[1:]).command == words[1]
+
+
+def test_every_command_is_in_one_group_of_the_help():
+    assert sorted(name for names in cli._GROUPS.values() for name in names) == sorted(cli._COMMANDS)
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["fly"], ["plan"], ["plan", "a", "b"], ["plan", "a", "--follow", "me"], ["credits", "resolve", "a1"]]
+    "words",
+    [["fly"], ["plan"], ["plan", "a", "b"], ["plan", "a", "--downstream", "me"], ["credits", "resolve", "a1"]],
 )
 def test_wrong_words_are_bad_input(words, longtake):
     code, _, err = longtake(*words)
@@ -264,7 +321,7 @@ def test_a_run_without_a_key_ends_before_an_engine_is_loaded(longtake, board):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["pier.yaml", "--from-manifest", "a/b"], ["--redo", "pier", "--from-manifest", "a/b"]]
+    "words", [[], ["pier.yaml", "--from-manifest", "a/b"], ["--retake", "pier", "--from-manifest", "a/b"]]
 )
 def test_a_run_is_of_a_storyboard_or_from_a_manifest(longtake, board, words):
     code, _, err = longtake("run", *words)

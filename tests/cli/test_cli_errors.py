@@ -246,10 +246,16 @@ def test_a_bad_option_of_the_emulator_names_its_range(here, capsys, option, valu
     ("words", "said"),
     [
         (["plann", "film.yaml"], "there is no command 'plann' (did you mean plan?)"),
-        (["fly"], "there is no command 'fly' (known: demo, init, new, plan"),
+        (["fly"], "there is no command 'fly' (known: demo, new, plan, run"),
         (["credits", "recncile"], "credits: there is no command 'recncile' (did you mean reconcile?)"),
-        (["plan", "film.yaml", "--redoo", "pier"], "plan: there is no option '--redoo' (did you mean --redo?)"),
-        (["plan", "film.yaml", "--follow", "cascad"], "plan: --follow cannot be 'cascad' (did you mean cascade?)"),
+        (["plan", "film.yaml", "--retakee", "pier"], "plan: there is no option '--retakee' (did you mean --retake?)"),
+        (
+            ["plan", "film.yaml", "--downstream", "cascad"],
+            "plan: --downstream cannot be 'cascad' (did you mean cascade?)",
+        ),
+        (["plan", "film.yaml", "--redo", "pier"], "plan: --redo was renamed --retake"),
+        (["run", "--follow=keep", "film.yaml"], "run: --follow was renamed --downstream"),
+        (["gc", "--redo"], "gc: there is no option '--redo'"),
         (["plan", "film.yaml", "other.yaml"], "plan: 'other.yaml' is one argument too many"),
     ],
 )

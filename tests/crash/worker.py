@@ -270,7 +270,7 @@ class Worker:
             realm=self.settings.realm,
             attempts=plan.read_books(self.store, self.settings.host, session.film).attempts,
         )
-        for revision in comparison.redo(self.options.redo, run=session.run):
+        for revision in comparison.retake(self.options.redo, run=session.run):
             await decide(session.store, comparison, revision)
         made = await shoot(session, comparison.running())
         ordered = [made[shot.id].outcome for shot in resolved.shots]

@@ -68,9 +68,9 @@ def test_a_plan_says_what_changed_and_what_it_costs_in_each_way(edited):
     pier, boat, gull = planned["shots"]
     assert [shot["state"] for shot in planned["shots"]] == ["current", "missing", "current"]
     assert boat["reasons"] == [{"what": "prompt", "before": "A boat leaves", "after": "A red boat leaves"}]
-    assert (boat["led_to"], pier["reasons"], gull["reasons"]) == ("one/gull", [], [])
+    assert (boat["pinned_to"], pier["reasons"], gull["reasons"]) == ("one/gull", [], [])
     assert planned["expected"] == PRICE
-    assert planned["follow_prices"] == {"bridge": PRICE, "cascade": 2 * PRICE, "keep": PRICE}
+    assert planned["downstream_prices"] == {"bridge": PRICE, "cascade": 2 * PRICE, "keep": PRICE}
 
 
 def test_the_run_does_what_the_plan_said(edited, first):
@@ -95,25 +95,25 @@ def test_after_the_run_there_is_nothing_to_buy_and_nothing_to_join(edited):
 
 
 @pytest.fixture(scope="module")
-def redone(here, edited):
-    """`--redo` of the shot in the middle, and the run after it."""
+def retaken(here, edited):
+    """`--retake` of the shot in the middle, and the run after it."""
     path = board(here, boat="A red boat leaves")
     before = len(sent(here))
-    table = here.longtake("plan", path, "--redo", "boat", COLUMNS="200").out
-    ran = here.run(path, "--redo", "boat")
+    table = here.longtake("plan", path, "--retake", "boat", COLUMNS="200").out
+    ran = here.run(path, "--retake", "boat")
     bought = sent(here, before)
     return table, ran, bought, here.run(path)
 
 
 @pytest.mark.slow
-def test_a_plan_names_the_shot_that_is_made_anew_and_where_it_leads(redone):
-    line = next(line for line in redone[0].splitlines() if "one/boat" in line)
-    assert "asked for anew; led to one/gull, which stays" in line
+def test_a_plan_names_the_retaken_shot_and_what_it_is_pinned_to(retaken):
+    line = next(line for line in retaken[0].splitlines() if "one/boat" in line)
+    assert "retake; pinned to one/gull, which stays" in line
 
 
 @pytest.mark.slow
-def test_a_redo_buys_one_take_and_leads_it_to_the_kept_shot_after_it(redone, edited):
-    _, ran, bought, _ = redone
+def test_a_retake_buys_one_take_and_pins_it_to_the_kept_shot_after_it(retaken, edited):
+    _, ran, bought, _ = retaken
     assert bought == [("A red boat leaves", True)]
     assert [(s["id"], s["state"], s["take"]) for s in ran.answer["shots"]] == [
         ("pier", "current", 1), ("boat", "bought", 2), ("gull", "current", 1),
@@ -123,8 +123,8 @@ def test_a_redo_buys_one_take_and_leads_it_to_the_kept_shot_after_it(redone, edi
 
 
 @pytest.mark.slow
-def test_the_run_after_a_redo_buys_nothing_and_gives_the_same_bytes(here, redone):
-    _, ran, _, again = redone
+def test_the_run_after_a_retake_buys_nothing_and_gives_the_same_bytes(here, retaken):
+    _, ran, _, again = retaken
     assert again.states == {"pier": "current", "boat": "current", "gull": "current"}
     assert again.answer["credits"]["charged"] == 0
     assert again.answer["film"] == ran.answer["film"]
@@ -136,12 +136,12 @@ RETRIED = """
 import asyncio, sys
 from longtake.flows import storyboard
 
-asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)({"board": sys.argv[1], "redo": ["boat"]}))
+asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)(sys.argv[1], retake=("boat",)))
 """
 
 
 @pytest.mark.slow
-def test_a_retry_of_the_flow_run_does_not_redo_twice(stage, prefect_client):
+def test_a_retry_of_the_flow_run_does_not_retake_twice(stage, prefect_client):
     here = stage()
     shots = [{"id": name, "prompt": prompt} for name, prompt in PROMPTS.items()]
     here.run(here.board("Retried", {"one": shots}))

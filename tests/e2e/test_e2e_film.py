@@ -61,7 +61,7 @@ def new_first(scene, new_last):
 
 @pytest.fixture(scope="module")
 def cascaded(scene, new_first):
-    return film(scene, "--follow", "cascade", rocks="A calm sea at dawn", tower="Fog hides the tower")
+    return film(scene, "--downstream", "cascade", rocks="A calm sea at dawn", tower="Fog hides the tower")
 
 
 def manifest(ran):

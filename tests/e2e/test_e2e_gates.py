@@ -152,7 +152,7 @@ def test_a_redo_that_is_refused_leaves_no_trace(stage, asked, answer):
         run, _, _ = asked("redo", "Paused")
         answer(run, approve=True, credits=2 * PRICE)
         assert here.finished(running).code == 0
-    with here.started("run", board, "--json", "--redo", "boat") as running:
+    with here.started("run", board, "--json", "--retake", "boat") as running:
         again, _, said = asked("redo", "Paused")
         assert "boat (missing)" in said
         answer(again, approve=False)

@@ -20,11 +20,11 @@ FIVE = '{id: a5, prompt: "Shot 5 of scene a"}'
 
 @dataclass(frozen=True)
 class Edit:
-    """A row: what a person changes, as pairs of old and new text, or shots to make anew."""
+    """A row: what a person changes, as pairs of old and new text, or shots to retake."""
 
     text: str
     change: tuple[tuple[str, str], ...] = ()
-    redo: tuple[str, ...] = ()
+    retake: tuple[str, ...] = ()
     files: bool = False
     free: bool = False
     """The same under every way: one cell is run."""
@@ -53,7 +53,7 @@ EDITS = [
     Edit("two shots exchanged", swapped()),
     Edit("a scene moved", (("- id: c\n", "- id: d\n"),), free=True),
     Edit("a shot's id", (("{id: a10,", "{id: last,"),), free=True),
-    Edit("`--redo` of a shot in the middle", redo=("a5",)),
+    Edit("`--retake` of a shot in the middle", retake=("a5",)),
     Edit("`takes: 1` → `takes: 3`", ((FIVE, FIVE.replace("}", ", takes: 3}")),)),
     Edit("`use:` another kept take", (("takes: 2", "takes: 2, use: 2"),), free=True),
     Edit("sound", (("scenes:\n", "sound: {loudness: -16}\nscenes:\n"),), free=True),
@@ -92,17 +92,17 @@ def test_what_it_buys(number, edit, way, scene, record_property):
     if edit.files:
         scene.repaint()
     before = scene.debits()
-    planned = scene.plan(follow=way, redo=edit.redo)
-    outcomes, first = scene.run(follow=way, redo=edit.redo)
+    planned = scene.plan(downstream=way, retake=edit.retake)
+    outcomes, first = scene.run(downstream=way, retake=edit.retake)
     bought = scene.debits()[len(before) :]
-    assert sum(bought) == planned.expected == planned.follow_prices[way]
+    assert sum(bought) == planned.expected == planned.downstream_prices[way]
     states = Counter(outcome.state for outcome in outcomes.values())
     text = told(bought, states["stale"])
     record_property(f"cell of {DOCUMENT}", [number, edit.text, way, text, TABLE])
     if "LONGTAKE_WRITE_DOCS" not in os.environ:
         assert documented().get((edit.text, way)) == text
     # And run again: nothing is bought, and the film is the same.
-    again, second = scene.run(follow=None)
+    again, second = scene.run(downstream=None)
     assert scene.debits()[len(before) :] == bought
     assert second.manifest.digest == first.manifest.digest
     assert not second.made

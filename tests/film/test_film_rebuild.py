@@ -118,7 +118,7 @@ def test_a_clip_that_is_gone_or_rotted_is_named(studio, write_board, longtake, b
     assert code == 1
     assert answer["error"]["kind"] == "StoreError"
     assert key in answer["error"]["message"]
-    assert "--redo" in answer["error"]["next_step"]
+    assert "--retake" in answer["error"]["next_step"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_clip_that_is_gone_or_rotted_is_named(studio, write_board, longtake, b
     [
         ((), "either a storyboard or --from-manifest"),
         (("film.yaml", "--from-manifest", "x/y"), "either a storyboard or --from-manifest"),
-        (("--from-manifest", "x", "--redo", "one"), "either a storyboard or --from-manifest"),
+        (("--from-manifest", "x", "--retake", "one"), "either a storyboard or --from-manifest"),
         (("--from-manifest", "no-film/" + "0" * 32), "there is no manifest"),
         (("--from-manifest", "../../etc/passwd"), "there is no manifest"),
         (("--from-manifest", "https://films.example/manifest.json"), "no manifest in a store"),

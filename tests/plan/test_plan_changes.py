@@ -152,14 +152,14 @@ def test_what_is_kept_costs_nothing(film):
     assert film.plan().joined == "to join"
 
 
-def test_a_changed_shot_is_led_to_the_kept_one_after_it_and_nothing_else_is_bought(film):
+def test_a_changed_shot_is_pinned_to_the_kept_one_after_it_and_nothing_else_is_bought(film):
     film.keep_all()
     film.leave()
     film.edit('"Two"', '"Two, at night"')
     assert film.states() == "current missing current current"
     assert film.bought() == ["two"]
     row = film.row("two")
-    assert row.led_to == "a/three"
+    assert row.pinned_to == "a/three"
     assert [str(reason) for reason in row.reasons] == ["prompt: Two → Two, at night"]
 
 
@@ -167,31 +167,31 @@ def test_the_three_ways_after_a_changed_shot_have_their_prices(film):
     film.keep_all()
     film.edit('"Two"', '"Two, at night"')
     price = film.row("one").expected or film.board.shot("one").expected.credits
-    assert film.plan().follow_prices == {"bridge": price, "cascade": 3 * price, "keep": price}
-    assert film.bought(follow="cascade") == ["two", "three", "four"]
-    assert film.bought(follow="keep") == ["two"]
-    assert film.states(follow="keep") == "current missing stale current"
-    assert film.row("two", follow="keep").led_to is None
+    assert film.plan().downstream_prices == {"bridge": price, "cascade": 3 * price, "keep": price}
+    assert film.bought(downstream="cascade") == ["two", "three", "four"]
+    assert film.bought(downstream="keep") == ["two"]
+    assert film.states(downstream="keep") == "current missing stale current"
+    assert film.row("two", downstream="keep").pinned_to is None
 
 
 def test_the_file_says_which_way_and_the_command_overrules_it(film):
     film.keep_all()
-    film.edit("model: seedance-2.5", "model: seedance-2.5\nfollow: cascade")
+    film.edit("model: seedance-2.5", "model: seedance-2.5\ndownstream: cascade")
     film.edit('"Two"', '"Two, at night"')
     assert film.bought() == ["two", "three", "four"]
-    assert film.bought(follow="keep") == ["two"]
+    assert film.bought(downstream="keep") == ["two"]
 
 
-def test_a_shot_that_starts_fresh_cannot_be_led_and_the_plan_says_so(film):
+def test_a_shot_that_starts_fresh_cannot_be_pinned_and_the_plan_says_so(film):
     film.keep_all()
     film.edit('"One"', '"One, at night"')
     assert film.bought() == ["one"]
     assert film.states() == "missing stale current current"
-    assert film.row("one").led_to is None
-    assert "starts fresh" in film.row("one").unbridged
+    assert film.row("one").pinned_to is None
+    assert "starts fresh" in film.row("one").no_bridge
     film.edit('"One, at night"', '"One"')
-    with pytest.raises(SettingsError, match="cannot be led"):
-        film.plan(redo=["one"], follow="bridge")
+    with pytest.raises(SettingsError, match="cannot be pinned"):
+        film.plan(retake=["one"], downstream="bridge")
 
 
 def test_a_led_take_makes_the_kept_one_after_it_current_for_good(film):
@@ -202,32 +202,32 @@ def test_a_led_take_makes_the_kept_one_after_it_current_for_good(film):
     assert film.bought() == ["two"]
     film.keep("two", end="e" * 64, bridges=kept["three"].fingerprint, last="another")
     assert film.states() == "current current current current"
-    assert film.plan(follow="cascade").expected == 0
+    assert film.plan(downstream="cascade").expected == 0
     # The shot after it is changed: it continues the led take, which stays.
     film.edit('"Three"', '"Three, later"')
     assert film.bought() == ["three"]
-    assert film.row("three").led_to == "a/four"
+    assert film.row("three").pinned_to == "a/four"
 
 
-def test_redo_buys_one_new_take_and_uses_it(film):
+def test_a_retake_buys_one_new_take_and_uses_it(film):
     film.keep_all()
-    assert film.bought(redo=["two"]) == ["two"]
-    assert film.bought(redo=["a/two", "two"]) == ["two"]
+    assert film.bought(retake=["two"]) == ["two"]
+    assert film.bought(retake=["a/two", "two"]) == ["two"]
     film.decide("two", take=2, follow="keep")
     row = film.row("two")
-    assert (row.state, row.to_buy, [str(r) for r in row.reasons]) == ("missing", 1, ["asked for anew"])
-    assert film.bought(redo=["two"]) == ["two"], "the redo that is not carried out yet is carried out, not doubled"
+    assert (row.state, row.to_buy, [str(r) for r in row.reasons]) == ("missing", 1, ["retake"])
+    assert film.bought(retake=["two"]) == ["two"], "the retake that is not carried out yet is carried out, not doubled"
     film.keep("two", take=2)
     assert film.states() == "current current stale current"
     assert film.row("two").used == 2
-    assert film.bought(redo=["two"]) == [], "the run that asked for it did not come to its end"
+    assert film.bought(retake=["two"]) == [], "the run that asked for it did not come to its end"
     film.leave()
-    assert film.bought(redo=["two"]) == ["two"], "and now it is a third take"
+    assert film.bought(retake=["two"]) == ["two"], "and now it is a third take"
 
 
-def test_a_redo_leads_to_the_kept_shot_after_it(film):
+def test_a_retake_is_pinned_to_the_kept_shot_after_it(film):
     kept = film.keep_all()
-    assert film.states(redo=["two"]) == "current missing current current"
+    assert film.states(retake=["two"]) == "current missing current current"
     end = Frame(key="media/e.png", sha256="e" * 64, source="clip")
     film.decide("two", take=2, follow="bridge")
     film.decide("two", take=2, follow="bridge", end=end, bridges=kept["three"].fingerprint)
@@ -256,18 +256,18 @@ def test_an_old_cascade_does_not_reach_a_later_change(film):
     assert film.plan().expected == 0
     film.edit('"Three"', '"Three, later"')
     assert film.bought() == ["three"]
-    assert film.row("three").led_to == "a/four"
+    assert film.row("three").pinned_to == "a/four"
 
 
-def test_use_and_redo_contradict_each_other(film):
+def test_use_and_a_retake_contradict_each_other(film):
     film.keep_all()
     film.edit('prompt: "Two"', 'prompt: "Two", use: 1')
     with pytest.raises(SettingsError, match="use: 1") as caught:
-        film.plan(redo=["two"])
+        film.plan(retake=["two"])
     assert "remove `use`" in caught.value.next_step
 
 
-def test_use_pins_an_older_take_against_a_redo(film):
+def test_use_pins_an_older_take_against_a_retake(film):
     film.keep_all()
     film.decide("two", take=2, follow="keep")
     film.keep("two", take=2)
@@ -276,10 +276,10 @@ def test_use_pins_an_older_take_against_a_redo(film):
     assert film.row("two").used == 1
 
 
-def test_a_redo_of_a_shot_that_is_not_there_is_nothing_more(film):
-    assert film.bought(redo=["two"]) == ["one", "two", "three", "four"]
+def test_a_retake_of_a_shot_that_is_not_there_is_nothing_more(film):
+    assert film.bought(retake=["two"]) == ["one", "two", "three", "four"]
     with pytest.raises(SettingsError, match="no shot is called tow") as caught:
-        film.plan(redo=["tow"])
+        film.plan(retake=["tow"])
     assert "two" in caught.value.next_step
 
 
@@ -313,7 +313,7 @@ def test_changing_use_leaves_the_shot_and_makes_the_next_one_stale(film):
     film.edit("takes: 2", "takes: 2, use: 2")
     assert film.states() == "current current stale current"
     assert film.plan().expected == 0
-    assert film.bought(follow="cascade") == ["three", "four"]
+    assert film.bought(downstream="cascade") == ["three", "four"]
 
 
 def test_use_of_a_take_that_is_not_there_names_the_line(film):
@@ -325,21 +325,21 @@ def test_use_of_a_take_that_is_not_there_names_the_line(film):
     assert "take 4 of two is not there" in str(caught.value)
 
 
-def test_one_more_take_is_one_more_to_buy_and_is_led_too(film):
+def test_one_more_take_is_one_more_to_buy_and_is_pinned_too(film):
     film.keep_all()
     film.edit('prompt: "Two"', 'prompt: "Two", takes: 2')
     assert film.bought() == ["two"]
     row = film.row("two")
-    assert (row.used, row.led_to) == (1, "a/three")
+    assert (row.used, row.pinned_to) == (1, "a/three")
     assert [str(reason) for reason in row.reasons] == ["take 2 is not there"]
 
 
-def test_an_inserted_shot_is_led_to_the_one_after_it(film):
+def test_an_inserted_shot_is_pinned_to_the_one_after_it(film):
     film.keep_all()
     film.leave()
     film.edit("      - {id: three,", '      - {id: new, prompt: "New"}\n      - {id: three,')
     assert film.bought() == ["new"]
-    assert film.row("new").led_to == "a/three"
+    assert film.row("new").pinned_to == "a/three"
     assert [str(reason) for reason in film.row("new").reasons] == ["new"]
 
 
@@ -409,16 +409,16 @@ def test_shots_alike_in_a_chain_do_not_take_each_others_clips(film):
     assert film.states() == "missing stale current current"
 
 
-def test_a_redo_after_a_run_that_failed_is_the_same_redo(film):
+def test_a_retake_after_a_run_that_failed_is_the_same_retake(film):
     film.keep_all()
     film.decide("two", take=2, follow="cascade")
     film.keep("two", take=2)
     film.leave(whole=False)
-    assert film.bought(redo=["two"]) == ["three", "four"]
+    assert film.bought(retake=["two"]) == ["three", "four"]
     film.keep("three", last="again")
     film.keep("four")
     film.leave()
-    assert film.bought(redo=["two"])[0] == "two"
+    assert film.bought(retake=["two"])[0] == "two"
 
 
 def test_a_bridge_leads_to_the_take_that_will_be_used(film):

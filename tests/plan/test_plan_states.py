@@ -133,7 +133,7 @@ def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed(tm
     found = made(board, store)
     assert states(found)["two"] == "stale"
     assert {s.id: s.to_buy for s in found.shots}["two"] == 0
-    assert {s.id: s.to_buy for s in made(board, store, follow="cascade").shots}["two"] == 1
+    assert {s.id: s.to_buy for s in made(board, store, downstream="cascade").shots}["two"] == 1
 
 
 def test_one_of_two_takes_kept_leaves_one_to_buy(tmp_path) -> None:

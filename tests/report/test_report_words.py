@@ -20,7 +20,7 @@ def budget() -> BudgetError:
 
 
 def test_a_stale_shot_is_named_with_the_way_to_renew_it() -> None:
-    assert "a/two; `longtake run --follow cascade`" in (stale_note(["a/two"]) or "")
+    assert "a/two; `longtake run --downstream cascade`" in (stale_note(["a/two"]) or "")
     assert stale_note([]) is None
 
 

@@ -296,7 +296,7 @@ def boards(draw):
         "model": WORD,
         "defaults": st.fixed_dictionaries({}, optional=GENERATION),
         "budget": st.integers(1, 10**12),
-        "follow": st.sampled_from(["bridge", "keep"]),
+        "downstream": st.sampled_from(["bridge", "keep"]),
         "hls": st.booleans(),
         "approval": st.fixed_dictionaries({}, optional={"before": st.lists(st.sampled_from(["spending", "the rest"]))}),
         "sound": sound,

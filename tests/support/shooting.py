@@ -21,12 +21,12 @@ async def quick_session(settings, **options):
         yield session
 
 
-async def shoot(session, resolved, *, redo=(), follow=None):
+async def shoot(session, resolved, *, retake=(), downstream=None):
     """Every shot as soon as the shot it continues is there; an outcome for each, in film order."""
     await read_inputs(session.assets, resolved)
     await session.account.balance(session.store)
-    comparison, _ = await compare(session, resolved, follow)
-    await story._decide(session, comparison, redo)
+    comparison, _ = await compare(session, resolved, downstream)
+    await story._decide(session, comparison, retake)
     made = await shoot_all(session, comparison.running())
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
     await story._leave_snapshot(session, comparison, outcomes)

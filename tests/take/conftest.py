@@ -72,12 +72,12 @@ class Studio:
         for rule in rules:
             backdoor.http.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
 
-    def film(self, text: str = BOARD, *, follow: str | None = None, **changes: Any):
+    def film(self, text: str = BOARD, *, downstream: str | None = None, **changes: Any):
         """A run of the board in one session; the outcomes by shot id."""
 
         async def work():
             async with self.session(**changes) as session:
-                return {one.shot.id: one for one in await shoot(session, self.resolved(text), follow=follow)}
+                return {one.shot.id: one for one in await shoot(session, self.resolved(text), downstream=downstream)}
 
         return asyncio.run(work())
 

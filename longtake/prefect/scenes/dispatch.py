@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from longtake.plan import Comparison
     from longtake.request import Resolved
-    from longtake.storyboard import Follow
+    from longtake.storyboard import Downstream
     from longtake.take import Session
 
 __all__ = ["Dispatcher", "groups"]
@@ -120,7 +120,9 @@ class Dispatcher:
             ) from None
         return found
 
-    async def __call__(self, session: Session, comparison: Comparison, downstream: Follow | None) -> SceneError | None:
+    async def __call__(
+        self, session: Session, comparison: Comparison, downstream: Downstream | None
+    ) -> SceneError | None:
         """Dispatch, and wait.
 
         Returns:

@@ -55,7 +55,7 @@ def server():
 
 
 def test_a_url_is_read_through_its_redirects_and_named_without_its_secrets(server, caplog):
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="httpx"):
         loaded = storyboard.load_any(f"http://user:secret-zero@{server}/moved?signature=secret-one", base="films")
     assert loaded.board == BOARD
     assert loaded.name == f"http://{server}/moved"

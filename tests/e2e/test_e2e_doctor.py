@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.settings import temporary_settings as settings
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
 
+from longtake.blocks import ArtifactStore
 from longtake.flows import reconcile, scene, storyboard
 from longtake.prefect.ops import automations, doctor
 
@@ -145,6 +147,30 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     ]
     assert {text[:4] for text in found["automation"]} == {"warn"}
     assert KEY not in str(found)
+
+
+def test_blocks_are_found_however_a_deployment_refers_to_them_and_their_content_is_not_allowed(
+    look, deploy, prefect_api
+):
+    with settings({PREFECT_API_URL: prefect_api}):
+        saved = ArtifactStore(uri="file:///films").save("doctor", overwrite=True, _sync=True)
+    there, slug = {"$ref": {"block_document_id": str(saved)}}, "longtake-artifact-store/doctor"
+    absent = {"$ref": {"block_document_id": str(uuid.uuid4())}}
+    given = {
+        "by-id": {"store": there}, "by-slug": {"store": {"$ref": {"block_document_slug": slug}}},
+        "by-name": {"store": "doctor"}, "by-long-name": {"store": slug}, "absent": {"store": absent},
+        "plain": {"credentials": {"api_key": "key-that-prefect-deploy-resolved"}, "store": {"uri": "file:///films"}},
+    }  # fmt: skip
+    for name, parameters in given.items():
+        deploy("storyboard", name, STORYBOARD, parameters=parameters)
+    found = look()
+    for name in ("by-id", "by-slug", "by-name", "by-long-name", "plain"):
+        assert about(found, "block", f"storyboard/{name}") == [], name
+    (missing,) = about(found, "block", "storyboard/absent")
+    assert missing.startswith("bad ")
+    (secret,) = about(found, "secret", "storyboard/plain")
+    assert "holds the content of a reapi-credentials block in plain text" in secret
+    assert "resolved" not in secret
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from prefect.types.entrypoint import EntrypointType
 from longtake import Scene, Shot, Storyboard
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.flows import scene, storyboard
+from longtake.prefect.ops import doctor
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +53,8 @@ def deployed(shared_stage, prefect_client, until, tmp_path_factory):
     (folder / "serve_films.py").write_text(SERVE)
     shutil.copytree(ROOT / "flows", folder / "clone" / "flows")
     prefect_client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-    env = {name: value for name, value in here.env.items() if name.startswith("PREFECT_") or name == "PATH"}
-    env = {**os.environ, **env, "LONGTAKE_CATALOG": here.env["LONGTAKE_CATALOG"], "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    env = {name: value for name, value in here.env.items() if not name.startswith("LONGTAKE_")}
+    env |= {"LONGTAKE_CATALOG": here.env["LONGTAKE_CATALOG"], "PREFECT_WORKER_QUERY_SECONDS": "1"}
     worker = ("-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--install-policy", "never")
     with ExitStack() as stack, temporary_settings({PREFECT_API_URL: here.env["PREFECT_API_URL"]}):
         credentials = ReapiCredentials(api_key=KEY, base_url=here.provider.base_url)
@@ -163,6 +163,12 @@ def test_a_suspended_run_goes_on_with_its_blocks(deployed, prefect_client, asked
 
     assert until(over, why="the run ends").name == "Completed"
     assert here.provider.posts == before + 1
+
+
+def test_the_doctor_finds_nothing_wrong_with_them(deployed):
+    findings, _ = doctor.look({one.name: list(one.parameters.properties) for one in (storyboard, scene)}, fix=False)
+    names = ("films-of-mine/served", "storyboard/module", "storyboard/source", "scene/module")
+    assert [one for one in findings if one.state == "bad" and one.text.startswith(names)] == []
 
 
 def test_no_key_is_in_the_database(deployed, prefect_home):

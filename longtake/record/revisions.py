@@ -1,4 +1,4 @@
-"""What was decided on a shot beyond the storyboard: made anew, or led to the kept shot after it.
+"""What was decided on a shot beyond the storyboard: a retake, or the end frame that pins a take to the kept shot after it.
 
 Each decision is a small object, written once before anything is bought for it: whoever goes on after a run that died takes up the
 same one and buys the same take. They lie under ``films/<film>/revisions/<shot>/<description>/<number>.json`` and hold for the shot
@@ -28,7 +28,11 @@ _READERS = 16
 
 
 class Revision(BaseModel):
-    """One decision. It counts for takes from number `take` on, until a later one that begins at a higher number."""
+    """One decision. It counts for takes from number `take` on, until a later one that begins at a higher number.
+
+    `redo` and `follow` are what stores hold since the first draft, so these fields keep their names: elsewhere they are called a
+    retake and `downstream`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +46,7 @@ class Revision(BaseModel):
     follow: Downstream
     """What becomes of the shots that continue it."""
     end: Frame | None = None
-    """The frame its takes are led to."""
+    """The frame its takes are pinned to at their end."""
     bridges: str | None = None
     """The kept take (fingerprint) that begins with `end`."""
     run: str

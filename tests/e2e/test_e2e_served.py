@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-served-films-41c8e7d2"
 POOL = "served"
+DEPLOYMENTS = ("films-of-mine/served", "storyboard/module", "storyboard/source", "scene/module")
 SMALL = {"resolution": "480p", "size": "16:9", "duration": 4, "generate_audio": False}
 SERVE = """
 from longtake.flows import storyboard
@@ -81,6 +82,10 @@ def deployed(shared_stage, prefect_client, until, tmp_path_factory):
 
         until(serves, why="the flow is served")
         yield here, credentials, store
+    # Other tests of the session look at every deployment of the server.
+    for name in DEPLOYMENTS:
+        prefect_client.delete_deployment(prefect_client.read_deployment_by_name(name).id)
+    prefect_client.delete_work_pool(POOL)
 
 
 def run(name, **parameters):
@@ -167,8 +172,7 @@ def test_a_suspended_run_goes_on_with_its_blocks(deployed, prefect_client, asked
 
 def test_the_doctor_finds_nothing_wrong_with_them(deployed):
     findings, _ = doctor.look({one.name: list(one.parameters.properties) for one in (storyboard, scene)}, fix=False)
-    names = ("films-of-mine/served", "storyboard/module", "storyboard/source", "scene/module")
-    assert [one for one in findings if one.state == "bad" and one.text.startswith(names)] == []
+    assert [one for one in findings if one.state == "bad" and one.text.startswith(DEPLOYMENTS)] == []
 
 
 def test_no_key_is_in_the_database(deployed, prefect_home):

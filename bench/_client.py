@@ -2,7 +2,7 @@
 
 So many takes are under way at once, more than the settings allow where it is said so.
 
-`flow` is the flow `storyboard`. `plain` is the same functions of the core in an asyncio loop. `waits` is the client of the
+`flow` is the flow `storyboard`. `plain` is `Studio.make`, the same film without an engine. `waits` is the client of the
 provider alone, without a ledger or a store. `obvious` is the Prefect flow that one writes first: a task per step, `.submit`, a
 retry per poll, and no ledger, no checks and no film.
 """
@@ -17,34 +17,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from longtake.take import Steps
+    from longtake.observer import Step
 
 marks: list[tuple[str, str, float, float]] = []
 """Shot, step, when it began and ended, in seconds since 1970."""
 
 
-def timed(steps: Steps) -> Steps:
-    """The steps, each of which notes when it ran."""
-    from longtake.take import Steps
+class Timed:
+    """Notes when each step ran. It is an `Observer`; that is imported when a way begins, so that the import is timed with it."""
 
-    def noted(name: str, step: Callable[..., Any], label: Callable[..., str]) -> Callable[..., Any]:
-        async def work(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - any step
-            began = time.time()
-            try:
-                return await step(*given, **named)
-            finally:
-                marks.append((label(*given), name, began, time.time()))
+    def notify(self, event: object) -> None:
+        del event
 
-        return work
-
-    return Steps(
-        upload=noted("upload", steps.upload, lambda _, identity: identity.wanted.shot.id),
-        submit=noted("submit", steps.submit, lambda _, prepared: prepared.identity.wanted.shot.id),
-        poll=noted("poll", steps.poll, lambda _, attempt: attempt.order.shot),
-        keep=noted("keep", steps.keep, lambda _, prepared, *__: prepared.identity.wanted.shot.id),
-    )
+    async def around(self, step: Step, call: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever the step gives
+        began = time.time()
+        try:
+            return await call()
+        finally:
+            shot = step.label.partition(" · ")[0].rpartition("/")[2]
+            marks.append((shot, step.name, began, time.time()))
 
 
 def unlimited(in_flight: int) -> None:
@@ -58,39 +51,18 @@ def unlimited(in_flight: int) -> None:
 
 def flow(board: str, in_flight: int) -> None:
     unlimited(in_flight)
-    from longtake import tasks
     from longtake.flows.storyboard import storyboard
-    from longtake.prefect.parameters import FilmRun
+    from longtake.prefect.observer import also
 
-    tasks.STEPS = timed(tasks.STEPS)
-    asyncio.run(storyboard(FilmRun(board=board)))
+    with also(Timed()):
+        asyncio.run(storyboard(board))
 
 
 def plain(board: str, in_flight: int) -> None:
-    sys.path.append(str(Path(__file__).parent.parent / "tests" / "support"))
-    from shooting import shoot
-
-    from longtake import film, request, storyboard
-    from longtake import settings as env
-    from longtake.catalog import Catalog
-    from longtake.take import PLAIN, obtain, open_session
-
     unlimited(in_flight)
-    steps = timed(PLAIN)
+    from longtake import Studio
 
-    async def work() -> None:
-        settings = env.from_environment()
-        catalog = Catalog.load(settings.catalog)
-        resolved = request.resolve(storyboard.draft(board), catalog)
-        name = storyboard.slug(resolved.loaded.board.title)
-        async with open_session(settings, catalog=catalog, film=name, budget=None) as session:
-            outcomes = await shoot(session, resolved, each=lambda session, wanted: obtain(session, wanted, steps))
-            errors = [str(outcome.error) for outcome in outcomes if outcome.take is None]
-            assert not errors, errors
-            state = await asyncio.to_thread(session.book.read)
-            await asyncio.to_thread(film.join, resolved, outcomes, store=session.store, film=name, state=state)
-
-    asyncio.run(work())
+    asyncio.run(Studio.from_env(observers=[Timed()]).make(board))
 
 
 def waits(board: str, _: int) -> None:

@@ -3,7 +3,7 @@
 A link is the time from the moment at which the provider has finished a shot until the POST of the shot that continues it comes
 in: both are the emulator's own clock. "learnt" are the links but the first of each chain: a run that has seen a shot of a kind
 end knows when to ask for the next. Clips are of few pixels and nothing is limited. The parts of a link are medians: until the
-poll that sees the end (seen), fetching, checking and writing down (keep), what Prefect and the next shot's look at its frame
+poll that sees the end (seen), fetching, checking and writing down (ingest), what Prefect and the next shot's look at its frame
 take (upload), and from the claim until the POST is there (submit).
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIZES = ((1, 8, 3.0), (10, 6, 3.0), (100, 4, 10.0))
 """Chains, shots in each, seconds of a generation: 100 chains of 3 s would ask more of two cores than they have."""
 FILM = (12, 10, 3.0)
-PARTS = ("seen", "keep", "upload", "submit")
+PARTS = ("seen", "ingest", "upload", "submit")
 
 
 def links(board: str, ran: Ran, emulator: Emulator, chains: int, length: int) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def links(board: str, ran: Ran, emulator: Emulator, chains: int, length: int) ->
             one = {"link": there - finished, "shot": float(shot)}
             if marks:
                 seen = marks[f"c{chain}-{shot - 1}", "poll"][1]
-                kept = marks[f"c{chain}-{shot - 1}", "keep"][1]
+                kept = marks[f"c{chain}-{shot - 1}", "ingest"][1]
                 begun = marks[f"c{chain}-{shot}", "submit"][0]
-                one |= {"seen": seen - finished, "keep": kept - seen, "upload": begun - kept, "submit": there - begun}
+                one |= {"seen": seen - finished, "ingest": kept - seen, "upload": begun - kept, "submit": there - begun}
             found.append(one)
     own = [
         sum(

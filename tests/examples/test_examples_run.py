@@ -114,6 +114,20 @@ def test_a_flow_of_ones_own(run, provider, prefect_api):
     assert provider.posts == 2
 
 
+def test_a_step_of_ones_own(run, provider, tmp_path):
+    board = tmp_path / "film.yaml"
+    board.write_text(
+        'schema: longtake/1\ntitle: Framed\nmodel: seedance-2.5\ndefaults: {resolution: 480p, size: "16:9", duration: 4}\n'
+        "scenes: [{id: s, shots: [{id: one, prompt: A harbor}]}]\n"
+    )
+    script, example = tmp_path / "run.py", str(EXAMPLES / "own_steps.py")
+    script.write_text(
+        f"import runpy, sys\nsys.argv[1:] = [{str(board)!r}]\nrunpy.run_path({example!r}, run_name='__main__')\n"
+    )
+    assert "1 shots: 1 bought" in run(script)
+    assert provider.posts == 1
+
+
 @pytest.mark.slow
 def test_a_batch_of_mapped_shots(run, provider, prefect_api):
     printed = run(EXAMPLES / "batch.py", PREFECT_API_URL=prefect_api)

@@ -28,21 +28,9 @@ PROGRAMS = Path(sys.executable).parent
 
 @pytest.fixture(scope="session")
 def s3_server():
-    from moto.moto_server import threaded_moto_server
+    from moto.server import ThreadedMotoServer
 
-    class OneCreateAtOnce(threaded_moto_server.DomainDispatcherApplication):
-        """moto looks whether an object is there and then writes it, with room for another thread in between."""
-
-        lock = threading.Lock()
-
-        def __call__(self, environ, start_response):
-            if "HTTP_IF_NONE_MATCH" not in environ:
-                return super().__call__(environ, start_response)
-            with self.lock:
-                return super().__call__(environ, start_response)
-
-    threaded_moto_server.DomainDispatcherApplication = OneCreateAtOnce
-    server = threaded_moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"

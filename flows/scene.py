@@ -7,7 +7,7 @@ from prefect import flow
 
 from longtake.prefect.config import settings_of
 from longtake.prefect.observer import PrefectObserver
-from longtake.prefect.parameters import Credentials, Credits, Downstream, Steps, Store
+from longtake.prefect.parameters import Credentials, Downstream, SceneCredits, Steps, Store
 from longtake.prefect.scenes.alive import alive
 from longtake.prefect.signals import in_good_order
 from longtake.studio import ShotResult
@@ -22,8 +22,8 @@ async def scene(
     credentials: Credentials = None,
     store: Store = None,
     downstream: Downstream = None,
-    film_budget: Credits = None,
-    run_budget: Credits = None,
+    film_budget: SceneCredits = None,
+    run_budget: SceneCredits = None,
     steps: Steps = (),
 ) -> list[ShotResult]:
     """Make some chains of a film, and leave them in the store. The flow `storyboard` fills in the parameters.

@@ -162,7 +162,7 @@ class Book:
 
     def renew(self, attempt: Attempt) -> None:
         """Say that the POST of an intent is still open."""
-        self._for(attempt.id, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
+        self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
 
     def accepted(self, attempt: Attempt, task_id: str) -> None:
         """Write the task id down. Repeats of the same id change nothing.
@@ -196,18 +196,18 @@ class Book:
     ) -> None:
         """A 4xx came back: the reserve is free again. A 429 slows the account down, for `retry_after` seconds or longer."""
         self._for(
-            attempt.id,
+            attempt,
             lambda a: self._entry(e.Refused, a, status=status, code=code, message=message, retry_after=retry_after),
             phases={"intent", "in_doubt"},
         )
 
     def not_sent(self, attempt: Attempt, reason: str) -> None:
         """Nothing left: the reserve is free again."""
-        self._for(attempt.id, lambda a: self._entry(e.NotSent, a, reason=reason), phases={"intent", "in_doubt"})
+        self._for(attempt, lambda a: self._entry(e.NotSent, a, reason=reason), phases={"intent", "in_doubt"})
 
     def in_doubt(self, attempt: Attempt, reason: str) -> None:
         """The answer was lost: the reserve stays held until somebody knows."""
-        self._for(attempt.id, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
+        self._for(attempt, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
 
     def completed(self, attempt: Attempt, credits: int | None) -> None:
         """The provider finished; `credits` is what it says it charged, left out where that cannot be."""
@@ -216,17 +216,17 @@ class Book:
                 "attempt %s: the provider says it charged %s credits, which is not believed", attempt.id, credits
             )
             credits = None
-        self._for(attempt.id, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
+        self._for(attempt, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
 
     def failed(self, attempt: Attempt, *, code: int | None, message: str, retryable: bool) -> None:
         """Record a failed task: its refund came before any poll could show the failure (provider-contract.md §2)."""
         self._for(
-            attempt.id,
+            attempt,
             lambda a: self._entry(e.Failed, a, code=code, message=message, retryable=retryable),
             phases={"accepted"},
         )
         self._for(
-            attempt.id,
+            attempt,
             lambda a: self._entry(e.Refunded, a, credits=a.order.reserve, proof="contract"),
             phases={"failed"},
         )
@@ -234,7 +234,7 @@ class Book:
     def settled(self, attempt: Attempt, *, clip: str) -> None:
         """The take is kept: book its charge for good."""
         self._for(
-            attempt.id,
+            attempt,
             lambda a: self._entry(
                 e.Settled, a, credits=a.charge, basis="estimate" if a.credits is None else "usage", clip=clip
             ),
@@ -251,7 +251,7 @@ class Book:
             if not dead:
                 return alive
             for attempt in dead:
-                self._for(attempt.id, self._died, phases={"intent"})
+                self._for(attempt, self._died, phases={"intent"})
 
     def adopt(self, attempt_id: str, task_id: str, *, who: str, why: str) -> None:
         """A person found the task of a doubt: go on polling it.
@@ -304,12 +304,16 @@ class Book:
     def _abandoned(attempt: Attempt) -> bool:
         return owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW
 
-    def _for(self, attempt_id: str, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> None:
-        """Write an outcome if the attempt still waits for one; what another process wrote first stands."""
+    def _for(self, known: Attempt, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> None:
+        """Write an outcome if the attempt still waits for one; what another process wrote first stands.
+
+        Ids are numbers within one log: an attempt of another ledger may have the same one, so the take must agree too.
+        """
 
         def decide(state: State) -> e.Entry | None:
-            attempt = state.attempts.get(attempt_id)
-            return entry(attempt) if attempt is not None and attempt.phase in phases else None
+            attempt = state.attempts.get(known.id)
+            same = attempt is not None and attempt.order.fingerprint == known.order.fingerprint
+            return entry(attempt) if attempt is not None and same and attempt.phase in phases else None
 
         self.log.append(decide)
 

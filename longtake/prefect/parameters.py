@@ -32,6 +32,7 @@ __all__ = [
     "Deployment",
     "Downstream",
     "Retake",
+    "SceneCredits",
     "Steps",
     "Store",
     "board_name",
@@ -184,6 +185,8 @@ Credentials = Annotated[
 ]
 Store = Annotated[ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "store")), _Picked(ArtifactStore)]
 Credits = Annotated[int | None, Field(gt=0), _Optional()]
+SceneCredits = Annotated[int | None, Field(ge=0), _Optional()]
+"""An approved amount may be nothing: then a scene fetches what is in flight and buys no more."""
 Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
 Downstream = Annotated[_Downstream | None, _Optional()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtake import preflight, request
 from longtake import storyboard as boards
-from longtake.errors import LongtakeError, StoryboardError, TaskFailedError
+from longtake.errors import LongtakeError, SettingsError, StoryboardError, TaskFailedError
 from longtake.record import Take
 from longtake.storyboard import Scene, Shot, Storyboard
 from longtake.studio.sharing import shared_run
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["ClipRequest", "Generation", "Purchase", "generate", "ingest", "poll", "submit", "upload"]
 
 _SOURCE = "source-of-the-first-frame"
-_SCENE = "clips"
+CLIPS = "clips"
+"""The scene that clips made alone are accounted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class ClipRequest:
     film: str
     identity: Identity
     prepared: Prepared | None
+    place: str
+    """The account and the store it was made for: every part of a clip needs the same."""
     take: Take | None = None
 
     @property
@@ -103,7 +106,7 @@ def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Ta
         # A stand-in for the shot before it, so that the rules for continued shots apply.
         fields = {name: getattr(shot, name) for name in shot.model_fields_set if name in _SHARED}
         shots = [Shot(id=_SOURCE, prompt="-", **fields), shot]
-    board = Storyboard(title=_SCENE, model=model or shot.model, scenes=[Scene(_SCENE, shots)])
+    board = Storyboard(title=CLIPS, model=model or shot.model, scenes=[Scene(CLIPS, shots)])
     resolved = request.resolve(boards.load_any(board), catalog)
     # Another clip may continue this one: its last frame is asked for, so that the provider can be given it where the store cannot.
     found = replace(resolved.shot(shot.id), continued=True)
@@ -136,19 +139,21 @@ async def upload(
     identity = await identify(session.assets, one)
     found = await asyncio.to_thread(kept, session.store, session.book, identity)
     if found is not None:
-        return ClipRequest(session.film, identity, None, found)
-    return ClipRequest(session.film, identity, await _upload(session.assets, identity))
+        return ClipRequest(session.film, identity, None, _place(session), found)
+    return ClipRequest(session.film, identity, await _upload(session.assets, identity), _place(session))
 
 
 async def submit(session: Session, asked: ClipRequest) -> Purchase:
     """Buy a clip with exactly one POST, or find who bought it: an accepted attempt, or the take.
 
     Raises:
+        SettingsError: the request is for another account or another store.
         PreflightError: this machine could not use what it would buy; nothing was sent.
         InDoubtError: this or an earlier attempt may have been charged; nothing is sent until that is settled.
         BudgetError, NoCreditsError, KeyRefusedError, RefusedError, RateLimitedError, NotSentError: nothing was charged.
         TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
     """
+    _check_place(session, asked)
     take = asked.take or await asyncio.to_thread(kept, session.store, session.book, asked.identity)
     if take is not None or asked.prepared is None:
         return Purchase(asked, None, take)
@@ -170,6 +175,7 @@ async def poll(session: Session, purchase: Purchase) -> Generation:
         TaskFailedError: the provider failed and refunds; `retryable` says whether submitting again may help.
         PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
     """
+    _check_place(session, purchase.request)
     take = purchase.take or await asyncio.to_thread(kept, session.store, session.book, purchase.request.identity)
     if take is not None or purchase.attempt is None:
         return Generation(purchase, None, take)
@@ -190,6 +196,7 @@ async def ingest(session: Session, made: Generation) -> Take:
         ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
     """
     prepared, attempt = made.purchase.request.prepared, made.purchase.attempt
+    _check_place(session, made.purchase.request)
     take = made.take or await asyncio.to_thread(kept, session.store, session.book, made.purchase.request.identity)
     if take is not None:
         return take
@@ -239,3 +246,20 @@ async def _get_ready(session: Session) -> None:
             await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog)
             await session.account.balance(session.store)
             run.ready = True
+
+
+def _place(session: Session) -> str:
+    return f"account {session.book.account} in {session.store.uri}"
+
+
+def _check_place(session: Session, asked: ClipRequest) -> None:
+    """See that a part has the account and the store of the part before it: another ledger knows nothing of its attempt.
+
+    Raises:
+        SettingsError: it has not; nothing was sent.
+    """
+    if asked.place != (here := _place(session)):
+        raise SettingsError(
+            f"{asked.label} was prepared for {asked.place}, and this call is for {here}",
+            next_step="give every part of a clip the same credentials and the same store",
+        )

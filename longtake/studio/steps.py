@@ -9,6 +9,7 @@ does not call it again, and the original stays in the store. A `version` attribu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib
 import inspect
@@ -102,7 +103,8 @@ async def apply_steps(session: Session, comparison: Comparison, take: Take, step
             shown, given = Step("edit", f"{take.shot} · take {take.take} · {step.name}"), clip
 
             async def call(step: ClipStep = step, given: Clip = given) -> Edit:
-                return await _run(session, take, given, step)
+                async with session.keeping:
+                    return await _run(session, take, given, step)
 
             edit = await session.events.observer.around(shown, call)
             edits.add(edit)
@@ -118,7 +120,8 @@ async def _run(session: Session, take: Take, clip: Clip, step: ClipStep) -> Edit
     refused: str | None = None
     with tempfile.TemporaryDirectory(prefix="longtake-") as name:
         folder = Path(name)
-        with stores.local_copy(store, clip.key) as path:
+        with contextlib.ExitStack() as stack:
+            path = await asyncio.to_thread(stack.enter_context, stores.local_copy(store, clip.key))
             try:
                 found = await _called(step, take, path, folder)
             except TakeRefusedError as error:

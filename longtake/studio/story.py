@@ -19,6 +19,7 @@ from longtake.errors import BudgetError, FilmIncompleteError, LedgerError, Longt
 from longtake.ledger import accounts
 from longtake.observer import Step
 from longtake.studio.approval import approve_plan, approve_rest, check_approver
+from longtake.studio.clips import CLIPS
 from longtake.studio.comparing import compare
 from longtake.studio.shooting import MadeShot, shoot
 from longtake.studio.summary import Result, lacks, report_cancelled, summarize
@@ -105,7 +106,7 @@ async def scenes_of(session: Session, asked: Request, shots: Sequence[str]) -> l
         FilmIncompleteError: some shots are missing; says which and why.
     """
     comparison, plan = await _compare(session, asked)
-    if preflight.needed(plan, shots):
+    if preflight.needed(plan, shots) or (asked.steps and asked.resolved.loaded.board.retakes):
         await asyncio.to_thread(
             preflight.check, session.store, catalog=session.catalog, resolved=asked.resolved, plan=plan, only=shots
         )
@@ -126,7 +127,8 @@ async def _make(session: Session, asked: Request) -> tuple[Film, LongtakeError |
     await read_inputs(session.assets, resolved)
     comparison, plan = await _compare(session, asked, asked.retake)
     await asyncio.to_thread(_check_hosting, session, comparison)
-    if preflight.needed(plan):
+    # A step may refuse takes that are there, and retakes are bought then.
+    if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
     state = await asyncio.to_thread(session.book.read)
     # A run that comes back after a pause or a crash accounts for what it bought before, too.
@@ -295,11 +297,15 @@ async def _leave_snapshot(session: Session, comparison: Comparison, outcomes: Se
 async def _left_over(session: Session, comparison: Comparison) -> list[str]:
     """Keep the clips of finished attempts that no shot asks for any more, because it was changed while they were in flight."""
     wanted = {lack.name for one in plans.standings(comparison).values() for lack in one.lacks}
+    # Clips that are made alone may be accounted to the film; whoever asked for them comes back for them.
+    alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
     state = await asyncio.to_thread(session.book.read)
     notes = []
     for attempt in list(state.attempts.values()):
         order = attempt.order
         if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
+            continue
+        if order.scene in alone:
             continue
         try:
             key = await salvage(session.assets, session.book, attempt)

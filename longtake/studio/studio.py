@@ -269,7 +269,7 @@ class Studio:
             model: the catalog id of the model where the shot names none.
             continue_from: the take whose last frame the clip starts from.
             take: which take of the shot, from 1.
-            film: the name that the clip is accounted to.
+            film: the name that the clip is accounted to. A storyboard's own budget of that film is not known here.
             budget: credits this run may cost; None for no limit.
             run: an id of the run, which the budget belongs to.
 

@@ -271,3 +271,14 @@ def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) 
         with pytest.raises(LedgerError, match="not an entry"):
             claim(reader, 2)
     assert store.get(f"ledger/{ACCOUNT}/{6:012d}.json") is None
+
+
+def test_an_outcome_of_another_ledgers_attempt_is_not_booked(tmp_path):
+    """Ids are numbers within one log, so two ledgers have attempts of the same id."""
+    mine, other = (Book(stores.open(str(tmp_path / name)), ACCOUNT) for name in ("mine", "other"))
+    attempt, foreign = claim(mine, 1), claim(other, 2)
+    assert attempt.id == foreign.id
+    mine.accepted(attempt, "task_00000001")
+    mine.failed(foreign, code=80003, message="another ledger's", retryable=True)
+    assert mine.read().find("fingerprint-1").phase == "accepted"
+    assert mine.read().used(film="film") == 100

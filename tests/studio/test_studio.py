@@ -18,6 +18,7 @@ from provider_process import PRICE
 
 from longtake import Answer, Approval, Observer, Studio, reconciliation
 from longtake.errors import BudgetError, FilmIncompleteError, InDoubtError, SettingsError
+from longtake.storyboard import slug
 from longtake.studio import clips
 
 
@@ -235,6 +236,47 @@ def test_the_parts_give_values_that_show_no_url(account, studio):
         if dataclasses.is_dataclass(value):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 value.take = None
+
+
+def test_a_part_of_a_clip_refuses_another_store_than_the_part_before_it(account, studio, tmp_path):
+    from longtake.studio.connections import connected
+
+    elsewhere = studio.settings.model_copy(update={"store": str(tmp_path / "elsewhere")})
+
+    async def main():
+        async with (
+            connected(studio.settings, film="clips", run="a-run") as here,
+            connected(elsewhere, film="clips", run="a-run") as there,
+        ):
+            request = await clips.upload(here, account.shot("only"))
+            with pytest.raises(SettingsError, match="was prepared for"):
+                await clips.submit(there, request)
+            purchase = await clips.submit(here, request)
+            with pytest.raises(SettingsError, match="same credentials and the same store"):
+                await clips.poll(there, purchase)
+            return await clips.ingest(here, await clips.poll(here, purchase))
+
+    assert asyncio.run(main()).credits == PRICE
+    assert account.bought() == {"only": 1}
+
+
+def test_a_film_leaves_a_clip_alone_that_is_accounted_to_it(account, studio):
+    """A clip that was bought and not ingested yet is not taken for a left-over of the film."""
+    from longtake.studio.connections import connected
+
+    board = account.board("one")
+    film = slug(board.title)
+
+    async def begin():
+        async with connected(studio.settings, film=film, run="a-run") as session:
+            request = await clips.upload(session, account.shot("alone"))
+            return await clips.poll(session, await clips.submit(session, request))
+
+    asyncio.run(begin())
+    studio.make_sync(board)
+    take = asyncio.run(studio.generate(account.shot("alone"), film=film))
+    assert take.credits == PRICE
+    assert account.bought() == {"alone": 1, "one": 1}, "it is fetched, not bought again"
 
 
 def test_a_run_of_a_process_is_made_ready_once(account, studio, monkeypatch):

@@ -23,7 +23,7 @@ from longtake.ledger import Log, account_of
 
 WORKER = Path(__file__).with_name("worker.py")
 SUPPORT = Path(__file__).parents[1] / "support"
-KEYS = 120
+KEYS = 400
 
 SMALL = {
     "inputs": {"image": {"side": {"min": 16}}},

@@ -14,7 +14,7 @@ from longtake.catalog import Catalog
 from longtake.plan import Comparison
 from longtake.report import Outcome
 from longtake.settings import Settings
-from longtake.take import complete, obtain, open_session
+from longtake.take import complete, open_session
 
 KEY = "key-of-the-housekeeping-tests"
 
@@ -38,7 +38,7 @@ def test_a_film_made_while_housekeeping_never_stops_is_whole(tmp_path, write_boa
 
                 async def shoot(shot):
                     parent = (await done[shot.parent]).standing if shot.parent else None
-                    return await complete(session, comparison, shot, parent, obtain)
+                    return await complete(session, comparison, shot, parent)
 
                 for shot in plan.parents_first(resolved):
                     done[shot.id] = asyncio.create_task(shoot(shot))

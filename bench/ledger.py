@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from longtake import store as stores
-from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, Purchase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,9 +63,9 @@ class Counted:
         return iter(()) if self.hide else self.inner.list(prefix, **options)
 
 
-def order(number: int) -> Order:
+def order(number: int) -> Purchase:
     film = f"film-{number % FILMS}"
-    return Order(
+    return Purchase(
         film=film,
         scene="dawn",
         shot=f"shot-{number}",
@@ -79,16 +79,16 @@ def order(number: int) -> Order:
     )
 
 
-def buy(book: Book, number: int) -> list[float]:
+def buy(ledger: Ledger, number: int) -> list[float]:
     """One shot's life; the seconds of each step."""
     marks = [time.perf_counter()]
-    attempt = book.claim(order(number), body=BODY, budget=Budget(film=10**9, day=10**12), kept=lambda: False).attempt
+    attempt = ledger.claim(order(number), body=BODY, budget=Budget(film=10**9, day=10**12), kept=lambda: False).attempt
     assert attempt is not None
     marks.append(time.perf_counter())
     for step in (
-        lambda: book.accepted(attempt, f"task_{number:032x}"),
-        lambda: book.completed(attempt, 400),
-        lambda: book.settled(attempt, clip=f"{number:064x}"),
+        lambda: ledger.accepted(attempt, f"task_{number:032x}"),
+        lambda: ledger.completed(attempt, 400),
+        lambda: ledger.settled(attempt, clip=f"{number:064x}"),
     ):
         step()
         marks.append(time.perf_counter())
@@ -98,10 +98,10 @@ def buy(book: Book, number: int) -> list[float]:
 def per_shot(store: Store) -> dict[str, Any]:
     """Medians of one writer that is alone, on a new log."""
     counted = Counted(store)
-    book = Book(counted, "per-shot")  # type: ignore[arg-type]
-    buy(book, 0)
+    ledger = Ledger(counted, "per-shot")  # type: ignore[arg-type]
+    buy(ledger, 0)
     counted.requests, cpu = 0, time.process_time()
-    seconds = [buy(book, number) for number in range(1, SHOTS + 1)]
+    seconds = [buy(ledger, number) for number in range(1, SHOTS + 1)]
     cpu = (time.process_time() - cpu) / SHOTS
     steps = {name: statistics.median(step) * 1000 for name, step in zip(STEPS, zip(*seconds, strict=True), strict=True)}
     shot = statistics.median(sum(each) for each in seconds) * 1000
@@ -120,21 +120,21 @@ def timed(work: Callable[[], object], *, times: int) -> float:
 
 def folds(store: Store, sizes: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Grow one log; at each size read it as a process that has just started does."""
-    book = Book(store, "growing")
+    ledger = Ledger(store, "growing")
     for size in sizes:
-        head = book.read().head
+        head = ledger.read().head
         for number in range(head // len(STEPS), size // len(STEPS)):
-            buy(book, number)
+            buy(ledger, number)
         counted = Counted(store)
-        state = Book(counted, "growing").read()  # type: ignore[arg-type]
+        state = Ledger(counted, "growing").read()  # type: ignore[arg-type]
         assert state.head == size
         hiding = Counted(store, hide=True)
         yield {
             "entries": size,
-            "read_ms": timed(lambda: Book(store, "growing").read(), times=9) * 1000,
+            "read_ms": timed(lambda: Ledger(store, "growing").read(), times=9) * 1000,
             "requests": counted.requests,
-            "without_ms": timed(lambda: Book(hiding, "growing").read(), times=1) * 1000,  # type: ignore[arg-type] # noqa: B023 - run at once
-            "history_s": timed(lambda: sum(1 for _ in Book(store, "growing").log.history()), times=1),
+            "without_ms": timed(lambda: Ledger(hiding, "growing").read(), times=1) * 1000,  # type: ignore[arg-type] # noqa: B023 - run at once
+            "history_s": timed(lambda: sum(1 for _ in Ledger(store, "growing").log.history()), times=1),
         }
 
 

@@ -10,13 +10,13 @@ from longtake import reconciliation
 from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET
 from longtake.prefect import artifacts
 from longtake.prefect.config import settings_of
-from longtake.prefect.parameters import Credentials, Store
+from longtake.prefect.parameters import CredentialsParameter, StoreParameter
 
 
 @flow(name="reconcile", flow_run_name="reconcile", persist_result=False)
 async def reconcile(
-    credentials: Credentials = None,
-    store: Store = None,
+    credentials: CredentialsParameter = None,
+    store: StoreParameter = None,
     quiet: float = QUIET,
     longest: float = LONGEST_GENERATION,
 ) -> dict[str, Any]:
@@ -28,11 +28,11 @@ async def reconcile(
         quiet: seconds after the newest doubt before the balance is believed.
         longest: seconds after which a charged and lost task can no longer be refunded.
     """
-    book, report = await reconciliation.run(settings_of(credentials, store), quiet=quiet, longest=longest)
+    ledger, report = await reconciliation.run(settings_of(credentials, store), quiet=quiet, longest=longest)
     for attempt in report.needs_person:
-        artifacts.event("attempt.in-doubt", film=None, account=book.account, attempt=attempt, reason=report.note)
+        artifacts.event("attempt.in-doubt", film=None, account=ledger.account, attempt=attempt, reason=report.note)
     for attempt in report.refunds_missing:
-        artifacts.event("refund.missing", film=None, account=book.account, attempt=attempt)
+        artifacts.event("refund.missing", film=None, account=ledger.account, attempt=attempt)
     text = "# Reconciliation\n\n" + "\n".join(f"* {line}" for line in reconciliation.lines(report))
     await artifacts.harmless(acreate_markdown_artifact(text, key="reconcile", description="What the balance settled"))
     return asdict(report)

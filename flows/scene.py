@@ -7,8 +7,14 @@ from prefect import flow
 
 from longtake.prefect.config import settings_of
 from longtake.prefect.observer import PrefectObserver
-from longtake.prefect.parameters import Credentials, Downstream, SceneCredits, Steps, Store
-from longtake.prefect.scenes.alive import alive
+from longtake.prefect.parameters import (
+    CredentialsParameter,
+    DownstreamParameter,
+    SceneCreditsParameter,
+    StepsParameter,
+    StoreParameter,
+)
+from longtake.prefect.scenes.heartbeat import alive
 from longtake.prefect.signals import in_good_order
 from longtake.studio import ShotResult
 from longtake.studio.scenes import make_scenes
@@ -19,12 +25,12 @@ async def scene(
     board: str,
     shots: tuple[str, ...],
     run: str,
-    credentials: Credentials = None,
-    store: Store = None,
-    downstream: Downstream = None,
-    film_budget: SceneCredits = None,
-    run_budget: SceneCredits = None,
-    steps: Steps = (),
+    credentials: CredentialsParameter = None,
+    store: StoreParameter = None,
+    downstream: DownstreamParameter = None,
+    film_budget: SceneCreditsParameter = None,
+    run_budget: SceneCreditsParameter = None,
+    steps: StepsParameter = (),
 ) -> list[ShotResult]:
     """Make some chains of a film, and leave them in the store. The flow `storyboard` fills in the parameters.
 

@@ -11,15 +11,15 @@ from longtake.prefect import approver, artifacts
 from longtake.prefect.config import settings_of
 from longtake.prefect.observer import PrefectObserver
 from longtake.prefect.parameters import (
-    Ask,
-    Board,
-    Credentials,
-    Credits,
-    Deployment,
-    Downstream,
-    Retake,
-    Steps,
-    Store,
+    AskParameter,
+    BoardParameter,
+    CredentialsParameter,
+    CreditsParameter,
+    DeploymentParameter,
+    DownstreamParameter,
+    RetakeParameter,
+    StepsParameter,
+    StoreParameter,
     board_name,
 )
 from longtake.prefect.scenes.dispatch import Dispatcher
@@ -35,15 +35,15 @@ def _run_name() -> str:
 
 @flow(name="storyboard", flow_run_name=_run_name, persist_result=False)
 async def storyboard(
-    board: Board,
-    credentials: Credentials = None,
-    store: Store = None,
-    budget: Credits = None,
-    retake: Retake = (),
-    downstream: Downstream = None,
-    approval: Ask = None,
-    scenes: Deployment = None,
-    steps: Steps = (),
+    board: BoardParameter,
+    credentials: CredentialsParameter = None,
+    store: StoreParameter = None,
+    budget: CreditsParameter = None,
+    retake: RetakeParameter = (),
+    downstream: DownstreamParameter = None,
+    approval: AskParameter = None,
+    scenes: DeploymentParameter = None,
+    steps: StepsParameter = (),
 ) -> Film:
     """Turn a storyboard into a film. A run buys only what is missing; run again after anything that went wrong.
 
@@ -70,7 +70,7 @@ async def storyboard(
     name, wanted = slug(loaded.board.title), approval or loaded.board.approval
     approver.check_approver(wanted)
     await artifacts.tag_run(f"film:{name}", title=loaded.board.title)
-    progress = artifacts.Progress(name)
+    progress = artifacts.ProgressArtifact(name)
     observer = PrefectObserver(progress)
     options: dict[str, Any] = {}
     if scenes is not None:

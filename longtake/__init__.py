@@ -21,9 +21,9 @@ from longtake.version import VERSION
 if TYPE_CHECKING:
     from longtake.errors import LongtakeError
     from longtake.ledger import Budget
+    from longtake.library import Take
     from longtake.observer import Event, Observer, Step
     from longtake.plan import Plan
-    from longtake.record import Take
     from longtake.settings import Settings
     from longtake.storyboard import Approval, Scene, Shot, Sound, Storyboard, Transition
     from longtake.studio import Answer, Cost, Film, Question, ShotResult, Studio
@@ -37,7 +37,7 @@ __getattr__, __dir__ = exports(
         "longtake.ledger": ("Budget",),
         "longtake.observer": ("Event", "Observer", "Step"),
         "longtake.plan": ("Plan",),
-        "longtake.record": ("Take",),
+        "longtake.library": ("Take",),
         "longtake.settings": ("Settings",),
         "longtake.storyboard": ("Approval", "Scene", "Shot", "Sound", "Storyboard", "Transition"),
         "longtake.studio": ("Answer", "Cost", "Film", "Question", "ShotResult", "Studio"),

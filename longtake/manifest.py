@@ -12,24 +12,24 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from longtake.errors import StoreError
-from longtake.record import Take
+from longtake.library import Take
 from longtake.timeline import Timeline
 
 __all__ = [
     "LIMIT",
-    "Credits",
+    "FilmCredits",
+    "FilmShot",
     "Level",
     "Loudness",
     "Manifest",
     "Seam",
-    "Shot",
     "Software",
     "dump",
     "json_schema",
     "load",
 ]
 
-Form = Literal["longtake-film/2"]
+ManifestForm = Literal["longtake-film/2"]
 
 LIMIT = 256 * 1024**2
 """Bytes of the largest manifest: 2,000 shots with ten takes each and the longest prompts stay below."""
@@ -50,7 +50,7 @@ class Seam(_Part):
     """Whether somebody may see it."""
 
 
-class Shot(_Part):
+class FilmShot(_Part):
     """One shot of a film."""
 
     shot: str
@@ -75,7 +75,7 @@ class Shot(_Part):
     """How far its colours, brightness and contrast are from those of its chain's first shot, in levels of 0 to 255."""
 
 
-class Credits(_Part):
+class FilmCredits(_Part):
     """What the film cost when it was joined, in credits."""
 
     used_takes: int
@@ -123,7 +123,7 @@ class Loudness(_Part):
 class Manifest(_Part):
     """What a film is made of. Keys are those of the store, times UTC, amounts credits, seconds the film's own."""
 
-    v: Form = "longtake-film/2"
+    v: ManifestForm = "longtake-film/2"
     title: str
     film: str
     """The title's slug; the film lies under `films/<film>/<digest>/`."""
@@ -147,9 +147,9 @@ class Manifest(_Part):
     """The id of the run that joined it; in Prefect the flow run's."""
     timeline: Timeline
     """All that decides the film's bytes."""
-    shots: tuple[Shot, ...]
+    shots: tuple[FilmShot, ...]
     """In film order, one for each cut of the timeline."""
-    credits: Credits
+    credits: FilmCredits
     software: Software
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ def load(data: bytes, *, name: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
     found = _form(data)
-    if found not in get_args(Form):
+    if found not in get_args(ManifestForm):
         said = f"is a manifest of another release ({found})" if found else "is not a manifest"
     else:
         where = ".".join(str(part) for part in first["loc"])

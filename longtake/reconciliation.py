@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from longtake import store as stores
-from longtake.ledger import Book, Report, reconcile
+from longtake.ledger import Ledger, ReconcileReport, reconcile
 from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET
 from longtake.provider import Provider, failure
-from longtake.take import book_of
+from longtake.take import ledger_of
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
 
 
-async def run(settings: Settings, *, quiet: float = QUIET, longest: float = LONGEST_GENERATION) -> tuple[Book, Report]:
+async def run(
+    settings: Settings, *, quiet: float = QUIET, longest: float = LONGEST_GENERATION
+) -> tuple[Ledger, ReconcileReport]:
     """Open the account, reconcile it, close it.
 
     Raises:
@@ -22,15 +24,15 @@ async def run(settings: Settings, *, quiet: float = QUIET, longest: float = LONG
         ProviderUnavailableError, RateLimitedError: the provider does not answer; nothing was decided.
         KeyRefusedError, SettingsError, StoreError: the surroundings are unusable.
     """
-    book = book_of(settings, stores.of(settings))
+    ledger = ledger_of(settings, stores.of(settings))
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         report = await reconcile(
-            book, provider, retryable=lambda task: failure(task).retryable, quiet=quiet, longest=longest
+            ledger, provider, retryable=lambda task: failure(task).retryable, quiet=quiet, longest=longest
         )
-    return book, report
+    return ledger, report
 
 
-def lines(report: Report) -> list[str]:
+def lines(report: ReconcileReport) -> list[str]:
     """What a reconciliation found, for people."""
     found = []
     if report.balance is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROVIDER = "https://reapi.ai/api/v1"
 """The provider's base URL (provider-contract.md §1)."""
 
-Credits = Annotated[int, Field(gt=0)]
+CreditAmount = Annotated[int, Field(gt=0)]
 Addressing = Literal["auto", "path", "virtual"]
 Checksums = Literal["auto", "when_required", "when_supported"]
 
@@ -82,9 +82,9 @@ class Settings(BaseModel):
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0, le=30 * 86400)
     """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, provider-contract.md §3)."""
-    run_budget: Credits | None = None
+    run_budget: CreditAmount | None = None
     """The most one run may cost."""
-    day_budget: Credits | None = None
+    day_budget: CreditAmount | None = None
     """The most the account may cost in a UTC day, over all films and runs."""
 
     @property

@@ -14,24 +14,24 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.request import Resolved, ResolvedShot
 
-__all__ = ["Correction", "Cut", "Sound", "Timeline", "Transition", "of", "of_takes"]
+__all__ = ["Clip", "ClipCorrection", "Timeline", "TimelineSound", "TimelineTransition", "of", "of_takes"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class Transition(_Part):
+class TimelineTransition(_Part):
     """How a cut follows the one before it; `seconds` are shared by both."""
 
     kind: str
     seconds: float
 
 
-class Correction(_Part):
+class ClipCorrection(_Part):
     """One step of colour for a whole clip, as `longtake.media.Correction` has it."""
 
     gain: float
@@ -42,7 +42,7 @@ class Correction(_Part):
     red: float
 
 
-class Cut(_Part):
+class Clip(_Part):
     """One clip on the timeline."""
 
     label: str
@@ -51,16 +51,16 @@ class Cut(_Part):
     clip: str
     """Its key in the store."""
     sha256: str
-    transition: Transition | None = None
+    transition: TimelineTransition | None = None
     continues: bool = False
     """Whether it begins with the frame that the cut before it ends with: that moment is shown once."""
     caption: str | None = None
     """Shown as a subtitle for as long as the clip is."""
-    correction: Correction | None = None
+    correction: ClipCorrection | None = None
     """Brings its colours back towards those of its chain's first shot."""
 
 
-class Sound(_Part):
+class TimelineSound(_Part):
     """What is done to the film's sound."""
 
     loudness: float | None = None
@@ -84,8 +84,8 @@ class Timeline(_Part):
     v: Literal["longtake-timeline/2"] = "longtake-timeline/2"
     """It also stands for the way of joining: where that gives other bytes, it is another version and so another film."""
     title: str
-    cuts: tuple[Cut, ...]
-    sound: Sound = Sound()
+    cuts: tuple[Clip, ...]
+    sound: TimelineSound = TimelineSound()
     hls: bool = False
     """Whether it is also kept as an HLS playlist."""
 
@@ -102,10 +102,12 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
     used = {shot.id: take for shot, take in zip(resolved.shots, takes, strict=True)}
     for number, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True)):
         said = shot.transition if number else None
-        transition = Transition(kind=said.kind, seconds=said.seconds) if said is not None and said.seconds else None
+        transition = (
+            TimelineTransition(kind=said.kind, seconds=said.seconds) if said is not None and said.seconds else None
+        )
         follows = number > 0 and shot.parent == resolved.shots[number - 1].id and before is not None
         cuts.append(
-            Cut(
+            Clip(
                 label=shot.label,
                 fingerprint=take.fingerprint,
                 clip=take.clip.key,
@@ -124,7 +126,7 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
 def of_takes(takes: Sequence[Take], *, title: str) -> Timeline:
     """The timeline of takes that belong to no storyboard: hard cuts, and a shared frame shown once."""
     cuts = tuple(
-        Cut(
+        Clip(
             label=take.shot,
             fingerprint=take.fingerprint,
             clip=take.clip.key,
@@ -148,23 +150,23 @@ def anchor(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> 
     return used[shot.id]
 
 
-def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> Correction | None:
+def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> ClipCorrection | None:
     first, own = anchor(resolved, shot, used).tone, used[shot.id].tone
     if first is None or own is None:
         return None
     from longtake import media  # noqa: PLC0415 - loads libav, and only films that ask for it pay
 
-    step = media.correction(media.Tone(**first.model_dump()), media.Tone(**own.model_dump()))
-    return Correction.model_validate(asdict(step)) if step is not None else None
+    step = media.correction(media.MeasuredTone(**first.model_dump()), media.MeasuredTone(**own.model_dump()))
+    return ClipCorrection.model_validate(asdict(step)) if step is not None else None
 
 
-def _sound(resolved: Resolved) -> Sound:
+def _sound(resolved: Resolved) -> TimelineSound:
     said, music = resolved.loaded.board.sound, resolved.music
     if said is None:
-        return Sound()
+        return TimelineSound()
     digest = music.sha256 if music is not None else None
     key = f"media/{digest}.{music.format or 'bin'}" if music is not None and digest is not None else None
-    return Sound(
+    return TimelineSound(
         loudness=said.loudness,
         peak=said.peak,
         music=key,

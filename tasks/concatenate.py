@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.blocks import ArtifactStore
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.studio import Film
 
 

@@ -10,13 +10,13 @@ from longtake.studio import clips
 
 if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
-    from longtake.record import Take
-    from longtake.studio import Generation
+    from longtake.library import Take
+    from longtake.studio import FinishedTask
 
 
 @step_task("ingest", run_name=lambda: label_of("generation", "ingest"))
 async def ingest(
-    generation: Generation, *, credentials: ReapiCredentials | None = None, store: ArtifactStore | None = None
+    generation: FinishedTask, *, credentials: ReapiCredentials | None = None, store: ArtifactStore | None = None
 ) -> Take:
     """Fetch and store a finished clip before its URLs expire, check it, and settle its charge.
 

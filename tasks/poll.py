@@ -10,13 +10,13 @@ from longtake.studio import clips
 
 if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
-    from longtake.studio import Generation, Purchase
+    from longtake.studio import FinishedTask, Submission
 
 
 @step_task("poll", run_name=lambda: label_of("purchase", "poll"))
 async def poll(
-    purchase: Purchase, *, credentials: ReapiCredentials | None = None, store: ArtifactStore | None = None
-) -> Generation:
+    purchase: Submission, *, credentials: ReapiCredentials | None = None, store: ArtifactStore | None = None
+) -> FinishedTask:
     """Wait until the provider has made a clip; polling is free.
 
     Args:

@@ -10,7 +10,7 @@ from longtake.studio import clips
 
 if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
-    from longtake.studio import ClipRequest, Purchase
+    from longtake.studio import ClipRequest, Submission
 
 
 @step_task("submit", run_name=lambda: label_of("request", "submit"))
@@ -20,7 +20,7 @@ async def submit(
     credentials: ReapiCredentials | None = None,
     store: ArtifactStore | None = None,
     budget: int | None = None,
-) -> Purchase:
+) -> Submission:
     """Buy a clip with exactly one POST, or find its attempt or its take. Called twice it buys once: the ledger decides.
 
     Args:

@@ -10,7 +10,7 @@ from longtake.studio import clips
 
 if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.storyboard import Shot
     from longtake.studio import ClipRequest
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class CheckedStoryboard:
     """A storyboard that passed every check, and what it was checked with."""
 
     settings: Settings
@@ -39,7 +39,7 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read(source: str) -> Board:
+def read(source: str) -> CheckedStoryboard:
     """Load and check a storyboard: a path, or a `file://`, `http(s)://` or `s3://` URL.
 
     Raises:
@@ -50,4 +50,4 @@ def read(source: str) -> Board:
     current = settings.from_environment()
     catalog = Catalog.load(current.catalog)
     resolved = request.resolve(storyboard.load_any(source, s3=current.s3), catalog)
-    return Board(current, catalog, resolved, storyboard.slug(resolved.loaded.board.title))
+    return CheckedStoryboard(current, catalog, resolved, storyboard.slug(resolved.loaded.board.title))

@@ -13,11 +13,11 @@ from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import help_of
 from longtake.ledger import accounts
-from longtake.take import book_of
+from longtake.take import ledger_of
 
 if TYPE_CHECKING:
-    from longtake.ledger import Book, State
-    from longtake.ledger.accounts import Line
+    from longtake.ledger import Ledger, LedgerState
+    from longtake.ledger.accounts import SpendLine
     from longtake.settings import Settings
 
 
@@ -71,13 +71,13 @@ def main(options: argparse.Namespace) -> int:
     settings = env.from_environment()
     if options.verb == "reconcile":
         return _reconcile(settings, options)
-    book = book_of(settings, stores.of(settings))
+    ledger = ledger_of(settings, stores.of(settings))
     if options.verb == "resolve":
         if options.adopt:
             asyncio.run(_known(settings, options.adopt))
-            book.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
+            ledger.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
         else:
-            book.resolve(
+            ledger.resolve(
                 options.attempt,
                 "not_charged" if options.not_charged else "written_off",
                 who=options.who,
@@ -85,11 +85,11 @@ def main(options: argparse.Namespace) -> int:
             )
         print(f"{options.attempt}: written down; run the film again to go on")
     elif options.verb == "adjust":
-        book.adjust(options.credits, who=options.who, why=options.why)
+        ledger.adjust(options.credits, who=options.who, why=options.why)
         print(f"{options.credits:+} credits: written down")
     else:
-        _show(book, options)
-    return 4 if book.read().doubts() else 0
+        _show(ledger, options)
+    return 4 if ledger.read().doubts() else 0
 
 
 def _who() -> str:
@@ -111,20 +111,20 @@ def _reconcile(settings: Settings, options: argparse.Namespace) -> int:
     from longtake import reconciliation
 
     given = {name: getattr(options, name) for name in ("quiet", "longest") if getattr(options, name) is not None}
-    book, report = asyncio.run(reconciliation.run(settings, **given))
+    ledger, report = asyncio.run(reconciliation.run(settings, **given))
     if options.json:
-        print(json.dumps({"account": book.account, **asdict(report)}, indent=2))
+        print(json.dumps({"account": ledger.account, **asdict(report)}, indent=2))
     else:
         print("\n".join(reconciliation.lines(report)))
     return 4 if report.in_doubt else 0
 
 
-def answer(book: Book, *, film: str | None = None) -> dict[str, Any]:
+def answer(ledger: Ledger, *, film: str | None = None) -> dict[str, Any]:
     """Everything the accounts say, for machines. Credits."""
-    state = book.read()
-    attempts = accounts.lines(book, film=film)
+    state = ledger.read()
+    attempts = accounts.lines(ledger, film=film)
     return {
-        "account": book.account,
+        "account": ledger.account,
         "total": accounts.total(attempts).row(),
         "films": [line.row() for line in accounts.grouped(attempts, ("film",))],
         "scenes": [line.row() for line in accounts.grouped(attempts, ("film", "scene"))],
@@ -147,7 +147,7 @@ def answer(book: Book, *, film: str | None = None) -> dict[str, Any]:
     }
 
 
-def _balance(state: State) -> dict[str, Any]:
+def _balance(state: LedgerState) -> dict[str, Any]:
     """Opening − debits + refunds + adjustments = expected, beside the last quiet reading."""
     checked = state.checked
     return {
@@ -164,16 +164,16 @@ def _balance(state: State) -> dict[str, Any]:
     }
 
 
-def _show(book: Book, options: argparse.Namespace) -> None:
-    found = answer(book, film=options.film)
+def _show(ledger: Ledger, options: argparse.Namespace) -> None:
+    found = answer(ledger, film=options.film)
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    attempts = accounts.lines(book, film=options.film)
+    attempts = accounts.lines(ledger, film=options.film)
     if not attempts:
-        print(f"account {book.account}: nothing was bought yet")
+        print(f"account {ledger.account}: nothing was bought yet")
         return
-    _table(f"Account {book.account}", attempts)
+    _table(f"Account {ledger.account}", attempts)
     balance = found["balance"]
     if balance["opening"] is not None:
         print(
@@ -191,7 +191,7 @@ def _show(book: Book, options: argparse.Namespace) -> None:
         print(f"in doubt: {doubt['attempt']} {doubt['shot']}, {doubt['credits']} credits: {doubt['reason']}")
 
 
-def _table(title: str, attempts: list[Line]) -> None:
+def _table(title: str, attempts: list[SpendLine]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -203,7 +203,7 @@ def _table(title: str, attempts: list[Line]) -> None:
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
 
-    def add(name: str, line: Line, style: str | None = None) -> None:
+    def add(name: str, line: SpendLine, style: str | None = None) -> None:
         table.add_row(name, *(str(getattr(line, number)) for number in numbers), style=style)
 
     shots = accounts.grouped(attempts, ("film", "scene", "shot"))

@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
         SettingsError: there is no such file, it would put secrets on the server, or a Prefect setting is invalid.
         LongtakeError: the Prefect server does not answer.
     """
-    from longtake.prefect.ops.resolved import resolved_blocks
+    from longtake.prefect.ops.block_references import resolved_blocks
 
     file = Path(options.file)
     if not file.is_file():

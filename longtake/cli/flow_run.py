@@ -27,7 +27,7 @@ from longtake.report import stale_note
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
-    from longtake.cli.progress import Progress
+    from longtake.cli.progress import ProgressDisplay
     from longtake.storyboard import Downstream
     from longtake.studio import Film
 
@@ -41,7 +41,7 @@ class _StoppedError(LongtakeError):
 def main(
     board: str,
     *,
-    progress: Progress,
+    progress: ProgressDisplay,
     retake: Sequence[str],
     downstream: Downstream | None,
     as_json: bool,

@@ -8,8 +8,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from longtake import library, tables, timeline
 from longtake import plan as plans
-from longtake import record, tables, timeline
 from longtake import store as stores
 from longtake.cli import board
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from longtake.cli.board import Board
+    from longtake.cli.board import CheckedStoryboard
     from longtake.ledger import Scope
     from longtake.media import JoinPlan
     from longtake.plan import Plan, PlannedShot
@@ -72,20 +72,20 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _join(found: Board, store: Store, options: argparse.Namespace) -> int:
+def _join(found: CheckedStoryboard, store: Store, options: argparse.Namespace) -> int:
     """Print what joining the film as it stands would copy and encode; where shots are missing, which."""
     comparison = plans.Comparison(
         found.resolved,
-        record.read_holdings(store, found.film),
+        library.read_holdings(store, found.film),
         catalog=found.catalog,
         realm=found.settings.realm,
         attempts=plans.read_books(store, found.settings.host, found.film).attempts,
         downstream=options.downstream,
     )
     for revision in comparison.retake(options.retake, run=""):
-        comparison.holdings.decide(revision)
-    standings = plans.standings(comparison)
-    used = {name: one.used for name, one in standings.items() if one.settled and one.used is not None}
+        comparison.take_library.decide(revision)
+    statuses = plans.statuses(comparison)
+    used = {name: one.used for name, one in statuses.items() if one.settled and one.used is not None}
     missing = [shot.label for shot in found.resolved.shots if shot.id not in used]
     plan: JoinPlan | None = None
     if not missing:

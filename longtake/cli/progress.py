@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from longtake.request import Resolved
 
-__all__ = ["Bar", "Lines", "Progress", "Style", "parents_of", "style", "time_left", "warnings"]
+__all__ = ["Bar", "Lines", "ProgressDisplay", "Style", "parents_of", "style", "time_left", "warnings"]
 
 _Result = TypeVar("_Result")
 
@@ -49,7 +49,7 @@ def parents_of(resolved: Resolved) -> dict[str, str | None]:
     return {shot.label: labels[shot.parent] if shot.parent else None for shot in plans.parents_first(resolved)}
 
 
-class Progress(Observer):
+class ProgressDisplay(Observer):
     """Counts what a run does. Used as a context, it shows that.
 
     Args:
@@ -172,15 +172,15 @@ class Progress(Observer):
         return max(depth.values(), default=0)
 
 
-class Lines(Progress):
+class Lines(ProgressDisplay):
     """Progress as plain lines on standard error: one for each shot that is not current, and some for the join."""
 
 
-class Bar(Progress):
+class Bar(ProgressDisplay):
     """Progress as a bar on a terminal, with credits, time left and what is in flight; lines for shots scroll above it.
 
     Args:
-        parents: as of `Progress`.
+        parents: as of `ProgressDisplay`.
         clock: seconds.
         console: where it is shown; by default standard error.
     """
@@ -252,7 +252,7 @@ def time_left(seconds: float) -> str:
     return f"about {minutes} min left" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min left"
 
 
-def warnings(progress: Progress) -> logging.Handler:
+def warnings(progress: ProgressDisplay) -> logging.Handler:
     """A log handler that prints warnings next to the progress."""
     handler = _Warnings(progress)
     handler.setLevel(logging.WARNING)
@@ -261,7 +261,7 @@ def warnings(progress: Progress) -> logging.Handler:
 
 
 class _Warnings(logging.Handler):
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressDisplay) -> None:
         super().__init__()
         self._progress = progress
 

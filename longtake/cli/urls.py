@@ -60,7 +60,7 @@ def look(store: Store, settings: Settings) -> Iterator[Said]:
 def _ask(url: str, body: bytes, *, public: str | None) -> Iterator[Said]:
     import httpx
 
-    from longtake.provider.hosts import shown
+    from longtake.provider.url_safety import shown
 
     # It would log the whole URL, signature and all.
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from longtake.emulator.server import Address
+    from longtake.emulator.server import EmulatorAddress
 
 __all__ = ["DEFAULT_KEY", "Config", "Rule", "app", "running", "serve"]
 
@@ -43,7 +43,7 @@ async def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    ready: Callable[[Address], None] | None = None,
+    ready: Callable[[EmulatorAddress], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve until cancelled, signalled or `stop` is set; `ready` is told the address once connections are taken."""
@@ -52,7 +52,7 @@ async def serve(
     await server.serve(config, host=host, port=port, ready=ready, stop=stop)
 
 
-def running(config: Config, *, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[Address]:
+def running(config: Config, *, host: str = "127.0.0.1", port: int = 0) -> AbstractContextManager[EmulatorAddress]:
     """Serve in a thread of this process for the length of a `with` block, which is given the address."""
     from longtake.emulator import server  # noqa: PLC0415 - uvicorn is loaded only to serve
 

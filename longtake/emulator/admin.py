@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from longtake.emulator import faults
-from longtake.emulator.books import ShortError
+from longtake.emulator.credit_books import ShortError
 
 if TYPE_CHECKING:
-    from longtake.emulator.state import State
-    from longtake.emulator.tasks import Task
+    from longtake.emulator.state import EmulatorState
+    from longtake.emulator.tasks import EmulatedTask
 
 __all__ = ["router"]
 
@@ -106,12 +106,12 @@ async def clear_faults(request: Request) -> Response:
     return JSONResponse(state.faults.rules)
 
 
-def _state(request: Request) -> State:
-    state: State = request.app.state.emulator
+def _state(request: Request) -> EmulatorState:
+    state: EmulatorState = request.app.state.emulator
     return state
 
 
-def _shown(task: Task) -> dict[str, Any]:
+def _shown(task: EmulatedTask) -> dict[str, Any]:
     return {
         "id": task.id,
         "model": task.wish.model.id,

@@ -13,12 +13,12 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from longtake.catalog import Catalog
-from longtake.emulator import admin, answers, files, inputs, validation
-from longtake.emulator.books import Books, ShortError
+from longtake.emulator import admin, files, inputs, responses, validation
+from longtake.emulator.credit_books import CreditBooks, ShortError
 from longtake.emulator.faults import AFTER, BEFORE, GETS, SHAPES, Faults
-from longtake.emulator.refusal import INVALID, NO_CREDITS, NOT_FOUND, Refusal
-from longtake.emulator.state import State
-from longtake.emulator.tasks import Tasks
+from longtake.emulator.refusal import INVALID, NO_CREDITS, NOT_FOUND, RefusalAnswer
+from longtake.emulator.state import EmulatorState
+from longtake.emulator.tasks import EmulatedTasks
 from longtake.errors import CatalogError
 from longtake.version import VERSION
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from longtake.emulator.config import Config
-    from longtake.emulator.tasks import Task
+    from longtake.emulator.tasks import EmulatedTask
 
 __all__ = ["PREFIX", "build"]
 
@@ -50,10 +50,10 @@ def build(config: Config) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix="longtake-emulator-") as name:
             async with inputs.client() as web:
-                books = Books(config.balance)
-                tasks = Tasks(config, catalog, books, folder=Path(name), web=web)
+                books = CreditBooks(config.balance)
+                tasks = EmulatedTasks(config, catalog, books, folder=Path(name), web=web)
                 app.state.folder, app.state.web = Path(name), web
-                app.state.emulator = State(
+                app.state.emulator = EmulatorState(
                     config=config,
                     catalog=catalog,
                     books=books,
@@ -73,14 +73,14 @@ def build(config: Config) -> FastAPI:
     app.include_router(router)
     app.include_router(files.router)
     app.include_router(admin.router)
-    app.add_exception_handler(Refusal, _say_no)
+    app.add_exception_handler(RefusalAnswer, _say_no)
     return app
 
 
 async def _say_no(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
+    if not isinstance(error, RefusalAnswer):
         raise error
-    return answers.refused(error)
+    return responses.refused(error)
 
 
 @router.post("/videos/generations")
@@ -94,13 +94,13 @@ async def submit(request: Request) -> Response:
     prompt = validation.prompt_of(raw)
     rule = state.faults.strike("submit", BEFORE, prompt)
     if rule is not None:
-        return await answers.spoilt(request, state, rule)
+        return await responses.spoilt(request, state, rule)
     task = await _charge(request, state, raw)
     task.received_at = now
-    shown = answers.envelope(state, task, str(request.base_url))
+    shown = responses.envelope(state, task, str(request.base_url))
     rule = state.faults.strike("submit", AFTER, prompt)
     if rule is not None:
-        return await answers.spoilt(request, state, rule, shown)
+        return await responses.spoilt(request, state, rule, shown)
     state.posts.answered += 1
     task.told = True
     return JSONResponse(shown)
@@ -113,7 +113,7 @@ async def poll(request: Request, task_id: str) -> Response:
     state.count_request(state.key_of(request.headers.get("authorization")))
     task = state.tasks.get(task_id)
     if task is None:
-        raise Refusal(404, NOT_FOUND, f"task not found: {task_id[:80]}")
+        raise RefusalAnswer(404, NOT_FOUND, f"task not found: {task_id[:80]}")
     task.polls += 1
     rule = state.faults.strike("poll", _POLL_FAULTS, task.wish.prompt)
     without = None
@@ -122,8 +122,8 @@ async def poll(request: Request, task_id: str) -> Response:
     elif rule is not None and rule.what == "slow":
         await asyncio.sleep(rule.seconds)
     elif rule is not None:
-        return await answers.spoilt(request, state, rule)
-    return JSONResponse(answers.envelope(state, task, str(request.base_url), without=without))
+        return await responses.spoilt(request, state, rule)
+    return JSONResponse(responses.envelope(state, task, str(request.base_url), without=without))
 
 
 @router.get("/balance")
@@ -132,25 +132,25 @@ async def balance(request: Request) -> Response:
     state = _state(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
     if not state.config.offers_balance:
-        raise Refusal(404, NOT_FOUND, "not found")
+        raise RefusalAnswer(404, NOT_FOUND, "not found")
     rule = state.faults.strike("balance", _BALANCE_FAULTS, None)
     if rule is not None and rule.what == "slow":
         await asyncio.sleep(rule.seconds)
     elif rule is not None:
-        return await answers.spoilt(request, state, rule)
+        return await responses.spoilt(request, state, rule)
     return JSONResponse({"balance": state.books.balance})
 
 
-async def _charge(request: Request, state: State, raw: bytes) -> Task:
+async def _charge(request: Request, state: EmulatorState, raw: bytes) -> EmulatedTask:
     wish = validation.check(validation.read(raw), state.catalog)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=request.app.state.folder) as folder:
         sources = await inputs.look(wish, state.catalog, request.app.state.web, Path(folder))
     try:
         task = state.open_task(wish, sources)
     except ShortError:
-        raise Refusal(402, NO_CREDITS, "the balance does not cover this request") from None
+        raise RefusalAnswer(402, NO_CREDITS, "the balance does not cover this request") from None
     except CatalogError as error:
-        raise Refusal(400, INVALID, error.message) from None
+        raise RefusalAnswer(400, INVALID, error.message) from None
     state.posts.charged += 1
     return task
 
@@ -160,12 +160,12 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > _LARGEST_BODY:
-            raise Refusal(413, INVALID, f"the request body is larger than {_LARGEST_BODY} bytes")
+            raise RefusalAnswer(413, INVALID, f"the request body is larger than {_LARGEST_BODY} bytes")
     return bytes(raw)
 
 
-def _state(request: Request) -> State:
+def _state(request: Request) -> EmulatorState:
     found: Any = request.app.state.emulator
-    if not isinstance(found, State):
+    if not isinstance(found, EmulatorState):
         raise TypeError("the application is not running")
     return found

@@ -20,7 +20,7 @@ from longtake.errors import SettingsError
 from longtake.settings import explain
 
 if TYPE_CHECKING:
-    from longtake.emulator.server import Address
+    from longtake.emulator.server import EmulatorAddress
 
 __all__ = ["add_arguments", "configuration", "main"]
 
@@ -130,7 +130,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _announce(address: Address) -> None:
+def _announce(address: EmulatorAddress) -> None:
     line = {"base_url": address.base_url, "admin_url": address.admin_url, "store_url": address.store_url}
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

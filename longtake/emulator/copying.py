@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longtake.emulator import rendering
-from longtake.emulator.rendering import Rendered
+from longtake.emulator.rendering import RenderedClip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from longtake.emulator.rendering import Order
+    from longtake.emulator.rendering import RenderOrder
 
 __all__ = ["Copies"]
 
@@ -31,10 +31,10 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._originals: dict[Order, Rendered] = {}
-        self._locks: defaultdict[Order, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._originals: dict[RenderOrder, RenderedClip] = {}
+        self._locks: defaultdict[RenderOrder, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def render(self, order: Order, folder: Path) -> Rendered:
+    async def render(self, order: RenderOrder, folder: Path) -> RenderedClip:
         """As `rendering.render`, but for what is to be seen: the prompt and given pictures count for nothing."""
         like = replace(order, prompt="a copy", digest="0" * 64, first=None, last=None)
         async with self._locks[like]:
@@ -46,9 +46,9 @@ class Copies:
         return await asyncio.to_thread(_copied, self._originals[like], folder, order.digest.encode())
 
 
-def _copied(original: Rendered, folder: Path, mark: bytes) -> Rendered:
+def _copied(original: RenderedClip, folder: Path, mark: bytes) -> RenderedClip:
     """The files once more, each with a mark where nobody looks for pictures."""
-    made = Rendered(folder / "0.mp4", folder / "0.png")
+    made = RenderedClip(folder / "0.mp4", folder / "0.png")
     box = struct.pack(">I4s", 8 + len(mark), b"free") + mark
     made.clip.write_bytes(original.clip.read_bytes() + box)
     text = b"tEXt" + b"Comment\0" + mark

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
-from longtake.emulator import answers
+from longtake.emulator import responses
 from longtake.emulator.faults import GETS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.emulator.faults import Rule
-    from longtake.emulator.state import State
+    from longtake.emulator.state import EmulatorState
 
 __all__ = ["locate", "router"]
 
@@ -31,7 +31,7 @@ _EXPIRED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Cod
 @router.api_route("/cdn/tasks/{task_id}/{name}", methods=["GET", "HEAD"])
 async def give_file(request: Request, task_id: str, name: str, expires: str = "", signature: str = "") -> Response:
     """A finished task's clip or last frame (provider-contract.md §1: public, and for a limited time)."""
-    state: State = request.app.state.emulator
+    state: EmulatorState = request.app.state.emulator
     task = state.tasks.get(task_id)
     if task is None or task.files is None or name not in {"0.mp4", "0.png"}:
         return Response(status_code=404)
@@ -49,7 +49,7 @@ async def give_file(request: Request, task_id: str, name: str, expires: str = ""
 @router.api_route("/store/{key:path}", methods=["GET", "HEAD"])
 async def give_object(request: Request, key: str) -> Response:
     """An object of the folder store in `--public`: media only, for everyone, read-only."""
-    state: State = request.app.state.emulator
+    state: EmulatorState = request.app.state.emulator
     root = state.config.public
     path = None if root is None else await asyncio.to_thread(locate, root, key)
     return Response(status_code=404) if path is None else _file(path)
@@ -71,7 +71,7 @@ def _file(path: Path) -> Response:
     return FileResponse(path, media_type=_TYPES.get(path.suffix, guessed or "application/octet-stream"))
 
 
-async def _spoilt_file(request: Request, state: State, rule: Rule, path: Path) -> Response:
+async def _spoilt_file(request: Request, state: EmulatorState, rule: Rule, path: Path) -> Response:
     kind = _TYPES[path.suffix]
     if rule.what == "garbage":
         return Response(bytes(range(256)) * 16, media_type=kind)
@@ -80,7 +80,7 @@ async def _spoilt_file(request: Request, state: State, rule: Rule, path: Path) -
         return StreamingResponse(
             _cut_short(request, state, half), headers={"Content-Length": str(size)}, media_type=kind
         )
-    return _file(path) if rule.what == "truncated" else await answers.spoilt(request, state, rule)
+    return _file(path) if rule.what == "truncated" else await responses.spoilt(request, state, rule)
 
 
 def _first_half(path: Path) -> tuple[int, bytes]:
@@ -89,9 +89,9 @@ def _first_half(path: Path) -> tuple[int, bytes]:
         return size, file.read(size // 2)
 
 
-async def _cut_short(request: Request, state: State, half: bytes) -> AsyncIterator[bytes]:
+async def _cut_short(request: Request, state: EmulatorState, half: bytes) -> AsyncIterator[bytes]:
     yield half
     transport = state.connections.get((request.scope.get("client") or ("", 0))[:2])
     if transport is not None:
         transport.close()  # unlike abort, after what was written is out
-        await answers.until_gone(request)
+        await responses.until_gone(request)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import httpx
 
 from longtake import media
-from longtake.emulator.refusal import INPUT_UNREADABLE, INVALID, Refusal
+from longtake.emulator.refusal import INPUT_UNREADABLE, INVALID, RefusalAnswer
 from longtake.errors import MediaError
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from longtake.emulator.validation import Wish
     from longtake.media import InputFacts
 
-__all__ = ["Source", "Sources", "UnreadableError", "client", "fetch", "look"]
+__all__ = ["InputSource", "InputSources", "UnreadableError", "client", "fetch", "look"]
 
 _LARGEST = 512 * 1024 * 1024
 _TIMEOUT = 10.0
-Kind = Literal["image", "video", "audio"]
+SourceKind = Literal["image", "video", "audio"]
 
 
 class UnreadableError(Exception):
@@ -33,7 +33,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
+class InputSource:
     """One input as it was at submit."""
 
     url: str
@@ -42,10 +42,10 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sources:
+class InputSources:
     """All inputs of a request, in the order of `Wish.urls`."""
 
-    all: tuple[Source, ...]
+    all: tuple[InputSource, ...]
 
     @property
     def video_seconds(self) -> float:
@@ -66,16 +66,16 @@ def client() -> httpx.AsyncClient:
     )  # fmt: skip
 
 
-async def look(wish: Wish, catalog: Catalog, web: httpx.AsyncClient, folder: Path) -> Sources:
+async def look(wish: Wish, catalog: Catalog, web: httpx.AsyncClient, folder: Path) -> InputSources:
     """Probe every input of a request at submit.
 
     Raises:
         Refusal: 400 with 30002 when a URL cannot be read, with 20002 when what it gives breaks a rule.
     """
     media_rules = wish.model.media
-    kinds: list[tuple[Kind, InputRule, ReferenceRule]] = [("image", catalog.inputs.image, media_rules.image)] * len(
-        wish.images
-    )
+    kinds: list[tuple[SourceKind, InputRule, ReferenceRule]] = [
+        ("image", catalog.inputs.image, media_rules.image)
+    ] * len(wish.images)
     kinds += [("video", catalog.inputs.video, media_rules.video)] * len(wish.videos)
     kinds += [("audio", catalog.inputs.audio, media_rules.audio)] * len(wish.sounds)
     kinds += [("image", catalog.inputs.image, media_rules.image)] * (len(wish.urls) - len(kinds))
@@ -87,20 +87,20 @@ async def look(wish: Wish, catalog: Catalog, web: httpx.AsyncClient, folder: Pat
             await _head(web, url, kind)
             digest = await fetch(web, url, into, limit=rule.bytes)
         except UnreadableError as error:
-            raise Refusal(400, INPUT_UNREADABLE, f"{name} could not be read: {error}") from None
+            raise RefusalAnswer(400, INPUT_UNREADABLE, f"{name} could not be read: {error}") from None
         try:
             facts = await asyncio.to_thread(media.inspect, into)
         except MediaError as error:
-            raise Refusal(400, INVALID, f"{name} is not usable: {error.message}") from None
+            raise RefusalAnswer(400, INVALID, f"{name} is not usable: {error.message}") from None
         finally:
             into.unlink(missing_ok=True)
         _hold_against(facts, kind, rule, reference, name)
-        found.append(Source(url, digest, facts))
-    sources = Sources(tuple(found))
+        found.append(InputSource(url, digest, facts))
+    sources = InputSources(tuple(found))
     for kind, reference in (("video", media_rules.video), ("audio", media_rules.audio)):
         together = sum(source.facts.seconds for source in found if source.facts.kind == kind)
         if reference.together is not None and together > reference.together:
-            raise Refusal(
+            raise RefusalAnswer(
                 400, INVALID, f"{kind} inputs have {together:.2f} s together; allowed: up to {reference.together:g}"
             )
     return sources
@@ -129,7 +129,7 @@ async def fetch(web: httpx.AsyncClient, url: str, into: Path, *, limit: int | No
     return digest.hexdigest()
 
 
-async def _head(web: httpx.AsyncClient, url: str, kind: Kind) -> None:
+async def _head(web: httpx.AsyncClient, url: str, kind: SourceKind) -> None:
     try:
         answer = await web.head(url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -141,13 +141,13 @@ async def _head(web: httpx.AsyncClient, url: str, kind: Kind) -> None:
         raise UnreadableError(f"its content type is {said[:60] or 'not given'}, not {kind}")
 
 
-def _hold_against(facts: InputFacts, kind: Kind, rule: InputRule, reference: ReferenceRule, name: str) -> None:
+def _hold_against(facts: InputFacts, kind: SourceKind, rule: InputRule, reference: ReferenceRule, name: str) -> None:
     if facts.kind != kind or facts.format not in rule.formats:
-        raise Refusal(400, INVALID, f"{name} is {facts.format}; allowed: {', '.join(rule.formats)}")
+        raise RefusalAnswer(400, INVALID, f"{name} is {facts.format}; allowed: {', '.join(rule.formats)}")
     sides = (facts.width, facts.height)
     if rule.side is not None and not all(rule.side.min <= side <= rule.side.max for side in sides):
         allowed = f"{rule.side.min:g} to {rule.side.max:g}"
-        raise Refusal(400, INVALID, f"{name} has {sides[0]}×{sides[1]} pixels; a side may have {allowed}")
+        raise RefusalAnswer(400, INVALID, f"{name} has {sides[0]}×{sides[1]} pixels; a side may have {allowed}")
     if reference.each is not None and not reference.each.min <= facts.seconds <= reference.each.max:
         allowed = f"{reference.each.min:g} to {reference.each.max:g}"
-        raise Refusal(400, INVALID, f"{name} has {facts.seconds:.2f} s; allowed: {allowed}")
+        raise RefusalAnswer(400, INVALID, f"{name} has {facts.seconds:.2f} s; allowed: {allowed}")

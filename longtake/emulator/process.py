@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from longtake import store as stores
 from longtake.errors import LongtakeError
-from longtake.ledger import Log, account_of
+from longtake.ledger import EntryLog, account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def running(folder: Path, store: Path) -> Iterator[str]:
     Raises:
         LongtakeError: it did not start.
     """
-    state = Log(stores.open(str(store)), account_of("127.0.0.1", KEY)).read()
+    state = EntryLog(stores.open(str(store)), account_of("127.0.0.1", KEY)).read()
     balance = _CREDITS if state.expected_balance is None else state.expected_balance
     options = ["--port", "0", "--key", KEY, "--balance", str(balance), "--processing", "2", "--public", str(store)]
     with (folder / "emulator.log").open("ab") as log:

@@ -10,7 +10,7 @@ __all__ = [
     "NO_CREDITS",
     "RATE_LIMITED",
     "UPSTREAM",
-    "Refusal",
+    "RefusalAnswer",
 ]
 
 INVALID = 20002
@@ -23,7 +23,7 @@ NO_CREDITS = 40200
 NOT_FOUND = 40400
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
+class RefusalAnswer(Exception):  # noqa: N818 - an answer, not a fault of the program
     """An error answer: HTTP `status`, the provider's `code` (provider-contract.md §3) and a message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from longtake.emulator import scenery
 from longtake.media import ffmpeg
-from longtake.media.sniff import sniff
+from longtake.media.streams.sniff import sniff
 
-__all__ = ["Order", "Rendered", "render"]
+__all__ = ["RenderOrder", "RenderedClip", "render"]
 
 _TIMEOUT = 600
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "Helvetica.ttc")
@@ -31,7 +31,7 @@ _CHORDS = ((110.0, 164.81, 220.0), (98.0, 146.83, 246.94), (130.81, 196.0, 329.6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class RenderOrder:
     """One clip to make.
 
     `digest` decides everything the other fields leave open; equal orders give equal bytes. `frames` of them are shown at
@@ -58,14 +58,14 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedClip:
     """The files of a finished clip: an MP4 and its true last frame as PNG."""
 
     clip: Path
     last_frame: Path
 
 
-async def render(order: Order, folder: Path) -> Rendered:
+async def render(order: RenderOrder, folder: Path) -> RenderedClip:
     """Make the clip in an empty folder of its own.
 
     Raises:
@@ -77,7 +77,7 @@ async def render(order: Order, folder: Path) -> Rendered:
     await ffmpeg.arun([*args, ffmpeg.file_url(clip)], timeout=_TIMEOUT)
     await ffmpeg.arun(_last_frame_arguments(order, clip, last), timeout=_TIMEOUT)
     await asyncio.to_thread(_tidy, folder)
-    return Rendered(clip, last)
+    return RenderedClip(clip, last)
 
 
 def _tidy(folder: Path) -> None:
@@ -85,7 +85,7 @@ def _tidy(folder: Path) -> None:
         left.unlink()
 
 
-def _last_frame_arguments(order: Order, clip: Path, into: Path) -> list[str]:
+def _last_frame_arguments(order: RenderOrder, clip: Path, into: Path) -> list[str]:
     """The coded clip's own last frame: not by `longtake.media`, which is what a stand-in is there to check."""
     exact = "flags=accurate_rnd+full_chroma_int:in_color_matrix=bt709:in_range=tv:out_range=pc"
     pick = f"select=eq(n\\,{order.frames - 1}),scale={exact},format=rgb24"
@@ -104,7 +104,7 @@ def _last_frame_arguments(order: Order, clip: Path, into: Path) -> list[str]:
     ]
 
 
-def _arguments(order: Order, folder: Path) -> list[str]:
+def _arguments(order: RenderOrder, folder: Path) -> list[str]:
     """Paint the layers into `folder` and say what ffmpeg does with them."""
     inputs: list[str] = []
     graph = _landscape(order, folder, inputs)
@@ -141,7 +141,7 @@ def _arguments(order: Order, folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _landscape(order: Order, folder: Path, inputs: list[str]) -> list[str]:
+def _landscape(order: RenderOrder, folder: Path, inputs: list[str]) -> list[str]:
     layers = scenery.paint(
         order.prompt, digest=order.digest, width=order.width, height=order.height, seconds=order.seconds
     )
@@ -165,11 +165,11 @@ def _landscape(order: Order, folder: Path, inputs: list[str]) -> list[str]:
     return graph
 
 
-def _repeated(order: Order) -> str:
+def _repeated(order: RenderOrder) -> str:
     return f"loop=loop=-1:size=1,trim=end_frame={order.frames},{_clocked(order)}"
 
 
-def _clocked(order: Order) -> str:
+def _clocked(order: RenderOrder) -> str:
     return f"settb=1/{order.rate},setpts=N,fps={order.rate}"
 
 
@@ -178,7 +178,7 @@ def _still(picture: Path) -> list[str]:
     return ["-f", sniff(picture).demuxer, "-protocol_whitelist", "file,pipe", "-i", ffmpeg.file_url(picture)]
 
 
-def _moving_still(order: Order, index: int, name: str, *, zoom: bool = True) -> str:
+def _moving_still(order: RenderOrder, index: int, name: str, *, zoom: bool = True) -> str:
     width, height = order.width, order.height
     if not zoom:
         cover = f"scale={width}:{height}:force_original_aspect_ratio=increase:{_SCALE},crop={width}:{height}"
@@ -195,7 +195,7 @@ def _fade(one: str, other: str, into: str, *, start: float, seconds: float) -> s
     return f"[{one}][{other}]xfade=transition=fade:offset={start:.4f}:duration={seconds:.4f}[{into}]"
 
 
-def _caption(order: Order, folder: Path) -> str:
+def _caption(order: RenderOrder, folder: Path) -> str:
     """The prompt's first words, small, in the lower left corner; nothing where there is no font."""
     font, words = _font(), _words(order.prompt)
     if font is None or not words or not _draws_text(ffmpeg.binary()):
@@ -253,7 +253,7 @@ def _draws_text(program: str) -> bool:
     return b"textfile" in said.stdout
 
 
-def _sound(order: Order) -> str:
+def _sound(order: RenderOrder) -> str:
     """A soft chord that swells, over a breath of wind; mono, as long as the picture."""
     dice = random.Random(f"sound:{order.digest}")  # noqa: S311 - sounds that come out the same
     chord = dice.choice(_CHORDS)

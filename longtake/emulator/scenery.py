@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import random
 
-from longtake.emulator import look, terrain
-from longtake.emulator.look import Colour, mix
+from longtake.emulator import prompt_look, terrain
+from longtake.emulator.prompt_look import Colour, mix
 from longtake.emulator.terrain import Layer, Stage
 
 __all__ = ["paint"]
@@ -22,7 +22,7 @@ def paint(prompt: str, *, digest: str, width: int, height: int, seconds: float) 
     The first layer is a still that covers the frame, the others move over it, far to near.
     """
     dice = random.Random(digest)  # noqa: S311 - pictures that come out the same, nothing to guess
-    seen = look.read(prompt, dice)
+    seen = prompt_look.read(prompt, dice)
     shore = 0.72 if seen.water else 1.0
     stage = Stage(dice=dice, width=width, height=height, seconds=seconds, way=dice.choice((-1, 1)), shore=shore)
     layers = [_sky(stage, seen)]
@@ -43,7 +43,7 @@ def paint(prompt: str, *, digest: str, width: int, height: int, seconds: float) 
     return tuple(layers)
 
 
-def _sky(stage: Stage, seen: look.Look) -> Layer:
+def _sky(stage: Stage, seen: prompt_look.PromptLook) -> Layer:
     rows, low = 128, 0.78 * stage.shore if stage.shore < 1 else 0.72
     pixels = bytearray()
     for row in range(rows):

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from longtake.emulator.config import Config
     from longtake.emulator.state import Connections
 
-__all__ = ["Address", "running", "serve"]
+__all__ = ["EmulatorAddress", "running", "serve"]
 
 _log = logging.getLogger("longtake.emulator")
 
 
 @dataclass(frozen=True)
-class Address:
+class EmulatorAddress:
     """Where an emulator listens. `base_url` is what LONGTAKE_BASE_URL takes, `store_url` what LONGTAKE_PUBLIC_URL takes."""
 
     base_url: str
@@ -40,7 +40,7 @@ class Address:
 class _Server(uvicorn.Server):
     """Says when it listens, and where."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[Address], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[EmulatorAddress], None] | None) -> None:
         super().__init__(config)
         self._ready = ready
 
@@ -49,7 +49,7 @@ class _Server(uvicorn.Server):
         if self.started and self._ready is not None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             root = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            self._ready(Address(f"{root}{PREFIX}", f"{root}/admin", f"{root}/store"))
+            self._ready(EmulatorAddress(f"{root}{PREFIX}", f"{root}/admin", f"{root}/store"))
 
 
 async def serve(
@@ -57,7 +57,7 @@ async def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    ready: Callable[[Address], None] | None = None,
+    ready: Callable[[EmulatorAddress], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
     """See `longtake.emulator.serve`.
@@ -105,17 +105,17 @@ async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
 
 
 @contextlib.contextmanager
-def running(config: Config, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
+def running(config: Config, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[EmulatorAddress]:
     """See `longtake.emulator.running`."""
     listening = threading.Event()
-    found: list[Address] = []
+    found: list[EmulatorAddress] = []
     failed: list[BaseException] = []
     ways_out: list[Callable[[], object]] = []
 
     async def main() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
-        def ready(address: Address) -> None:
+        def ready(address: EmulatorAddress) -> None:
             ways_out.append(lambda: loop.call_soon_threadsafe(stop.set))
             found.append(address)
             listening.set()

@@ -9,26 +9,26 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from longtake.emulator.refusal import RATE_LIMITED, Refusal
+from longtake.emulator.refusal import RATE_LIMITED, RefusalAnswer
 
 if TYPE_CHECKING:
     import asyncio
 
     from longtake.catalog import Catalog
-    from longtake.emulator.books import Books
     from longtake.emulator.config import Config
+    from longtake.emulator.credit_books import CreditBooks
     from longtake.emulator.faults import Faults
-    from longtake.emulator.inputs import Sources
-    from longtake.emulator.tasks import Task, Tasks
+    from longtake.emulator.inputs import InputSources
+    from longtake.emulator.tasks import EmulatedTask, EmulatedTasks
     from longtake.emulator.validation import Wish
 
-__all__ = ["Limits", "Posts", "State"]
+__all__ = ["EmulatorState", "LimitCounts", "PostCounts"]
 
 Connections = dict[tuple[str, int], "asyncio.Transport"]
 
 
 @dataclass
-class Posts:
+class PostCounts:
     """Counts of submits: that arrived, that were charged, that were answered with the id of a task."""
 
     received: int = 0
@@ -37,7 +37,7 @@ class Posts:
 
 
 @dataclass
-class Limits:
+class LimitCounts:
     """Counts of what the limits on submits did: those refused for one, and the most tasks that processed at once."""
 
     refused: int = 0
@@ -45,17 +45,17 @@ class Limits:
 
 
 @dataclass(kw_only=True)
-class State:
+class EmulatorState:
     """The parts of a running emulator. Used from its event loop only."""
 
     config: Config
     catalog: Catalog
-    books: Books
+    books: CreditBooks
     faults: Faults
-    tasks: Tasks
+    tasks: EmulatedTasks
     connections: Connections
-    posts: Posts = field(default_factory=Posts)
-    limits: Limits = field(default_factory=Limits)
+    posts: PostCounts = field(default_factory=PostCounts)
+    limits: LimitCounts = field(default_factory=LimitCounts)
     _secret: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _spent: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -66,13 +66,13 @@ class State:
             Refusal: 401 with 10001 (missing), 10002 (malformed) or 10003 (unknown).
         """
         if not header:
-            raise Refusal(401, 10001, "the Authorization header is missing")
+            raise RefusalAnswer(401, 10001, "the Authorization header is missing")
         scheme, _, key = header.partition(" ")
         if scheme.lower() != "bearer" or not key.strip() or " " in key.strip():
-            raise Refusal(401, 10002, "the Authorization header must be `Bearer <key>`")
+            raise RefusalAnswer(401, 10002, "the Authorization header must be `Bearer <key>`")
         given = key.strip().encode()
         if not any(hmac.compare_digest(given, known.encode()) for known in self.config.keys):
-            raise Refusal(401, 10003, "the API key is not valid")
+            raise RefusalAnswer(401, 10003, "the API key is not valid")
         return key.strip()
 
     def count_request(self, key: str) -> None:
@@ -82,7 +82,7 @@ class State:
             Refusal: 429 when there is none left this second.
         """
         if not self._has_left(f"requests of {key}", self.config.rate_limit):
-            raise Refusal(429, RATE_LIMITED, "too many requests")
+            raise RefusalAnswer(429, RATE_LIMITED, "too many requests")
 
     def count_submit(self) -> None:
         """Take one submit out of what a second has.
@@ -92,10 +92,10 @@ class State:
         """
         if not self._has_left("submits", self.config.submits_per_second):
             self.limits.refused += 1
-            raise Refusal(429, RATE_LIMITED, "too many submits")
+            raise RefusalAnswer(429, RATE_LIMITED, "too many submits")
 
-    def open_task(self, wish: Wish, sources: Sources) -> Task:
-        """Open a task if there is room for one more; raises what `Tasks.open` does.
+    def open_task(self, wish: Wish, sources: InputSources) -> EmulatedTask:
+        """Open a task if there is room for one more; raises what `EmulatedTasks.open` does.
 
         Raises:
             Refusal: 429 when as many are processing as may.
@@ -103,7 +103,7 @@ class State:
         processing = sum(task.status == "processing" for task in self.tasks.all)
         if self.config.max_in_flight is not None and processing >= self.config.max_in_flight:
             self.limits.refused += 1
-            raise Refusal(429, RATE_LIMITED, "too many tasks at once")
+            raise RefusalAnswer(429, RATE_LIMITED, "too many tasks at once")
         task = self.tasks.open(wish, sources, self.faults.fate)
         self.limits.most_in_flight = max(self.limits.most_in_flight, processing + 1)
         return task
@@ -118,13 +118,13 @@ class State:
         self._spent[bucket] = (max(left - 1, 0.0) if left >= 1 else left, now)
         return left >= 1
 
-    def file_url(self, base: str, task: Task, name: str) -> str:
+    def file_url(self, base: str, task: EmulatedTask, name: str) -> str:
         """The public URL of a finished task's file; it stops working `url_lifetime` seconds after completion."""
         until = int((task.finished_at or 0) + self.config.url_lifetime)
         path = f"cdn/tasks/{task.id}/{name}"
         return f"{base}{path}?expires={until}&signature={self._sign(path, until)}"
 
-    def is_signed(self, task: Task, name: str, until: str, signature: str) -> bool:
+    def is_signed(self, task: EmulatedTask, name: str, until: str, signature: str) -> bool:
         """Whether a file's URL is one we gave out and still lives."""
         if not until.isascii() or not until.isdigit() or len(until) > 12 or not signature.isascii():
             return False

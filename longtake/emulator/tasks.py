@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import httpx
 
     from longtake.catalog import Catalog, Model
-    from longtake.emulator.books import Books
     from longtake.emulator.config import Config
+    from longtake.emulator.credit_books import CreditBooks
     from longtake.emulator.faults import Fate
-    from longtake.emulator.inputs import Sources
-    from longtake.emulator.rendering import Rendered
+    from longtake.emulator.inputs import InputSources
+    from longtake.emulator.rendering import RenderedClip
     from longtake.emulator.validation import Wish
 
-__all__ = ["Task", "Tasks"]
+__all__ = ["EmulatedTask", "EmulatedTasks"]
 
 _log = logging.getLogger("longtake.emulator")
 
@@ -49,8 +49,8 @@ _MESSAGES = {
 
 
 @dataclass(kw_only=True)
-class Task:
-    """One paid task. Only `Tasks` changes it, on its event loop.
+class EmulatedTask:
+    """One paid task. Only `EmulatedTasks` changes it, on its event loop.
 
     `debited` is what was taken at submit, `charged` what the real seconds cost, `refunded` what was given back (credits).
     `told` says whether an answer with the id was sent to whoever submitted it. The times are seconds since 1970; `received_at`
@@ -59,7 +59,7 @@ class Task:
 
     id: str
     wish: Wish
-    sources: Sources
+    sources: InputSources
     fate: Fate
     digest: str
     seconds: int
@@ -73,7 +73,7 @@ class Task:
     polls: int = 0
     received_at: float | None = None
     finished_at: float | None = None
-    files: Rendered | None = None
+    files: RenderedClip | None = None
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -82,16 +82,18 @@ class Task:
         return None if self.error is None else _MESSAGES[self.error]
 
 
-class Tasks:
+class EmulatedTasks:
     """All tasks of one emulator and the work on them, in one event loop."""
 
-    def __init__(self, config: Config, catalog: Catalog, books: Books, *, folder: Path, web: httpx.AsyncClient) -> None:
+    def __init__(
+        self, config: Config, catalog: Catalog, books: CreditBooks, *, folder: Path, web: httpx.AsyncClient
+    ) -> None:
         self._config = config
         self._catalog = catalog
         self._books = books
         self._folder = folder
         self._web = web
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, EmulatedTask] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
         self._asked: Counter[str] = Counter()
         """How often each request was charged for."""
@@ -99,15 +101,15 @@ class Tasks:
         self._render = Copies(folder / "originals").render if config.copies else rendering.render
 
     @property
-    def all(self) -> tuple[Task, ...]:
+    def all(self) -> tuple[EmulatedTask, ...]:
         """Every task, oldest first."""
         return tuple(self._tasks.values())
 
-    def get(self, task_id: str) -> Task | None:
+    def get(self, task_id: str) -> EmulatedTask | None:
         """The task of this id."""
         return self._tasks.get(task_id)
 
-    def open(self, wish: Wish, sources: Sources, draw: Callable[[str], Fate]) -> Task:
+    def open(self, wish: Wish, sources: InputSources, draw: Callable[[str], Fate]) -> EmulatedTask:
         """Charge for a task and start it. Nothing is awaited in between, so no task exists that was not charged.
 
         `draw` gives a charged task its fate by its prompt; a refused request uses up no fault.
@@ -129,7 +131,7 @@ class Tasks:
         task_id = f"task_{secrets.token_hex(16)}"
         self._books.debit(task_id, reserve)
         self._asked[asked] += 1
-        task = Task(
+        task = EmulatedTask(
             id=task_id,
             wish=wish,
             sources=sources,
@@ -164,7 +166,7 @@ class Tasks:
             work.cancel()
         await asyncio.gather(*self._work.values(), return_exceptions=True)
 
-    async def _run(self, task: Task) -> None:
+    async def _run(self, task: EmulatedTask) -> None:
         code, files = task.fate.code, None
         try:
             async with asyncio.TaskGroup() as group:
@@ -177,7 +179,7 @@ class Tasks:
             code = 80003
         self._finish(task, code, files)
 
-    def _finish(self, task: Task, code: int | None, files: Rendered | None) -> None:
+    def _finish(self, task: EmulatedTask, code: int | None, files: RenderedClip | None) -> None:
         if code is None:
             # An open length was charged for the longest: the difference goes back before anybody can see the price.
             task.refunded = self._books.refund(task.id, task.debited - task.charged)
@@ -191,11 +193,11 @@ class Tasks:
         task.finished_at = time.time()
         _log.info("%s: %s%s", task.id, task.status, f" with {code}" if code else "")
 
-    async def _pass_time(self, task: Task) -> None:
+    async def _pass_time(self, task: EmulatedTask) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(task.hurry.wait(), self._config.processing + task.fate.extra_seconds)
 
-    async def _make(self, task: Task) -> tuple[int | None, Rendered | None]:
+    async def _make(self, task: EmulatedTask) -> tuple[int | None, RenderedClip | None]:
         """Fetch the inputs once more and render; gives an error code or the files."""
         wish = task.wish
         width, height = _pixels(wish.model, wish.size, wish.resolution, task.sources.shape)
@@ -208,7 +210,7 @@ class Tasks:
                     into = folder / f"input-{number}"
                     await inputs.fetch(self._web, url, into, limit=None)
                     pinned[url] = into
-                order = rendering.Order(
+                order = rendering.RenderOrder(
                     prompt=wish.prompt,
                     digest=task.digest,
                     width=width,
@@ -231,7 +233,7 @@ class Tasks:
                     into.unlink(missing_ok=True)
 
 
-def _digest(wish: Wish, sources: Sources, seed: int) -> str:
+def _digest(wish: Wish, sources: InputSources, seed: int) -> str:
     """What decides a clip: the request with digests for URLs, and without what does not touch the picture."""
     names = wish.model.fields
     dropped = {names.image, names.video, names.audio, names.frames, names.last_frame}

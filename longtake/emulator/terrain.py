@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longtake.emulator.look import Look, mix
+from longtake.emulator.prompt_look import PromptLook, mix
 
 if TYPE_CHECKING:
     import random
@@ -51,7 +51,7 @@ class Stage:
         return self.width + spare, spare, f"{start}+{speed:.3f}*t"
 
 
-def ridge(stage: Stage, seen: Look, depth: float, *, built: bool) -> Layer:
+def ridge(stage: Stage, seen: PromptLook, depth: float, *, built: bool) -> Layer:
     """A line of hills, or of buildings when `built`; `depth` goes from 0 (far) to 1 (near)."""
     height, wet = stage.height, stage.shore < 1
     tone = mix(seen.horizon, seen.near, 0.2 + 0.5 * depth if wet else 0.25 + 0.75 * depth)
@@ -111,7 +111,7 @@ def _light_windows(stage: Stage, columns: list[bytearray], tops: list[float], li
                     columns[column + across][row * 4 : (row + size) * 4] = lit * size
 
 
-def water(stage: Stage, seen: Look, *, sun_at: float) -> list[Layer]:
+def water(stage: Stage, seen: PromptLook, *, sun_at: float) -> list[Layer]:
     """A lake or sea below the shore: its body, and sheets of glints that drift against each other."""
     top = int(stage.height * stage.shore)
     high = stage.height - top

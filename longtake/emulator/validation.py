@@ -1,6 +1,6 @@
 """What a submitted body must be, checked on the JSON as it came: nothing of our own client is trusted or used here.
 
-Limits and field names are the catalog's (provider-contract.md §4). Raises `Refusal` with the provider's codes.
+Limits and field names are the catalog's (provider-contract.md §4). Raises `RefusalAnswer` with the provider's codes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from longtake.catalog import ADAPTIVE, Catalog, Model
-from longtake.emulator.refusal import INVALID, MIXED_MODES, NOT_FOUND, Refusal
+from longtake.emulator.refusal import INVALID, MIXED_MODES, NOT_FOUND, RefusalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +57,9 @@ def read(raw: bytes) -> _Json:
     try:
         body = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, INVALID, f"the request body is not valid JSON: {str(error)[:120]}") from None
+        raise RefusalAnswer(400, INVALID, f"the request body is not valid JSON: {str(error)[:120]}") from None
     if not isinstance(body, dict):
-        raise Refusal(400, INVALID, "the request body must be a JSON object")
+        raise RefusalAnswer(400, INVALID, "the request body must be a JSON object")
     return body
 
 
@@ -67,7 +67,7 @@ def prompt_of(raw: bytes) -> str | None:
     """The prompt of a body that may be anything, for faults that match on it."""
     try:
         prompt = read(raw).get("prompt")
-    except Refusal:
+    except RefusalAnswer:
         return None
     return prompt if isinstance(prompt, str) else None
 
@@ -96,7 +96,9 @@ def check(body: _Json, catalog: Catalog) -> Wish:
     ))  # fmt: skip
     pinned = _pinned(body, model)
     if pinned and (images or videos or sounds) and model.media.frames_exclude_references:
-        raise Refusal(400, MIXED_MODES, f"{names.frames} cannot be combined with reference images, videos or audio")
+        raise RefusalAnswer(
+            400, MIXED_MODES, f"{names.frames} cannot be combined with reference images, videos or audio"
+        )
     if model.media.audio.needs_picture and sounds and not (images or videos):
         _refuse(f"{names.audio} needs an image or a video beside it")
     prompt = _prompt(body, model, with_media=bool(images or videos or sounds or pinned))
@@ -126,7 +128,7 @@ def check(body: _Json, catalog: Catalog) -> Wish:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise Refusal(400, INVALID, message)
+    raise RefusalAnswer(400, INVALID, message)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> _Json:
@@ -156,7 +158,7 @@ def _model(body: _Json, catalog: Catalog) -> Model:
     if not isinstance(asked, str) or not asked:
         _refuse("model is required and must be a string")
     if asked not in catalog.models:
-        raise Refusal(404, NOT_FOUND, f"model not found: {asked[:80]}")
+        raise RefusalAnswer(404, NOT_FOUND, f"model not found: {asked[:80]}")
     return catalog.models[asked]
 
 

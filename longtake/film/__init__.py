@@ -1,7 +1,7 @@
 """The film: which takes, joined how, named after the digest of exactly that; made once and kept with its manifest."""
 
+from longtake.film.film_objects import JoinedFilm
 from longtake.film.joining import join, join_takes
-from longtake.film.keeping import JoinedFilm
 from longtake.film.rebuilding import Rebuilt, rebuild
 from longtake.film.rendering import check_tools, plan_render
 

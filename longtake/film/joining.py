@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from longtake import timeline
 from longtake.errors import MediaError
-from longtake.film import keeping
+from longtake.film import film_objects
 from longtake.film.measuring import drifts, seams
 from longtake.film.rendering import render, software
-from longtake.manifest import Credits, Loudness, Manifest, Shot
+from longtake.manifest import FilmCredits, FilmShot, Loudness, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from longtake.film.keeping import JoinedFilm
-    from longtake.film.rendering import Rendered
-    from longtake.ledger import Closed, State
+    from longtake.film.film_objects import JoinedFilm
+    from longtake.film.rendering import RenderedFilm
+    from longtake.ledger import Closed, LedgerState
+    from longtake.library import Take
     from longtake.manifest import Seam
     from longtake.media import Chapter
-    from longtake.record import Take
-    from longtake.report import Outcome
+    from longtake.report import ShotOutcome
     from longtake.request import Resolved
     from longtake.store import Store
     from longtake.timeline import Timeline
@@ -38,11 +38,11 @@ _MUSIC = {"mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "aac": "a
 
 def join(
     resolved: Resolved,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[ShotOutcome],
     *,
     store: Store,
     film: str,
-    state: State,
+    state: LedgerState,
     closed: Iterable[Closed] | None = None,
     run: str | None = None,
     on_progress: Callable[[float], None] | None = None,
@@ -65,8 +65,8 @@ def join(
     """
     takes = [outcome.take for outcome in outcomes if outcome.take is not None]
     line = timeline.of(resolved, takes)
-    folder = keeping.folder_of(film, line.digest)
-    known = keeping.find(store, folder)
+    folder = film_objects.folder_of(film, line.digest)
+    known = film_objects.find(store, folder)
     if known is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
@@ -93,7 +93,7 @@ def join(
         )
         # Looked at again: housekeeping may have found it without a name while the film was joined.
         _keep_music(store, resolved, line)
-        return keeping.keep(store, folder, made.folder, manifest)
+        return film_objects.keep(store, folder, made.folder, manifest)
 
 
 def join_takes(
@@ -106,8 +106,8 @@ def join_takes(
     on_progress: Callable[[float], None] | None = None,
 ) -> JoinedFilm:
     """Join takes that belong to no storyboard; the arguments and errors are those of `join`."""
-    folder = keeping.folder_of(film, line.digest)
-    known = keeping.find(store, folder)
+    folder = film_objects.folder_of(film, line.digest)
+    known = film_objects.find(store, folder)
     if known is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
@@ -121,7 +121,7 @@ def join_takes(
             run=run,
             timeline=line,
             shots=tuple(
-                Shot(
+                FilmShot(
                     shot=take.shot,
                     scene=take.shot.partition("/")[0],
                     id=take.shot.rpartition("/")[2],
@@ -132,12 +132,12 @@ def join_takes(
                 )
                 for take, chapter in zip(takes, made.result.chapters, strict=True)
             ),
-            credits=Credits(used_takes=spent, alternates=0, settled=spent, reserved=0, in_doubt=0, refunded=None),
+            credits=FilmCredits(used_takes=spent, alternates=0, settled=spent, reserved=0, in_doubt=0, refunded=None),
         )
-        return keeping.keep(store, folder, made.folder, manifest)
+        return film_objects.keep(store, folder, made.folder, manifest)
 
 
-def measured(made: Rendered) -> dict[str, Any]:
+def measured(made: RenderedFilm) -> dict[str, Any]:
     """The part of a manifest that tells of the joining itself."""
     result = made.result
     return {
@@ -154,9 +154,9 @@ def measured(made: Rendered) -> dict[str, Any]:
     }
 
 
-def _shot(outcome: Outcome, used: Take, chapter: Chapter, seam: Seam | None, drift: float | None) -> Shot:
+def _shot(outcome: ShotOutcome, used: Take, chapter: Chapter, seam: Seam | None, drift: float | None) -> FilmShot:
     shot = outcome.shot
-    return Shot(
+    return FilmShot(
         shot=shot.label,
         scene=shot.scene,
         id=shot.id,
@@ -172,17 +172,17 @@ def _shot(outcome: Outcome, used: Take, chapter: Chapter, seam: Seam | None, dri
 
 
 def _credits(
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[ShotOutcome],
     takes: Sequence[Take],
     *,
     film: str,
-    state: State,
+    state: LedgerState,
     closed: Iterable[Closed] | None,
-) -> Credits:
+) -> FilmCredits:
     used = {take.fingerprint: take.credits for take in takes}
     kept = {take.fingerprint: take.credits for outcome in outcomes for take in outcome.takes}
     doubts = sum(a.money for a in state.doubts() if a.order.film == film)
-    return Credits(
+    return FilmCredits(
         used_takes=sum(used.values()),
         alternates=sum(credits for name, credits in kept.items() if name not in used),
         settled=state.films.get(film, 0),

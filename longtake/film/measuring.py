@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.request import Resolved
     from longtake.store import Store
 
@@ -59,6 +59,6 @@ def drifts(resolved: Resolved, takes: Sequence[Take]) -> list[float | None]:
         if shot.parent is None or first.tone is None or take.tone is None:
             found.append(None)
             continue
-        drift = media.drift(media.Tone(**first.tone.model_dump()), media.Tone(**take.tone.model_dump()))
+        drift = media.drift(media.MeasuredTone(**first.tone.model_dump()), media.MeasuredTone(**take.tone.model_dump()))
         found.append(round(drift.distance, 2))
     return found

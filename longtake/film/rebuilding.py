@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtake.film import keeping
+from longtake.film import film_objects
 from longtake.film.joining import measured
 from longtake.film.rendering import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.film.keeping import JoinedFilm
+    from longtake.film.film_objects import JoinedFilm
     from longtake.manifest import Manifest
     from longtake.store import Store
 
@@ -46,15 +46,15 @@ def rebuild(manifest: Manifest, store: Store, *, on_progress: Callable[[float], 
         StoreError: the store is away, or lacks a clip, or holds one that is not what its name says.
         MediaError, FfmpegError: it cannot be joined.
     """
-    folder = keeping.folder_of(manifest.film, manifest.digest)
+    folder = film_objects.folder_of(manifest.film, manifest.digest)
     with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
         made = render(manifest.timeline, store, Path(name), check=True, on_progress=on_progress)
         same = made.sha256 == manifest.sha256
-        found = keeping.find(store, folder, sha256=made.sha256)
-        if found is not None and keeping.verified(store, found):
-            keeping.complete(store, found, made.folder)
+        found = film_objects.find(store, folder, sha256=made.sha256)
+        if found is not None and film_objects.verified(store, found):
+            film_objects.complete(store, found, made.folder)
             return Rebuilt(found, same, there=True)
         if found is not None:
             store.delete([found.key])  # of the right size, and yet not this film
         new = manifest if same else manifest.model_copy(update=measured(made))
-        return Rebuilt(keeping.keep(store, folder, made.folder, new), same, there=False)
+        return Rebuilt(film_objects.keep(store, folder, made.folder, new), same, there=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from longtake import media
 from longtake import store as stores
 from longtake.errors import StoreError
-from longtake.film.keeping import sha256_of
+from longtake.film.film_objects import sha256_of
 from longtake.manifest import Software
 from longtake.version import VERSION
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from longtake.request import Resolved
     from longtake.store import Store
-    from longtake.timeline import Timeline, Transition
+    from longtake.timeline import Timeline, TimelineTransition
 
-__all__ = ["Rendered", "check_tools", "plan_render", "render", "software"]
+__all__ = ["RenderedFilm", "check_tools", "plan_render", "render", "software"]
 
 _FETCHERS = 8
 _FETCHED = 0.3
@@ -33,7 +33,7 @@ _FETCHED = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedFilm:
     """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` and `hls/` in `folder`."""
 
     folder: Path
@@ -49,7 +49,7 @@ def render(
     *,
     check: bool = False,
     on_progress: Callable[[float], None] | None = None,
-) -> Rendered:
+) -> RenderedFilm:
     """Join a timeline from the store alone.
 
     Args:
@@ -88,7 +88,7 @@ def render(
     media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
     if line.hls:
         media.hls(film, folder / "hls")
-    return Rendered(folder, result, sha256_of(film), film.stat().st_size)
+    return RenderedFilm(folder, result, sha256_of(film), film.stat().st_size)
 
 
 def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
@@ -171,15 +171,15 @@ def _clips(line: Timeline, paths: dict[str, Path]) -> list[media.JoinClip]:
             transition=_transition(cut.transition),
             continues=cut.continues,
             caption=cut.caption,
-            correction=media.Correction(**cut.correction.model_dump()) if cut.correction is not None else None,
+            correction=media.ColorCorrection(**cut.correction.model_dump()) if cut.correction is not None else None,
         )
         for cut in line.cuts
     ]
 
 
-def _sound(line: Timeline, music: Path | None) -> media.Sound:
+def _sound(line: Timeline, music: Path | None) -> media.JoinSound:
     said = line.sound
-    return media.Sound(
+    return media.JoinSound(
         loudness=said.loudness,
         peak=said.peak,
         music=music,
@@ -189,5 +189,5 @@ def _sound(line: Timeline, music: Path | None) -> media.Sound:
     )
 
 
-def _transition(said: Transition | None) -> media.Transition | None:
-    return media.Transition(said.kind, said.seconds) if said is not None else None
+def _transition(said: TimelineTransition | None) -> media.JoinTransition | None:
+    return media.JoinTransition(said.kind, said.seconds) if said is not None else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from longtake.housekeeping.names import Names
+from longtake.housekeeping.named_objects import Names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

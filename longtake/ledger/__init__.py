@@ -4,30 +4,30 @@ One log per account, kept in the store beside the media as write-once objects; i
 machine. Nothing is overwritten and no total is stored that a fold could not derive.
 """
 
-from longtake.ledger.balance import Report, ask, check_balance, poll_known
-from longtake.ledger.book import Book, Claim, doubt
-from longtake.ledger.budget import Budget, Refusal, Scope, Used
-from longtake.ledger.entries import Order
-from longtake.ledger.log import Log, account_of, accounts_in
-from longtake.ledger.pacing import Limits
+from longtake.ledger.balance import ReconcileReport, ask, check_balance, poll_known
+from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
+from longtake.ledger.entries import Purchase
+from longtake.ledger.entry_log import EntryLog, account_of, accounts_in
+from longtake.ledger.ledger import Claim, Ledger, doubt
 from longtake.ledger.reconcile import reconcile
-from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, State
+from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, LedgerState
+from longtake.ledger.throttle import Limits
 
 __all__ = [
     "CHECKPOINT_EVERY",
     "DOUBTS",
     "Attempt",
-    "Book",
     "Budget",
+    "BudgetRefusal",
     "Claim",
     "Closed",
+    "EntryLog",
+    "Ledger",
+    "LedgerState",
     "Limits",
-    "Log",
-    "Order",
-    "Refusal",
-    "Report",
+    "Purchase",
+    "ReconcileReport",
     "Scope",
-    "State",
     "Used",
     "account_of",
     "accounts_in",

@@ -15,16 +15,16 @@ from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, day_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from longtake.ledger.book import Book
+    from longtake.ledger.ledger import Ledger
     from longtake.ledger.state import Attempt, Closed
 
-By = Literal["film", "scene", "shot", "day"]
+GroupBy = Literal["film", "scene", "shot", "day"]
 
 _FAR = 16 * CHECKPOINT_EVERY
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SpendLine:
     """Sums over attempts. `estimate` is what the settled ones should have cost, `settled` what they did cost.
 
     `written_off` is what was lost: given up by a person, or never refunded. So settled, reserved, in doubt (where it was charged)
@@ -43,9 +43,9 @@ class Line:
     in_doubt: int = 0
     written_off: int = 0
 
-    def plus(self, other: Line) -> Line:
+    def plus(self, other: SpendLine) -> SpendLine:
         """The sum of two lines; names are those of this one."""
-        return Line(
+        return SpendLine(
             film=self.film,
             scene=self.scene,
             shot=self.shot,
@@ -64,9 +64,9 @@ class Line:
         return {k: v for k, v in asdict(self).items() if v != ""}
 
 
-def _of_open(a: Attempt) -> Line:
+def _of_open(a: Attempt) -> SpendLine:
     doubtful, done = a.phase in DOUBTS, a.phase == "completed"
-    return Line(
+    return SpendLine(
         film=a.order.film,
         scene=a.order.scene,
         shot=a.order.shot,
@@ -79,10 +79,10 @@ def _of_open(a: Attempt) -> Line:
     )
 
 
-def _of_closed(c: Closed) -> Line:
+def _of_closed(c: Closed) -> SpendLine:
     settled = c.outcome == "settled"
     lost = {"written_off": c.charged, "refund_missing": -c.refunded, "refund_found": -c.refunded}
-    return Line(
+    return SpendLine(
         film=c.order.film,
         scene=c.order.scene,
         shot=c.order.shot,
@@ -95,16 +95,16 @@ def _of_closed(c: Closed) -> Line:
     )
 
 
-def lines(book: Book, *, film: str | None = None) -> list[Line]:
+def lines(ledger: Ledger, *, film: str | None = None) -> list[SpendLine]:
     """One line per attempt, the oldest closed first, the open ones last."""
-    state = book.read()
+    state = ledger.read()
     # What closes while this is read is still among the open.
-    found = [_of_closed(c) for c in book.log.history(until=state.head)]
+    found = [_of_closed(c) for c in ledger.log.history(until=state.head)]
     found += [_of_open(a) for a in state.attempts.values()]
     return [line for line in found if film is None or line.film == film]
 
 
-class Sums(BaseModel):
+class SpendSums(BaseModel):
     """What a film's closed attempts come to by shot, up to a checkpoint of an account's log: a later reader goes on from there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -112,34 +112,34 @@ class Sums(BaseModel):
     account: str
     head: int
     """The last entry that is in them."""
-    rows: tuple[Line, ...]
+    rows: tuple[SpendLine, ...]
 
-    def is_far_from(self, other: Sums) -> bool:
+    def is_far_from(self, other: SpendSums) -> bool:
         """Whether going on from here in place of the other saves more than a few requests."""
         return self.account != other.account or abs(self.head - other.head) >= _FAR
 
 
-def by_shot(book: Book, film: str, since: Sums | None = None) -> tuple[list[Line], Sums]:
+def by_shot(ledger: Ledger, film: str, since: SpendSums | None = None) -> tuple[list[SpendLine], SpendSums]:
     """A film's lines by scene and shot as `grouped` gives them, and the part of them that will not change any more.
 
     Args:
-        book: the account's ledger.
+        ledger: the account's ledger.
         film: the film's slug.
         since: what was summed before; it counts for the same account, so that only what closed behind it is read.
 
     Raises:
         StoreError: the store is away.
     """
-    state = book.read()
+    state = ledger.read()
     whole = state.head // CHECKPOINT_EVERY * CHECKPOINT_EVERY
-    known = since if since is not None and since.account == book.account and since.head <= whole else None
+    known = since if since is not None and since.account == ledger.account and since.head <= whole else None
     done = known.head if known is not None else 0
 
-    def closed(since: int, until: int) -> list[Line]:
-        return [_of_closed(c) for c in book.log.history(since=since, until=until) if c.order.film == film]
+    def closed(since: int, until: int) -> list[SpendLine]:
+        return [_of_closed(c) for c in ledger.log.history(since=since, until=until) if c.order.film == film]
 
-    sums = Sums(
-        account=book.account,
+    sums = SpendSums(
+        account=ledger.account,
         head=whole,
         rows=tuple(grouped([*(known.rows if known is not None else ()), *closed(done, whole)], ("scene", "shot"))),
     )
@@ -147,19 +147,19 @@ def by_shot(book: Book, film: str, since: Sums | None = None) -> tuple[list[Line
     return grouped([*sums.rows, *closed(whole, state.head), *still], ("scene", "shot")), sums
 
 
-def total(attempts: Iterable[Line]) -> Line:
+def total(attempts: Iterable[SpendLine]) -> SpendLine:
     """The sum of all lines."""
-    result = Line()
+    result = SpendLine()
     for line in attempts:
         result = result.plus(line)
     return result
 
 
-def grouped(attempts: Iterable[Line], by: tuple[By, ...]) -> list[Line]:
+def grouped(attempts: Iterable[SpendLine], by: tuple[GroupBy, ...]) -> list[SpendLine]:
     """Sums of lines with the same names in `by`, in the order these first appear."""
-    groups: dict[tuple[str, ...], Line] = {}
+    groups: dict[tuple[str, ...], SpendLine] = {}
     for line in attempts:
         key = tuple(getattr(line, name) for name in by)
-        known = groups.get(key) or replace(Line(), **dict(zip(by, key, strict=True)))
+        known = groups.get(key) or replace(SpendLine(), **dict(zip(by, key, strict=True)))
         groups[key] = known.plus(line)
     return list(groups.values())

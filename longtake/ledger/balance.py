@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 from longtake.errors import UnknownTaskError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.book import Book, now
-from longtake.ledger.verdicts import certain
+from longtake.ledger.balance_proof import certain
+from longtake.ledger.ledger import Ledger, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.ledger.state import Attempt, State
+    from longtake.ledger.state import Attempt, LedgerState
 
 _READINGS = 5
 
 
-class TaskSeen(Protocol):
+class PolledTask(Protocol):
     """What a poll tells (`longtake.provider.Task`)."""
 
     @property
@@ -33,15 +33,15 @@ class TaskSeen(Protocol):
     def error_message(self) -> str | None: ...  # noqa: D102
 
 
-class Teller(Protocol):
+class BalanceSource(Protocol):
     """What reconciliation asks of the provider; both calls are free."""
 
-    async def poll(self, task_id: str) -> TaskSeen: ...  # noqa: D102
+    async def poll(self, task_id: str) -> PolledTask: ...  # noqa: D102
     async def balance(self) -> int | None: ...  # noqa: D102
 
 
 @dataclass(slots=True)
-class Report:
+class ReconcileReport:
     """What a reconciliation saw and decided. Credits; `drift` is balance − expected with the doubts taken as not charged."""
 
     balance: int | None = None
@@ -66,23 +66,23 @@ class Report:
         return [*self.held, *self.undecided]
 
 
-async def poll_known(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> None:
+async def poll_known(ledger: Ledger, teller: BalanceSource, retryable: Callable[[Any], bool]) -> None:
     """Ask once for every task that was accepted and not seen to end, whoever bought it, and write down what ended.
 
     Raises:
         ProviderUnavailableError, RateLimitedError: the provider does not answer.
     """
-    state = await asyncio.to_thread(book.read)
+    state = await asyncio.to_thread(ledger.read)
     for attempt in state.attempts.values():
         if attempt.phase == "failed":
             await asyncio.to_thread(
-                book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+                ledger.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
             )
         elif attempt.phase == "accepted":
-            await ask(book, teller, attempt, retryable)
+            await ask(ledger, teller, attempt, retryable)
 
 
-async def ask(book: Book, teller: Teller, attempt: Attempt, retryable: Callable[[Any], bool]) -> None:
+async def ask(ledger: Ledger, teller: BalanceSource, attempt: Attempt, retryable: Callable[[Any], bool]) -> None:
     """Ask once for the task of an accepted attempt, whoever bought it, and write down whether it ended.
 
     Raises:
@@ -93,10 +93,10 @@ async def ask(book: Book, teller: Teller, attempt: Attempt, retryable: Callable[
     except UnknownTaskError:
         return
     if task.status == "completed":
-        await asyncio.to_thread(book.completed, attempt, task.credits)
+        await asyncio.to_thread(ledger.completed, attempt, task.credits)
     elif task.status == "failed":
         await asyncio.to_thread(
-            book.failed,
+            ledger.failed,
             attempt,
             code=task.error_code,
             message=task.error_message or "",
@@ -104,42 +104,42 @@ async def ask(book: Book, teller: Teller, attempt: Attempt, retryable: Callable[
         )
 
 
-async def check_balance(book: Book, teller: Teller) -> Report | None:
+async def check_balance(ledger: Ledger, teller: BalanceSource) -> ReconcileReport | None:
     """Compare the balance with the log if nothing is under way, and write the comparison down.
 
     Returns:
         None when something was under way, a doubt is open or the provider offers no balance: then nothing can be told.
     """
     for _ in range(_READINGS):
-        state = await asyncio.to_thread(book.read)
+        state = await asyncio.to_thread(ledger.read)
         if any(a.phase != "completed" for a in state.attempts.values()):
             return None
         balance = await teller.balance()
         if balance is None:
             return None
-        if await asyncio.to_thread(write_balance, book, state.head, balance):
-            return await asyncio.to_thread(_summary, book, balance)
+        if await asyncio.to_thread(write_balance, ledger, state.head, balance):
+            return await asyncio.to_thread(_summary, ledger, balance)
     return None
 
 
-def write_balance(book: Book, head: int, balance: int) -> bool:
+def write_balance(ledger: Ledger, head: int, balance: int) -> bool:
     """Write a reading down if the log has not moved since; says whether it did."""
     stale: list[bool] = []
 
-    def decide(state: State) -> e.Entry | None:
+    def decide(state: LedgerState) -> e.Entry | None:
         stale[:] = [state.head != head]
         if stale[0]:
             return None
         return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance)
 
-    book.log.append(decide)
+    ledger.log.append(decide)
     return not stale[0]
 
 
-def _summary(book: Book, balance: int) -> Report:
+def _summary(ledger: Ledger, balance: int) -> ReconcileReport:
     """What a quiet reading tells, with refunds that are certainly missing written down."""
-    state = book.read()
-    report = Report(balance=balance, expected=state.expected_balance, since=since(state))
+    state = ledger.read()
+    report = ReconcileReport(balance=balance, expected=state.expected_balance, since=since(state))
     report.drift = state.checked.drift if state.checked else None
     if not report.drift:
         return report
@@ -149,12 +149,12 @@ def _summary(book: Book, balance: int) -> Report:
     for refund in refunds:
         if verdicts.get(refund.attempt):
             entry = kind(at=now(), by=owner.current(), attempt=refund.attempt, credits=refund.credits)
-            book.log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
+            ledger.log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
             found.append(refund.attempt)
     report.unexplained = 0 if found else report.drift
     return report
 
 
-def since(state: State) -> str | None:
+def since(state: LedgerState) -> str | None:
     """When balance and ledger last agreed, for people."""
     return f"{state.agreed.at:%Y-%m-%d %H:%M:%S} UTC" if state.agreed else None

@@ -11,7 +11,7 @@ from longtake.errors import BudgetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Budget", "Refusal", "Scope", "Used"]
+__all__ = ["Budget", "BudgetRefusal", "Scope", "Used"]
 
 Scope = Literal["film", "run", "day"]
 
@@ -34,7 +34,7 @@ class Used(BaseModel):
         return Used(film=self.film + film, run=self.run, day=self.day)
 
 
-class Refusal(BaseModel):
+class BudgetRefusal(BaseModel):
     """A budget that a purchase does not fit into. All amounts in credits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,10 +76,10 @@ class Budget(BaseModel):
         """Return how many credits still fit under every budget, None when there is no budget."""
         return min((max(0, budget - taken) for _, budget, taken in self._against(used)), default=None)
 
-    def refusals(self, credits: int, used: Used) -> tuple[Refusal, ...]:
+    def refusals(self, credits: int, used: Used) -> tuple[BudgetRefusal, ...]:
         """Return the budgets that `credits` more do not fit into. Spending nothing fits even where a budget is passed already."""
         return tuple(
-            Refusal(scope=scope, budget=budget, needed=credits, available=max(0, budget - taken))
+            BudgetRefusal(scope=scope, budget=budget, needed=credits, available=max(0, budget - taken))
             for scope, budget, taken in self._against(used)
             if credits > 0 and taken + credits > budget
         )

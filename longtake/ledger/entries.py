@@ -30,7 +30,7 @@ class _Entry(BaseModel):
     """Makes equal entries of two writers differ, so that a lost answer of the store can be cleared up by reading back."""
 
 
-class Order(BaseModel):
+class Purchase(BaseModel):
     """What an intent is for: everything the accounts later ask about an attempt."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +60,7 @@ class Intent(_Entry):
     """A paid request is about to be sent. It lands before the socket opens and is the claim on the take."""
 
     kind: Literal["intent"] = "intent"
-    order: Order
+    order: Purchase
     number: int = Field(ge=1)
     """Which attempt for this take this is."""
     lease_until: datetime
@@ -82,7 +82,7 @@ class Accepted(_Entry):
     kind: Literal["accepted"] = "accepted"
     attempt: str
     task_id: str
-    order: Order | None = None
+    order: Purchase | None = None
     """Filled only when the attempt had been closed as not charged meanwhile, so that it can be opened again."""
 
 

@@ -28,5 +28,5 @@ class Refund(BaseModel):
 
     attempt: str
     credits: int
-    order: e.Order
+    order: e.Purchase
     day: str

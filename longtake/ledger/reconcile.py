@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from longtake.errors import LedgerError, ProviderUnavailableError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.balance import Report, Teller, poll_known, since, write_balance
-from longtake.ledger.book import Book, now
-from longtake.ledger.verdicts import certain
+from longtake.ledger.balance import BalanceSource, ReconcileReport, poll_known, since, write_balance
+from longtake.ledger.balance_proof import certain
+from longtake.ledger.ledger import Ledger, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from longtake.ledger.state import Attempt, State
+    from longtake.ledger.state import Attempt, LedgerState
 
 QUIET = 180.0
 """Seconds after a doubt before its charge must have shown: the longest POST and a minute."""
@@ -38,17 +38,17 @@ _LOOK_AGAIN = 0.5
 
 
 async def reconcile(
-    book: Book,
-    teller: Teller,
+    ledger: Ledger,
+    teller: BalanceSource,
     *,
     retryable: Callable[[Any], bool],
     quiet: float = QUIET,
     longest: float = LONGEST_GENERATION,
-) -> Report:
+) -> ReconcileReport:
     """Settle what can be settled.
 
     Args:
-        book: the account's ledger.
+        ledger: the account's ledger.
         teller: the provider.
         retryable: whether a failed task allows another attempt (provider-contract.md §3).
         quiet: seconds to let pass after the newest doubt before the balance is believed.
@@ -59,64 +59,68 @@ async def reconcile(
         ProviderUnavailableError: the provider does not answer; nothing was decided.
         StoreError: the store is away.
     """
-    barrier = await asyncio.to_thread(_raise_barrier, book, quiet)
+    barrier = await asyncio.to_thread(_raise_barrier, ledger, quiet)
     try:
-        await _outcomes(book)
-        await _wait_quiet(book, quiet)
-        state, balance = await _reading(book, teller, retryable)
+        await _outcomes(ledger)
+        await _wait_quiet(ledger, quiet)
+        state, balance = await _reading(ledger, teller, retryable)
         if balance is None:
             return _unoffered(state)
-        report = _compare(book, state, balance, barrier, longest)
+        report = _compare(ledger, state, balance, barrier, longest)
         return await asyncio.to_thread(report)
     finally:
-        await asyncio.shield(asyncio.to_thread(_lift, book, barrier))
+        await asyncio.shield(asyncio.to_thread(_lift, ledger, barrier))
 
 
 # -- the steps -----------------------------------------------------------------------------------------------------------
 
 
-def _raise_barrier(book: Book, quiet: float) -> int:
-    def decide(state: State) -> e.Entry:
+def _raise_barrier(ledger: Ledger, quiet: float) -> int:
+    def decide(state: LedgerState) -> e.Entry:
         at = now()
         if state.barred(at):
             raise LedgerError(
-                f"another reconciliation of {book.account} is under way until {state.barrier_until:%H:%M:%S} UTC",
+                f"another reconciliation of {ledger.account} is under way until {state.barrier_until:%H:%M:%S} UTC",
                 next_step="wait for it, or run again after that time",
-                key=book.account,
+                key=ledger.account,
             )
         return e.Barrier(at=at, by=owner.current(), until=at + timedelta(seconds=quiet + 300))
 
-    sequence = book.log.append(decide)
+    sequence = ledger.log.append(decide)
     assert sequence is not None  # noqa: S101 - decide never returns None
     return sequence
 
 
-def _lift(book: Book, barrier: int) -> None:
-    book.log.append(lambda s: e.Lifted(at=now(), by=owner.current(), barrier=barrier) if s.barrier == barrier else None)
+def _lift(ledger: Ledger, barrier: int) -> None:
+    ledger.log.append(
+        lambda s: e.Lifted(at=now(), by=owner.current(), barrier=barrier) if s.barrier == barrier else None
+    )
 
 
-async def _outcomes(book: Book) -> None:
+async def _outcomes(ledger: Ledger) -> None:
     """Let open POSTs finish; intents of the dead become doubts."""
-    while await asyncio.to_thread(book.bury_the_dead):  # noqa: ASYNC110 - what is waited for happens in other processes
+    while await asyncio.to_thread(ledger.bury_the_dead):  # noqa: ASYNC110 - what is waited for happens in other processes
         await asyncio.sleep(_LOOK_AGAIN)
 
 
-async def _wait_quiet(book: Book, quiet: float) -> None:
-    doubts = (await asyncio.to_thread(book.read)).doubts()
+async def _wait_quiet(ledger: Ledger, quiet: float) -> None:
+    doubts = (await asyncio.to_thread(ledger.read)).doubts()
     newest = max((a.since for a in doubts if a.phase == "in_doubt"), default=None)
     if newest is not None and (now() - newest).total_seconds() < quiet + _CLOCKS:
         # By this process's own patience: the doubt's time is its writer's clock, which may be minutes off.
         await asyncio.sleep(quiet)
 
 
-async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool]) -> tuple[State, int | None]:
+async def _reading(
+    ledger: Ledger, teller: BalanceSource, retryable: Callable[[Any], bool]
+) -> tuple[LedgerState, int | None]:
     """Poll, read the balance, poll again: until no task changed around the reading."""
     for _ in range(_READINGS):
-        await poll_known(book, teller, retryable)
-        before = await asyncio.to_thread(book.read)
+        await poll_known(ledger, teller, retryable)
+        before = await asyncio.to_thread(ledger.read)
         balance = await teller.balance()
-        await poll_known(book, teller, retryable)
-        after = await asyncio.to_thread(book.read)
+        await poll_known(ledger, teller, retryable)
+        after = await asyncio.to_thread(ledger.read)
         if after.head == before.head:
             return after, balance
     raise ProviderUnavailableError(
@@ -126,24 +130,26 @@ async def _reading(book: Book, teller: Teller, retryable: Callable[[Any], bool])
     )
 
 
-def _unoffered(state: State) -> Report:
-    return Report(
+def _unoffered(state: LedgerState) -> ReconcileReport:
+    return ReconcileReport(
         undecided=[a.id for a in state.doubts()],
         needs_person=[a.id for a in state.doubts()],
         note="the provider offers no balance: a person has to settle doubts",
     )
 
 
-def _compare(book: Book, state: State, balance: int, barrier: int, longest: float) -> Callable[[], Report]:
-    def work() -> Report:
+def _compare(
+    ledger: Ledger, state: LedgerState, balance: int, barrier: int, longest: float
+) -> Callable[[], ReconcileReport]:
+    def work() -> ReconcileReport:
         doubts = state.doubts()
         expected = state.expected_balance
-        report = Report(balance=balance, expected=expected, since=since(state))
+        report = ReconcileReport(balance=balance, expected=expected, since=since(state))
         if expected is None:
             report.undecided = report.needs_person = [a.id for a in doubts]
             report.note = "the account has no opening balance: a person has to settle these doubts"
             if all(a.phase == "completed" for a in state.attempts.values()):
-                write_balance(book, state.head, balance)
+                write_balance(ledger, state.head, balance)
             return report
         report.drift = balance - expected
         if doubts and state.offset:
@@ -173,11 +179,11 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
                 f"credits were bought, or a price is wrong"
             )
             if not doubts and not under_way:
-                write_balance(book, state.head, balance)
+                write_balance(ledger, state.head, balance)
             return report
         for attempt in doubts:
-            _judge(book, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
-        _judge_refunds(book, state, verdicts, barrier=barrier, report=report)
+            _judge(ledger, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
+        _judge_refunds(ledger, state, verdicts, barrier=barrier, report=report)
         if report.undecided and not under_way:
             may = [f"{a.id} was charged" for a in doubts if a.id in report.undecided]
             may += [
@@ -187,9 +193,9 @@ def _compare(book: Book, state: State, balance: int, barrier: int, longest: floa
         if report.undecided and under_way:
             report.needs_person = [a for a in report.needs_person if a not in report.undecided]
             report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"
-        settled = book.read()
+        settled = ledger.read()
         if not settled.doubts() and not under_way:
-            write_balance(book, settled.head, balance)
+            write_balance(ledger, settled.head, balance)
         return report
 
     return work
@@ -202,7 +208,9 @@ def _charges(attempt: Attempt) -> int | range:
     return reserve if attempt.order.exact else range(1, reserve + 1)
 
 
-def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: Report) -> None:
+def _judge(
+    ledger: Ledger, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: ReconcileReport
+) -> None:
     too_old = (now() - attempt.at).total_seconds() > longest
     # How much a task of open length cost stays unknown.
     if charged is None or (charged and not isinstance(_charges(attempt), int)):
@@ -211,46 +219,48 @@ def _judge(book: Book, attempt: Attempt, *, charged: bool | None, barrier: int, 
     elif charged:
         if attempt.phase == "in_doubt":
             why = f"the balance is short by exactly this, expected {report.expected}, read {report.balance}"
-            _decide(book, barrier, lambda stamp: e.Held(**stamp, attempt=attempt.id, why=why))
+            _decide(ledger, barrier, lambda stamp: e.Held(**stamp, attempt=attempt.id, why=why))
         report.held.append(attempt.id)
         if too_old:
             report.needs_person.append(attempt.id)
     elif attempt.phase == "held":
         _decide(
-            book,
+            ledger,
             barrier,
             lambda stamp: e.Refunded(**stamp, attempt=attempt.id, credits=attempt.order.reserve, proof="balance"),
         )
         report.refunded.append(attempt.id)
     else:
         why = f"the balance of {report.balance} is explained without it"
-        _decide(book, barrier, lambda stamp: e.NotCharged(**stamp, attempt=attempt.id, who="reconcile", why=why))
+        _decide(ledger, barrier, lambda stamp: e.NotCharged(**stamp, attempt=attempt.id, who="reconcile", why=why))
         report.not_charged.append(attempt.id)
 
 
-def _judge_refunds(book: Book, state: State, verdicts: Mapping[str, bool], *, barrier: int, report: Report) -> None:
+def _judge_refunds(
+    ledger: Ledger, state: LedgerState, verdicts: Mapping[str, bool], *, barrier: int, report: ReconcileReport
+) -> None:
     for refund in state.unproven:
         if verdicts.get(f"refund {refund.attempt}"):
             missing = {"attempt": refund.attempt, "credits": refund.credits}
-            _decide(book, barrier, lambda stamp, m=missing: e.RefundMissing(**stamp, **m))  # type: ignore[misc]
+            _decide(ledger, barrier, lambda stamp, m=missing: e.RefundMissing(**stamp, **m))  # type: ignore[misc]
             report.refunds_missing.append(refund.attempt)
     for refund in state.missing:
         if verdicts.get(f"late {refund.attempt}") is False:
             came = {"attempt": refund.attempt, "credits": refund.credits}
-            _decide(book, barrier, lambda stamp, c=came: e.RefundFound(**stamp, **c))  # type: ignore[misc]
+            _decide(ledger, barrier, lambda stamp, c=came: e.RefundFound(**stamp, **c))  # type: ignore[misc]
             report.refunded.append(refund.attempt)
 
 
-def _decide(book: Book, barrier: int, entry: Callable[[dict[str, object]], e.Entry]) -> None:
+def _decide(ledger: Ledger, barrier: int, entry: Callable[[dict[str, object]], e.Entry]) -> None:
     """Write a verdict, but only while nothing was bought since the barrier."""
 
-    def decide(state: State) -> e.Entry:
+    def decide(state: LedgerState) -> e.Entry:
         if state.barrier != barrier or state.last_intent > barrier:
             raise LedgerError(
                 "the barrier ended before the balance was compared: nothing more was decided",
                 next_step="reconcile again",
-                key=book.account,
+                key=ledger.account,
             )
         return entry({"at": now(), "by": owner.current()})
 
-    book.log.append(decide)
+    ledger.log.append(decide)

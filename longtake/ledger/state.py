@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.budget import Used
-from longtake.ledger.pacing import Pace
 from longtake.ledger.readings import Check, Refund
+from longtake.ledger.throttle import SubmitPace
 
 CHECKPOINT_EVERY = 64
 """Entries between two checkpoints: the most a reader has to read one by one."""
@@ -33,7 +33,7 @@ RUN_MEMORY = timedelta(days=35)
 """A run without open attempts is forgotten (as a budget scope) this after its last entry; one that asks waits up to 30 days."""
 
 Phase = Literal["intent", "accepted", "completed", "failed", "in_doubt", "held"]
-Outcome = Literal[
+AttemptOutcome = Literal[
     "settled", "refunded", "refused", "not_sent", "not_charged", "written_off", "refund_missing", "refund_found"
 ]
 
@@ -47,7 +47,7 @@ class Attempt(BaseModel):
 
     id: str
     number: int
-    order: e.Order
+    order: e.Purchase
     owner: str
     at: datetime
     lease_until: datetime
@@ -84,9 +84,9 @@ class Closed(BaseModel):
 
     id: str
     number: int
-    order: e.Order
+    order: e.Purchase
     day: str
-    outcome: Outcome
+    outcome: AttemptOutcome
     charged: int = 0
     refunded: int = 0
     task_id: str | None = None
@@ -102,7 +102,7 @@ class RunTotal(BaseModel):
     last: datetime
 
 
-class State(BaseModel):
+class LedgerState(BaseModel):
     """Everything a decision needs. Made by `apply` alone; `head` is the last entry folded in."""
 
     model_config = ConfigDict(extra="forbid")
@@ -135,7 +135,7 @@ class State(BaseModel):
     barrier_by: str = ""
     """The process that raised it."""
     last_intent: int = 0
-    pace: Pace = Pace()
+    pace: SubmitPace = SubmitPace()
     """How fast the account was asked, and whether it was too fast."""
     today: str = ""
 
@@ -197,7 +197,7 @@ class State(BaseModel):
         stands = self.barrier is not None and self.barrier_until is not None and now < self.barrier_until
         return stands and not owner.is_dead(self.barrier_by)
 
-    def copied(self) -> State:
+    def copied(self) -> LedgerState:
         """A state that stays as it is now: what is inside is shared, because the fold replaces it and changes none of it."""
         own = {name: value.copy() for name, value in self if isinstance(value, dict | list)}
         return self.model_copy(update=own)
@@ -310,7 +310,7 @@ class State(BaseModel):
             case _:
                 pass
 
-    def _reopen(self, entry: e.Accepted, order: e.Order) -> None:
+    def _reopen(self, entry: e.Accepted, order: e.Purchase) -> None:
         sequence = int(entry.attempt[1:])
         self.attempts[entry.attempt] = Attempt(
             id=entry.attempt,
@@ -330,7 +330,9 @@ class State(BaseModel):
     def _enter(attempt: Attempt, phase: Phase, at: datetime) -> None:
         attempt.phase, attempt.since = phase, at
 
-    def _close(self, attempt: Attempt, outcome: Outcome, at: datetime, *, charged: int = 0, refunded: int = 0) -> None:
+    def _close(
+        self, attempt: Attempt, outcome: AttemptOutcome, at: datetime, *, charged: int = 0, refunded: int = 0
+    ) -> None:
         del self.attempts[attempt.id]
         order, spent = attempt.order, charged - refunded
         day = day_of(attempt.at)
@@ -352,7 +354,7 @@ class State(BaseModel):
         if spent:
             self._spend(order, day, spent, at)
 
-    def _spend(self, order: e.Order, day: str, credits: int, at: datetime) -> None:
+    def _spend(self, order: e.Purchase, day: str, credits: int, at: datetime) -> None:
         self.films[order.film] = self.films.get(order.film, 0) + credits
         self.days[day] = self.days.get(day, 0) + credits
         run = self.runs.get(order.run) or RunTotal(last=at)

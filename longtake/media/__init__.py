@@ -11,53 +11,53 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from longtake.media.checks import check_clip, check_image
-    from longtake.media.examination import Examination, Finding, Measures, examine
-    from longtake.media.frames import correct_image, first_frame, last_frame, poster
-    from longtake.media.grading import Correction, correction
-    from longtake.media.inspection import InputFacts, inspect
-    from longtake.media.joining import join
-    from longtake.media.model import (
+    from longtake.media.concat.joining import join
+    from longtake.media.concat.model import (
         Chapter,
         JoinClip,
         JoinPlan,
         JoinResult,
         JoinRow,
-        Level,
-        Loudness,
-        Sound,
-        Transition,
+        JoinSound,
+        JoinTransition,
+        MeasuredLevel,
+        MeasuredLoudness,
     )
-    from longtake.media.planning import plan_join
-    from longtake.media.probing import Audio, Probe, probe
-    from longtake.media.seams import Seam, seam
-    from longtake.media.sheets import Thumbnail, sheet, thumbnail
-    from longtake.media.streaming import hls
-    from longtake.media.tones import Drift, Tone, drift, measure_look
-    from longtake.media.transitions import TRANSITIONS
+    from longtake.media.concat.planning import plan_join
+    from longtake.media.concat.streaming import hls
+    from longtake.media.concat.transitions import TRANSITIONS
+    from longtake.media.image.frames import correct_image, first_frame, last_frame, poster
+    from longtake.media.image.sheets import Thumbnail, sheet, thumbnail
+    from longtake.media.measure.checks import check_clip, check_image
+    from longtake.media.measure.examination import ClipFinding, Examination, Measures, examine
+    from longtake.media.measure.grading import ColorCorrection, correction
+    from longtake.media.measure.seams import MeasuredSeam, seam
+    from longtake.media.measure.tones import Drift, MeasuredTone, drift, measure_look
+    from longtake.media.streams.inspection import InputFacts, inspect
+    from longtake.media.streams.probing import Audio, Probe, probe
 
 __all__ = [
     "TRANSITIONS",
     "Audio",
     "Chapter",
-    "Correction",
+    "ClipFinding",
+    "ColorCorrection",
     "Drift",
     "Examination",
-    "Finding",
     "InputFacts",
     "JoinClip",
     "JoinPlan",
     "JoinResult",
     "JoinRow",
-    "Level",
-    "Loudness",
+    "JoinSound",
+    "JoinTransition",
+    "MeasuredLevel",
+    "MeasuredLoudness",
+    "MeasuredSeam",
+    "MeasuredTone",
     "Measures",
     "Probe",
-    "Seam",
-    "Sound",
     "Thumbnail",
-    "Tone",
-    "Transition",
     "check_clip",
     "check_image",
     "correct_image",
@@ -79,45 +79,45 @@ __all__ = [
 ]
 
 _HOME = {
-    "TRANSITIONS": "transitions",
-    "Audio": "probing",
-    "Chapter": "model",
-    "Correction": "grading",
-    "Drift": "tones",
-    "Examination": "examination",
-    "Finding": "examination",
-    "InputFacts": "inspection",
-    "JoinClip": "model",
-    "JoinPlan": "model",
-    "JoinResult": "model",
-    "JoinRow": "model",
-    "Level": "model",
-    "Loudness": "model",
-    "Measures": "examination",
-    "Probe": "probing",
-    "Seam": "seams",
-    "Sound": "model",
-    "Thumbnail": "sheets",
-    "Tone": "tones",
-    "Transition": "model",
-    "check_clip": "checks",
-    "check_image": "checks",
-    "correct_image": "frames",
-    "correction": "grading",
-    "drift": "tones",
-    "examine": "examination",
-    "first_frame": "frames",
-    "hls": "streaming",
-    "inspect": "inspection",
-    "join": "joining",
-    "last_frame": "frames",
-    "measure_look": "tones",
-    "plan_join": "planning",
-    "poster": "frames",
-    "probe": "probing",
-    "seam": "seams",
-    "sheet": "sheets",
-    "thumbnail": "sheets",
+    "TRANSITIONS": "concat.transitions",
+    "Audio": "streams.probing",
+    "Chapter": "concat.model",
+    "ColorCorrection": "measure.grading",
+    "Drift": "measure.tones",
+    "Examination": "measure.examination",
+    "ClipFinding": "measure.examination",
+    "InputFacts": "streams.inspection",
+    "JoinClip": "concat.model",
+    "JoinPlan": "concat.model",
+    "JoinResult": "concat.model",
+    "JoinRow": "concat.model",
+    "MeasuredLevel": "concat.model",
+    "MeasuredLoudness": "concat.model",
+    "Measures": "measure.examination",
+    "Probe": "streams.probing",
+    "MeasuredSeam": "measure.seams",
+    "JoinSound": "concat.model",
+    "Thumbnail": "image.sheets",
+    "MeasuredTone": "measure.tones",
+    "JoinTransition": "concat.model",
+    "check_clip": "measure.checks",
+    "check_image": "measure.checks",
+    "correct_image": "image.frames",
+    "correction": "measure.grading",
+    "drift": "measure.tones",
+    "examine": "measure.examination",
+    "first_frame": "image.frames",
+    "hls": "concat.streaming",
+    "inspect": "streams.inspection",
+    "join": "concat.joining",
+    "last_frame": "image.frames",
+    "measure_look": "measure.tones",
+    "plan_join": "concat.planning",
+    "poster": "image.frames",
+    "probe": "streams.probing",
+    "seam": "measure.seams",
+    "sheet": "image.sheets",
+    "thumbnail": "image.sheets",
 }
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError
-from longtake.media.programs import Choice, binary, capabilities, choice, require, version
+from longtake.media.programs import FfmpegChoice, binary, capabilities, choice, require, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import IO
 
 __all__ = [
-    "Choice",
+    "FfmpegChoice",
     "arguments",
     "arun",
     "binary",

@@ -22,7 +22,17 @@ from longtake.errors import FfmpegError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ENCODERS", "FILTERS", "Capabilities", "Choice", "binary", "capabilities", "choice", "require", "version"]
+__all__ = [
+    "ENCODERS",
+    "FILTERS",
+    "Capabilities",
+    "FfmpegChoice",
+    "binary",
+    "capabilities",
+    "choice",
+    "require",
+    "version",
+]
 
 _WHEEL = "imageio-ffmpeg"
 _NEEDED_ENCODERS = ("libx264", "aac", "png", "mjpeg")
@@ -53,14 +63,14 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FfmpegChoice:
     """The ffmpeg that runs: the path of its program, and why it is this one."""
 
     program: str
     why: str
 
 
-def choice() -> Choice:
+def choice() -> FfmpegChoice:
     """Say which ffmpeg runs and why: the one that `LONGTAKE_FFMPEG` names, else the wheel's own.
 
     A name without a slash in `LONGTAKE_FFMPEG` is looked up on PATH. `IMAGEIO_FFMPEG_EXE` does not count: only the binary that the
@@ -112,7 +122,7 @@ def require(*, encoders: Iterable[str] = (), filters: Iterable[str] = ()) -> Non
 
 
 @functools.cache
-def _find(asked: str, path: str) -> Choice:
+def _find(asked: str, path: str) -> FfmpegChoice:
     if not asked:
         return _shipped()
     found = shutil.which(asked, path=path)
@@ -122,10 +132,10 @@ def _find(asked: str, path: str) -> Choice:
     lacking = _look(found).lacking(_NEEDED_ENCODERS, _NEEDED_FILTERS)
     if lacking:
         raise FfmpegError(f"LONGTAKE_FFMPEG is {asked!r}, which has no {', '.join(lacking)}", next_step=_UNSET)
-    return Choice(found, "LONGTAKE_FFMPEG names it")
+    return FfmpegChoice(found, "LONGTAKE_FFMPEG names it")
 
 
-def _shipped() -> Choice:
+def _shipped() -> FfmpegChoice:
     """The binary inside the wheel. `imageio_ffmpeg.get_ffmpeg_exe()` would fall back to conda's or the system's."""
     spec = importlib.util.find_spec("imageio_ffmpeg")
     homes = spec.submodule_search_locations if spec is not None else None
@@ -136,7 +146,7 @@ def _shipped() -> Choice:
     lacking = _look(program).lacking(_NEEDED_ENCODERS, _NEEDED_FILTERS)
     if lacking:
         raise FfmpegError(f"{program} has no {', '.join(lacking)}", next_step=_NAME_ONE)
-    return Choice(program, f"it comes with {_WHEEL} {metadata.version(_WHEEL)}, which Longtake is tested with")
+    return FfmpegChoice(program, f"it comes with {_WHEEL} {metadata.version(_WHEEL)}, which Longtake is tested with")
 
 
 @functools.cache

@@ -1,24 +1,24 @@
 """What a run would do: a storyboard compared with what is kept, shot by shot, and the price of the difference."""
 
+from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
-from longtake.plan.differences import Change
-from longtake.plan.plan import MOST_ROWS, Books, Plan, PlannedShot, make, of, parents_first, read_books, standings
-from longtake.plan.standing import Lack, Standing, State, select
+from longtake.plan.plan import MOST_ROWS, LedgerView, Plan, PlannedShot, make, of, parents_first, read_books, statuses
+from longtake.plan.status import Lack, ShotStatus, Status, select
 
 __all__ = [
     "MOST_ROWS",
-    "Books",
     "Change",
     "Comparison",
     "Lack",
+    "LedgerView",
     "Plan",
     "PlannedShot",
-    "Standing",
-    "State",
+    "ShotStatus",
+    "Status",
     "make",
     "of",
     "parents_first",
     "read_books",
     "select",
-    "standings",
+    "statuses",
 ]

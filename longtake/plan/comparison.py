@@ -11,11 +11,11 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from longtake.errors import SettingsError
-from longtake.plan.differences import Change
-from longtake.plan.look import Look
-from longtake.plan.matching import Matcher
-from longtake.plan.standing import Lack, Standing
-from longtake.record import Revision
+from longtake.library import Revision
+from longtake.plan.assessment import ShotAssessment
+from longtake.plan.changes import Change
+from longtake.plan.index import TakeIndex
+from longtake.plan.status import Lack, ShotStatus
 from longtake.storyboard import failure, listed, places
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from longtake.catalog import Catalog
     from longtake.ledger import Attempt
-    from longtake.record import Holdings
+    from longtake.library import TakeLibrary
     from longtake.request import Resolved, ResolvedShot
     from longtake.storyboard import Downstream
 
 __all__ = ["Comparison"]
 
 
-class Comparison(Matcher):
+class Comparison(TakeIndex):
     """Compares shots one by one, each after the one it continues.
 
     Args:
         resolved: the storyboard with the catalog's rules applied.
-        holdings: what is kept; `load` need not have been called.
+        take_library: what is kept; `load` need not have been called.
         catalog: for the field names of requests.
         realm: whose clips count.
         attempts: open attempts of all accounts, for any film.
@@ -49,14 +49,14 @@ class Comparison(Matcher):
     def __init__(
         self,
         resolved: Resolved,
-        holdings: Holdings,
+        take_library: TakeLibrary,
         *,
         catalog: Catalog,
         realm: str,
         attempts: Iterable[Attempt] = (),
         downstream: Downstream | None = None,
     ) -> None:
-        super().__init__(resolved, holdings, catalog=catalog, realm=realm, attempts=attempts, downstream=downstream)
+        super().__init__(resolved, take_library, catalog=catalog, realm=realm, attempts=attempts, downstream=downstream)
         self._check_use()
 
     def with_downstream(self, downstream: Downstream) -> Comparison:
@@ -79,7 +79,7 @@ class Comparison(Matcher):
         That is so until a run has used its take and had a whole film: the same command after a run that died or failed asks for
         the same.
 
-        They count once `Holdings.decide` was told of them: a run writes them down first, a plan only supposes them.
+        They count once `TakeLibrary.decide` was told of them: a run writes them down first, a plan only supposes them.
 
         Raises:
             SettingsError: no such shot, its take is pinned by `use`, or `bridge` is asked for and cannot be had.
@@ -87,7 +87,7 @@ class Comparison(Matcher):
         found = []
         for shot in dict.fromkeys(map(self._named, shots)):
             description = self.descriptions.get(shot.id)
-            alike = self.holdings.of(description) if description is not None else []
+            alike = self.take_library.of(description) if description is not None else []
             kept = [take for take in alike if self.own(shot, take)]
             if description is None or not kept:
                 continue  # it is bought in any case
@@ -96,10 +96,10 @@ class Comparison(Matcher):
                     f"{shot.label} says use: {shot.use}, so a new take would not be used",
                     next_step="remove `use` from the shot, or leave it out of --retake",
                 )
-            decided = self.holdings.decided(shot.id, description)
+            decided = self.take_library.decided(shot.id, description)
             last = next((r for r in reversed(decided) if r.redo), None)
-            used = self.holdings.used_before(shot.id)
-            ended = self.holdings.snapshot is not None and self.holdings.snapshot.whole
+            used = self.take_library.used_before(shot.id)
+            ended = self.take_library.snapshot is not None and self.take_library.snapshot.whole
             if last is not None and (last.run == run or not ended or used not in kept or used.take != last.take):
                 continue
             if self.downstream == "bridge" and self.no_bridge(shot) is not None:
@@ -110,7 +110,7 @@ class Comparison(Matcher):
             numbers = [shot.takes, *(take.take for take in alike), *(r.take for r in decided)]
             downstream = self.downstream or self.resolved.loaded.board.downstream
             revision = Revision(
-                film=self.holdings.film,
+                film=self.take_library.film,
                 shot=shot.id,
                 description=description,
                 take=max(numbers) + 1,
@@ -135,7 +135,7 @@ class Comparison(Matcher):
             shot = by_id[written.id]
             if shot.use is None or shot.use <= shot.takes or shot.id not in self.descriptions:
                 continue
-            kept = {take.take for take in self.holdings.of(self.descriptions[shot.id])}
+            kept = {take.take for take in self.take_library.of(self.descriptions[shot.id])}
             if shot.use not in kept:
                 allowed = ", ".join(map(str, sorted(kept | set(range(1, shot.takes + 1)))))
                 problems.append(loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} is not there", allowed))
@@ -144,7 +144,7 @@ class Comparison(Matcher):
 
     # -- how a shot stands ---------------------------------------------------------------------------------------------
 
-    def look(self, shot: ResolvedShot, parent: Standing | None) -> Standing:
+    def look(self, shot: ResolvedShot, parent: ShotStatus | None) -> ShotStatus:
         """How a shot stands, given how the one it continues does."""
         description = self.descriptions.get(shot.id)
         if description is None:
@@ -152,5 +152,5 @@ class Comparison(Matcher):
             lacks = tuple(Lack(k, f"{shot.label} {k}") for k in range(1, shot.takes + 1))
             waits = parent is not None and parent.used is None
             said = (Change(what="an input given as a URL was never read"),)
-            return Standing(shot, "blocked" if waits else "missing", lacks=lacks, reasons=said)
-        return Look(self, shot, parent, description).standing()
+            return ShotStatus(shot, "blocked" if waits else "missing", lacks=lacks, reasons=said)
+        return ShotAssessment(self, shot, parent, description).status()

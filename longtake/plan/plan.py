@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from longtake import record, tables, timeline
+from longtake import library, tables, timeline
 from longtake.catalog import OldRate
-from longtake.ledger import Attempt, Budget, Log, Refusal, Used, account_of, accounts_in
+from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, account_of, accounts_in
+from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
-from longtake.plan.differences import Change
-from longtake.plan.standing import State
+from longtake.plan.status import Status
 from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from datetime import date
 
     from longtake.catalog import Catalog
-    from longtake.plan.standing import Standing
+    from longtake.plan.status import ShotStatus
     from longtake.request import Resolved, ResolvedShot
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["MOST_ROWS", "Books", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "standings"]
+__all__ = ["MOST_ROWS", "LedgerView", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "statuses"]
 
 _COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
 _WIDTH = 80
@@ -46,7 +46,7 @@ class PlannedShot(BaseModel):
     shot: str
     scene: str
     id: str
-    state: State
+    state: Status
     chain: int
     """Number of its chain, from 1."""
     continues: str | None
@@ -93,7 +93,7 @@ class Plan(BaseModel):
     budget: Budget
     used: Used
     """What the ledgers in the store already hold against each budget: settled, reserved and in doubt."""
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[BudgetRefusal, ...] = ()
     """The budgets that what is missing does not fit into; a run would refuse, or ask a person where it was told to."""
     seconds: float
     frames: int
@@ -168,7 +168,7 @@ class Plan(BaseModel):
         return notes
 
 
-class Books(BaseModel):
+class LedgerView(BaseModel):
     """What the ledgers in a store say: open attempts of all accounts with a provider, and what counts against each budget."""
 
     attempts: list[Attempt] = Field(default_factory=list)
@@ -205,22 +205,22 @@ def make(
         StoryboardError: `use` names a take that is not there.
         StoreError: the store is away.
     """
-    holdings = record.read_holdings(store, film)
-    holdings.edits = record.read_edits(store, film, steps)
+    take_library = library.read_holdings(store, film)
+    take_library.edits = library.read_edits(store, film, steps)
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
     comparison = Comparison(
-        resolved, holdings, catalog=catalog, realm=settings.realm, attempts=books.attempts, downstream=downstream
+        resolved, take_library, catalog=catalog, realm=settings.realm, attempts=books.attempts, downstream=downstream
     )
     for revision in comparison.retake(retake, run=""):
-        holdings.decide(revision)
+        take_library.decide(revision)
     budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
     return of(comparison, books, budget, today=today)
 
 
 def read_books(
-    store: Store | None, host: str, film: str, *, own: Log | None = None, account: str | None = None, run: str = ""
-) -> Books:
+    store: Store | None, host: str, film: str, *, own: EntryLog | None = None, account: str | None = None, run: str = ""
+) -> LedgerView:
     """Read the ledgers of all accounts with a provider.
 
     Args:
@@ -239,9 +239,9 @@ def read_books(
     payer = own.account if own is not None else account
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     if store is None:
-        return Books()
+        return LedgerView()
     for name in accounts_in(store, host=host):
-        log = own if own is not None and own.account == name else Log(store, name)
+        log = own if own is not None and own.account == name else EntryLog(store, name)
         state = log.read()
         attempts.extend(state.attempts.values())
         used = state.used_by(film=film, run=run, day=today)
@@ -251,21 +251,21 @@ def read_books(
             run=max(total.run, used.run) if pays else total.run,
             day=max(total.day, used.day) if pays else total.day,
         )
-    return Books(attempts=attempts, used=total)
+    return LedgerView(attempts=attempts, used=total)
 
 
-def standings(comparison: Comparison) -> dict[str, Standing]:
+def statuses(comparison: Comparison) -> dict[str, ShotStatus]:
     """How every shot stands, by id."""
-    found: dict[str, Standing] = {}
+    found: dict[str, ShotStatus] = {}
     for shot in parents_first(comparison.resolved):
         found[shot.id] = comparison.look(shot, found[shot.parent] if shot.parent else None)
     return found
 
 
-def of(comparison: Comparison, books: Books, budget: Budget | None = None, *, today: date | None = None) -> Plan:
+def of(comparison: Comparison, books: LedgerView, budget: Budget | None = None, *, today: date | None = None) -> Plan:
     """The plan that a comparison makes; without a `budget` the storyboard's counts. `today` is as for `make`."""
-    resolved, holdings = comparison.resolved, comparison.holdings
-    found = standings(comparison)
+    resolved, take_library = comparison.resolved, comparison.take_library
+    found = statuses(comparison)
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
     priced: set[str] = set()
     # The shots that are alike in everything share one take: it is priced where a run would come to it first.
@@ -279,9 +279,9 @@ def of(comparison: Comparison, books: Books, budget: Budget | None = None, *, to
     longest = max(depth.values(), default=(0, 0))
     reserve = sum(r.reserve for r in rows)
     budget = budget if budget is not None else Budget(film=resolved.loaded.board.budget)
-    before = holdings.snapshot.labels if holdings.snapshot is not None else {}
+    before = take_library.snapshot.labels if take_library.snapshot is not None else {}
     return Plan(
-        film=holdings.film,
+        film=take_library.film,
         title=resolved.loaded.board.title,
         shots=rows,
         removed=tuple(label for shot, label in before.items() if shot not in labels),
@@ -313,52 +313,52 @@ def _old_rates(catalog: Catalog, rows: Iterable[PlannedShot], today: date | None
     return tuple(oldest.values())
 
 
-def _bought(standing: Standing, priced: set[str]) -> int:
-    names = [lack.name for lack in standing.to_buy if lack.name not in priced]
+def _bought(status: ShotStatus, priced: set[str]) -> int:
+    names = [lack.name for lack in status.to_buy if lack.name not in priced]
     priced.update(names)
     return len(names)
 
 
 def _price(comparison: Comparison) -> int:
     priced: set[str] = set()
-    return sum(_bought(one, priced) * one.shot.expected.credits for one in standings(comparison).values())
+    return sum(_bought(one, priced) * one.shot.expected.credits for one in statuses(comparison).values())
 
 
 def _joined(
-    resolved: Resolved, found: dict[str, Standing], comparison: Comparison
+    resolved: Resolved, found: dict[str, ShotStatus], comparison: Comparison
 ) -> Literal["there", "to join", "not whole"]:
     takes = [found[shot.id].used for shot in resolved.shots if found[shot.id].settled]
     whole = [take for take in takes if take is not None]
     if len(whole) < len(resolved.shots):
         return "not whole"
-    store = comparison.holdings.store
-    key = f"films/{comparison.holdings.film}/{timeline.of(resolved, whole).digest}/manifest.json"
+    store = comparison.take_library.store
+    key = f"films/{comparison.take_library.film}/{timeline.of(resolved, whole).digest}/manifest.json"
     return "there" if store is not None and store.head(key) is not None else "to join"
 
 
-def _row(standing: Standing, bought: int, chain: int, comparison: Comparison) -> PlannedShot:
-    shot = standing.shot
-    pinned = comparison.holdings.take(standing.bridges) if standing.bridges is not None else None
-    attempt = next((lack.attempt for lack in standing.lacks if lack.attempt is not None), None)
+def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison) -> PlannedShot:
+    shot = status.shot
+    pinned = comparison.take_library.take(status.bridges) if status.bridges is not None else None
+    attempt = next((lack.attempt for lack in status.lacks if lack.attempt is not None), None)
     return PlannedShot(
         shot=shot.label,
         scene=shot.scene,
         id=shot.id,
-        state=standing.state,
+        state=status.state,
         chain=chain,
         continues=shot.parent,
         model=shot.model,
         resolution=shot.resolution,
         seconds=shot.duration if shot.duration > 0 else None,
         takes=shot.takes,
-        used=standing.used.take if standing.used is not None else None,
+        used=status.used.take if status.used is not None else None,
         to_buy=bought,
         expected=bought * shot.expected.credits,
         reserve=bought * shot.reserve.credits,
         planning_rate=shot.expected.planning,
-        reasons=standing.reasons,
+        reasons=status.reasons,
         pinned_to=pinned.shot if pinned is not None else None,
-        no_bridge=standing.no_bridge,
+        no_bridge=status.no_bridge,
         attempt=attempt.id if attempt is not None else None,
     )
 

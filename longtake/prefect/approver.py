@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from longtake.storyboard import Approval
 
-__all__ = ["Form", "ask", "check_approver", "patiently"]
+__all__ = ["ApprovalForm", "ask", "check_approver", "patiently"]
 
 _LOOK_AGAIN = 5
 """Seconds between two looks at whether a paused run was resumed, or the API is back."""
@@ -52,7 +52,7 @@ _SERVER_ERRORS = 500
 _Given = TypeVar("_Given")
 
 
-class Form(RunInput):
+class ApprovalForm(RunInput):
     """The form a person fills in to let a run go on."""
 
     approve: bool = Field(
@@ -117,7 +117,7 @@ def _temporary() -> bool:
 
 
 async def _at_prefect(question: Question) -> Answer | None:
-    form = Form.with_initial_data(description=question.text, approve=False, credits=question.credits, by="")
+    form = ApprovalForm.with_initial_data(description=question.text, approve=False, credits=question.credits, by="")
     word, seconds, silence = question.subject.replace(" ", "-"), int(question.seconds), question.silence
     while (found := await patiently(lambda: _given(word))) is None:
         artifacts.event(
@@ -155,14 +155,14 @@ async def _given(word: str) -> Answer | None:
             found = await client.filter_flow_run_input(run, f"{way}-{word}-", limit=_MOST_ANSWERS, exclude_keys=set())
             for given in found:
                 if given.key.endswith("-response"):
-                    form = Form.model_validate(given.decoded_value)
+                    form = ApprovalForm.model_validate(given.decoded_value)
                     if not form.approve:
                         await client.delete_flow_run_input(run, given.key)
                     return Answer(form.approve, form.credits, form.by)
     return None
 
 
-async def _suspend(form: type[Form], seconds: int, key: str) -> None:
+async def _suspend(form: type[ApprovalForm], seconds: int, key: str) -> None:
     try:
         await asuspend_flow_run(wait_for_input=form, timeout=seconds, key=key)
     except httpx.HTTPStatusError as error:
@@ -172,7 +172,7 @@ async def _suspend(form: type[Form], seconds: int, key: str) -> None:
         raise Pause(state=Suspended(timeout_seconds=seconds, pause_key=key)) from None
 
 
-async def _pause(form: type[Form], seconds: int, key: str) -> bool:
+async def _pause(form: type[ApprovalForm], seconds: int, key: str) -> bool:
     """Wait until the run is resumed; True when the time is over."""
     end = time.monotonic() + seconds
     try:

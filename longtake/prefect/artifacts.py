@@ -98,7 +98,7 @@ async def tag_run(*tags: str, title: str | None = None) -> None:
     await harmless(work())
 
 
-class Progress:
+class ProgressArtifact:
     """How far a run is: takes first (nine tenths), then the join. One reporter writes it, at most once a second."""
 
     def __init__(self, film: str, takes: int = 1) -> None:
@@ -171,7 +171,7 @@ class Progress:
             self._shown = (percent, note)
 
     @contextlib.asynccontextmanager
-    async def shown(self) -> AsyncIterator[Progress]:
+    async def shown(self) -> AsyncIterator[ProgressArtifact]:
         """Keep the artifact moving while the body runs; the tasks in it depend on nothing at the API."""
         await self.show()
 

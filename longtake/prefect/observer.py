@@ -9,7 +9,7 @@ from prefect import Task, get_run_logger
 from prefect.utilities.annotations import quote
 
 from longtake.observer import Event, Observer, Observers, Step, StepName
-from longtake.prefect import artifacts, pacing
+from longtake.prefect import artifacts, throttle
 from longtake.prefect.retrying import options
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class PrefectObserver(Observer):
         progress: moves as shots end; None for a run without one.
     """
 
-    def __init__(self, progress: artifacts.Progress | None = None) -> None:
+    def __init__(self, progress: artifacts.ProgressArtifact | None = None) -> None:
         self._progress = progress
         self._log = get_run_logger()
         self.page: str | None = None
@@ -85,7 +85,7 @@ class PrefectObserver(Observer):
         """Run the step as a task run, started no faster than a Prefect server takes task runs in."""
 
         async def task_run() -> _Result:
-            await pacing.turn()
+            await throttle.turn()
             # Prefect hands on what is quoted without looking inside.
             return cast("_Result", await _TASKS[step.name](step.label, quote(call)))
 

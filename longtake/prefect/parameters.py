@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Ask",
-    "Board",
-    "Credentials",
-    "Credits",
-    "Deployment",
-    "Downstream",
-    "Retake",
-    "SceneCredits",
-    "Steps",
-    "Store",
+    "AskParameter",
+    "BoardParameter",
+    "CredentialsParameter",
+    "CreditsParameter",
+    "DeploymentParameter",
+    "DownstreamParameter",
+    "RetakeParameter",
+    "SceneCreditsParameter",
+    "StepsParameter",
+    "StoreParameter",
     "board_name",
     "reference",
     "secrets_in",
@@ -175,23 +175,27 @@ def _asks(approval: Approval | None) -> Approval | None:
     return approval if approval is not None and approval.before else None
 
 
-Board = Annotated[
+BoardParameter = Annotated[
     str | dict[str, Any] | Storyboard,
     BeforeValidator(_plain),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]
-Credentials = Annotated[
+CredentialsParameter = Annotated[
     ReapiCredentials | None, BeforeValidator(_block(ReapiCredentials, "credentials")), _Picked(ReapiCredentials)
 ]
-Store = Annotated[ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "store")), _Picked(ArtifactStore)]
-Credits = Annotated[int | None, Field(gt=0), _Optional()]
-SceneCredits = Annotated[int | None, Field(ge=0), _Optional()]
+StoreParameter = Annotated[
+    ArtifactStore | None, BeforeValidator(_block(ArtifactStore, "store")), _Picked(ArtifactStore)
+]
+CreditsParameter = Annotated[int | None, Field(gt=0), _Optional()]
+SceneCreditsParameter = Annotated[int | None, Field(ge=0), _Optional()]
 """An approved amount may be nothing: then a scene fetches what is in flight and buys no more."""
-Retake = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
-Steps = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
-Downstream = Annotated[_Downstream | None, _Optional()]
-Ask = Annotated[Approval | None, AfterValidator(_asks), _Optional()]
-Deployment = Annotated[Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _Optional()]
+RetakeParameter = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
+StepsParameter = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
+DownstreamParameter = Annotated[_Downstream | None, _Optional()]
+AskParameter = Annotated[Approval | None, AfterValidator(_asks), _Optional()]
+DeploymentParameter = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$", max_length=400)] | None, _Optional()
+]
 
 
 def board_name(board: object) -> str:

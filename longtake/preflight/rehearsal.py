@@ -98,7 +98,7 @@ def _go_through(step: _Steps, folder: Path) -> None:
             media.JoinClip(SAMPLE, "one"),
             media.JoinClip(SAMPLE, "two", continues=True),
             media.JoinClip(SAMPLE, "three"),
-            media.JoinClip(SAMPLE, "four", media.Transition("crossfade", float(_BLEND / _FPS))),
+            media.JoinClip(SAMPLE, "four", media.JoinTransition("crossfade", float(_BLEND / _FPS))),
         ]
         joined = media.join(clips, film)
         made = media.probe(film)

@@ -7,16 +7,16 @@ from typing import Literal
 
 from longtake.errors import LongtakeError
 
-__all__ = ["Checked", "Part", "reason"]
+__all__ = ["Checked", "CheckedPart", "reason"]
 
-Part = Literal["media", "store", "disk", "catalog"]
+CheckedPart = Literal["media", "store", "disk", "catalog"]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A part that works: what was tried, in words, and the versions it was tried with, by name."""
 
-    part: Part
+    part: CheckedPart
     text: str
     versions: tuple[tuple[str, str], ...] = ()
 

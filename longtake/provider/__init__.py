@@ -4,25 +4,25 @@ Everything that answers is hostile until checked. What an outcome of the paid PO
 nothing in this package, nor below it, ever sends that POST a second time.
 """
 
-from longtake.provider.cadence import Cadence as Cadence
 from longtake.provider.client import Provider as Provider
-from longtake.provider.codes import wants_rehosting as wants_rehosting
-from longtake.provider.hosts import check_url as check_url
-from longtake.provider.outcomes import Accepted as Accepted
-from longtake.provider.part import Fetched as Fetched
-from longtake.provider.part import Receiver as Receiver
+from longtake.provider.error_codes import wants_rehosting as wants_rehosting
+from longtake.provider.partial_download import DownloadTarget
+from longtake.provider.partial_download import Fetched as Fetched
+from longtake.provider.polling import PollCadence
 from longtake.provider.readable import Readable as Readable
-from longtake.provider.tasks import Task as Task
+from longtake.provider.submit_outcome import SubmitAccepted
+from longtake.provider.tasks import ProviderTask
 from longtake.provider.tasks import failure as failure
+from longtake.provider.url_safety import check_url as check_url
 
 __all__ = [
-    "Accepted",
-    "Cadence",
+    "DownloadTarget",
     "Fetched",
+    "PollCadence",
     "Provider",
+    "ProviderTask",
     "Readable",
-    "Receiver",
-    "Task",
+    "SubmitAccepted",
     "check_url",
     "failure",
     "wants_rehosting",

@@ -29,7 +29,7 @@ _TASK_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 
 @dataclass(slots=True)
-class Answer:
+class ProviderAnswer:
     """What arrived so far of one HTTP answer; `complete` only when all of it did, within the limit."""
 
     status: int

@@ -20,12 +20,12 @@ from longtake.errors import (
     RateLimitedError,
     UnknownTaskError,
 )
-from longtake.provider import hosts, tasks
-from longtake.provider.answers import Answer, Complaint, clean, is_task_id, task_id, whole
-from longtake.provider.bucket import Bucket
-from longtake.provider.cadence import Cadence, Usual
-from longtake.provider.outcomes import Accepted, Wire, settle
-from longtake.provider.pools import GET_TIMEOUT, Pools, checked_base, checked_key
+from longtake.provider import tasks, url_safety
+from longtake.provider.answers import Complaint, ProviderAnswer, clean, is_task_id, task_id, whole
+from longtake.provider.http_clients import GET_TIMEOUT, HttpClients, checked_base, checked_key
+from longtake.provider.polling import PollCadence, UsualDuration
+from longtake.provider.submit_outcome import SubmitAccepted, Wire, settle
+from longtake.provider.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from longtake.provider.part import Fetched, Kind, Receiver
+    from longtake.provider.partial_download import DownloadKind, DownloadTarget, Fetched
     from longtake.provider.readable import Readable
 
 log = logging.getLogger("longtake.provider")
@@ -77,18 +77,18 @@ class Provider:
         post_timeout: float = 120.0,
         connect_timeout: float = 15.0,
         fetch_timeout: float = 900.0,
-        cadence: Cadence | None = None,
+        cadence: PollCadence | None = None,
     ) -> None:
         self._base = checked_base(base_url)
         self._key = checked_key(key)
-        self.realm = "loopback" if hosts.is_loopback(httpx.URL(self._base).host) else "provider"
+        self.realm = "loopback" if url_safety.is_loopback(httpx.URL(self._base).host) else "provider"
         self._post_timeout = post_timeout
-        self._cadence = cadence or Cadence()
-        self._open: Pools | None = None
-        self._usual: defaultdict[str, Usual] = defaultdict(Usual)
-        self._turns = Bucket(MOST_POLLS, MOST_POLLS)
+        self._cadence = cadence or PollCadence()
+        self._open: HttpClients | None = None
+        self._usual: defaultdict[str, UsualDuration] = defaultdict(UsualDuration)
+        self._turns = TokenBucket(MOST_POLLS, MOST_POLLS)
         self._opener = functools.partial(
-            Pools.open,
+            HttpClients.open,
             key=self._key,
             loopback=self.realm == "loopback",
             transport=transport,
@@ -109,7 +109,7 @@ class Provider:
             pools, self._open = self._open, None
             await pools.aclose()
 
-    async def submit(self, body: Mapping[str, object]) -> Accepted:
+    async def submit(self, body: Mapping[str, object]) -> SubmitAccepted:
         """Send the one paid POST, once. Nothing here or below repeats it, follows a redirect or retries a connection.
 
         Cancellation goes through as it is; whoever cancels a submit has an attempt in doubt.
@@ -129,7 +129,7 @@ class Provider:
                 f"the request for {model} was not sent: it is no JSON ({type(error).__name__})"
             ) from None
         wire = Wire()
-        answer: Answer | None = None
+        answer: ProviderAnswer | None = None
         fault: Exception | None = None
         try:
             async with (
@@ -142,13 +142,13 @@ class Provider:
                     extensions={"trace": wire.trace},
                 ) as response,
             ):
-                answer = Answer(response.status_code, response.headers)
+                answer = ProviderAnswer(response.status_code, response.headers)
                 await answer.read(response)
         except Exception as error:  # noqa: BLE001 - every way it can break is classed below, none gets past
             fault = error
         return settle(answer, fault, began=wire.began, model=model, secret=self._key)
 
-    async def poll(self, task_id: str) -> tasks.Task:
+    async def poll(self, task_id: str) -> tasks.ProviderTask:
         """Ask for a task, once. It costs nothing.
 
         Raises:
@@ -184,10 +184,10 @@ class Provider:
         task_id: str,
         *,
         longest: float,
-        on_poll: Callable[[tasks.Task], None] | None = None,
+        on_poll: Callable[[tasks.ProviderTask], None] | None = None,
         kind: str = "",
         going: float = 0.0,
-    ) -> tasks.Task:
+    ) -> tasks.ProviderTask:
         """Poll until the task ended, and return it as it ended, completed or failed.
 
         A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (provider-contract.md §3).
@@ -266,7 +266,7 @@ class Provider:
             self._unusable("the balance", "without a whole number of credits")
         return amount
 
-    async def fetch(self, url: str, into: Path, *, limit: int, kind: Kind) -> Fetched:
+    async def fetch(self, url: str, into: Path, *, limit: int, kind: DownloadKind) -> Fetched:
         """Copy a result to a local file: streamed, checked, and there whole or not at all.
 
         Transient failures are repeated, from where they broke off when the server allows it.
@@ -284,7 +284,7 @@ class Provider:
         """
         return await self._opened().media.fetch(url, into, limit=limit, kind=kind)
 
-    async def stream(self, url: str, into: Receiver, *, limit: int, kind: Kind) -> Fetched:
+    async def stream(self, url: str, into: DownloadTarget, *, limit: int, kind: DownloadKind) -> Fetched:
         """Hand a result on as it comes, checked; whoever gives the receiver makes it appear only when this returns.
 
         As `fetch` otherwise. What the receiver raises comes out as it is; cancelled, this ends once the receiver's
@@ -315,16 +315,16 @@ class Provider:
         """
         return await self._opened().media.check_readable(url, digest_bytes=digest_bytes, head=head)
 
-    def _opened(self) -> Pools:
+    def _opened(self) -> HttpClients:
         if self._open is None:
             raise RuntimeError("use `async with Provider(…) as provider`")
         return self._open
 
-    async def _get(self, path: str, place: str) -> Answer:
+    async def _get(self, path: str, place: str) -> ProviderAnswer:
         gets = self._opened().gets
         try:
             async with asyncio.timeout(GET_TIMEOUT), gets.stream("GET", f"{self._base}{path}") as response:
-                answer = Answer(response.status_code, response.headers)
+                answer = ProviderAnswer(response.status_code, response.headers)
                 await answer.read(response)
         except (httpx.HTTPError, TimeoutError) as error:
             message = f"{place} did not go through: {type(error).__name__}"
@@ -339,7 +339,7 @@ class Provider:
             raise ProviderUnavailableError(message, retry_after=answer.retry_after)
         return answer
 
-    def _document(self, answer: Answer, place: str) -> dict[str, Any]:
+    def _document(self, answer: ProviderAnswer, place: str) -> dict[str, Any]:
         document = answer.document()
         if document is None:
             kind = clean(answer.headers.get("content-type", "no content type"), secret=self._key, limit=80)

@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import httpx
 
 from longtake.errors import MediaError, ProviderUnavailableError, UrlRefusedError
-from longtake.provider import hosts
-from longtake.provider.part import Fetched, Kind, Part, Receiver, Rewritten, unavailable
+from longtake.provider import url_safety
+from longtake.provider.partial_download import (
+    DownloadKind,
+    DownloadTarget,
+    Fetched,
+    FileTarget,
+    PartialDownload,
+    unavailable,
+)
 from longtake.provider.readable import Readable, look
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
-    from longtake.provider.cadence import Cadence
+    from longtake.provider.polling import PollCadence
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +44,7 @@ BLOCK = 1024 * 1024
 _EXPIRED = (403, 404, 410)
 
 
-class Media:
+class MediaClients:
     """The clients that fetch public files; `open_client` makes one for a proxy, or for none."""
 
     def __init__(
@@ -45,7 +52,7 @@ class Media:
         open_client: Callable[[str | None], httpx.AsyncClient],
         *,
         allow_loopback: bool,
-        cadence: Cadence,
+        cadence: PollCadence,
         timeout: float,
     ) -> None:
         self._open_client = open_client
@@ -60,20 +67,20 @@ class Media:
         for client in clients.values():
             await client.aclose()
 
-    async def fetch(self, url: str, into: Path, *, limit: int, kind: Kind) -> Fetched:
+    async def fetch(self, url: str, into: Path, *, limit: int, kind: DownloadKind) -> Fetched:
         """Copy a file; `Provider.fetch` documents it."""
         partial = into.with_name(f".fetch-{secrets.token_hex(8)}.part")
         try:
             with partial.open("xb") as file:
-                fetched = await self.stream(url, Rewritten(file), limit=limit, kind=kind)
+                fetched = await self.stream(url, FileTarget(file), limit=limit, kind=kind)
             partial.replace(into)
         finally:
             partial.unlink(missing_ok=True)
         return fetched
 
-    async def stream(self, url: str, into: Receiver, *, limit: int, kind: Kind) -> Fetched:
+    async def stream(self, url: str, into: DownloadTarget, *, limit: int, kind: DownloadKind) -> Fetched:
         """Hand a file on as it comes; `Provider.stream` documents it."""
-        part = Part(into, kind=kind, limit=limit, url=hosts.shown(url))
+        part = PartialDownload(into, kind=kind, limit=limit, url=url_safety.shown(url))
         pace = self._cadence.start()
         try:
             async with asyncio.timeout(self._timeout):
@@ -104,7 +111,7 @@ class Media:
                 await asyncio.sleep(pace.after_fault(error.retry_after))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _pull(self, url: str, part: Part) -> None:
+    async def _pull(self, url: str, part: PartialDownload) -> None:
         try:
             async with self._open("GET", url, await _in_thread(part.resume)) as response:
                 if response.status_code in _EXPIRED:
@@ -134,8 +141,8 @@ class Media:
     @asynccontextmanager
     async def _open(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         for _ in range(MOST_HOPS + 1):
-            await asyncio.to_thread(hosts.check_url, url, allow_loopback=self._allow_loopback)
-            proxy = hosts.proxy_for(httpx.URL(url))
+            await asyncio.to_thread(url_safety.check_url, url, allow_loopback=self._allow_loopback)
+            proxy = url_safety.proxy_for(httpx.URL(url))
             if proxy not in self._clients:
                 self._clients[proxy] = self._open_client(proxy)
             client = self._clients[proxy]
@@ -153,9 +160,9 @@ class Media:
             finally:
                 await response.aclose()
             if url.lower().startswith("https:") and not target.lower().startswith("https:"):
-                raise UrlRefusedError(f"{hosts.shown(url)} redirects from https to {hosts.shown(target)}")
+                raise UrlRefusedError(f"{url_safety.shown(url)} redirects from https to {url_safety.shown(target)}")
             url = target
-        raise UrlRefusedError(f"{hosts.shown(url)} is one of more than {MOST_HOPS} redirects")
+        raise UrlRefusedError(f"{url_safety.shown(url)} is one of more than {MOST_HOPS} redirects")
 
 
 async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -198,4 +205,4 @@ class _Peer:
     def check(self, stream: Any) -> None:  # noqa: ANN401 - httpcore's network stream, or none with another transport
         address = stream.get_extra_info("server_addr") if stream is not None else None
         if address:
-            hosts.check_address(str(address[0]), url=self._url, allow_loopback=self._allow_loopback)
+            url_safety.check_address(str(address[0]), url=self._url, allow_loopback=self._allow_loopback)

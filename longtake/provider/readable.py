@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 from longtake.errors import ProviderUnavailableError, UrlRefusedError
-from longtake.provider import hosts
+from longtake.provider import url_safety
 from longtake.provider.answers import clean
-from longtake.provider.part import RANGE, number, unavailable
+from longtake.provider.partial_download import RANGE, number, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ async def look(open_: Open, url: str, *, size: int | None, head: bool) -> Readab
         UrlRefusedError: it cannot be read, or does not serve `size` bytes.
         ProviderUnavailableError: its host did not answer usefully now.
     """
-    name = hosts.shown(url)
+    name = url_safety.shown(url)
     try:
         async with open_("GET", url, {"Range": "bytes=0-0"}) as response:
             status = response.status_code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtake.errors import TaskFailedError
 from longtake.provider.answers import Complaint, clean, whole
-from longtake.provider.codes import CODES
+from longtake.provider.error_codes import CODES
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -22,7 +22,7 @@ MOST_URLS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ProviderTask:
     """A task as one poll shows it (provider-contract.md §1).
 
     Attributes:
@@ -49,7 +49,7 @@ class Task:
         return self.status == "failed" or (self.status == "completed" and bool(self.video_urls))
 
 
-def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> Task:
+def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> ProviderTask:
     """Read a poll's envelope, leaving out what is junk. `task_id` is the id that was asked for."""
     status = document.get("status")
     output = document.get("output")
@@ -58,7 +58,7 @@ def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> Task:
     urls = urls[:MOST_URLS] if isinstance(urls, list) else []
     frame = output.get("last_frame_url")
     complaint = Complaint.of(document, secret=secret)
-    return Task(
+    return ProviderTask(
         id=task_id,
         status=(clean(status, secret=secret, limit=32) if isinstance(status, str) else "") or "unknown",
         video_urls=tuple(url for url in urls if _is_url(url)),
@@ -69,7 +69,7 @@ def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> Task:
     )
 
 
-def failure(task: Task) -> TaskFailedError:
+def failure(task: ProviderTask) -> TaskFailedError:
     """Build the error a failed task is; an unknown code is never worth another attempt by itself."""
     code = CODES.get(task.error_code) if task.error_code is not None else None
     number = "without a code" if task.error_code is None else f"with code {task.error_code}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from longtake.report.outcomes import Made, Money, Outcome, incomplete, money_of
-from longtake.report.page import Books, cut_short, page
+from longtake.report.outcomes import Money, OutcomeStatus, ShotOutcome, incomplete, money_of
+from longtake.report.page import RunLedger, cut_short, page
 from longtake.report.pictures import picture
 from longtake.report.sheet import MOST_PICTURES, contact_sheet, kept_sheet
 from longtake.report.table import rows
@@ -11,10 +11,10 @@ from longtake.report.words import failed_checks, many, seam_note, stale_note, un
 
 __all__ = [
     "MOST_PICTURES",
-    "Books",
-    "Made",
     "Money",
-    "Outcome",
+    "OutcomeStatus",
+    "RunLedger",
+    "ShotOutcome",
     "contact_sheet",
     "cut_short",
     "failed_checks",

@@ -12,21 +12,21 @@ from longtake.errors import FilmIncompleteError, LongtakeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from longtake.ledger import State
-    from longtake.record import Take
+    from longtake.ledger import LedgerState
+    from longtake.library import Take
     from longtake.request import ResolvedShot
 
-__all__ = ["Made", "Money", "Outcome", "incomplete", "money_of"]
+__all__ = ["Money", "OutcomeStatus", "ShotOutcome", "incomplete", "money_of"]
 
-Made = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
+OutcomeStatus = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ShotOutcome:
     """What became of one shot in a run: the take that is used, all takes that are kept, and why others are not."""
 
     shot: ResolvedShot
-    state: Made
+    state: OutcomeStatus
     take: Take | None = None
     takes: tuple[Take, ...] = ()
     error: LongtakeError | None = None
@@ -59,7 +59,7 @@ class Money(BaseModel):
     reserved: int = 0
 
 
-def money_of(state: State, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
+def money_of(state: LedgerState, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
     """What one run spent, from the open attempts and the closed ones given; doubts are the whole film's."""
     mine = [a for a in state.attempts.values() if a.order.run == run]
     done = [c for c in closed if c.order.run == run]
@@ -73,7 +73,9 @@ def money_of(state: State, closed: Sequence[Any], *, run: str, film: str, planne
     )
 
 
-def incomplete(outcomes: Sequence[Outcome], *, would_cost: int, unjoined: LongtakeError | None) -> LongtakeError | None:
+def incomplete(
+    outcomes: Sequence[ShotOutcome], *, would_cost: int, unjoined: LongtakeError | None
+) -> LongtakeError | None:
     """The error that sums up a run that did not get everything; None when it did.
 
     A second take that failed for good is a note, not an error: the shot has another. The exit code is the gravest reason's: in

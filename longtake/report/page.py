@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from longtake.ledger import Attempt, Closed
     from longtake.plan import Plan
-    from longtake.report.outcomes import Money, Outcome
+    from longtake.report.outcomes import Money, ShotOutcome
 
-__all__ = ["Books", "cut_short", "page"]
+__all__ = ["RunLedger", "cut_short", "page"]
 
 _MOST = 40
 """Lines of one part of the page; how many more there are is said."""
@@ -25,7 +25,7 @@ _LONGEST = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class RunLedger:
     """What a page takes from the ledger: open attempts of the film, closed ones of the run, refunds that did not come."""
 
     film: str
@@ -47,11 +47,11 @@ class Books:
 
 def page(
     title: str,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[ShotOutcome],
     *,
     plan: Plan,
     money: Money,
-    books: Books,
+    books: RunLedger,
     pictures: Sequence[str] = (),
     links: Mapping[str, str],
     notes: Sequence[str] = (),
@@ -94,7 +94,7 @@ def page(
     return "\n\n".join(parts)
 
 
-def cut_short(film: str, books: Books, *, links: Mapping[str, str]) -> str:
+def cut_short(film: str, books: RunLedger, *, links: Mapping[str, str]) -> str:
     """The page of a run that was cancelled: what it leaves open and what that will cost."""
     open_ones = books.under_way
     rows = _listed(
@@ -129,7 +129,7 @@ def _short(text: str) -> str:
     return plain(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
-def _scenes(plan: Plan, books: Books) -> list[str]:
+def _scenes(plan: Plan, books: RunLedger) -> list[str]:
     """Planned and actual credits of this run, scene by scene, where there are any."""
     sums: dict[str, list[int]] = {shot.scene: [0, 0, 0, 0, 0, 0] for shot in plan.shots}
     for shot in plan.shots:
@@ -164,7 +164,7 @@ def _folded(busy: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
     return [*rows[:_MOST], (f"{len(rest):,} more", [sum(column) for column in zip(*rest, strict=True)])]
 
 
-def _doubts(books: Books) -> list[str]:
+def _doubts(books: RunLedger) -> list[str]:
     if not (doubts := books.doubts):
         return []
     lines = _listed(
@@ -183,7 +183,7 @@ def _doubts(books: Books) -> list[str]:
     return _part("In doubt", lines)
 
 
-def _refunds(books: Books) -> list[str]:
+def _refunds(books: RunLedger) -> list[str]:
     given = [one for one in books.closed if one.order.run == books.run and one.outcome == "refunded"]
     lines = _listed(
         f"* {one.id} {plain(one.order.label)}: {one.refunded} credits"

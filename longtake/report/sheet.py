@@ -12,7 +12,7 @@ from longtake.errors import LongtakeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.store import Store
 
 __all__ = ["MOST_PICTURES", "contact_sheet", "kept_sheet"]

@@ -9,8 +9,8 @@ from longtake.ledger import accounts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from longtake.ledger.accounts import Line
-    from longtake.report.outcomes import Outcome
+    from longtake.ledger.accounts import SpendLine
+    from longtake.report.outcomes import ShotOutcome
 
 __all__ = ["rows"]
 
@@ -19,7 +19,9 @@ _MONEY = ("settled", "refunded", "reserved", "in_doubt", "written_off")
 _ALWAYS = {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "task id", "note"}
 
 
-def rows(outcomes: Sequence[Outcome], lines: Iterable[Line], *, seams: Mapping[str, float]) -> list[dict[str, Any]]:
+def rows(
+    outcomes: Sequence[ShotOutcome], lines: Iterable[SpendLine], *, seams: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """One row for each shot in film order, then what the film spent on shots that are gone, then the sums.
 
     Columns that would be empty are left out, but for those that every film has.
@@ -48,11 +50,11 @@ def _blank(name: str) -> dict[str, Any]:
     return {"shot": name, **{name.replace("_", " "): None for name in names}}
 
 
-def _money(line: Line) -> dict[str, int]:
+def _money(line: SpendLine) -> dict[str, int]:
     return {name.replace("_", " "): getattr(line, name) for name in _MONEY}
 
 
-def _shot(one: Outcome, seam: float | None, line: Line | None) -> dict[str, Any]:
+def _shot(one: ShotOutcome, seam: float | None, line: SpendLine | None) -> dict[str, Any]:
     take, error = one.take, one.error
     findings = take.checks.findings if take is not None and take.checks is not None else ()
     said = [*([error.message] if error else []), *findings, *([one.why] if one.why else [])]

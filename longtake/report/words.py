@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from longtake.report.outcomes import Outcome
+    from longtake.report.outcomes import ShotOutcome
 
 __all__ = ["failed_checks", "link", "many", "plain", "seam_note", "stale_note", "under_way"]
 
@@ -16,7 +16,7 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:.]|^[-=]")
 """What Markdown, or the HTML in it, may mean something by; colons and points for bare addresses, which become links."""
 
 
-def failed_checks(outcomes: Sequence[Outcome]) -> list[str]:
+def failed_checks(outcomes: Sequence[ShotOutcome]) -> list[str]:
     """A line for each used take that did not pass the checks of its clip."""
     return [
         f"{o.shot.label} did not pass the checks of its clip: {'; '.join(o.take.checks.findings)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from longtake.storyboard import failure
 
 if TYPE_CHECKING:
-    from longtake.storyboard import Loaded, Place, Problem
+    from longtake.storyboard import FieldPath, Loaded, Problem
 
 __all__ = ["Findings"]
 
@@ -17,9 +17,9 @@ class Findings:
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
-        self._problems: dict[tuple[Place, str, str], Problem] = {}
+        self._problems: dict[tuple[FieldPath, str, str], Problem] = {}
 
-    def add(self, place: Place, message: str, allowed: str) -> None:
+    def add(self, place: FieldPath, message: str, allowed: str) -> None:
         """Note a problem, unless the place was already found broken when the file was read."""
         if not self.loaded.is_broken(place):
             self._problems.setdefault((place, message, allowed), self.loaded.problem(place, message, allowed))

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from longtake.media import InputFacts
     from longtake.request.resolved import Input, ResolvedShot
 
-__all__ = ["Kind", "Misfit", "allowed_text", "kind_of", "misfit", "misfits"]
+__all__ = ["InputKind", "Misfit", "allowed_text", "kind_of", "misfit", "misfits"]
 
-Kind = Literal["image", "video", "audio"]
+InputKind = Literal["image", "video", "audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Misfit:
     allowed: str
 
 
-def allowed_text(kind: Kind, rules: Inputs) -> str:
+def allowed_text(kind: InputKind, rules: Inputs) -> str:
     """The formats of a kind in words, for messages."""
     rule: InputRule = getattr(rules, kind)
     codecs = f" ({' or '.join(rule.codecs)})" if rule.codecs else ""
     return f"{kind} as {', '.join(rule.formats)}{codecs}"
 
 
-def kind_of(given: Input) -> Kind:
+def kind_of(given: Input) -> InputKind:
     """The kind of media that an input has to be for its role."""
     return "image" if given.role == "first_frame" or given.role == "last_frame" else given.role  # noqa: PLR1714 - narrows the type
 

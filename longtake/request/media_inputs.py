@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from longtake.errors import MediaError
-from longtake.request.limits import Kind, allowed_text, misfit
+from longtake.request.limits import InputKind, allowed_text, misfit
 from longtake.request.resolved import Input, Role
 from longtake.storyboard import bare_url, listed, quoted
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from longtake.catalog import Catalog
     from longtake.media import InputFacts
     from longtake.request.findings import Findings
-    from longtake.storyboard import Place
+    from longtake.storyboard import FieldPath
 
-__all__ = ["Media", "MediaInputs"]
+__all__ = ["MediaFacts", "MediaInputs"]
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """Two letters or more before the colon: `C:` is a drive."""
@@ -34,10 +34,10 @@ LONGEST_URL = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class MediaFacts:
     """What is known of one file or URL; width and height are 0 where they are not known."""
 
-    kind: Kind | None
+    kind: InputKind | None
     source: Path | str
     name: str
     sha256: str | None = None
@@ -59,14 +59,14 @@ class MediaInputs:
         self._rules = catalog.inputs
         self._findings = findings
         self._loaded = findings.loaded
-        self._known: dict[tuple[Place, bool], Media | None] = {}
+        self._known: dict[tuple[FieldPath, bool], MediaFacts | None] = {}
 
-    def reference(self, name: str) -> Media | None:
+    def reference(self, name: str) -> MediaFacts | None:
         """The media under a name of `references`; None when it is unknown or unusable, which is noted."""
         text = self._loaded.board.references.get(name)
         return self._at(("references", name), text, name, frame=False) if text is not None else None
 
-    def frame(self, text: str, place: Place) -> Media | None:
+    def frame(self, text: str, place: FieldPath) -> MediaFacts | None:
         """The image a shot pins, by the name of a reference, as a file or as a URL."""
         references = self._loaded.board.references
         named = text in references
@@ -78,7 +78,7 @@ class MediaInputs:
             return None
         return found
 
-    def music(self, text: str, place: Place) -> Media | None:
+    def music(self, text: str, place: FieldPath) -> MediaFacts | None:
         """The film's music: a local file with sound."""
         if SCHEME.match(text):
             self._findings.add(place, f"music is {quoted(bare_url(text))}", "a file, not a URL")
@@ -91,7 +91,7 @@ class MediaInputs:
             return None
         return self._digested(text, place, facts)
 
-    def _at(self, place: Place, text: str, name: str, *, frame: bool) -> Media | None:
+    def _at(self, place: FieldPath, text: str, name: str, *, frame: bool) -> MediaFacts | None:
         key = (place, frame)
         if key not in self._known:
             if SCHEME.match(text):
@@ -102,7 +102,7 @@ class MediaInputs:
                 self._known[key] = self._digested(text, place, facts, name) if facts is not None and fits else None
         return self._known[key]
 
-    def _url(self, text: str, place: Place, name: str, *, frame: bool) -> Media | None:
+    def _url(self, text: str, place: FieldPath, name: str, *, frame: bool) -> MediaFacts | None:
         shown = bare_url(text)
         try:
             parts = urlsplit(text)
@@ -126,9 +126,9 @@ class MediaInputs:
             allowed = f"a path that ends in {', '.join(dict.fromkeys(endings))}"
             self._findings.add(place, f"{quoted(shown)} does not say whether it is an image, a video or audio", allowed)
             return None
-        return Media(kind, text, shown if name == text else name)
+        return MediaFacts(kind, text, shown if name == text else name)
 
-    def _inspected(self, text: str, place: Place) -> InputFacts | None:
+    def _inspected(self, text: str, place: FieldPath) -> InputFacts | None:
         from longtake.media import inspect  # noqa: PLC0415 - loads PyAV, which a board without files does not need
 
         path = self._loaded.path(text)
@@ -144,13 +144,13 @@ class MediaInputs:
             self._findings.add(place, f"{quoted(text)} cannot be read: {said}", self._place_text(text))
         return None
 
-    def _fits(self, facts: InputFacts, text: str, place: Place) -> bool:
+    def _fits(self, facts: InputFacts, text: str, place: FieldPath) -> bool:
         wrong = misfit(facts, self._rules)
         if wrong is not None:
             self._findings.add(place, f"{quoted(text)} {wrong.message}", wrong.allowed)
         return wrong is None
 
-    def _digested(self, text: str, place: Place, facts: InputFacts, name: str | None = None) -> Media | None:
+    def _digested(self, text: str, place: FieldPath, facts: InputFacts, name: str | None = None) -> MediaFacts | None:
         path = self._loaded.path(text)
         try:
             with path.open("rb") as file:
@@ -160,7 +160,7 @@ class MediaInputs:
             return None
         seconds = None if facts.kind == "image" else float(facts.seconds)
         known = (digest, facts.bytes, seconds, facts.format, facts.width, facts.height)
-        return Media(facts.kind, path, name or text, *known)
+        return MediaFacts(facts.kind, path, name or text, *known)
 
     def _any_text(self) -> str:
         return "; ".join(allowed_text(kind, self._rules) for kind in ("image", "video", "audio"))

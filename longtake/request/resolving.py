@@ -9,7 +9,7 @@ from longtake.request import rules
 from longtake.request.findings import Findings
 from longtake.request.media_inputs import MediaInputs
 from longtake.request.resolved import Resolved, ResolvedShot
-from longtake.request.wanted import Wanted, want
+from longtake.request.shot_draft import ShotDraft, draft_shot
 from longtake.storyboard import cycles, parents, places
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
     parent_of = parents(board)
     for ring in cycles(parent_of):
         parent_of[ring[0]] = None
-    wanted: list[Wanted | None] = []
+    wanted: list[ShotDraft | None] = []
     cost: list[tuple[Price, Price] | None] = []
     for position, (place, shot) in enumerate(shots):
-        one: Wanted | None = None
+        one: ShotDraft | None = None
         if not loaded.is_broken(place):
             scene = board.scenes[int(place[1])]
             parent = parent_of[position]
-            one = want(place, scene, shot, parent=parent, catalog=catalog, media=media, found=found)
+            one = draft_shot(place, scene, shot, parent=parent, catalog=catalog, media=media, found=found)
             if one is not None:
                 rules.check(one, found, parent_id=shots[parent][1].id if parent is not None else None)
         wanted.append(one)
@@ -75,12 +75,12 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
 
 def _resolved(
     position: int,
-    one: Wanted,
+    one: ShotDraft,
     price: tuple[Price, Price],
     *,
     ratio: str | None,
     parent_of: Sequence[int | None],
-    shots: Sequence[Wanted],
+    shots: Sequence[ShotDraft],
     found: Findings,
 ) -> ResolvedShot:
     values, model, parent = one.values, one.model, parent_of[position]
@@ -114,7 +114,7 @@ def _resolved(
     )
 
 
-def _open_end(one: Wanted) -> str | None:
+def _open_end(one: ShotDraft) -> str | None:
     """Why the request cannot pin the frame this shot ends on (provider-contract.md §4); None where it can."""
     if one.shot.last_frame is not None:
         return "the storyboard pins its last frame already"
@@ -124,7 +124,7 @@ def _open_end(one: Wanted) -> str | None:
     return None
 
 
-def _overlaps(wanted: Sequence[Wanted | None], catalog: Catalog, found: Findings) -> int:
+def _overlaps(wanted: Sequence[ShotDraft | None], catalog: Catalog, found: Findings) -> int:
     """Frames that crossfades take off the film; one that eats up a shot is noted."""
     total = 0
     taken: dict[int, float] = {}
@@ -146,12 +146,12 @@ def _overlaps(wanted: Sequence[Wanted | None], catalog: Catalog, found: Findings
     return total
 
 
-def _crossfade(one: Wanted) -> float | None:
+def _crossfade(one: ShotDraft) -> float | None:
     """Seconds of the crossfade into a shot; None where it follows by a cut."""
     return one.transition.seconds if one.transition is not None else None
 
 
-def _shown_once(wanted: Sequence[Wanted | None], parent_of: Sequence[int | None]) -> int:
+def _shown_once(wanted: Sequence[ShotDraft | None], parent_of: Sequence[int | None]) -> int:
     """Frames that two clips share: a shot begins with the last frame of the one it continues, where that comes just before it."""
     return sum(
         parent == position - 1 and _crossfade(one) is None
@@ -187,7 +187,7 @@ def _chains(parent_of: Sequence[int | None], order: Sequence[int]) -> list[list[
     return sorted(chains.values(), key=min)
 
 
-def _ratios(shots: Sequence[Wanted], order: Sequence[int]) -> list[str | None]:
+def _ratios(shots: Sequence[ShotDraft], order: Sequence[int]) -> list[str | None]:
     """The ratio each clip will have: the one sent, or for `adaptive` that of the frame it starts from, if known."""
     ratios: list[str | None] = [None] * len(shots)
     for position in order:

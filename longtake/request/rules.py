@@ -10,12 +10,12 @@ from longtake.storyboard import quoted
 if TYPE_CHECKING:
     from longtake.catalog import Catalog, Price
     from longtake.request.findings import Findings
-    from longtake.request.wanted import Wanted
+    from longtake.request.shot_draft import ShotDraft
 
 __all__ = ["check", "prices"]
 
 
-def check(wanted: Wanted, found: Findings, *, parent_id: str | None) -> None:
+def check(wanted: ShotDraft, found: Findings, *, parent_id: str | None) -> None:
     """Note everything the provider would refuse in this request."""
     _values(wanted, found)
     _prompt(wanted, found)
@@ -23,7 +23,7 @@ def check(wanted: Wanted, found: Findings, *, parent_id: str | None) -> None:
     _references(wanted, found)
 
 
-def prices(wanted: Wanted, catalog: Catalog, found: Findings) -> tuple[Price, Price] | None:
+def prices(wanted: ShotDraft, catalog: Catalog, found: Findings) -> tuple[Price, Price] | None:
     """What one attempt should cost and what it may debit at submit; None when no price is known, which is noted.
 
     Where the model chooses the length the longest is expected. Clips behind URLs count as long as clips may be together.
@@ -47,7 +47,7 @@ def prices(wanted: Wanted, catalog: Catalog, found: Findings) -> tuple[Price, Pr
     return expected, reserve
 
 
-def _values(wanted: Wanted, found: Findings) -> None:
+def _values(wanted: ShotDraft, found: Findings) -> None:
     model, values = wanted.model, wanted.values
     if not model.duration.allows(values["duration"]):
         message = f"duration is {values['duration']}"
@@ -62,7 +62,7 @@ def _values(wanted: Wanted, found: Findings) -> None:
         found.add(wanted.blamed("web_search"), f"{model.id} offers no web search", "web_search: false")
 
 
-def _prompt(wanted: Wanted, found: Findings) -> None:
+def _prompt(wanted: ShotDraft, found: Findings) -> None:
     rule, place = wanted.model.prompt, (*wanted.place, "prompt")
     allowed = f"{rule.min} to {rule.max} characters ({wanted.model.id})"
     text = wanted.prompt.strip()
@@ -75,7 +75,7 @@ def _prompt(wanted: Wanted, found: Findings) -> None:
         found.add(place, "there is no prompt, and no references in its place", allowed)
 
 
-def _frames(wanted: Wanted, found: Findings, parent_id: str | None) -> None:
+def _frames(wanted: ShotDraft, found: Findings, parent_id: str | None) -> None:
     shot, place = wanted.shot, wanted.place
     if parent_id is not None and shot.first_frame is not None:
         message = f"this shot continues {parent_id}, so it cannot start from first_frame too"
@@ -96,7 +96,7 @@ def _frames(wanted: Wanted, found: Findings, parent_id: str | None) -> None:
         found.add((*place, "last_frame"), message, "last_frame with first_frame, or in a shot that continues another")
 
 
-def _references(wanted: Wanted, found: Findings) -> None:
+def _references(wanted: ShotDraft, found: Findings) -> None:
     place, model = (*wanted.place, "references"), wanted.model
     for kind, rule in (("image", model.media.image), ("video", model.media.video), ("audio", model.media.audio)):
         media = wanted.of_kind(kind)
@@ -118,6 +118,6 @@ def _references(wanted: Wanted, found: Findings) -> None:
             found.add(place, message, "audio with an image or a video reference")
 
 
-def _unjudged(wanted: Wanted) -> bool:
+def _unjudged(wanted: ShotDraft) -> bool:
     """Whether some reference could not be used, so that nobody knows what kind it is."""
     return len(wanted.references) < len(wanted.shot.references)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from longtake.store.address import open_store as open  # noqa: A004 - read as `store.open(uri)`
-from longtake.store.address import store_of as of
+from longtake.store.conditional_write_probe import Race, check_conditional, race
 from longtake.store.copying import fetch, local_copy
 from longtake.store.protocol import GET_LIMIT, ObjectInfo, Sink, Store
-from longtake.store.race import Race, check_conditional, race
+from longtake.store.uri import open_store as open  # noqa: A004 - read as `store.open(uri)`
+from longtake.store.uri import store_of as of
 
 __all__ = [
     "GET_LIMIT",

@@ -13,7 +13,7 @@ from longtake.store.incoming import INCOMING, S3Sink, sweep_incoming
 from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
 from longtake.store.multipart import PART, end_abandoned, is_abandoned, upload
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
-from longtake.store.reading import ranged_file
+from longtake.store.range_reader import ranged_file
 from longtake.store.s3client import client, patiently, status
 
 if TYPE_CHECKING:

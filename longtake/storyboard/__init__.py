@@ -2,7 +2,7 @@
 
 from longtake.storyboard.chains import cycles, parents, places
 from longtake.storyboard.checks import listed
-from longtake.storyboard.loaded import Loaded, Place
+from longtake.storyboard.loaded import FieldPath, Loaded
 from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
 from longtake.storyboard.models import (
     Approval,
@@ -34,12 +34,12 @@ __all__ = [
     "Approval",
     "ApprovalFields",
     "Downstream",
+    "FieldPath",
     "Generation",
     "GenerationFields",
     "Loaded",
     "Match",
     "Pick",
-    "Place",
     "Problem",
     "Scene",
     "SceneFields",

@@ -12,16 +12,16 @@ from longtake.storyboard.problem import quoted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from longtake.storyboard.loaded import Loaded, Place
+    from longtake.storyboard.loaded import FieldPath, Loaded
 
-__all__ = ["Finding", "check", "listed"]
+__all__ = ["Mistake", "check", "listed"]
 
-Finding = tuple["Place", str, str]
+Mistake = tuple["FieldPath", str, str]
 """Place, message, allowed."""
 PROVIDER_NAME = re.compile(r"(image|video|audio)[0-9]+", re.IGNORECASE)
 
 
-def check(loaded: Loaded) -> Iterator[Finding]:
+def check(loaded: Loaded) -> Iterator[Mistake]:
     """Everything in the file that contradicts something else in it. Places already broken are left alone."""
     yield from _names(loaded)
     yield from _doubled(loaded)
@@ -44,17 +44,17 @@ def listed(names: Collection[str], near: str = "") -> str:
     return ", ".join(ordered[:20]) + (f" and {more} more" if more > 0 else "")
 
 
-def _names(loaded: Loaded) -> Iterator[Finding]:
+def _names(loaded: Loaded) -> Iterator[Mistake]:
     for name in loaded.board.references:
         if PROVIDER_NAME.fullmatch(name):
             what = f"the reference name {name} is one of the provider's own"
             yield ("references", name), what, "names other than image1, video1, audio1 and so on"
 
 
-def _doubled(loaded: Loaded) -> Iterator[Finding]:
-    first: dict[str, Place] = {}
+def _doubled(loaded: Loaded) -> Iterator[Mistake]:
+    first: dict[str, FieldPath] = {}
     for index, scene in enumerate(loaded.board.scenes):
-        path: Place = ("scenes", index, "id")
+        path: FieldPath = ("scenes", index, "id")
         if scene.id in first and not loaded.is_broken(path):
             where = loaded.where(first[scene.id])
             yield path, f"the scene id {scene.id} is already that of {where}", "an id no other scene has"
@@ -68,7 +68,7 @@ def _doubled(loaded: Loaded) -> Iterator[Finding]:
         first.setdefault(shot.id, path)
 
 
-def _references(loaded: Loaded) -> Iterator[Finding]:
+def _references(loaded: Loaded) -> Iterator[Mistake]:
     known = loaded.board.references
     for place, shot in places(loaded.board):
         for index, name in enumerate(shot.references):
@@ -81,7 +81,7 @@ def _references(loaded: Loaded) -> Iterator[Finding]:
                 yield path, f"the reference {quoted(name)} is given twice", "each reference once"
 
 
-def _continuations(loaded: Loaded) -> Iterator[Finding]:
+def _continuations(loaded: Loaded) -> Iterator[Mistake]:
     shots = list(places(loaded.board))
     ids = [shot.id for place, shot in shots if not loaded.is_broken((*place, "id"))]
     written = {_written_id(loaded, place) for place, _ in shots}
@@ -99,7 +99,7 @@ def _continuations(loaded: Loaded) -> Iterator[Finding]:
         yield path, f"this goes round in a circle: {said}", "null, or a shot that does not lead back here"
 
 
-def _written_id(loaded: Loaded, place: Place) -> object:
+def _written_id(loaded: Loaded, place: FieldPath) -> object:
     node = loaded.tree
     for key in (*place, "id"):
         found = node.child(key)

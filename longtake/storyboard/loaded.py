@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from longtake.storyboard.node import Node
 
-__all__ = ["Loaded", "Place"]
+__all__ = ["FieldPath", "Loaded"]
 
-Place = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Keys and indices from the top of the file: `("scenes", 0, "shots", 2, "duration")`."""
 
 
@@ -33,7 +33,7 @@ class Loaded:
     name: str
     tree: Node = field(repr=False, compare=False)
     problems: tuple[Problem, ...] = ()
-    broken: frozenset[Place] = frozenset()
+    broken: frozenset[FieldPath] = frozenset()
     text: str = field(default="", repr=False, compare=False)
     """What was read."""
     files: Mapping[str, Path] = field(default_factory=dict, compare=False)
@@ -45,24 +45,24 @@ class Loaded:
         """Where a file lies that the storyboard names."""
         return self.files.get(written, self.base / written)
 
-    def line(self, path: Place) -> int:
+    def line(self, path: FieldPath) -> int:
         """The line, counted from 1, on which a value's key stands; of the nearest value around it when it is not there."""
         return line_of(self.tree, path)
 
-    def problem(self, path: Place, message: str, allowed: str) -> Problem:
+    def problem(self, path: FieldPath, message: str, allowed: str) -> Problem:
         """A problem at a place of this storyboard, naming the shot the place is in."""
         return problem_at(self.tree, self.name, path, message, allowed, lines=self.lines)
 
-    def where(self, path: Place) -> str:
+    def where(self, path: FieldPath) -> str:
         """How a message calls a place: `line 3`, or `scenes[0]` where lines mean nothing."""
         return f"line {self.line(path)}" if self.lines else dotted(_around(path))
 
-    def is_broken(self, path: Place) -> bool:
+    def is_broken(self, path: FieldPath) -> bool:
         """Whether a problem was found at this place or around it, so that nothing there can be judged further."""
         return any(path[:length] in self.broken for length in range(len(path) + 1))
 
 
-def line_of(tree: Node, path: Place) -> int:
+def line_of(tree: Node, path: FieldPath) -> int:
     """See `Loaded.line`."""
     line, node = tree.line, tree
     for key in path:
@@ -73,7 +73,7 @@ def line_of(tree: Node, path: Place) -> int:
     return line
 
 
-def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str, *, lines: bool = True) -> Problem:
+def problem_at(tree: Node, name: str, path: FieldPath, message: str, allowed: str, *, lines: bool = True) -> Problem:
     """See `Loaded.problem`."""
     label = shot_label(tree, path)
     line = line_of(tree, path)
@@ -83,17 +83,17 @@ def problem_at(tree: Node, name: str, path: Place, message: str, allowed: str, *
     return Problem(name, line, label, message, allowed, at=at)
 
 
-def _around(path: Place) -> Place:
+def _around(path: FieldPath) -> FieldPath:
     """The mapping that a message's key is in; an item of a list stands for itself."""
     return path[:-1] if path and isinstance(path[-1], str) else path
 
 
-def dotted(path: Place) -> str:
+def dotted(path: FieldPath) -> str:
     """A place as Python would spell it: `scenes[0].shots[1].transition`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def shot_label(tree: Node, path: Place) -> str | None:
+def shot_label(tree: Node, path: FieldPath) -> str | None:
     """What to call the shot a place is in: its id as written, its number in the scene when it has no usable one."""
     match path:
         case ("scenes", int() as scene, "shots", int() as shot, *_):

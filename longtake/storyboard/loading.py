@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from longtake.errors import StoryboardError
-    from longtake.storyboard.checks import Finding
+    from longtake.storyboard.checks import Mistake
 
 __all__ = ["LARGEST", "checked", "decoded", "draft", "draft_text", "load", "parse", "unreadable", "without_problems"]
 
@@ -117,7 +117,7 @@ def draft_text(
     return checked(Loaded(board, base, name, tree, broken=broken, text=text, files=files or {}, lines=lines), findings)
 
 
-def checked(loaded: Loaded, findings: Sequence[Finding] = ()) -> Loaded:
+def checked(loaded: Loaded, findings: Sequence[Mistake] = ()) -> Loaded:
     """Add the problems between the parts of a storyboard to those that are known of its values (`findings`)."""
     more = list(check(loaded))
     problems = _ordered(loaded.problem(*finding) for finding in (*findings, *more))

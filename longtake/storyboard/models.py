@@ -102,13 +102,13 @@ MAPPED = BeforeValidator(_as_dict)
 Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
-Place = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_path_as_text)]
+PathOrUrl = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_path_as_text)]
 Pick = Literal["first", "best"]
 Downstream = Literal["bridge", "cascade", "keep"]
 Match = Literal["off", "film", "chain"]
 Ask = Literal["spending", "the rest", "more than the budget"]
 Silence = Literal["stop", "go on"]
-Kind = Literal[
+TransitionKind = Literal[
     "cut",
     "crossfade",
     "dissolve",
@@ -215,14 +215,14 @@ class Generation(Strict):
 class TransitionFields(TypedDict, total=False):
     """The fields of `Transition`."""
 
-    kind: Required[Kind]
+    kind: Required[TransitionKind]
     seconds: float | None
 
 
 class Transition(Strict):
     """How a scene or a shot follows the one before it."""
 
-    kind: Annotated[Kind, Allowed(", ".join(get_args(Kind)))] = Field(
+    kind: Annotated[TransitionKind, Allowed(", ".join(get_args(TransitionKind)))] = Field(
         description="`cut` puts one behind the other; every other kind overlaps the two clips."
     )
     seconds: Annotated[float | None, Field(gt=0, le=5), Allowed("more than 0, up to 5")] = Field(
@@ -288,10 +288,10 @@ class Shot(Generation):
         description="The shot whose last frame this one starts from; null starts fresh. Left out, a shot continues "
         "the one before it in its scene.",
     )
-    first_frame: Annotated[Place | None, PLACE_TEXT] = Field(
+    first_frame: Annotated[PathOrUrl | None, PLACE_TEXT] = Field(
         default=None, description="The image a shot starts from: a reference's name, a file or a URL."
     )
-    last_frame: Annotated[Place | None, PLACE_TEXT] = Field(
+    last_frame: Annotated[PathOrUrl | None, PLACE_TEXT] = Field(
         default=None, description="The image a shot ends on; it needs a first frame or a shot it continues."
     )
     takes: Annotated[int, Field(ge=1, le=10), Allowed("1 to 10")] = Field(
@@ -387,7 +387,7 @@ class Sound(Strict):
         default=-1.0,
         description="True peak in dBTP that the film is limited to where a loudness is asked for, -9 to 0.",
     )
-    music: Annotated[Place | None, Allowed("a file")] = Field(
+    music: Annotated[PathOrUrl | None, Allowed("a file")] = Field(
         default=None, description="An audio file mixed under the whole film, relative to the storyboard."
     )
     music_gain: Annotated[float, Field(ge=-60, le=12), Allowed("-60 to 12 (LU)")] = Field(
@@ -508,7 +508,7 @@ class Storyboard(Strict):
         default=Approval(),
         description="Whether a run asks a person before it spends; a run may be told otherwise.",
     )
-    references: Annotated[dict[ReferenceName, Place], REFERENCE_TEXT, MAPPED] = Field(
+    references: Annotated[dict[ReferenceName, PathOrUrl], REFERENCE_TEXT, MAPPED] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."
     )
     scenes: Annotated[
@@ -588,7 +588,7 @@ class Storyboard(Strict):
         loading.without_problems(sources.of_board(self))
 
     def _repr_html_(self) -> str:
-        from longtake.storyboard.showing import board_html  # noqa: PLC0415 - it imports this module
+        from longtake.storyboard.notebook import board_html  # noqa: PLC0415 - it imports this module
 
         return board_html(self)
 

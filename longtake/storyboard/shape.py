@@ -17,8 +17,8 @@ from longtake.storyboard.problem import quoted
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from longtake.storyboard.checks import Finding
-    from longtake.storyboard.loaded import Place
+    from longtake.storyboard.checks import Mistake
+    from longtake.storyboard.loaded import FieldPath
     from longtake.storyboard.node import Node
 
 __all__ = ["shaped"]
@@ -39,12 +39,12 @@ NULL_MEANS_SOMETHING = "continue_from"
 MOST_PASSES = 50
 
 
-def shaped(tree: Node) -> tuple[Storyboard | None, list[Finding]]:
+def shaped(tree: Node) -> tuple[Storyboard | None, list[Mistake]]:
     """The models of a tree, and what was wrong with its shape: (place, message, allowed) in no order.
 
     The board is None when not even stand-ins make one.
     """
-    findings: list[Finding] = []
+    findings: list[Mistake] = []
     data = _mutable(tree.value())
     for path, node in tree.walk():
         for _, key in node.doubled:
@@ -70,7 +70,7 @@ def shaped(tree: Node) -> tuple[Storyboard | None, list[Finding]]:
     return None, findings
 
 
-def _is_empty(node: Node, path: Place) -> bool:
+def _is_empty(node: Node, path: FieldPath) -> bool:
     """Whether a key of ours has no value. Elsewhere null is just a value of the wrong type."""
     if node.scalar is not None or node.items is not None or node.entries is not None or not path:
         return False
@@ -79,7 +79,7 @@ def _is_empty(node: Node, path: Place) -> bool:
     return path[-1] != NULL_MEANS_SOMETHING and path[-1] in _keys(path[:-1])
 
 
-def _finding(path: Place, error: ErrorDetails) -> Finding:
+def _finding(path: FieldPath, error: ErrorDetails) -> Mistake:
     key = str(path[-1]) if path else ""
     if error["type"] == "extra_forbidden":
         if new := RENAMED.get((_model(path[:-1]), key)):
@@ -97,11 +97,11 @@ def _finding(path: Place, error: ErrorDetails) -> Finding:
     return path, f"{_label(path)} is {quoted(error['input'])}", _allowed(path)
 
 
-def _place(error: ErrorDetails) -> Place:
+def _place(error: ErrorDetails) -> FieldPath:
     return tuple(part for part in error["loc"] if part != "[key]")
 
 
-def _label(path: Place) -> str:
+def _label(path: FieldPath) -> str:
     """What to call a value: its key, or its number in the list under a key."""
     if not path:
         return "the file"
@@ -110,7 +110,7 @@ def _label(path: Place) -> str:
     return path[-1]
 
 
-def _owner(path: Place) -> tuple[type[BaseModel] | None, str | None]:
+def _owner(path: FieldPath) -> tuple[type[BaseModel] | None, str | None]:
     """The model a place is in and the name of its field there; for the inside of a field, of that field."""
     names = tuple(part for part in path if isinstance(part, str))
     for length in range(len(names) - 1, -1, -1):
@@ -119,22 +119,22 @@ def _owner(path: Place) -> tuple[type[BaseModel] | None, str | None]:
     return None, None
 
 
-def _is_required(path: Place) -> bool:
+def _is_required(path: FieldPath) -> bool:
     model, key = _owner(path)
     fields = model.model_fields.items() if model else ()
     return any(field.is_required() for name, field in fields if key in (name, field.alias))
 
 
-def _model(path: Place) -> type[BaseModel] | None:
+def _model(path: FieldPath) -> type[BaseModel] | None:
     return MODELS.get(tuple(part for part in path if isinstance(part, str)))
 
 
-def _keys(path: Place) -> list[str]:
+def _keys(path: FieldPath) -> list[str]:
     model = _model(path)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
-def _allowed(path: Place) -> str:
+def _allowed(path: FieldPath) -> str:
     if path and isinstance(path[-1], int):
         keys = _keys(path)
         if keys:
@@ -147,7 +147,7 @@ def _allowed(path: Place) -> str:
     return ", ".join(_keys(path[:-1])) or "another value"
 
 
-def _stand_in(data: dict[str, Any], path: Place, *, missing: bool = False) -> None:
+def _stand_in(data: dict[str, Any], path: FieldPath, *, missing: bool = False) -> None:
     """Take the value at a place out of the data, or put one there that fits, without moving anything else."""
     parent: Any = data
     for part in path[:-1]:
@@ -166,7 +166,7 @@ def _stand_in(data: dict[str, Any], path: Place, *, missing: bool = False) -> No
         parent.pop(key, None)
 
 
-def _stand_in_for(key: str, path: Place) -> Any:  # noqa: ANN401 - as varied as the fields
+def _stand_in_for(key: str, path: FieldPath) -> Any:  # noqa: ANN401 - as varied as the fields
     """A value for a required field, or for one item of a list (when the path ends in its index)."""
     name = "unnamed-" + "-".join(str(part) for part in path if isinstance(part, int))
     item = isinstance(path[-1], int)

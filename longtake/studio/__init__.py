@@ -8,7 +8,7 @@ from longtake.lazy import exports
 
 if TYPE_CHECKING:
     from longtake.studio.approval import Answer, Approver, Question
-    from longtake.studio.clips import ClipRequest, Generation, Purchase
+    from longtake.studio.clips import ClipRequest, FinishedTask, Submission
     from longtake.studio.film import Cost, Film, ShotResult
     from longtake.studio.studio import Configures, Studio
 
@@ -16,7 +16,7 @@ __getattr__, __dir__ = exports(
     __name__,
     {
         "longtake.studio.approval": ("Answer", "Approver", "Question"),
-        "longtake.studio.clips": ("ClipRequest", "Generation", "Purchase"),
+        "longtake.studio.clips": ("ClipRequest", "FinishedTask", "Submission"),
         "longtake.studio.film": ("Cost", "Film", "ShotResult"),
         "longtake.studio.studio": ("Configures", "Studio"),
     },
@@ -29,9 +29,9 @@ __all__ = [
     "Configures",
     "Cost",
     "Film",
-    "Generation",
-    "Purchase",
+    "FinishedTask",
     "Question",
     "ShotResult",
     "Studio",
+    "Submission",
 ]

@@ -94,7 +94,7 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     Raises:
         BudgetError: they do not; nothing was sent.
     """
-    state = await asyncio.to_thread(session.book.read)
+    state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run)
     credits = spent + plan.reserve
     try:
@@ -115,7 +115,7 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
         await _ask(session, approval, approver, "spending", credits=credits, text=text)
     else:
         # Nothing is to be bought. If something in flight fails, it is not bought again without a question.
-        await asyncio.to_thread(session.spending.approve, session.book, spent)
+        await asyncio.to_thread(session.spending.approve, session.ledger, spent)
 
 
 async def approve_rest(
@@ -134,10 +134,10 @@ async def approve_rest(
         return
     rest = [row for row in plan.shots if row.id not in made]
     reserve = sum(row.reserve for row in rest)
-    state = await asyncio.to_thread(session.book.read)
+    state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run)
     if not reserve:
-        await asyncio.to_thread(session.spending.approve, session.book, spent)
+        await asyncio.to_thread(session.spending.approve, session.ledger, spent)
         return
     try:
         await _afford(session, session.spending.budget, reserve)
@@ -171,7 +171,7 @@ async def _ask(
         silence = Answer(approve=True, credits=most, by=f"silence, after {approval.hours:g} hours")
     question = Question(
         film=session.film,
-        account=session.book.account,
+        account=session.ledger.account,
         subject=subject,
         credits=credits,
         text=text,
@@ -193,7 +193,7 @@ async def _ask(
         )
     most = credits if answer.credits is None else answer.credits
     session.events.line(f"approved{by}: up to {most} credits in this run")
-    await asyncio.to_thread(session.spending.approve, session.book, most, lift=subject == "more than the budget")
+    await asyncio.to_thread(session.spending.approve, session.ledger, most, lift=subject == "more than the budget")
 
 
 def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) -> str:
@@ -229,7 +229,7 @@ def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) 
 
 
 async def _afford(session: Session, budget: Budget, credits: int) -> None:
-    used = await asyncio.to_thread(session.spending.used, session.book)
+    used = await asyncio.to_thread(session.spending.used, session.ledger)
     budget.check(credits, used)
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from longtake import preflight, request
 from longtake import storyboard as boards
 from longtake.errors import LongtakeError, SettingsError, StoryboardError, TaskFailedError
-from longtake.record import Take
+from longtake.library import Take
 from longtake.storyboard import Scene, Shot, Storyboard
-from longtake.studio.sharing import shared_run
-from longtake.take import Identity, Prepared, Wanted, identify, kept, obtain
+from longtake.studio.shared_run import shared_run
+from longtake.take import TakeKey, TakeRequest, TakeSpec, ensure_take, identify, kept
 from longtake.take import ingest as _ingest
 from longtake.take import poll as _poll
 from longtake.take import submit as _submit
@@ -25,10 +25,10 @@ from longtake.take import upload as _upload
 if TYPE_CHECKING:
     from longtake.catalog import Catalog
     from longtake.ledger import Attempt
-    from longtake.provider import Task
+    from longtake.provider import ProviderTask
     from longtake.take import Session
 
-__all__ = ["ClipRequest", "Generation", "Purchase", "generate", "ingest", "poll", "submit", "upload"]
+__all__ = ["ClipRequest", "FinishedTask", "Submission", "generate", "ingest", "poll", "submit", "upload"]
 
 _SOURCE = "source-of-the-first-frame"
 CLIPS = "clips"
@@ -43,8 +43,8 @@ class ClipRequest:
     """
 
     film: str
-    identity: Identity
-    prepared: Prepared | None
+    identity: TakeKey
+    prepared: TakeRequest | None
     place: str
     """The account and the store it was made for: every part of a clip needs the same."""
     take: Take | None = None
@@ -56,7 +56,7 @@ class ClipRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Purchase:
+class Submission:
     """A take that is bought: its accepted attempt, or the take when it is kept already."""
 
     request: ClipRequest
@@ -77,11 +77,11 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class FinishedTask:
     """A finished task, or the take when it is kept already."""
 
-    purchase: Purchase
-    task: Task | None
+    purchase: Submission
+    task: ProviderTask | None
     take: Take | None = None
 
     @property
@@ -90,7 +90,7 @@ class Generation:
         return self.purchase.label
 
 
-def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Take | None, take: int) -> Wanted:
+def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Take | None, take: int) -> TakeSpec:
     """Work a shot out as it would be in a storyboard of its own.
 
     Raises:
@@ -111,7 +111,7 @@ def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Ta
     # Another clip may continue this one: its last frame is asked for, so that the provider can be given it where the store cannot.
     found = replace(resolved.shot(shot.id), continued=True)
     frame = continue_from.leaves if continue_from is not None else None
-    return Wanted(found, take, frame, source=continue_from)
+    return TakeSpec(found, take, frame, source=continue_from)
 
 
 _SHARED = ("model", "resolution", "size", "duration", "generate_audio")
@@ -137,13 +137,13 @@ async def upload(
     """
     one = await asyncio.to_thread(wanted, shot, session.catalog, model=model, continue_from=continue_from, take=take)
     identity = await identify(session.assets, one)
-    found = await asyncio.to_thread(kept, session.store, session.book, identity)
+    found = await asyncio.to_thread(kept, session.store, session.ledger, identity)
     if found is not None:
         return ClipRequest(session.film, identity, None, _place(session), found)
     return ClipRequest(session.film, identity, await _upload(session.assets, identity), _place(session))
 
 
-async def submit(session: Session, asked: ClipRequest) -> Purchase:
+async def submit(session: Session, asked: ClipRequest) -> Submission:
     """Buy a clip with exactly one POST, or find who bought it: an accepted attempt, or the take.
 
     Raises:
@@ -154,9 +154,9 @@ async def submit(session: Session, asked: ClipRequest) -> Purchase:
         TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
     """
     _check_place(session, asked)
-    take = asked.take or await asyncio.to_thread(kept, session.store, session.book, asked.identity)
+    take = asked.take or await asyncio.to_thread(kept, session.store, session.ledger, asked.identity)
     if take is not None or asked.prepared is None:
-        return Purchase(asked, None, take)
+        return Submission(asked, None, take)
     await _get_ready(session)
     try:
         with session.events.submitting(asked.identity.fingerprint, asked.label) as since:
@@ -165,10 +165,10 @@ async def submit(session: Session, asked: ClipRequest) -> Purchase:
         session.events.not_obtained(asked.identity.wanted, error)
         raise
     session.events.submitted(found, asked.label, since=since)
-    return Purchase(asked, None, found) if isinstance(found, Take) else Purchase(asked, found)
+    return Submission(asked, None, found) if isinstance(found, Take) else Submission(asked, found)
 
 
-async def poll(session: Session, purchase: Purchase) -> Generation:
+async def poll(session: Session, purchase: Submission) -> FinishedTask:
     """Wait until the provider has made the clip; polling is free.
 
     Raises:
@@ -176,19 +176,19 @@ async def poll(session: Session, purchase: Purchase) -> Generation:
         PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
     """
     _check_place(session, purchase.request)
-    take = purchase.take or await asyncio.to_thread(kept, session.store, session.book, purchase.request.identity)
+    take = purchase.take or await asyncio.to_thread(kept, session.store, session.ledger, purchase.request.identity)
     if take is not None or purchase.attempt is None:
-        return Generation(purchase, None, take)
+        return FinishedTask(purchase, None, take)
     longest = session.settings.longest_wait
     try:
-        task = await _poll(session.book, session.account.provider, purchase.attempt, longest=longest)
+        task = await _poll(session.ledger, session.account.provider, purchase.attempt, longest=longest)
     except TaskFailedError as error:
         session.events.task_failed(purchase.attempt, error)
         raise
-    return Generation(purchase, task)
+    return FinishedTask(purchase, task)
 
 
-async def ingest(session: Session, made: Generation) -> Take:
+async def ingest(session: Session, made: FinishedTask) -> Take:
     """Fetch and store a finished clip before its URLs expire, check it, and settle its charge.
 
     Raises:
@@ -197,13 +197,13 @@ async def ingest(session: Session, made: Generation) -> Take:
     """
     prepared, attempt = made.purchase.request.prepared, made.purchase.attempt
     _check_place(session, made.purchase.request)
-    take = made.take or await asyncio.to_thread(kept, session.store, session.book, made.purchase.request.identity)
+    take = made.take or await asyncio.to_thread(kept, session.store, session.ledger, made.purchase.request.identity)
     if take is not None:
         return take
     if prepared is None or attempt is None or made.task is None:
         raise AssertionError("a generation without a take has a finished task")
     async with session.keeping:
-        take = await _ingest(session.assets, session.book, prepared, attempt, made.task)
+        take = await _ingest(session.assets, session.ledger, prepared, attempt, made.task)
     session.events.kept(attempt, take, made.label)
     return take
 
@@ -222,12 +222,12 @@ async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noq
     options = {"model": None, "continue_from": None, "take": 1} | options
     one = await asyncio.to_thread(wanted, shot, session.catalog, **options)
     identity = await identify(session.assets, one)
-    found = await asyncio.to_thread(kept, session.store, session.book, identity)
+    found = await asyncio.to_thread(kept, session.store, session.ledger, identity)
     if found is not None:
         return found
     await _get_ready(session)
     try:
-        return (await obtain(session, one)).take
+        return (await ensure_take(session, one)).take
     except LongtakeError as error:
         session.events.not_obtained(one, error)
         raise
@@ -249,7 +249,7 @@ async def _get_ready(session: Session) -> None:
 
 
 def _place(session: Session) -> str:
-    return f"account {session.book.account} in {session.store.uri}"
+    return f"account {session.ledger.account} in {session.store.uri}"
 
 
 def _check_place(session: Session, asked: ClipRequest) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.film import JoinedFilm
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.store import Store
 
 __all__ = ["concatenate"]

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.studio import sharing
-from longtake.take import book_of, open_session
+from longtake.studio import shared_run
+from longtake.take import ledger_of, open_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from longtake.ledger import Book
+    from longtake.ledger import Ledger
     from longtake.observer import Observer
     from longtake.settings import Settings
     from longtake.store import Store
@@ -46,11 +46,11 @@ class _Open:
 
 
 _open: dict[tuple[object, ...], _Open] = {}
-_accounts: OrderedDict[Settings, tuple[Store, Book]] = OrderedDict()
+_accounts: OrderedDict[Settings, tuple[Store, Ledger]] = OrderedDict()
 _guard = threading.Lock()
 
 
-def _account(settings: Settings) -> tuple[Store, Book]:
+def _account(settings: Settings) -> tuple[Store, Ledger]:
     """The store and the ledger of some settings, opened once in a process, however many threads ask at the same moment."""
     with _guard:
         found = _accounts.pop(settings, None)
@@ -58,20 +58,20 @@ def _account(settings: Settings) -> tuple[Store, Book]:
             found = None
         if found is None:
             store = stores.of(settings)
-            found = store, book_of(settings, store)
+            found = store, ledger_of(settings, store)
         _accounts[settings] = found
         while len(_accounts) > _MOST:
             _accounts.popitem(last=False)
         return found
 
 
-def _replaced(book: Book) -> bool:
+def _replaced(ledger: Ledger) -> bool:
     """Whether another store lies where the ledger was read, such as a folder that was deleted and made again.
 
     An entry behind the last one that is remembered would leave a gap in it.
     """
-    head = book.log.known().head
-    return head > 0 and book.log.entry(head) is None
+    head = ledger.log.known().head
+    return head > 0 and ledger.log.entry(head) is None
 
 
 def _forget() -> None:
@@ -80,7 +80,7 @@ def _forget() -> None:
     _guard = threading.Lock()
     _open.clear()
     _accounts.clear()
-    sharing.forget()
+    shared_run.forget()
 
 
 os.register_at_fork(after_in_child=_forget)
@@ -117,7 +117,7 @@ async def connected(
     try:
         async with one.lock:
             if one.session is None:
-                store, book = await asyncio.to_thread(_account, settings)
+                store, ledger = await asyncio.to_thread(_account, settings)
                 catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
                 opening = open_session(
                     settings,
@@ -128,11 +128,11 @@ async def connected(
                     run=run,
                     observer=observer,
                     store=store,
-                    book=book,
+                    ledger=ledger,
                 )
                 session = await one.stack.enter_async_context(opening)
-                session.slots = sharing.shared_run(settings, run).slots
-                session.keeping = sharing.keeping()
+                session.slots = shared_run.shared_run(settings, run).slots
+                session.keeping = shared_run.keeping()
                 one.session = session
         yield one.session
     finally:

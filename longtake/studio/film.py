@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from longtake.library import Take
 from longtake.plan import Plan
-from longtake.record import Take
 from longtake.report import Money
 
 __all__ = ["Cost", "Film", "ShotResult"]

@@ -10,8 +10,8 @@ from longtake import store as stores
 from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.studio.connections import connected
+from longtake.studio.film_run import FilmRequest, scenes_of
 from longtake.studio.steps import load_steps
-from longtake.studio.story import Request, scenes_of
 from longtake.studio.summary import shot_result
 from longtake.take import unpack
 
@@ -64,7 +64,7 @@ async def make_scenes(
     catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
     loaded = await asyncio.to_thread(unpack, stores.of(settings), board, folder)
     resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
-    asked = Request(resolved, downstream=downstream, steps=own)
+    asked = FilmRequest(resolved, downstream=downstream, steps=own)
     async with connected(
         settings,
         film=boards.slug(loaded.board.title),

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from longtake import plan as plans
 from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
-from longtake.report import Outcome
+from longtake.report import ShotOutcome
 from longtake.studio.steps import apply_steps, refusal
-from longtake.take import Completed, complete
+from longtake.take import EnsuredShot, ensure_shot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from longtake.plan import Comparison, Standing
-    from longtake.record import Take
-    from longtake.report import Made
+    from longtake.library import Take
+    from longtake.plan import Comparison, ShotStatus
+    from longtake.report import OutcomeStatus
     from longtake.request import ResolvedShot
     from longtake.studio.steps import ClipStep
     from longtake.take import Session
@@ -31,8 +31,8 @@ __all__ = ["MadeShot", "shoot"]
 class MadeShot:
     """What became of one shot, and how it stands for the shots that continue it."""
 
-    outcome: Outcome
-    standing: Standing
+    outcome: ShotOutcome
+    status: ShotStatus
 
 
 async def shoot(
@@ -58,10 +58,10 @@ async def shoot(
     done = dict(made or {})
     jobs: dict[str, asyncio.Task[MadeShot]] = {}
 
-    async def parent_of(shot: ResolvedShot) -> Standing | None:
+    async def parent_of(shot: ResolvedShot) -> ShotStatus | None:
         if shot.parent is None:
             return None
-        return (done[shot.parent] if shot.parent in done else await jobs[shot.parent]).standing
+        return (done[shot.parent] if shot.parent in done else await jobs[shot.parent]).status
 
     async def work(shot: ResolvedShot) -> MadeShot:
         one = await _shot(session, comparison, shot, await parent_of(shot), steps)
@@ -76,7 +76,7 @@ async def shoot(
 
 
 async def _shot(
-    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, steps: Sequence[ClipStep]
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: ShotStatus | None, steps: Sequence[ClipStep]
 ) -> MadeShot:
     started = time.monotonic()
 
@@ -84,28 +84,28 @@ async def _shot(
         await apply_steps(session, comparison, take, steps)
 
     failed = await _edit_kept(session, comparison, shot, parent, steps) if steps else None
-    done = await complete(session, comparison, shot, parent, then=edit)
-    standing, errors = done.standing, [*done.errors, *([failed] if failed is not None else [])]
-    if (refused := failed or refusal(comparison, standing.used)) is not None and standing.used is not None:
+    done = await ensure_shot(session, comparison, shot, parent, then=edit)
+    status, errors = done.status, [*done.errors, *([failed] if failed is not None else [])]
+    if (refused := failed or refusal(comparison, status.used)) is not None and status.used is not None:
         # Nothing is made from a take that must not be used.
-        errors, standing = [*errors, refused], replace(standing, used=None)
+        errors, status = [*errors, refused], replace(status, used=None)
     seconds = time.monotonic() - started if done.obtained or errors else 0.0
     error = max(errors, key=lambda e: e.exit_code, default=None)
-    why = "; ".join(map(str, standing.reasons)) if standing.state == "stale" else ""
-    state = _became(Completed(standing, done.obtained, tuple(errors)))
-    return MadeShot(Outcome(shot, state, standing.used, standing.kept, error, seconds, why), standing)
+    why = "; ".join(map(str, status.reasons)) if status.state == "stale" else ""
+    state = _became(EnsuredShot(status, done.obtained, tuple(errors)))
+    return MadeShot(ShotOutcome(shot, state, status.used, status.kept, error, seconds, why), status)
 
 
 async def _edit_kept(
-    session: Session, comparison: Comparison, shot: ResolvedShot, parent: Standing | None, steps: Sequence[ClipStep]
+    session: Session, comparison: Comparison, shot: ResolvedShot, parent: ShotStatus | None, steps: Sequence[ClipStep]
 ) -> LongtakeError | None:
     """Let the steps see the takes that are kept already; the error of the first that failed."""
     if parent is not None and parent.used is None:
         return None
-    standing = comparison.look(shot, parent)
-    takes = {take.fingerprint: take for take in (*standing.kept, *([standing.used] if standing.used else []))}
+    status = comparison.look(shot, parent)
+    takes = {take.fingerprint: take for take in (*status.kept, *([status.used] if status.used else []))}
     for name in takes:
-        take = comparison.holdings.original(name)
+        take = comparison.take_library.original(name)
         try:
             if take is not None:
                 await apply_steps(session, comparison, take, steps)
@@ -115,11 +115,11 @@ async def _edit_kept(
     return None
 
 
-def _became(done: Completed) -> Made:
-    if done.standing.used is not None:
+def _became(done: EnsuredShot) -> OutcomeStatus:
+    if done.status.used is not None:
         if any(one.state == "bought" for one in done.obtained):
             return "bought"
-        return "stale" if done.standing.state == "stale" else "current"
+        return "stale" if done.status.state == "stale" else "current"
     if not done.errors:
         return "blocked"
     return "in doubt" if any(isinstance(e, InDoubtError | TaskIdNotRecordedError) for e in done.errors) else "failed"

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtake import media, record
+from longtake import library, media
 from longtake import store as stores
 from longtake.errors import LongtakeError, MediaError, SettingsError, TakeRefusedError
+from longtake.library import ClipFile, Edit, Take
 from longtake.observer import Step
-from longtake.record import Clip, Edit, Take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +81,8 @@ def _loaded(given: str | StepFunction) -> ClipStep:
 def refusal(comparison: Comparison, take: Take | None) -> TakeRefusedError | None:
     """The error of a take that a step refused; None for one that may be used."""
     # Records hold takes as they were ingested; the one at hand may carry an edited clip.
-    original = comparison.holdings.original(take.fingerprint) if take is not None else None
-    reason = comparison.holdings.edits.refusal(original) if original is not None else None
+    original = comparison.take_library.original(take.fingerprint) if take is not None else None
+    reason = comparison.take_library.edits.refusal(original) if original is not None else None
     if reason is None or original is None:
         return None
     return TakeRefusedError(f"{original.shot} · take {original.take} was {reason}", reason=reason)
@@ -96,13 +96,13 @@ async def apply_steps(session: Session, comparison: Comparison, take: Take, step
         LongtakeError: a step failed; the take is kept, and the next run calls the step again.
         StoreError: the store is away.
     """
-    edits, clip = comparison.holdings.edits, take.clip
+    edits, clip = comparison.take_library.edits, take.clip
     for step in steps:
         edit = edits.get(take.fingerprint, step.name, clip.sha256)
         if edit is None:
             shown, given = Step("edit", f"{take.shot} · take {take.take} · {step.name}"), clip
 
-            async def call(step: ClipStep = step, given: Clip = given) -> Edit:
+            async def call(step: ClipStep = step, given: ClipFile = given) -> Edit:
                 async with session.keeping:
                     return await _run(session, take, given, step)
 
@@ -114,9 +114,9 @@ async def apply_steps(session: Session, comparison: Comparison, take: Take, step
         clip = edit.clip or clip
 
 
-async def _run(session: Session, take: Take, clip: Clip, step: ClipStep) -> Edit:
+async def _run(session: Session, take: Take, clip: ClipFile, step: ClipStep) -> Edit:
     store, about = session.store, f"the step {step.name} on {take.shot} · take {take.take}"
-    new: Clip | None = None
+    new: ClipFile | None = None
     refused: str | None = None
     with tempfile.TemporaryDirectory(prefix="longtake-") as name:
         folder = Path(name)
@@ -140,7 +140,7 @@ async def _run(session: Session, take: Take, clip: Clip, step: ClipStep) -> Edit
                     f"{about} gave what is not a clip: {error}", next_step="correct the step and run again"
                 ) from error
     edit = Edit(film=session.film, take=take.fingerprint, step=step.name, of=clip.sha256, clip=new, refused=refused)
-    return await asyncio.to_thread(record.write_edit, store, edit)
+    return await asyncio.to_thread(library.write_edit, store, edit)
 
 
 async def _called(step: ClipStep, take: Take, path: Path, folder: Path) -> Path | None:
@@ -153,14 +153,14 @@ async def _called(step: ClipStep, take: Take, path: Path, folder: Path) -> Path 
     return None if given is None else Path(given)
 
 
-def _keep(store: Store, path: Path) -> Clip:
+def _keep(store: Store, path: Path) -> ClipFile:
     """Put a clip into the store under its digest."""
     probe = media.check_clip(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     key = f"media/{digest}.mp4"
     store.put_file(key, path, content_type="video/mp4")
-    return Clip(
+    return ClipFile(
         key=key,
         sha256=digest,
         bytes=path.stat().st_size,

@@ -12,17 +12,17 @@ from pydantic import SecretStr
 from longtake import settings as env
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
-from longtake.studio.running import run_sync
+from longtake.studio.sync import run_sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
     from os import PathLike
 
     from longtake.errors import LongtakeError
-    from longtake.ledger import Report
-    from longtake.ledger.accounts import Line
+    from longtake.ledger import ReconcileReport
+    from longtake.ledger.accounts import SpendLine
+    from longtake.library import Take
     from longtake.plan import Comparison, Plan
-    from longtake.record import Take
     from longtake.storyboard import Approval, Downstream, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
@@ -221,7 +221,7 @@ class Studio:
         from longtake import storyboard as boards
         from longtake.catalog import Catalog
         from longtake.studio.connections import connected
-        from longtake.studio.story import Request, film_of
+        from longtake.studio.film_run import FilmRequest, film_of
 
         steps = self._own_steps()
         catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
@@ -239,7 +239,7 @@ class Studio:
         ) as session:
             return await film_of(
                 session,
-                Request(
+                FilmRequest(
                     resolved,
                     retake=tuple(retake),
                     downstream=downstream,
@@ -308,7 +308,7 @@ class Studio:
 
     # -- money -----------------------------------------------------------------------------------------------------------
 
-    def credits(self, film: str | None = None) -> tuple[Line, ...]:
+    def credits(self, film: str | None = None) -> tuple[SpendLine, ...]:
         """Where every credit of the account went: one line for each film, or for each shot of one film.
 
         Args:
@@ -320,13 +320,13 @@ class Studio:
         """
         from longtake import store as stores
         from longtake.ledger import accounts
-        from longtake.take import book_of
+        from longtake.take import ledger_of
 
-        book = book_of(self.settings, stores.of(self.settings))
-        lines = accounts.lines(book, film=film)
+        ledger = ledger_of(self.settings, stores.of(self.settings))
+        lines = accounts.lines(ledger, film=film)
         return tuple(accounts.grouped(lines, ("film",) if film is None else ("film", "scene", "shot")))
 
-    async def reconcile(self) -> Report:
+    async def reconcile(self) -> ReconcileReport:
         """Settle attempts in doubt by the balance, and say what needs a person. Free.
 
         Raises:

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     from longtake.film import JoinedFilm
     from longtake.ledger import Closed
-    from longtake.ledger.accounts import Sums
+    from longtake.ledger.accounts import SpendSums
     from longtake.plan import Plan
-    from longtake.report import Books, Outcome
+    from longtake.report import RunLedger, ShotOutcome
     from longtake.take import Session
 
-__all__ = ["Result", "lacks", "report_cancelled", "shot_result", "summarize"]
+__all__ = ["FilmResult", "lacks", "report_cancelled", "shot_result", "summarize"]
 
 _NAMED = 50
 """Shots that an event names; the page has all of them."""
 
 
 @dataclass(frozen=True)
-class Result:
+class FilmResult:
     """What came of a run."""
 
     plan: Plan
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[ShotOutcome]
     joined: JoinedFilm | None
     unjoined: LongtakeError | None
     """Why there is no film although every shot is there."""
@@ -40,17 +40,19 @@ class Result:
     """Where the ledger stood when the run began."""
     would_cost: int
     """Credits to buy what is missing."""
-    sums: Sums | None
+    sums: SpendSums | None
     """What the film cost before the ledger's last entries."""
     notes: Sequence[str]
 
 
-def lacks(outcomes: Sequence[Outcome]) -> bool:
+def lacks(outcomes: Sequence[ShotOutcome]) -> bool:
     """Whether something that was wanted is not there."""
     return any(outcome.take is None or outcome.error is not None for outcome in outcomes)
 
 
-async def summarize(session: Session, result: Result, links: Mapping[str, str]) -> tuple[Film, LongtakeError | None]:
+async def summarize(
+    session: Session, result: FilmResult, links: Mapping[str, str]
+) -> tuple[Film, LongtakeError | None]:
     """Account for a run, and give the film with the error that sums up what is missing, None when nothing is.
 
     Args:
@@ -112,15 +114,15 @@ async def summarize(session: Session, result: Result, links: Mapping[str, str]) 
 
 async def report_cancelled(session: Session, links: Mapping[str, str]) -> None:
     """Report what a cancelled run leaves open and what that costs; the event carries a page."""
-    state = await asyncio.to_thread(session.book.read)
-    books = report.Books(session.film, session.run, tuple(state.attempts.values()))
+    state = await asyncio.to_thread(session.ledger.read)
+    books = report.RunLedger(session.film, session.run, tuple(state.attempts.values()))
     count, credits = len(books.under_way), sum(one.money for one in books.under_way)
     text = report.under_way(count, credits)
     page = report.cut_short(session.film, books, links={**_places(session, None), **links})
     session.events.cancelled(text, count=count, credits=credits, page=page)
 
 
-def shot_result(one: Outcome) -> ShotResult:
+def shot_result(one: ShotOutcome) -> ShotResult:
     """What became of a shot, as a value."""
     return ShotResult(
         id=one.shot.id,
@@ -134,17 +136,17 @@ def shot_result(one: Outcome) -> ShotResult:
     )
 
 
-async def _lines(session: Session, sums: Sums | None, notes: list[str]) -> list[accounts.Line]:
+async def _lines(session: Session, sums: SpendSums | None, notes: list[str]) -> list[accounts.SpendLine]:
     """What the ledger says the film has cost, by shot."""
     try:
-        return (await asyncio.to_thread(accounts.by_shot, session.book, session.film, sums))[0]
+        return (await asyncio.to_thread(accounts.by_shot, session.ledger, session.film, sums))[0]
     except StoreError as error:
         notes.append(f"what the film has cost could not be read: {error.message}")
         return []
 
 
 async def _pictures(
-    session: Session, joined: JoinedFilm | None, outcomes: Sequence[Outcome], notes: list[str]
+    session: Session, joined: JoinedFilm | None, outcomes: Sequence[ShotOutcome], notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
     """Poster and contact sheet as Markdown, and the page's links; the sheet is kept next to the film."""
     store = session.store
@@ -187,11 +189,11 @@ def _public(session: Session) -> str | None:
     return None if session.settings.loopback else session.settings.public_url
 
 
-def _bought(outcomes: Sequence[Outcome], books: Books) -> list[Outcome]:
+def _bought(outcomes: Sequence[ShotOutcome], books: RunLedger) -> list[ShotOutcome]:
     """The outcomes of the whole run: what it bought before a pause, or on another worker, is current by now."""
     mine = {one.order.fingerprint for one in books.closed if one.outcome == "settled" and one.order.run == books.run}
 
-    def whole(one: Outcome) -> Outcome:
+    def whole(one: ShotOutcome) -> ShotOutcome:
         if one.state != "current" or mine.isdisjoint(take.fingerprint for take in one.takes):
             return one
         seconds = one.seconds
@@ -202,7 +204,7 @@ def _bought(outcomes: Sequence[Outcome], books: Books) -> list[Outcome]:
     return [whole(one) for one in outcomes]
 
 
-async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Money, Books, list[str]]:
+async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Money, RunLedger, list[str]]:
     """This run's money, what the page takes from the ledger, and what the balance says at its end."""
     notes = []
     try:
@@ -217,8 +219,8 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     for attempt in missing:
         notes.append(f"the refund of attempt {attempt} is missing")
         session.events.event("refund.missing", attempt=attempt)
-    state = await asyncio.to_thread(session.book.read)
-    closed = await asyncio.to_thread(lambda: list(session.book.log.history(since=head)))
+    state = await asyncio.to_thread(session.ledger.read)
+    closed = await asyncio.to_thread(lambda: list(session.ledger.log.history(since=head)))
     mine = [one for one in closed if one.order.run == session.run]
     settled = [one for one in mine if one.outcome == "settled"]
     estimate, charged = sum(one.order.expected for one in settled), sum(one.charged for one in settled)
@@ -228,7 +230,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
         )
     planned = plan.expected + sum(one.order.expected for one in _before(plan, settled))
     money = report.money_of(state, closed, run=session.run, film=session.film, planned=planned)
-    return money, report.Books(session.film, session.run, tuple(state.attempts.values()), mine, missing), notes
+    return money, report.RunLedger(session.film, session.run, tuple(state.attempts.values()), mine, missing), notes
 
 
 def _before(plan: Plan, settled: Sequence[Closed]) -> list[Closed]:

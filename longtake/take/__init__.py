@@ -1,41 +1,41 @@
 """The life of a take: identify, upload, submit, poll, ingest. Plain coroutines that need no engine."""
 
-from longtake.record import Clip, Frame, Take, load
+from longtake.assets.assets import Assets, can_host, needs_host, remember_frame
+from longtake.assets.sources import read_inputs
+from longtake.library import ClipFile, Frame, Take, load
 from longtake.take.account import Account
-from longtake.take.assets import Assets, can_host, needs_host, remember_frame
 from longtake.take.bundle import pack, unpack
+from longtake.take.end_frame import decide
+from longtake.take.ensure_shot import EnsuredShot, ensure_shot
+from longtake.take.ensure_take import EnsuredTake, ensure_take
 from longtake.take.ingest import ingest, salvage
-from longtake.take.lead import decide
-from longtake.take.obtain import Obtained, obtain
 from longtake.take.poll import poll
-from longtake.take.session import Session, book_of, open_session
-from longtake.take.shot import Completed, complete
-from longtake.take.sources import read_inputs
+from longtake.take.session import Session, ledger_of, open_session
 from longtake.take.submit import submit
-from longtake.take.upload import Identity, Prepared, Wanted, identify, kept, upload
+from longtake.take.upload import TakeKey, TakeRequest, TakeSpec, identify, kept, upload
 
 __all__ = [
     "Account",
     "Assets",
-    "Clip",
-    "Completed",
+    "ClipFile",
+    "EnsuredShot",
+    "EnsuredTake",
     "Frame",
-    "Identity",
-    "Obtained",
-    "Prepared",
     "Session",
     "Take",
-    "Wanted",
-    "book_of",
+    "TakeKey",
+    "TakeRequest",
+    "TakeSpec",
     "can_host",
-    "complete",
     "decide",
+    "ensure_shot",
+    "ensure_take",
     "identify",
     "ingest",
     "kept",
+    "ledger_of",
     "load",
     "needs_host",
-    "obtain",
     "open_session",
     "pack",
     "poll",

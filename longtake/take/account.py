@@ -7,15 +7,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longtake import record
+from longtake import library
 from longtake.errors import KeyRefusedError, RefusedError, TransientError
-from longtake.ledger import Limits, Report, ask, check_balance, poll_known
-from longtake.ledger.book import now
-from longtake.ledger.pacing import LONGEST_TASK, LOOK_AGAIN
+from longtake.ledger import Limits, ReconcileReport, ask, check_balance, poll_known
+from longtake.ledger.ledger import now
+from longtake.ledger.throttle import LONGEST_TASK, LOOK_AGAIN
 from longtake.provider import failure
 
 if TYPE_CHECKING:
-    from longtake.ledger import Attempt, Book
+    from longtake.ledger import Attempt, Ledger
     from longtake.provider import Provider
     from longtake.store import Store
     from longtake.take.purchase_queue import PurchaseQueue
@@ -36,13 +36,13 @@ class Account:
     """An account with an open client.
 
     Attributes:
-        book: its ledger.
+        ledger: its ledger.
         provider: an open client with its key.
         limits: what the account may have in flight and submit, over all runs.
         queue: this run's pending purchases.
     """
 
-    book: Book
+    ledger: Ledger
     provider: Provider
     limits: Limits
     queue: PurchaseQueue
@@ -50,7 +50,7 @@ class Account:
     async def in_flight(self) -> list[Attempt]:
         """The account's tasks that may be in flight, as far as this run knows."""
         # In a thread, since the log may be busy with the store.
-        state = await asyncio.to_thread(self.book.log.known)
+        state = await asyncio.to_thread(self.ledger.log.known)
         return [a for a in state.attempts.values() if a.phase == "accepted" and now() - a.since < LONGEST_TASK]
 
     async def pause(self, after: float, looks: int) -> None:
@@ -66,7 +66,7 @@ class Account:
             tasks = await self.in_flight()
             try:
                 if tasks:
-                    await ask(self.book, self.provider, tasks[looks % len(tasks)], lambda t: failure(t).retryable)
+                    await ask(self.ledger, self.provider, tasks[looks % len(tasks)], lambda t: failure(t).retryable)
             except (TransientError, RefusedError):
                 pass  # polling is free, and errors here are safe to ignore
 
@@ -76,13 +76,13 @@ class Account:
         Raises:
             StoreError: the store is away.
         """
-        for attempt in list(self.book.read().attempts.values()):
+        for attempt in list(self.ledger.read().attempts.values()):
             if attempt.phase == "completed":
-                take = record.load(store, attempt.order.fingerprint)
+                take = library.load(store, attempt.order.fingerprint)
                 if take is not None:
-                    self.book.settled(attempt, clip=take.clip.sha256)
+                    self.ledger.settled(attempt, clip=take.clip.sha256)
 
-    async def balance(self, store: Store) -> Report | None:
+    async def balance(self, store: Store) -> ReconcileReport | None:
         """Compare the balance with the ledger if nothing is in flight, else None. Free, and never worth failing for.
 
         Raises:
@@ -90,9 +90,9 @@ class Account:
         """
         try:
             # Poll what a dead run left open, so that it neither hides a drift nor keeps a refund from being seen.
-            await poll_known(self.book, self.provider, lambda task: failure(task).retryable)
+            await poll_known(self.ledger, self.provider, lambda task: failure(task).retryable)
             await asyncio.to_thread(self.settle_kept, store)
-            return await check_balance(self.book, self.provider)
+            return await check_balance(self.ledger, self.provider)
         except KeyRefusedError:
             raise
         except TransientError:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from longtake import store as stores
 from longtake import storyboard
+from longtake.assets import objects
 from longtake.errors import StoreError
-from longtake.take import objects
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from longtake.assets.assets import Assets
     from longtake.request import Input, Resolved
     from longtake.store import Store
     from longtake.storyboard import Loaded
-    from longtake.take.assets import Assets
 
 __all__ = ["pack", "unpack"]
 

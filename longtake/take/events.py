@@ -11,19 +11,19 @@ import logging
 from typing import TYPE_CHECKING
 
 from longtake.errors import BudgetError, InDoubtError, RefusedError, TaskFailedError, TaskIdNotRecordedError
-from longtake.ledger.book import now
+from longtake.ledger.ledger import now
+from longtake.library import Take
 from longtake.observer import Event
-from longtake.record import Take
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from datetime import datetime
 
     from longtake.errors import LongtakeError
-    from longtake.ledger import Attempt, Book
+    from longtake.ledger import Attempt, Ledger
     from longtake.observer import Observer
     from longtake.take.spending import Spending
-    from longtake.take.upload import Wanted
+    from longtake.take.upload import TakeSpec
 
 __all__ = ["AttemptEvents"]
 
@@ -36,9 +36,9 @@ _FEW = 20
 class AttemptEvents:
     """Reports what becomes of the takes of one run to its observer."""
 
-    def __init__(self, observer: Observer, spending: Spending, book: Book) -> None:
+    def __init__(self, observer: Observer, spending: Spending, ledger: Ledger) -> None:
         self.observer = observer
-        self._spending, self._book = spending, book
+        self._spending, self._book = spending, ledger
         self._waiting: dict[str, str] = {}
         """Labels by fingerprint of the takes being bought."""
         self._reported: dict[str, str] = {}
@@ -113,7 +113,7 @@ class AttemptEvents:
             clip=take.clip.key,
         )
 
-    def not_obtained(self, wanted: Wanted, error: LongtakeError) -> None:
+    def not_obtained(self, wanted: TakeSpec, error: LongtakeError) -> None:
         """A take could not be had. An error that stops the whole run is reported once."""
         if any(one is error for one in self._errors):
             return

@@ -12,19 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from longtake import media, record
+from longtake import library, media
 from longtake import store as stores
+from longtake.assets.assets import remember_frame
 from longtake.errors import MediaError, ProviderUnavailableError
-from longtake.record import Checks, Clip, Frame, Rate, Take, Tone
-from longtake.take.assets import remember_frame
+from longtake.library import Checks, ClipFile, ClipTone, Frame, PriceSource, Take
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
-    from longtake.ledger import Attempt, Book
-    from longtake.provider import Task
-    from longtake.take.assets import Assets
-    from longtake.take.upload import Prepared
+    from longtake.assets.assets import Assets
+    from longtake.ledger import Attempt, Ledger
+    from longtake.provider import ProviderTask
+    from longtake.take.upload import TakeRequest
 
 _log = logging.getLogger("longtake.take")
 
@@ -34,7 +34,7 @@ _CLIP_LIMIT = 2 * 1024**3
 _FRAME_LIMIT = 64 * 1024**2
 
 
-async def ingest(assets: Assets, book: Book, prepared: Prepared, attempt: Attempt, task: Task) -> Take:
+async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt: Attempt, task: ProviderTask) -> Take:
     """Copy the clip and its last frame into the store, then the record, then settle.
 
     The bytes go into the store before anything that may fail, so that a result is not lost for a check that a person would waive.
@@ -67,10 +67,10 @@ async def ingest(assets: Assets, book: Book, prepared: Prepared, attempt: Attemp
             for finding in seen.findings:
                 _log.warning("%s: %s", wanted.label, finding.text)
             frame = await given or await _own_frame(assets, path)
-    tone = Tone.model_validate(asdict(seen.measures.tone))
+    tone = ClipTone.model_validate(asdict(seen.measures.tone))
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
     corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
-    clip = Clip(
+    clip = ClipFile(
         key=key,
         sha256=key.removeprefix("media/").removesuffix(".mp4"),
         bytes=size,
@@ -82,7 +82,7 @@ async def ingest(assets: Assets, book: Book, prepared: Prepared, attempt: Attemp
     )
     checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
     seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected}
-    take = await asyncio.to_thread(_write, assets, book, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
+    take = await asyncio.to_thread(_write, assets, ledger, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
     remember_frame(assets, take.last_frame, task.last_frame_url)
     return take
 
@@ -106,7 +106,7 @@ async def _stream(assets: Assets, url: str) -> tuple[str, int]:
     return key, fetched.bytes
 
 
-async def salvage(assets: Assets, book: Book, attempt: Attempt) -> str:
+async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
     """Keep the clip of a finished attempt that nobody wants as a take any more; gives its key. The ledger names its digest.
 
     Raises:
@@ -117,24 +117,24 @@ async def salvage(assets: Assets, book: Book, attempt: Attempt) -> str:
         raise MediaError(f"task {task.id} shows no video any more", next_step="ask the provider about this task")
     key, _ = await _stream(assets, task.video_urls[0])
     digest = key.removeprefix("media/").removesuffix(".mp4")
-    await asyncio.to_thread(book.settled, attempt, clip=digest)
+    await asyncio.to_thread(ledger.settled, attempt, clip=digest)
     return key
 
 
 def _write(
     assets: Assets,
-    book: Book,
-    prepared: Prepared,
+    ledger: Ledger,
+    prepared: TakeRequest,
     attempt: Attempt,
     *,
-    clip: Clip,
+    clip: ClipFile,
     frame: Frame,
     seen_as: dict[str, Any],
 ) -> Take:
     identity, wanted = prepared.identity, prepared.identity.wanted
     price = wanted.shot.expected
-    current = book.read().attempts.get(attempt.id) or attempt
-    take = record.save(
+    current = ledger.read().attempts.get(attempt.id) or attempt
+    take = library.save(
         assets.store,
         Take(
             fingerprint=identity.fingerprint,
@@ -146,7 +146,7 @@ def _write(
             request=identity.frozen_body(assets.catalog),
             clip=clip,
             last_frame=frame,
-            account=book.account,
+            account=ledger.account,
             attempt=attempt.id,
             task_id=attempt.task_id or "",
             credits=current.charge,
@@ -156,17 +156,17 @@ def _write(
             take=wanted.take,
             kept_at=datetime.now(UTC),
             submitted_at=attempt.at,
-            rate=Rate(expected=price.credits, as_of=price.as_of, source=price.source, planning=price.planning),
+            rate=PriceSource(expected=price.credits, as_of=price.as_of, source=price.source, planning=price.planning),
             **seen_as,
         ),
     )
-    book.settled(attempt, clip=take.clip.sha256)
+    ledger.settled(attempt, clip=take.clip.sha256)
     return take
 
 
-async def _corrected(assets: Assets, frame: Frame, anchor: Tone, tone: Tone) -> Frame | None:
+async def _corrected(assets: Assets, frame: Frame, anchor: ClipTone, tone: ClipTone) -> Frame | None:
     """The frame with its colours brought back towards those of the chain's first shot; None where they are near enough."""
-    step = media.correction(media.Tone(**anchor.model_dump()), media.Tone(**tone.model_dump()))
+    step = media.correction(media.MeasuredTone(**anchor.model_dump()), media.MeasuredTone(**tone.model_dump()))
     if step is None:
         return None
 
@@ -185,7 +185,7 @@ async def _corrected(assets: Assets, frame: Frame, anchor: Tone, tone: Tone) -> 
     return await asyncio.to_thread(work)
 
 
-async def _given_frame(assets: Assets, task: Task) -> Frame | None:
+async def _given_frame(assets: Assets, task: ProviderTask) -> Frame | None:
     """The provider's last frame when it gave one that can be used."""
     if task.last_frame_url is None:
         return None

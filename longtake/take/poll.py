@@ -6,19 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from longtake.errors import LedgerError, TaskFailedError
-from longtake.ledger.book import now
+from longtake.ledger.ledger import now
 from longtake.provider import failure
 
 if TYPE_CHECKING:
-    from longtake.ledger import Attempt, Book
-    from longtake.provider import Provider, Task
+    from longtake.ledger import Attempt, Ledger
+    from longtake.provider import Provider, ProviderTask
 
 
-async def poll(book: Book, provider: Provider, attempt: Attempt, *, longest: float) -> Task:
+async def poll(ledger: Ledger, provider: Provider, attempt: Attempt, *, longest: float) -> ProviderTask:
     """Poll until the provider is done, and record what it says.
 
     Args:
-        book: the account's ledger.
+        ledger: the account's ledger.
         provider: an open client with the account's key.
         attempt: an accepted attempt.
         longest: seconds to poll before giving up for now.
@@ -31,7 +31,7 @@ async def poll(book: Book, provider: Provider, attempt: Attempt, *, longest: flo
     if attempt.phase == "failed":
         # A run died between seeing the failure and booking its refund.
         await asyncio.to_thread(
-            book.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
+            ledger.failed, attempt, code=attempt.code, message=attempt.reason, retryable=attempt.retryable
         )
         raise TaskFailedError(
             f"{attempt.order.label} failed: {attempt.reason}",
@@ -49,10 +49,10 @@ async def poll(book: Book, provider: Provider, attempt: Attempt, *, longest: flo
         going=max(0.0, (now() - attempt.since).total_seconds()),
     )
     if task.status == "completed":
-        await asyncio.to_thread(book.completed, attempt, task.credits)
+        await asyncio.to_thread(ledger.completed, attempt, task.credits)
         return task
     error = failure(task)
     await asyncio.to_thread(
-        book.failed, attempt, code=error.code, message=task.error_message or "", retryable=error.retryable
+        ledger.failed, attempt, code=error.code, message=task.error_message or "", retryable=error.retryable
     )
     raise error

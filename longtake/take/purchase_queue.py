@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Place", "PurchaseQueue"]
+__all__ = ["PurchaseQueue", "QueuePlace"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuePlace:
     """A place in the queue: `turn` is set when all earlier ones are gone; `leave` lets the next one come."""
 
     turn: asyncio.Event
@@ -34,7 +34,7 @@ class PurchaseQueue:
         return not self._waiting
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[Place]:
+    def place(self) -> Iterator[QueuePlace]:
         """Queue up at once: places are given in the order of arrival, whatever is awaited afterwards."""
         turn = asyncio.Event()
         self._waiting.append(turn)
@@ -47,6 +47,6 @@ class PurchaseQueue:
                     self._waiting[0].set()
 
         try:
-            yield Place(turn, leave)
+            yield QueuePlace(turn, leave)
         finally:
             leave()

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from longtake import store as stores
+from longtake.assets.assets import Assets
 from longtake.errors import PreflightError, StoreError
-from longtake.ledger import Book, Budget, Limits, Log, account_of, accounts_in
+from longtake.ledger import Budget, EntryLog, Ledger, Limits, account_of, accounts_in
 from longtake.observer import Observer
 from longtake.provider import Provider
 from longtake.take.account import Account
-from longtake.take.assets import Assets
 from longtake.take.events import AttemptEvents
 from longtake.take.purchase_queue import PurchaseQueue
 from longtake.take.spending import Spending
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["KEPT_AT_ONCE", "Session", "book_of", "open_session"]
+__all__ = ["KEPT_AT_ONCE", "Session", "ledger_of", "open_session"]
 
 KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Takes that are fetched and checked side by side. Each needs a core for a while: a hundred at once would all be done at the end,
@@ -42,7 +42,7 @@ class Session:
         catalog: the provider's models and rules.
         provider: an open client.
         store: where everything is kept.
-        book: the account's ledger.
+        ledger: the account's ledger.
         film: the film's slug.
         budget: credits the film may ever cost, None for no limit.
         run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
@@ -57,7 +57,7 @@ class Session:
         catalog: Catalog,
         provider: Provider,
         store: Store,
-        book: Book,
+        ledger: Ledger,
         film: str,
         budget: int | None = None,
         run_budget: int | None = None,
@@ -67,21 +67,21 @@ class Session:
         self.settings = settings
         self.catalog = catalog
         self.store = store
-        self.book = book
+        self.ledger = ledger
         limits = Limits(in_flight=settings.account_in_flight, per_second=settings.submits_per_second)
-        self.account = Account(book, provider, limits, PurchaseQueue())
-        self.assets = Assets(store, provider, settings, catalog, book.account)
+        self.account = Account(ledger, provider, limits, PurchaseQueue())
+        self.assets = Assets(store, provider, settings, catalog, ledger.account)
         fixed = Budget(run=settings.run_budget, day=settings.day_budget)
-        standing = Budget(film=budget, run=run_budget).within(fixed)
-        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, standing)
-        self.events = AttemptEvents(observer or Observer(), self.spending, book)
+        status = Budget(film=budget, run=run_budget).within(fixed)
+        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, status)
+        self.events = AttemptEvents(observer or Observer(), self.spending, ledger)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
         """Takes in flight in this run."""
         self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
         """Takes being fetched and checked."""
 
     def __repr__(self) -> str:
-        return f"Session(film={self.film!r}, account={self.book.account!r})"
+        return f"Session(film={self.film!r}, account={self.ledger.account!r})"
 
     @property
     def film(self) -> str:
@@ -94,13 +94,13 @@ class Session:
         return self.spending.run
 
 
-def book_of(settings: Settings, store: Store) -> Book:
+def ledger_of(settings: Settings, store: Store) -> Ledger:
     """The ledger of the account that the settings name.
 
     Raises:
         SettingsError: there is no key.
     """
-    return Book(store, account_of(settings.host, settings.key().get_secret_value()))
+    return Ledger(store, account_of(settings.host, settings.key().get_secret_value()))
 
 
 @asynccontextmanager
@@ -114,7 +114,7 @@ async def open_session(
     run: str | None = None,
     observer: Observer | None = None,
     store: Store | None = None,
-    book: Book | None = None,
+    ledger: Ledger | None = None,
 ) -> AsyncIterator[Session]:
     """Open a run's connections; the arguments are those of `Session`. A store and a ledger that are open already are used.
 
@@ -127,8 +127,8 @@ async def open_session(
         PreflightError: the store is not fit for a ledger; nothing was sent.
     """
     store = store if store is not None else stores.of(settings)
-    book = book if book is not None else book_of(settings, store)
-    state = await asyncio.to_thread(book.read)
+    ledger = ledger if ledger is not None else ledger_of(settings, store)
+    state = await asyncio.to_thread(ledger.read)
     if state.head == 0:
         try:
             await asyncio.to_thread(stores.check_conditional, store)
@@ -136,14 +136,14 @@ async def open_session(
             raise PreflightError(
                 error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
             ) from error
-    foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, book.account, film)
+    foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, ledger.account, film)
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
         session = Session(
             settings=settings,
             catalog=catalog,
             provider=provider,
             store=store,
-            book=book,
+            ledger=ledger,
             film=film,
             budget=budget,
             run_budget=run_budget,
@@ -160,7 +160,7 @@ def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[s
     spent = 0
     for other in accounts_in(store, host=host):
         if other != account:
-            state = Log(store, other).read()
+            state = EntryLog(store, other).read()
             spent += state.used(film=film)
             found |= {a.order.fingerprint: (other, a) for a in state.attempts.values()}
     return found, spent

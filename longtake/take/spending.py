@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from longtake.errors import LongtakeError
-    from longtake.ledger import Attempt, Book, Budget, Used
+    from longtake.ledger import Attempt, Budget, Ledger, Used
 
 __all__ = ["Spending"]
 
@@ -20,7 +20,7 @@ class Spending:
         film: the film's slug.
         run: an id of the run.
         fixed: budgets that nobody lifts.
-        standing: the budget before any approval, or as a person lifted it.
+        status: the budget before any approval, or as a person lifted it.
         elsewhere: credits that the film has used under other keys; they count against its budget.
         foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
         halted: the error that stopped further purchases, or None; tasks in flight go on.
@@ -30,7 +30,7 @@ class Spending:
     film: str
     run: str
     fixed: Budget
-    standing: Budget
+    status: Budget
     elsewhere: int = 0
     foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
     halted: LongtakeError | None = None
@@ -39,17 +39,17 @@ class Spending:
     """The budget in force."""
 
     def __post_init__(self) -> None:
-        self.budget = self.standing
+        self.budget = self.status
 
-    def used(self, book: Book) -> Used:
+    def used(self, ledger: Ledger) -> Used:
         """What counts against the budget now.
 
         Raises:
             StoreError: the store is away.
         """
-        return book.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
+        return ledger.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
 
-    def approve(self, book: Book, credits: int, *, lift: bool = False) -> None:
+    def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
         """Let the run cost `credits` in all, what it has spent included; a person decided that.
 
         The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
@@ -58,6 +58,6 @@ class Spending:
         Raises:
             StoreError: the store is away.
         """
-        self.budget = self.standing.approve(credits, used=self.used(book), lift=lift, fixed=self.fixed)
+        self.budget = self.status.approve(credits, used=self.used(ledger), lift=lift, fixed=self.fixed)
         if lift:
-            self.standing = self.budget
+            self.status = self.budget

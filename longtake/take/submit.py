@@ -13,7 +13,7 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from longtake import record
+from longtake import library
 from longtake.errors import (
     BudgetError,
     DoubtfulAnswerError,
@@ -28,16 +28,16 @@ from longtake.errors import (
     TaskIdNotRecordedError,
 )
 from longtake.ledger import Claim
-from longtake.ledger.book import LEASE, now
+from longtake.ledger.ledger import LEASE, now
 from longtake.take.account import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from longtake.ledger import Attempt, Limits
-    from longtake.record import Take
+    from longtake.library import Take
     from longtake.take.session import Session
-    from longtake.take.upload import Prepared
+    from longtake.take.upload import TakeRequest
 
 _log = logging.getLogger("longtake.take")
 
@@ -48,7 +48,7 @@ _RECORD_TRIES = 6
 _LOOK_AGAIN = 1.0
 
 
-async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
+async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
     """Buy a take unless somebody has: returns an attempt to poll, or the take when it was kept meanwhile.
 
     Raises:
@@ -78,7 +78,7 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
             session.spending.halted = error
             raise
         if claim.kind == "kept":
-            take = await asyncio.to_thread(record.load, session.store, prepared.identity.fingerprint)
+            take = await asyncio.to_thread(library.load, session.store, prepared.identity.fingerprint)
             if take is not None:
                 return take
         elif claim.kind == "wait" or claim.attempt is None:
@@ -87,7 +87,7 @@ async def submit(session: Session, prepared: Prepared) -> Attempt | Take:
             return claim.attempt
 
 
-async def _in_turn(session: Session, prepared: Prepared) -> Claim:
+async def _in_turn(session: Session, prepared: TakeRequest) -> Claim:
     """Claim when those who came before have bought; what is bought or kept already needs no turn."""
     with session.account.queue.place() as place:
         if not place.turn.is_set():
@@ -103,7 +103,7 @@ async def _in_turn(session: Session, prepared: Prepared) -> Claim:
     raise AssertionError("who is first looks until there is an answer")
 
 
-async def _finish_writing(session: Session, prepared: Prepared, limits: Limits, leave: Callable[[], None]) -> Claim:
+async def _finish_writing(session: Session, prepared: TakeRequest, limits: Limits, leave: Callable[[], None]) -> Claim:
     """Run one claim to its written end even when the run is cancelled; then let the cancellation go on.
 
     `leave` is called when the next in line may claim: the POST itself keeps nobody waiting.
@@ -125,9 +125,9 @@ async def _finish_writing(session: Session, prepared: Prepared, limits: Limits, 
 
 
 async def _claim_and_post(
-    session: Session, prepared: Prepared, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
+    session: Session, prepared: TakeRequest, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
 ) -> Claim:
-    identity, book = prepared.identity, session.book
+    identity, ledger = prepared.identity, session.ledger
     if identity.fingerprint in session.spending.foreign:
         account, other = session.spending.foreign[identity.fingerprint]
         raise InDoubtError(
@@ -136,12 +136,12 @@ async def _claim_and_post(
             next_step="run once with that key to fetch or settle it; then this key goes on",
         )
     claim = await asyncio.to_thread(
-        book.claim,
+        ledger.claim,
         identity.order(film=session.film, run=session.run),
         body=identity.frozen_body(session.catalog),
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,
-        kept=lambda: session.store.head(record.key_of(identity.fingerprint)) is not None,
+        kept=lambda: session.store.head(library.key_of(identity.fingerprint)) is not None,
         halted=session.spending.halted,
         limits=limits,
     )
@@ -150,11 +150,11 @@ async def _claim_and_post(
     leave()
     attempt = claim.attempt
     if stop.is_set():
-        await _record(lambda: book.not_sent(attempt, "the run was cancelled"))
+        await _record(lambda: ledger.not_sent(attempt, "the run was cancelled"))
         return claim
     if now() - attempt.at > LEASE / 2:
         # The machine slept, or the store took that long: others may think us dead and be about to buy this themselves.
-        await _record(lambda: book.not_sent(attempt, "its claim was too old to be used"))
+        await _record(lambda: ledger.not_sent(attempt, "its claim was too old to be used"))
         return Claim("wait", attempt)
     alive = asyncio.create_task(_renew(session, attempt))
     try:
@@ -162,7 +162,7 @@ async def _claim_and_post(
     finally:
         alive.cancel()
     try:
-        await _record(lambda: book.accepted(attempt, task_id))
+        await _record(lambda: ledger.accepted(attempt, task_id))
     except BaseException as error:
         reason = error.message if isinstance(error, LongtakeError) else type(error).__name__
         lost = TaskIdNotRecordedError(
@@ -179,28 +179,28 @@ async def _claim_and_post(
     return claim
 
 
-async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
+async def _post(session: Session, prepared: TakeRequest, attempt: Attempt) -> str:
     """The one POST; whatever comes of it is in the ledger before this returns or raises."""
-    book = session.book
+    ledger = session.ledger
     try:
         return (await session.account.provider.submit(prepared.body)).task_id
     except NotSentError as error:
         reason = error.message
-        await _record(lambda: book.not_sent(attempt, reason))
+        await _record(lambda: ledger.not_sent(attempt, reason))
         raise
     except RateLimitedError as error:
         message, after = error.message, error.retry_after
-        await _record(lambda: book.refused(attempt, status=429, code=None, message=message, retry_after=after))
+        await _record(lambda: ledger.refused(attempt, status=429, code=None, message=message, retry_after=after))
         raise
     except RefusedError as error:
         status, code, message = error.status, error.code, error.message
-        await _record(lambda: book.refused(attempt, status=status, code=code, message=message))
+        await _record(lambda: ledger.refused(attempt, status=status, code=code, message=message))
         raise
     except DoubtfulAnswerError as error:
         reason = error.message
         # Where even this cannot be written, the intent without an outcome says the same once its lease is over.
         with contextlib.suppress(Exception):
-            await _record(lambda: book.in_doubt(attempt, reason))
+            await _record(lambda: ledger.in_doubt(attempt, reason))
         raise InDoubtError(
             f"attempt {attempt.id} for {attempt.order.label} may have been charged ({reason}); "
             f"{attempt.order.reserve} credits are held",
@@ -211,7 +211,7 @@ async def _post(session: Session, prepared: Prepared, attempt: Attempt) -> str:
     except BaseException as error:
         # Whatever broke, the request may have left.
         reason = f"stopped by {type(error).__name__}"
-        await _record(lambda: book.in_doubt(attempt, reason))
+        await _record(lambda: ledger.in_doubt(attempt, reason))
         raise
 
 
@@ -220,7 +220,7 @@ async def _renew(session: Session, attempt: Attempt) -> None:
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 2)
         try:
-            await asyncio.to_thread(session.book.renew, attempt)
+            await asyncio.to_thread(session.ledger.renew, attempt)
         except StoreError as error:
             _log.warning("lease of %s not renewed: %s", attempt.id, error.message)
 

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtake import record, request
+from longtake import library, request
+from longtake.assets import frames, objects, sources
+from longtake.assets.assets import can_host
 from longtake.errors import MediaError
-from longtake.ledger import Order
-from longtake.take import frames, objects, sources
-from longtake.take.assets import can_host
+from longtake.ledger import Purchase
 
 if TYPE_CHECKING:
+    from longtake.assets.assets import Assets
     from longtake.catalog import Catalog
-    from longtake.ledger import Book
-    from longtake.record import Frame, Take
+    from longtake.ledger import Ledger
+    from longtake.library import Frame, Take
     from longtake.request import ResolvedShot
     from longtake.store import Store
-    from longtake.take.assets import Assets
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TakeSpec:
     """One take that is wanted.
 
     Attributes:
@@ -49,10 +49,10 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TakeKey:
     """What decides a take, known without sending anything: digests of all inputs and the fingerprint."""
 
-    wanted: Wanted
+    wanted: TakeSpec
     digests: dict[int, str]
     fingerprint: str
     description: str
@@ -62,10 +62,10 @@ class Identity:
         """Whether the provider is given anything beside words."""
         return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
 
-    def order(self, *, film: str, run: str) -> Order:
+    def order(self, *, film: str, run: str) -> Purchase:
         """What an intent for this take says it is for."""
         shot = self.wanted.shot
-        return Order(
+        return Purchase(
             film=film,
             scene=shot.scene,
             shot=shot.id,
@@ -92,14 +92,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TakeRequest:
     """A request that can be sent. The body holds URLs, which may be signed: it is never logged or kept."""
 
-    identity: Identity
+    identity: TakeKey
     body: dict[str, Any] = field(repr=False)
 
 
-async def identify(assets: Assets, wanted: Wanted) -> Identity:
+async def identify(assets: Assets, wanted: TakeSpec) -> TakeKey:
     """Work out the fingerprint; inputs given as URLs are fetched and kept to know what they are.
 
     Raises:
@@ -119,10 +119,10 @@ async def identify(assets: Assets, wanted: Wanted) -> Identity:
         end=wanted.end.sha256 if wanted.end else None,
     )
     description = request.description(shot, realm=realm, digests=digests)
-    return Identity(wanted=wanted, digests=digests, fingerprint=fingerprint, description=description)
+    return TakeKey(wanted=wanted, digests=digests, fingerprint=fingerprint, description=description)
 
 
-async def upload(assets: Assets, identity: Identity, *, rehost: int = 0) -> Prepared:
+async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeRequest:
     """Put every input into the store, once per digest, and see that the provider can read its URL.
 
     Args:
@@ -162,14 +162,14 @@ async def upload(assets: Assets, identity: Identity, *, rehost: int = 0) -> Prep
     if wanted.end is not None:
         end_url = await objects.url_of(assets, wanted.end.key, name="the end frame", anew=anew)
     body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=assets.catalog)
-    return Prepared(identity=identity, body=body)
+    return TakeRequest(identity=identity, body=body)
 
 
-def kept(store: Store, book: Book, identity: Identity) -> Take | None:
+def kept(store: Store, ledger: Ledger, identity: TakeKey) -> Take | None:
     """The take if the store holds it; books a charge that a dead run left open."""
-    take = record.load(store, identity.fingerprint)
+    take = library.load(store, identity.fingerprint)
     if take is not None:
-        attempt = book.read().find(identity.fingerprint)
+        attempt = ledger.read().find(identity.fingerprint)
         if attempt is not None and attempt.phase == "completed":
-            book.settled(attempt, clip=take.clip.sha256)
+            ledger.settled(attempt, clip=take.clip.sha256)
     return take

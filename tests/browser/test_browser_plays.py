@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longtake import media
-from longtake.media import Correction, JoinClip, Transition, ffmpeg
+from longtake.media import ColorCorrection, JoinClip, JoinTransition, ffmpeg
 
 pytestmark = [pytest.mark.slow]
 
@@ -93,8 +93,8 @@ def mixed(folder, count):
         odd = number % 11 == 7
         size = (WIDTH * 2, HEIGHT * 2) if odd else (WIDTH, HEIGHT)
         path = clip(folder, number, first, frames, size=size, options=MAKES[number % len(MAKES)])
-        transition = Transition(KINDS[number % len(KINDS)], 4 / 24) if blends else None
-        correction = Correction(1.0, 128.0, 2.0, 1.0, 0.0, 0.0) if number % 13 == 9 else None
+        transition = JoinTransition(KINDS[number % len(KINDS)], 4 / 24) if blends else None
+        correction = ColorCorrection(1.0, 128.0, 2.0, 1.0, 0.0, 0.0) if number % 13 == 9 else None
         clips.append(
             JoinClip(path, f"shot {number}", transition, continues, caption=f"says {number}", correction=correction)
         )

@@ -15,7 +15,7 @@ import pytest
 from longtake import __version__, cli, storyboard
 from longtake.catalog import Catalog
 from longtake.cli import main
-from longtake.ledger import Book, Order, account_of
+from longtake.ledger import Ledger, Purchase, account_of
 from longtake.store import open as open_store
 
 PRICE = 320
@@ -369,11 +369,11 @@ def test_a_catalog_that_is_not_one(longtake, settings, board, tmp_path):
 
 
 @pytest.fixture
-def book(settings, tmp_path):
+def ledger(settings, tmp_path):
     """An account with one settled take and one in doubt."""
     settings.setenv("LONGTAKE_API_KEY", KEY)
     settings.setenv("LONGTAKE_BASE_URL", "http://127.0.0.1:9/api/v1")
-    found = Book(open_store(str(tmp_path / "store")), account_of("127.0.0.1", KEY))
+    found = Ledger(open_store(str(tmp_path / "store")), account_of("127.0.0.1", KEY))
     pier = claim(found, "pier")
     found.accepted(pier, "task_0000000001")
     found.completed(pier, 300)
@@ -382,35 +382,35 @@ def book(settings, tmp_path):
     return found
 
 
-def claim(book, shot):
+def claim(ledger, shot):
     from longtake.ledger import Budget
 
-    order = Order(
+    order = Purchase(
         film="the-pier", scene="one", shot=shot, take=1, fingerprint=f"f-{shot}", description=f"d-{shot}", model="m",
         run="r", expected=PRICE, reserve=PRICE,
     )  # fmt: skip
-    return book.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
+    return ledger.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
 
 
-def doubt(book):
-    return book.read().doubts()[0].id
+def doubt(ledger):
+    return ledger.read().doubts()[0].id
 
 
-def test_credits_say_where_everything_went_and_that_a_person_must_decide(longtake, book):
+def test_credits_say_where_everything_went_and_that_a_person_must_decide(longtake, ledger):
     code, out, _ = longtake("credits", "--json")
     told = json.loads(out)
     assert code == 4
-    assert told["account"] == book.account
+    assert told["account"] == ledger.account
     assert told["total"] == {
         "attempts": 2, "estimate": PRICE, "settled": 300, "refunded": 0, "reserved": 0, "in_doubt": PRICE, "written_off": 0,
     }  # fmt: skip
     assert [line["shot"] for line in told["shots"]] == ["pier", "boat"]
     assert [line["film"] for line in told["films"]] == ["the-pier"]
-    assert told["in_doubt"][0]["attempt"] == doubt(book)
+    assert told["in_doubt"][0]["attempt"] == doubt(ledger)
     assert KEY not in out
     code, out, _ = longtake("credits")
     assert code == 4
-    assert f"in doubt: {doubt(book)} one/boat · take 1, 320 credits: the answer was lost" in out
+    assert f"in doubt: {doubt(ledger)} one/boat · take 1, 320 credits: the answer was lost" in out
     code, out, _ = longtake("credits", "--json", "--film", "another")
     assert json.loads(out)["total"]["attempts"] == 0
 
@@ -426,27 +426,27 @@ def test_an_account_without_entries(longtake, settings):
     ("verdict", "total"),
     [("--not-charged", {"in_doubt": 0, "written_off": 0}), ("--write-off", {"in_doubt": 0, "written_off": PRICE})],
 )
-def test_a_person_settles_a_doubt_and_says_why(longtake, book, verdict, total):
-    attempt = doubt(book)
+def test_a_person_settles_a_doubt_and_says_why(longtake, ledger, verdict, total):
+    attempt = doubt(ledger)
     code, out, _ = longtake("credits", "resolve", attempt, verdict, "--why", "looked it up", "--who", "me")
     assert code == 0
     assert attempt in out
     told = json.loads(longtake("credits", "--json")[1])["total"]
     assert {name: told[name] for name in total} == total
-    *_, (_, last) = book.log.entries()
+    *_, (_, last) = ledger.log.entries()
     assert (last.who, last.why) == ("me", "looked it up")
     code, _, err = longtake("credits", "resolve", attempt, verdict, "--why", "again")
     assert code == 1
     assert "is not in doubt" in err
 
 
-def test_a_verdict_needs_a_reason(book, longtake):
-    code, _, err = longtake("credits", "resolve", doubt(book), "--write-off")
+def test_a_verdict_needs_a_reason(ledger, longtake):
+    code, _, err = longtake("credits", "resolve", doubt(ledger), "--write-off")
     assert code == 2
     assert "--why" in err
 
 
-def test_an_adjustment_is_an_entry_with_a_reason(longtake, book):
+def test_an_adjustment_is_an_entry_with_a_reason(longtake, ledger):
     code, out, _ = longtake("credits", "adjust", "5000", "--why", "bought")
     assert (code, "+5000 credits" in out) == (4, True)
     assert json.loads(longtake("credits", "--json")[1])["balance"]["adjustments"] == 5000

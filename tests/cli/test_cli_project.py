@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from longtake import media, settings, storyboard
 from longtake.cli import main
 from longtake.cli.init import FILES
-from longtake.prefect.ops.resolved import resolved_blocks
+from longtake.prefect.ops.block_references import resolved_blocks
 
 ROOT = Path(__file__).parents[2]
 

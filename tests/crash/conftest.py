@@ -19,7 +19,7 @@ from prefect_server import prefect_server
 
 from longtake import store as stores
 from longtake.cli.run import _PREFECT as AT_A_TERMINAL
-from longtake.ledger import Log, account_of
+from longtake.ledger import EntryLog, account_of
 
 WORKER = Path(__file__).with_name("worker.py")
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -217,7 +217,7 @@ class Cell:
 
     @property
     def log(self):
-        return Log(stores.open(str(self.stage.store)), account_of("127.0.0.1", self.key))
+        return EntryLog(stores.open(str(self.stage.store)), account_of("127.0.0.1", self.key))
 
     def state(self):
         return self.log.read()

@@ -323,11 +323,11 @@ def undecided(cell, ended):
 def check_books(cell, *, lost=False):
     """Never two debits for one take without a refund between them, nor more than one that nobody can explain."""
     for _, entries in groupby(sorted(cell.books()["entries"], key=lambda e: e["shot"]), key=lambda e: e["shot"]):
-        standing = 0
+        status = 0
         for entry in entries:
             assert entry["credits"] == PRICE
-            standing += 1 if entry["kind"] == "debit" else -1
-            assert standing <= (2 if lost else 1)
+            status += 1 if entry["kind"] == "debit" else -1
+            assert status <= (2 if lost else 1)
     doubts = [attempt.order.fingerprint for attempt in cell.state().doubts()]
     assert len(doubts) == len(set(doubts))
 

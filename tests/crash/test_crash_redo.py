@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from longtake import record
+from longtake import library
 from longtake import store as stores
 
 MOMENTS = [
@@ -31,8 +31,8 @@ def made(stage):
 
 
 def decisions(cell):
-    holdings = record.read_holdings(stores.open(str(cell.stage.store)), f"cell-{cell.number}")
-    return [revision for group in holdings.revisions.values() for revision in group]
+    take_library = library.read_holdings(stores.open(str(cell.stage.store)), f"cell-{cell.number}")
+    return [revision for group in take_library.revisions.values() for revision in group]
 
 
 @pytest.mark.parametrize("moment", [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in MOMENTS])

@@ -28,21 +28,21 @@ from typing import NoReturn
 
 import httpx
 
-from longtake import Observer, Studio, cli, plan, record, request, settings, storyboard
+from longtake import Observer, Studio, cli, library, plan, request, settings, storyboard
 from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, StoreError
 from longtake.ledger import reconcile
 from longtake.provider import Provider, failure
-from longtake.provider.cadence import Cadence
+from longtake.provider.polling import PollCadence
 from longtake.studio.shooting import shoot
-from longtake.take import Session, book_of, decide
+from longtake.take import Session, decide, ledger_of
 from longtake.take import session as take_session
 
 FLOW = "crash_flow"  # in tests/support
 DOORS = ("studio", "steps", "generate")
-QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 
 class Moments:
@@ -197,7 +197,7 @@ class Worker:
         self.settings = settings.from_environment()
         inner = stores.of(self.settings)
         self.store = KillingStore(inner, self.moments, options.failures)
-        self.book = book_of(self.settings, self.store)
+        self.ledger = ledger_of(self.settings, self.store)
         self.provider = self._provider(base_url=self.settings.base_url, key=self.settings.key())
 
     def run(self):
@@ -232,7 +232,7 @@ class Worker:
 
     def _reasons(self, error):
         """The errors of the shots, which a film shows as text."""
-        doubts = {attempt.order.shot: attempt.id for attempt in self.book.read().doubts()}
+        doubts = {attempt.order.shot: attempt.id for attempt in self.ledger.read().doubts()}
         found = []
         for shot in error.film.shots.values():
             if shot.error is None:
@@ -257,15 +257,15 @@ class Worker:
             catalog=catalog,
             provider=self.provider,
             store=self.store,
-            book=self.book,
+            ledger=self.ledger,
             film=storyboard.slug(loaded.board.title),
             budget=loaded.board.budget,
         )
         await session.account.balance(session.store)
-        holdings = record.read_holdings(self.store, session.film)
+        take_library = library.read_holdings(self.store, session.film)
         comparison = plan.Comparison(
             resolved,
-            holdings,
+            take_library,
             catalog=catalog,
             realm=self.settings.realm,
             attempts=plan.read_books(self.store, self.settings.host, session.film).attempts,
@@ -275,7 +275,7 @@ class Worker:
         made = await shoot(session, comparison.running())
         ordered = [made[shot.id].outcome for shot in resolved.shots]
         used = {one.shot.id: one.take.fingerprint for one in ordered if one.take is not None}
-        holdings.save(run=session.run, used=used, labels={})
+        take_library.save(run=session.run, used=used, labels={})
         errors = [outcome.error for outcome in ordered if outcome.error is not None]
         answer = {"film": None, "states": {outcome.shot.id: outcome.state for outcome in ordered}}
         if not errors:
@@ -285,7 +285,7 @@ class Worker:
                 ordered,
                 store=self.store,
                 film=session.film,
-                state=self.book.read(),
+                state=self.ledger.read(),
                 on_progress=lambda _share: self.moments.pass_by("in joining"),
             )
             answer["film"] = found.place(self.store)
@@ -296,7 +296,7 @@ class Worker:
 
     async def reconcile(self):
         report = await reconcile(
-            self.book, self.provider, retryable=lambda task: failure(task).retryable, quiet=0, longest=0
+            self.ledger, self.provider, retryable=lambda task: failure(task).retryable, quiet=0, longest=0
         )
         return asdict(report), []
 
@@ -304,9 +304,9 @@ class Worker:
         words = {"who": "somebody", "why": "the provider's own list says so"}
         attempt, verdict = self.options.attempt, self.options.verdict
         if verdict in {"not_charged", "written_off"}:
-            await asyncio.to_thread(self.book.resolve, attempt, verdict, **words)
+            await asyncio.to_thread(self.ledger.resolve, attempt, verdict, **words)
         else:
-            await asyncio.to_thread(self.book.adopt, attempt, verdict, **words)
+            await asyncio.to_thread(self.ledger.adopt, attempt, verdict, **words)
         return {}, []
 
 

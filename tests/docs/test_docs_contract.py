@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from longtake.catalog import Catalog
-from longtake.provider.codes import CODES
+from longtake.provider.error_codes import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "provider-contract.md"

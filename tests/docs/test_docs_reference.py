@@ -238,14 +238,14 @@ def test_every_entry_of_the_ledger_with_its_fields_is_in_the_reference():
         said = re.findall(r"`(\w+)`", rows[kind.model_fields["kind"].default].split("|")[2])
         assert said == [name for name in kind.model_fields if name not in common]
     order = sections["Entries"].partition("`order` holds")[2].partition(".\n")[0]
-    assert set(re.findall(r"`(\w+)`", order)) == set(entries.Order.model_fields)
+    assert set(re.findall(r"`(\w+)`", order)) == set(entries.Purchase.model_fields)
 
 
 def test_every_phase_outcome_and_sum_is_in_the_reference():
     sections = _sections(REFERENCE / "ledger.md")
-    assert set(_rows(sections["An attempt"])) == {*typing.get_args(state.Phase), *typing.get_args(state.Outcome)}
+    assert set(_rows(sections["An attempt"])) == {*typing.get_args(state.Phase), *typing.get_args(state.AttemptOutcome)}
     names = {"film", "scene", "shot", "day"}
-    assert set(_rows(sections["Sums"])) == set(accounts.Line.__dataclass_fields__) - names
+    assert set(_rows(sections["Sums"])) == set(accounts.SpendLine.__dataclass_fields__) - names
     assert f"every {state.CHECKPOINT_EVERY}th entry" in sections["Where things lie"]
     assert str(ledger.CHECKPOINT_EVERY) in sections["Where things lie"]
 

@@ -24,7 +24,7 @@ from longtake.catalog import Catalog
 LATE = (
     "longtake.cli.flow_run",
     *("anyio._backends._asyncio", "av", "fastapi", "ffmpeg", "imageio_ffmpeg", "prefect.task_engine"),
-    *("prefect.utilities.visualization", "longtake.cli.credits", "longtake.cli.plan", "longtake.media.checks"),
+    *("prefect.utilities.visualization", "longtake.cli.credits", "longtake.cli.plan", "longtake.media.measure.checks"),
 )
 """What every run loads later than at its start."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from longtake import media
 from longtake import store as stores
-from longtake.ledger import Log, account_of
+from longtake.ledger import EntryLog, account_of
 
 PRICE = 320
 SCENES = {
@@ -55,7 +55,7 @@ def test_a_film_begun_on_one_machine_is_finished_on_another(machine, bucket, unt
     here, boot = machine
     here.provider.fault({"where": "submit", "what": "slow", "match": "gull", "seconds": 3600})
     store = stores.open(f"s3://{bucket}/films")
-    log = Log(store, account_of("127.0.0.1", here.provider.key))
+    log = EntryLog(store, account_of("127.0.0.1", here.provider.key))
 
     def in_the_middle():
         phases = {attempt.order.shot: attempt.phase for attempt in log.read().attempts.values()}

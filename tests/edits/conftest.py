@@ -85,7 +85,7 @@ class Scene:
             async with quick_session(self.settings, catalog=self.catalog, film=name, budget=None) as session:
                 outcomes = await shoot(session, resolved, **how)
                 assert not [(o.shot.id, o.state, o.error) for o in outcomes if o.take is None]
-                made = film.join(resolved, outcomes, store=session.store, film=name, state=session.book.read())
+                made = film.join(resolved, outcomes, store=session.store, film=name, state=session.ledger.read())
             return {o.shot.id: o for o in outcomes}, made
 
         return asyncio.run(work())

@@ -66,7 +66,7 @@ class Stand:
 
 
 @contextmanager
-def standing(*faults, **options):
+def status(*faults, **options):
     config = Config(
         **{"processing": 3600, "keys": (KEY,), "speed": "ultrafast", **options},
         faults=tuple(Rule(**fault) for fault in faults),
@@ -82,13 +82,13 @@ def standing(*faults, **options):
 def stand():
     """Start an emulator; tasks process until `finish`. Call it with fault dictionaries and options."""
     with left_behind() as stack:
-        yield lambda *faults, **options: stack.enter_context(standing(*faults, **options))
+        yield lambda *faults, **options: stack.enter_context(status(*faults, **options))
 
 
 @pytest.fixture(scope="module")
 def shared():
     """One plain emulator for the tests of a module."""
-    with standing() as found:
+    with status() as found:
         yield found
 
 
@@ -146,6 +146,6 @@ def fickle():
 @pytest.fixture(scope="session")
 def clip_4s():
     """The bytes of a clip an emulator made."""
-    with standing() as here:
+    with status() as here:
         done = here.made()
         return here.http.get(done["output"]["video_urls"][0]).content

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from longtake.emulator.books import Books, ShortError
+from longtake.emulator.credit_books import CreditBooks, ShortError
 
 
 def test_debit_and_refund_move_credits_once():
-    books = Books(1000)
+    books = CreditBooks(1000)
     books.debit("a", 400)
     assert books.balance == 600
     assert books.refund("a") == 400
@@ -21,7 +21,7 @@ def test_debit_and_refund_move_credits_once():
 
 
 def test_part_of_a_reserve_goes_back_and_then_only_the_rest():
-    books = Books(1000)
+    books = CreditBooks(1000)
     books.debit("a", 900)
     assert books.refund("a", 700) == 700
     assert books.refund("a", 700) == 200
@@ -29,7 +29,7 @@ def test_part_of_a_reserve_goes_back_and_then_only_the_rest():
 
 
 def test_short_balance_moves_nothing():
-    books = Books(10)
+    books = CreditBooks(10)
     with pytest.raises(ShortError):
         books.debit("a", 11)
     with pytest.raises(ShortError):
@@ -39,7 +39,7 @@ def test_short_balance_moves_nothing():
 
 
 def test_external_moves_have_no_task():
-    books = Books(10)
+    books = CreditBooks(10)
     books.external(90)
     books.external(-60)
     assert books.balance == 40
@@ -47,7 +47,7 @@ def test_external_moves_have_no_task():
 
 
 def test_accounts_balance_under_many_threads():
-    books = Books(5000)
+    books = CreditBooks(5000)
 
     def work(number):
         task = f"t{number}"

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from longtake import film as films
-from longtake import media, plan, record, request, storyboard
+from longtake import library, media, plan, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.cli import main
-from longtake.ledger import Log, account_of
+from longtake.ledger import EntryLog, account_of
+from longtake.library import ClipFile, Frame, Take
 from longtake.media import ffmpeg
 from longtake.plan import Comparison
-from longtake.record import Clip, Frame, Take
-from longtake.report import Outcome
+from longtake.report import ShotOutcome
 from longtake.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,27 +76,27 @@ class Studio:
     def run(self, text: str, **options: Any) -> tuple[films.Film, int]:
         """The film, and how many takes had to be made for it."""
         resolved = self.resolved(text)
-        holdings = record.read_holdings(self.store, SLUG)
-        comparison = Comparison(resolved, holdings, catalog=CATALOG, realm=SETTINGS.realm).running()
-        standings, outcomes, made = {}, {}, 0
+        take_library = library.read_holdings(self.store, SLUG)
+        comparison = Comparison(resolved, take_library, catalog=CATALOG, realm=SETTINGS.realm).running()
+        statuses, outcomes, made = {}, {}, 0
         for shot in plan.parents_first(resolved):
-            parent = standings[shot.parent] if shot.parent else None
-            standing = comparison.look(shot, parent)
-            for lack in standing.lacks:
+            parent = statuses[shot.parent] if shot.parent else None
+            status = comparison.look(shot, parent)
+            for lack in status.lacks:
                 made += 1
-                holdings.add(self.keep(comparison, shot, lack.number, parent.used if parent else None))
-            state = "stale" if standing.state == "stale" else "bought" if standing.lacks else "current"
-            standing = standings[shot.id] = comparison.look(shot, parent)
-            why = "; ".join(map(str, standing.reasons))
-            outcomes[shot.id] = Outcome(shot, state, standing.used, standing.kept, why=why)
-        used = {name: one.used.fingerprint for name, one in standings.items()}
-        holdings.save(run="a-run", used=used, labels={shot.id: shot.label for shot in resolved.shots})
+                take_library.add(self.keep(comparison, shot, lack.number, parent.used if parent else None))
+            state = "stale" if status.state == "stale" else "bought" if status.lacks else "current"
+            status = statuses[shot.id] = comparison.look(shot, parent)
+            why = "; ".join(map(str, status.reasons))
+            outcomes[shot.id] = ShotOutcome(shot, state, status.used, status.kept, why=why)
+        used = {name: one.used.fingerprint for name, one in statuses.items()}
+        take_library.save(run="a-run", used=used, labels={shot.id: shot.label for shot in resolved.shots})
         film = films.join(
             resolved,
             [outcomes[shot.id] for shot in resolved.shots],
             store=self.store,
             film=SLUG,
-            state=Log(self.store, ACCOUNT).read(),
+            state=EntryLog(self.store, ACCOUNT).read(),
             closed=self.closed,
             run="a-run",
             **options,
@@ -122,7 +122,7 @@ class Studio:
             frame=frame,
             model=shot.model,
             request=request.frozen_body(shot, digests=digests, frame=frame, catalog=CATALOG),
-            clip=Clip(
+            clip=ClipFile(
                 key=self.put(clip, "mp4"), sha256=sha256(clip), bytes=clip.stat().st_size, width=64, height=48,
                 frames=FRAMES, seconds=FRAMES / 24, audio=True,
             ),
@@ -137,7 +137,7 @@ class Studio:
             take=number,
             kept_at=datetime.now(UTC),
         )  # fmt: skip
-        return record.save(self.store, kept)
+        return library.save(self.store, kept)
 
     def put(self, path: Path, ending: str) -> str:
         key = f"media/{sha256(path)}.{ending}"

@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from longtake import film as films
-from longtake import housekeeping, inputs, record
+from longtake import housekeeping, library
 from longtake import store as stores
 from longtake.errors import StoreError
 from longtake.housekeeping import garbage
-from longtake.ledger import Log, Order
+from longtake.ledger import EntryLog, Purchase
 from longtake.ledger.entries import Accepted, Intent
+from longtake.library import inputs
 
 NOW = timedelta(0)
 
@@ -63,7 +64,7 @@ def aged(store, key: str) -> str:
 
 def keepsakes(store) -> list[str]:
     """Objects that stay, although no film has them."""
-    log = Log(store, "elsewhere.example-0123456789ab")
+    log = EntryLog(store, "elsewhere.example-0123456789ab")
     log.append(lambda _state: intent(digest("an uploaded picture")))
     return [
         plant(store, f"media/{digest('an uploaded picture')}.png"),
@@ -82,7 +83,7 @@ def keepsakes(store) -> list[str]:
 
 
 def intent(picture: str) -> Intent:
-    order = Order(
+    order = Purchase(
         film="f", scene="s", shot="x", take=1, fingerprint="0", description="0", model="m", run="r", expected=1, reserve=1
     )  # fmt: skip
     now = datetime.now(UTC)
@@ -214,7 +215,7 @@ def test_what_is_named_or_begun_between_two_batches_stays(studio, write_board, m
 
     def happens():
         studio.run(text)
-        log = Log(studio.store, "elsewhere.example-0123456789ab")
+        log = EntryLog(studio.store, "elsewhere.example-0123456789ab")
         number = log.append(lambda _state: intent("0" * 64))
         log.append(
             lambda _state: Accepted(at=datetime.now(UTC), by="me", attempt=f"a{number}", task_id="task_12345678")
@@ -241,7 +242,7 @@ class Deleting:
 
 
 def test_media_that_came_during_an_open_attempt_are_left(studio, longtake):
-    log = Log(studio.store, "elsewhere.example-0123456789ab")
+    log = EntryLog(studio.store, "elsewhere.example-0123456789ab")
     number = log.append(lambda _state: intent("0" * 64))
     log.append(lambda _state: Accepted(at=datetime.now(UTC), by="me", attempt=f"a{number}", task_id="task_12345678"))
     old = plant(studio.store, f"media/{digest('older')}.mp4")
@@ -305,4 +306,4 @@ def test_records_are_not_rewritten_by_looking(studio, write_board):
     before = {key: studio.read(key) for key in studio.listed()}
     gc(studio.store)
     assert {key: studio.read(key) for key in studio.listed()} == before
-    assert random.choice([record.load(studio.store, key[6:-5]) for key in studio.listed("takes/")])
+    assert random.choice([library.load(studio.store, key[6:-5]) for key in studio.listed("takes/")])

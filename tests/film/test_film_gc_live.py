@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from longtake import emulator, housekeeping, plan, record, request, storyboard
+from longtake import emulator, housekeeping, library, plan, request, storyboard
 from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.plan import Comparison
-from longtake.report import Outcome
+from longtake.report import ShotOutcome
 from longtake.settings import Settings
-from longtake.take import complete, open_session
+from longtake.take import ensure_shot, open_session
 
 KEY = "key-of-the-housekeeping-tests"
 
@@ -32,19 +32,19 @@ def test_a_film_made_while_housekeeping_never_stops_is_whole(tmp_path, write_boa
 
         async def make() -> films.Film:
             async with open_session(settings, catalog=catalog, film="a-small-film", budget=None) as session:
-                holdings = record.read_holdings(store, session.film)
-                comparison = Comparison(resolved, holdings, catalog=catalog, realm=settings.realm).running()
+                take_library = library.read_holdings(store, session.film)
+                comparison = Comparison(resolved, take_library, catalog=catalog, realm=settings.realm).running()
                 done: dict[str, asyncio.Task] = {}
 
                 async def shoot(shot):
-                    parent = (await done[shot.parent]).standing if shot.parent else None
-                    return await complete(session, comparison, shot, parent)
+                    parent = (await done[shot.parent]).status if shot.parent else None
+                    return await ensure_shot(session, comparison, shot, parent)
 
                 for shot in plan.parents_first(resolved):
                     done[shot.id] = asyncio.create_task(shoot(shot))
-                standings = [(await done[shot.id]).standing for shot in resolved.shots]
-                outcomes = [Outcome(one.shot, "bought", one.used, one.kept) for one in standings]
-                state = session.book.read()
+                statuses = [(await done[shot.id]).status for shot in resolved.shots]
+                outcomes = [ShotOutcome(one.shot, "bought", one.used, one.kept) for one in statuses]
+                state = session.ledger.read()
                 return await asyncio.to_thread(
                     films.join, resolved, outcomes, store=store, film=session.film, state=state
                 )

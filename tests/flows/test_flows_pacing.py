@@ -8,9 +8,9 @@ import itertools
 import pytest
 
 from longtake.observer import Step
-from longtake.prefect import observer, pacing
-from longtake.prefect.pacing import BURST, PER_SECOND
-from longtake.provider.bucket import Bucket
+from longtake.prefect import observer, throttle
+from longtake.prefect.throttle import BURST, PER_SECOND
+from longtake.provider.token_bucket import TokenBucket
 
 
 class Clock:
@@ -27,18 +27,18 @@ def clock():
 
 
 def test_a_small_film_never_waits(clock):
-    bucket = Bucket(BURST, PER_SECOND, clock)
+    bucket = TokenBucket(BURST, PER_SECOND, clock)
     assert [bucket.take() for _ in range(BURST)] == [0.0] * BURST
 
 
 def test_what_comes_after_the_burst_gets_turns_at_the_rate_in_the_order_of_asking(clock):
-    bucket = Bucket(3, 20, clock)
+    bucket = TokenBucket(3, 20, clock)
     waits = [bucket.take() for _ in range(6)]
     assert waits == pytest.approx([0, 0, 0, 0.05, 0.1, 0.15])
 
 
 def test_turns_come_back_with_time_and_never_more_than_there_were(clock):
-    bucket = Bucket(3, 20, clock)
+    bucket = TokenBucket(3, 20, clock)
     for _ in range(5):
         bucket.take()
     clock.now += 0.1  # both turns that were given ahead of time
@@ -48,7 +48,7 @@ def test_turns_come_back_with_time_and_never_more_than_there_were(clock):
 
 
 def test_many_at_once_start_no_faster_than_the_rate(clock):
-    bucket, starts = Bucket(10, 20, clock), []
+    bucket, starts = TokenBucket(10, 20, clock), []
     # Each waits as long as it is told to; what is counted is when they would start.
     for _ in range(200):
         starts.append(clock.now + bucket.take())
@@ -76,7 +76,7 @@ def test_a_step_that_waits_for_its_turn_has_not_begun(clock, monkeypatch):
         await asyncio.wait({waiting})
         return waiting.cancelled()
 
-    monkeypatch.setattr(pacing, "_bucket", Bucket(1, 1e-6, clock))
+    monkeypatch.setattr(throttle, "_bucket", TokenBucket(1, 1e-6, clock))
     monkeypatch.setitem(observer._TASKS, "submit", task)
     assert asyncio.run(work())
     assert begun == [1]

@@ -19,9 +19,9 @@ from longtake.emulator import Config, Rule
 from longtake.errors import LongtakeError
 from longtake.ledger import check_balance, reconcile
 from longtake.provider import Provider, failure
-from longtake.provider.cadence import Cadence
+from longtake.provider.polling import PollCadence
 from longtake.settings import Settings
-from longtake.take import Wanted, book_of, obtain, open_session
+from longtake.take import TakeSpec, ensure_take, ledger_of, open_session
 
 KEY = "key-of-the-ledger-tests"
 FILM = "a-film"
@@ -35,7 +35,7 @@ SMALL = {
     },
 }
 DEARER = {"usd": "0.1", "usd_with_video": "0.1", "as_of": "2026-11-01", "source": "a test"}
-QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 
 @dataclass
@@ -50,9 +50,9 @@ class Desk:
     seconds: dict[str, int] = field(default_factory=dict)
 
     @property
-    def book(self):
+    def ledger(self):
         """As a process that has just started sees it."""
-        return book_of(self.settings, stores.open(self.settings.store))
+        return ledger_of(self.settings, stores.open(self.settings.store))
 
     def shots(self, model="seedance-2.5", **seconds):
         lines = [
@@ -81,23 +81,23 @@ class Desk:
     @staticmethod
     async def _one(session, shot):
         try:
-            return await obtain(session, Wanted(shot, 1, None))
+            return await ensure_take(session, TakeSpec(shot, 1, None))
         except LongtakeError as error:
             return error
 
     def provider(self):
         return Provider(base_url=self.settings.base_url, key=self.settings.key(), cadence=QUICK)
 
-    async def reconcile(self, *, book=None, teller=None, **options):
+    async def reconcile(self, *, ledger=None, teller=None, **options):
         given = {"quiet": 0, **options}
         async with self.provider() as provider:
             return await reconcile(
-                book or self.book, teller or provider, retryable=lambda task: failure(task).retryable, **given
+                ledger or self.ledger, teller or provider, retryable=lambda task: failure(task).retryable, **given
             )
 
     async def check(self):
         async with self.provider() as provider:
-            return await check_balance(self.book, provider)
+            return await check_balance(self.ledger, provider)
 
     # -- the provider's side -----------------------------------------------------------------------------------------
 
@@ -133,22 +133,22 @@ class Desk:
 
     def attempts(self):
         """Shot id -> the open attempt."""
-        return {a.order.shot: a for a in self.book.read().attempts.values()}
+        return {a.order.shot: a for a in self.ledger.read().attempts.values()}
 
     def phases(self):
         return {name: attempt.phase for name, attempt in self.attempts().items()}
 
     def names(self, ids):
         """The shots of attempts, by the intents in the log."""
-        book = self.book
-        return {book.log.entry(int(each[1:])).order.shot for each in ids}
+        ledger = self.ledger
+        return {ledger.log.entry(int(each[1:])).order.shot for each in ids}
 
     def kinds(self):
-        return [entry.kind for _, entry in self.book.log.entries()]
+        return [entry.kind for _, entry in self.ledger.log.entries()]
 
     def times(self):
         """When each intent was written."""
-        return [entry.at for _, entry in self.book.log.entries() if entry.kind == "intent"]
+        return [entry.at for _, entry in self.ledger.log.entries() if entry.kind == "intent"]
 
     def environment(self):
         """The variables of a shell that works with this account."""

@@ -13,7 +13,7 @@ import pytest
 
 from longtake import cli
 from longtake import store as stores
-from longtake.ledger import Book, Budget, Order, accounts
+from longtake.ledger import Budget, Ledger, Purchase, accounts
 from longtake.ledger.state import day_of
 
 run = asyncio.run
@@ -24,8 +24,8 @@ def amounts(line):
     return {name: getattr(line, name) for name in AMOUNTS if getattr(line, name)}
 
 
-def by_shot(book):
-    return {line.shot: amounts(line) for line in accounts.grouped(accounts.lines(book), ("shot",))}
+def by_shot(ledger):
+    return {line.shot: amounts(line) for line in accounts.grouped(accounts.lines(ledger), ("shot",))}
 
 
 # -- lines ---------------------------------------------------------------------------------------------------------------
@@ -41,8 +41,8 @@ def test_every_credit_has_a_line(desk) -> None:
     run(here.buy(calm=1, storm=2, crowd=3))
     here.lose("gone", charged=True)
     run(here.buy(fog=1, gone=4))
-    attempt = here.book.claim(order("open", 77), body={}, budget=Budget(), kept=lambda: False).attempt
-    assert by_shot(here.book) == {
+    attempt = here.ledger.claim(order("open", 77), body={}, budget=Budget(), kept=lambda: False).attempt
+    assert by_shot(here.ledger) == {
         "calm": {"attempts": 1, "estimate": 80, "settled": 100},
         "storm": {"attempts": 2, "estimate": 160, "settled": 200, "refunded": 160},
         "crowd": {"attempts": 1, "refunded": 240},
@@ -50,9 +50,9 @@ def test_every_credit_has_a_line(desk) -> None:
         "gone": {"attempts": 1, "in_doubt": 320},
         "open": {"attempts": 1, "reserved": 77},
     }
-    here.book.not_sent(attempt, "it was only a claim")
-    here.book.resolve(here.attempts()["gone"].id, "written_off", who="me", why="not worth asking")
-    lines = by_shot(here.book)
+    here.ledger.not_sent(attempt, "it was only a claim")
+    here.ledger.resolve(here.attempts()["gone"].id, "written_off", who="me", why="not worth asking")
+    lines = by_shot(here.ledger)
     assert lines["gone"] == {"attempts": 1, "written_off": 320}
     assert lines["open"] == {"attempts": 1}
 
@@ -60,7 +60,7 @@ def test_every_credit_has_a_line(desk) -> None:
 def test_a_missing_refund_is_a_loss_and_no_second_attempt(desk) -> None:
     here = desk({"what": "no-refund", "match": "of fog.", "times": 1})
     run(here.buy(fog=1))
-    assert by_shot(here.book) == {"fog": {"attempts": 2, "estimate": 80, "settled": 80, "written_off": 80}}
+    assert by_shot(here.ledger) == {"fog": {"attempts": 2, "estimate": 80, "settled": 80, "written_off": 80}}
     assert 50_000 - here.balance() == 160
 
 
@@ -68,20 +68,20 @@ def test_sums_agree_whatever_they_are_grouped_by(desk) -> None:
     here = desk({"what": "fail-80003", "times": 1, "match": "of b."})
     run(here.buy(a=1, b=2, film="one"))
     run(here.buy(c=4, film="two"))
-    lines = accounts.lines(here.book)
+    lines = accounts.lines(here.ledger)
     whole = accounts.total(lines)
     assert (whole.attempts, whole.settled, whole.refunded) == (4, 80 + 160 + 320, 160)
     for by in (("film",), ("scene",), ("shot",), ("day",), ("film", "scene", "shot")):
         assert amounts(accounts.total(accounts.grouped(lines, by))) == amounts(whole)
     films = {line.film: line.settled for line in accounts.grouped(lines, ("film",))}
     assert films == {"one": 240, "two": 320}
-    assert films == here.book.read().films
-    assert {line.day: line.settled for line in accounts.grouped(lines, ("day",))} == here.book.read().days
-    assert [line.shot for line in accounts.lines(here.book, film="two")] == ["c"]
+    assert films == here.ledger.read().films
+    assert {line.day: line.settled for line in accounts.grouped(lines, ("day",))} == here.ledger.read().days
+    assert [line.shot for line in accounts.lines(here.ledger, film="two")] == ["c"]
 
 
 def order(shot, credits):
-    return Order(
+    return Purchase(
         film="a-film",
         scene="s",
         shot=shot,
@@ -101,7 +101,7 @@ CLOSED = 50
 
 def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> None:
     store = stores.open(str(tmp_path))
-    writer, reader = Book(store, "account"), Book(store, "account")
+    writer, reader = Ledger(store, "account"), Ledger(store, "account")
     done = threading.Event()
 
     def work():
@@ -226,7 +226,7 @@ def test_adopting_by_command(desk, command) -> None:
     assert (code, doubt.id in out) == (0, True)
     assert run(here.buy(gone=2))["gone"].take.task_id == task
     assert here.books()["posts"]["received"] == 1
-    said = [entry for _, entry in here.book.log.entries() if entry.kind == "adopted"]
+    said = [entry for _, entry in here.ledger.log.entries() if entry.kind == "adopted"]
     assert [(entry.who, entry.why) for entry in said] == [("kim", "seen in the list")]
     code, _, err = command(here, "resolve", doubt.id, "--adopt", task, "--why", "once more")
     assert code == 1
@@ -253,7 +253,7 @@ def test_giving_a_verdict_by_command(desk, command, verdict, spent) -> None:
     run(here.buy(gone=2))
     (doubt,) = here.attempts().values()
     assert command(here, "resolve", doubt.id, verdict, "--why", "asked the provider")[0] == 0
-    assert here.book.read().used(film="a-film") == spent
+    assert here.ledger.read().used(film="a-film") == spent
     assert run(here.check()).drift == 0
     assert run(here.buy(gone=2))["gone"].state == "bought"
     code, _, err = command(here, "resolve", doubt.id, verdict, "--why", "again")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longtake.errors import BudgetError
-from longtake.ledger import Budget, Order, State, Used
+from longtake.ledger import Budget, LedgerState, Purchase, Used
 from longtake.ledger import entries as e
 
 CREDITS = st.integers(0, 400)
@@ -114,7 +114,7 @@ APPROVE = st.tuples(st.sampled_from(["approve", "lift"]), st.integers(0, 2), CRE
 def test_no_order_of_claims_and_approvals_overspends(budget, fixed, elsewhere, steps):
     """Three runs of one film by one account; another account used `elsewhere` of the film's budget before."""
     start = budget.within(fixed)
-    standing, force = [start] * 3, [start] * 3
+    status, force = [start] * 3, [start] * 3
     spent = [0, 0, 0]
     highest = start.film
     asked = [start.run] * 3
@@ -127,9 +127,9 @@ def test_no_order_of_claims_and_approvals_overspends(budget, fixed, elsewhere, s
                 spent[run] += credits
         else:
             lift = what == "lift"
-            force[run] = standing[run].approve(credits, used=used, lift=lift, fixed=fixed)
+            force[run] = status[run].approve(credits, used=used, lift=lift, fixed=fixed)
             if lift:
-                standing[run] = force[run]
+                status[run] = force[run]
                 asked[run] = max(asked[run], credits) if asked[run] is not None else None
                 if highest is not None:
                     highest = max(highest, force[run].film)
@@ -145,10 +145,10 @@ START = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(1, 90), st.booleans()), max_size=20))
 def test_what_is_used_is_the_same_in_one_pass_as_scope_by_scope(attempts):
-    state = State()
+    state = LedgerState()
     for number, (film, run, credits, ends) in enumerate(attempts):
         at = START + timedelta(minutes=number)
-        order = Order(
+        order = Purchase(
             film=f"film-{film}", scene="s", shot=f"shot-{number}", take=1, fingerprint=f"{number}", description="d",
             model="m", run=f"run-{run}", expected=credits, reserve=credits,
         )  # fmt: skip

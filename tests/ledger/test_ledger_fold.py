@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from longtake import store as stores
 from longtake.errors import BudgetError, InDoubtError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
 from longtake.ledger import entries as e
 
 WRITERS = 3
 
 
-def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run") -> Order:
-    return Order(
+def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run") -> Purchase:
+    return Purchase(
         film=film,
         scene="s",
         shot=f"shot-{shot}",
@@ -33,8 +33,8 @@ def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run"
     )
 
 
-def claim(book: Book, wanted: Order, budget: Budget = Budget()):  # noqa: B008 - frozen
-    return book.claim(wanted, body={"prompt": "x"}, budget=budget, kept=lambda: False)
+def claim(ledger: Ledger, wanted: Purchase, budget: Budget = Budget()):  # noqa: B008 - frozen
+    return ledger.claim(wanted, body={"prompt": "x"}, budget=budget, kept=lambda: False)
 
 
 OPS = (
@@ -54,53 +54,53 @@ OPS = (
 step = st.tuples(st.integers(0, WRITERS - 1), st.sampled_from(OPS), st.integers(0, 5), st.integers(1, 300))
 
 
-def play(book: Book, what: tuple[str, int, int], numbers: dict[str, int], budget: Budget) -> None:
+def play(ledger: Ledger, what: tuple[str, int, int], numbers: dict[str, int], budget: Budget) -> None:
     op, shot, amount = what
-    state = book.read()
+    state = ledger.read()
     attempt = state.find(f"fingerprint-{shot}")
     if op == "claim":
         with contextlib.suppress(BudgetError, InDoubtError):
-            claim(book, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), budget)
+            claim(ledger, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), budget)
     elif attempt is None:
         return
     elif op == "accept":
         numbers["task"] = numbers.get("task", 0) + 1
-        book.accepted(attempt, f"task_{numbers['task']:08d}")
+        ledger.accepted(attempt, f"task_{numbers['task']:08d}")
     elif op == "refuse":
         # Few 429s, since nobody buys for a second after one.
         status, after = (429, amount / 300) if amount > 280 else (400, None)
-        book.refused(attempt, status=status, code=20002, message="no", retry_after=after)
+        ledger.refused(attempt, status=status, code=20002, message="no", retry_after=after)
     elif op == "not_sent":
-        book.not_sent(attempt, "refused connection")
+        ledger.not_sent(attempt, "refused connection")
     elif op == "doubt":
-        book.in_doubt(attempt, "lost")
+        ledger.in_doubt(attempt, "lost")
     elif op == "complete":
-        book.completed(attempt, amount if amount % 2 else None)
+        ledger.completed(attempt, amount if amount % 2 else None)
     elif op == "fail":
-        book.failed(attempt, code=80003, message="no", retryable=True)
+        ledger.failed(attempt, code=80003, message="no", retryable=True)
     elif op == "settle":
-        book.settled(attempt, clip="c" * 64)
+        ledger.settled(attempt, clip="c" * 64)
     elif attempt.phase in {"in_doubt", "held"}:
         if op == "adopt":
             numbers["task"] = numbers.get("task", 0) + 1
-            book.adopt(attempt.id, f"task_{numbers['task']:08d}", who="me", why="found")
+            ledger.adopt(attempt.id, f"task_{numbers['task']:08d}", who="me", why="found")
         else:
-            book.resolve(attempt.id, "not_charged" if op == "clear" else "written_off", who="me", why="said")
+            ledger.resolve(attempt.id, "not_charged" if op == "clear" else "written_off", who="me", why="said")
 
 
-def replay(book: Book) -> State:
-    state = State()
-    for sequence, entry in book.log.entries():
+def replay(ledger: Ledger) -> LedgerState:
+    state = LedgerState()
+    for sequence, entry in ledger.log.entries():
         state.apply(sequence, entry)
     return state
 
 
-def naive_spent(book: Book) -> dict[str, int]:
+def naive_spent(ledger: Ledger) -> dict[str, int]:
     """Credits spent for good per film, worked out from the entries alone, attempt by attempt."""
-    intents: dict[str, Order] = {}
+    intents: dict[str, Purchase] = {}
     open_: dict[str, str] = {}
     spent: dict[str, int] = {}
-    for sequence, entry in book.log.entries():
+    for sequence, entry in ledger.log.entries():
         if isinstance(entry, e.Intent):
             intents[f"a{sequence}"] = entry.order
             open_[f"a{sequence}"] = "intent"
@@ -123,13 +123,13 @@ def naive_spent(book: Book) -> dict[str, int]:
 def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = stores.open(folder)
-        books = [Book(store, "account") for _ in range(WRITERS)]
+        books = [Ledger(store, "account") for _ in range(WRITERS)]
         numbers: dict[str, int] = {}
         for writer, op, shot, amount in steps:
             play(books[writer], (op, shot, amount), numbers, Budget())
-        states = [book.read() for book in books]
+        states = [ledger.read() for ledger in books]
         assert states[0] == states[1] == states[2]
-        assert Book(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
+        assert Ledger(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
         assert replay(books[0]) == states[0], "a fold from zero differs"
         assert states[0].films == naive_spent(books[0])
         intents = sum(isinstance(entry, e.Intent) for _, entry in books[0].log.entries())
@@ -143,12 +143,12 @@ def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, in
 def test_no_prefix_of_the_log_is_ever_above_a_budget(steps, film_budget: int, day_budget: int) -> None:
     # Charges above the reserve are the provider's doing, so completions here stay within it.
     with tempfile.TemporaryDirectory() as folder:
-        books = [Book(stores.open(folder), "account") for _ in range(WRITERS)]
+        books = [Ledger(stores.open(folder), "account") for _ in range(WRITERS)]
         numbers: dict[str, int] = {}
         for writer, op, shot, amount in steps:
             if op != "complete":
                 play(books[writer], (op, shot, amount), numbers, Budget(film=film_budget, day=day_budget))
-        state = State()
+        state = LedgerState()
         for sequence, entry in books[0].log.entries():
             state.apply(sequence, entry)
             for film in ("film-0", "film-1"):
@@ -162,9 +162,9 @@ def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
     kinds: list[str] = []
 
     def work() -> None:
-        book = Book(store, "account")
+        ledger = Ledger(store, "account")
         gate.wait()
-        kinds.append(claim(book, order(1)).kind)
+        kinds.append(claim(ledger, order(1)).kind)
 
     threads = [threading.Thread(target=work) for _ in range(12)]
     for thread in threads:
@@ -172,17 +172,17 @@ def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(kinds) == ["bought"] + ["wait"] * 11
-    assert Book(store, "account").read().head == 1
+    assert Ledger(store, "account").read().head == 1
 
 
 def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
     store = stores.open(str(tmp_path))
-    book = Book(store, "account")
+    ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY):
-        got = claim(book, order(shot))
-        book.accepted(got.attempt, f"task_{shot:08d}")
-        book.completed(got.attempt, 99)
-        book.settled(got.attempt, clip="c" * 64)
+        got = claim(ledger, order(shot))
+        ledger.accepted(got.attempt, f"task_{shot:08d}")
+        ledger.completed(got.attempt, 99)
+        ledger.settled(got.attempt, clip="c" * 64)
     reads: list[str] = []
 
     class Counting:
@@ -196,8 +196,8 @@ def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
             reads.append(key)
             return self.inner.get(key, **options)
 
-    late = Book(Counting(store), "account")
-    assert late.read() == replay(book)
+    late = Ledger(Counting(store), "account")
+    assert late.read() == replay(ledger)
     assert len([k for k in reads if "checkpoints" in k]) == 1
     assert len(reads) <= CHECKPOINT_EVERY + 2
     assert len(list(late.log.history())) == CHECKPOINT_EVERY
@@ -205,19 +205,19 @@ def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
 
 def test_a_missing_checkpoint_is_written_by_the_next_reader(tmp_path) -> None:
     store = stores.open(str(tmp_path))
-    book = Book(store, "account")
+    ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY + 5):
-        book.refused(claim(book, order(shot)).attempt, status=400, code=None, message="no")
+        ledger.refused(claim(ledger, order(shot)).attempt, status=400, code=None, message="no")
     shortcuts = list(store.list("ledger/account/checkpoints/"))
     for key in shortcuts:
         store.path(key).unlink()
-    assert Book(store, "account").read() == book.read()
+    assert Ledger(store, "account").read() == ledger.read()
     assert list(store.list("ledger/account/checkpoints/")) == shortcuts
 
 
 def test_entries_are_json_a_person_can_read(tmp_path) -> None:
-    book = Book(stores.open(str(tmp_path)), "account")
-    claim(book, order(1))
+    ledger = Ledger(stores.open(str(tmp_path)), "account")
+    claim(ledger, order(1))
     text = (tmp_path / "ledger" / "account" / "000000000001.json").read_text()
     assert '"kind": "intent"' in text
     assert '"shot": "shot-1"' in text
@@ -225,26 +225,26 @@ def test_entries_are_json_a_person_can_read(tmp_path) -> None:
 
 
 def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
-    book = Book(stores.open(str(tmp_path)), "account")
-    attempt = claim(book, order(1)).attempt
-    book.in_doubt(attempt, "timeout")
-    book.resolve(attempt.id, "not_charged", who="me", why="guess")
-    book.accepted(attempt, "task_late_0001")
-    state = book.read()
+    ledger = Ledger(stores.open(str(tmp_path)), "account")
+    attempt = claim(ledger, order(1)).attempt
+    ledger.in_doubt(attempt, "timeout")
+    ledger.resolve(attempt.id, "not_charged", who="me", why="guess")
+    ledger.accepted(attempt, "task_late_0001")
+    state = ledger.read()
     assert state.attempts[attempt.id].task_id == "task_late_0001"
     assert state.debits == 100
-    assert claim(book, order(1)).kind == "shared"
+    assert claim(ledger, order(1)).kind == "shared"
 
 
 def test_a_refusal_names_scope_and_what_is_left(tmp_path) -> None:
-    book = Book(stores.open(str(tmp_path)), "account")
-    claim(book, order(1, credits=300), Budget(film=500))
+    ledger = Ledger(stores.open(str(tmp_path)), "account")
+    claim(ledger, order(1, credits=300), Budget(film=500))
     with pytest.raises(BudgetError) as caught:
-        claim(book, order(2, credits=300), Budget(film=500))
+        claim(ledger, order(2, credits=300), Budget(film=500))
     assert (caught.value.scope, caught.value.budget, caught.value.needed, caught.value.available) == (
         "film",
         500,
         300,
         200,
     )
-    assert book.read().head == 1
+    assert ledger.read().head == 1

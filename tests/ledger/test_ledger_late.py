@@ -9,7 +9,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import InDoubtError, LedgerError
-from longtake.ledger import Book, Budget, Order, account_of, accounts
+from longtake.ledger import Budget, Ledger, Purchase, account_of, accounts
 
 run = asyncio.run
 NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}
@@ -19,11 +19,11 @@ NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}
 def books(tmp_path):
     """One account's book as two processes hold it."""
     account = account_of("127.0.0.1", "key-of-the-late-tests")
-    return tuple(Book(stores.open(str(tmp_path / "store")), account) for _ in range(2))
+    return tuple(Ledger(stores.open(str(tmp_path / "store")), account) for _ in range(2))
 
 
-def claim(book, shot="rocks", credits=160):
-    order = Order(
+def claim(ledger, shot="rocks", credits=160):
+    order = Purchase(
         film="a-film",
         scene="s",
         shot=shot,
@@ -35,12 +35,12 @@ def claim(book, shot="rocks", credits=160):
         expected=credits,
         reserve=credits,
     )
-    return book.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
+    return ledger.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
 
 
 def sums(here):
-    state = here.book.read()
-    line = accounts.total(accounts.lines(here.book))
+    state = here.ledger.read()
+    line = accounts.total(accounts.lines(here.ledger))
     assert sum(state.films.values()) == sum(state.days.values()) == line.settled + line.written_off
     return {"settled": line.settled, "refunded": line.refunded, "lost": line.written_off, "attempts": line.attempts}
 
@@ -58,7 +58,7 @@ def test_a_refund_that_was_missing_is_booked_when_it_comes(desk) -> None:
     assert here.names(report.refunded) == {"rocks"}
     assert report.unexplained == 0
     assert sums(here) == {"settled": 80, "refunded": 80, "lost": 0, "attempts": 2}
-    state = here.book.read()
+    state = here.ledger.read()
     assert (state.missing, state.offset, state.films) == ([], 0, {"a-film": 80})
     assert state.expected_balance == here.balance() == 50_000 - 80
     assert (run(here.check()).drift, here.kinds().count("refund_found")) == (0, 1)
@@ -70,7 +70,7 @@ def test_credits_that_are_no_refund_are_not_taken_for_one(desk) -> None:
     here.top_up(81)
     assert run(here.check()).unexplained == 81
     assert "refund_found" not in here.kinds()
-    assert here.book.read().films == {"a-film": 160}
+    assert here.ledger.read().films == {"a-film": 160}
 
 
 def test_reconciling_books_a_late_refund_too(desk) -> None:
@@ -79,7 +79,7 @@ def test_reconciling_books_a_late_refund_too(desk) -> None:
     here.top_up(80)
     report = run(here.reconcile())
     assert (here.names(report.refunded), report.unexplained) == ({"rocks"}, 0)
-    assert here.book.read().checked.drift == 0
+    assert here.ledger.read().checked.drift == 0
 
 
 def test_a_late_refund_does_not_make_a_charged_doubt_look_free(desk) -> None:
@@ -89,15 +89,15 @@ def test_a_late_refund_does_not_make_a_charged_doubt_look_free(desk) -> None:
     here.lose("sea", charged=True)
     run(here.buy(sea=2))
     here.top_up(160)
-    assert here.balance() == here.book.read().expected_balance
+    assert here.balance() == here.ledger.read().expected_balance
     report = run(here.reconcile())
     assert here.names(report.undecided) == here.names(report.needs_person) == {"sea"}
     assert here.phases() == {"sea": "in_doubt"}
-    here.book.adopt(report.undecided[0], here.task_of("sea"), who="me", why="the provider's list has it")
+    here.ledger.adopt(report.undecided[0], here.task_of("sea"), who="me", why="the provider's list has it")
     assert run(here.buy(sea=2))["sea"].state == "bought"
     assert here.names(run(here.reconcile()).refunded) | {"rocks"} == {"rocks"}
     assert here.kinds().count("refund_found") == 1
-    assert here.book.read().expected_balance == here.balance()
+    assert here.ledger.read().expected_balance == here.balance()
 
 
 def test_a_late_refund_of_another_amount_is_told_from_a_doubt(desk) -> None:
@@ -126,8 +126,8 @@ def refund_of_what_was_written_off(desk):
     here = desk({"what": "fail-80006", "match": "of rocks."}, processing=3600)
     here.lose("rocks", charged=True)
     run(here.buy(rocks=2))
-    (doubt,) = here.book.read().doubts()
-    here.book.resolve(doubt.id, "written_off", who="me", why="too small to ask")
+    (doubt,) = here.ledger.read().doubts()
+    here.ledger.resolve(doubt.id, "written_off", who="me", why="too small to ask")
     assert run(here.check()).drift == 0
     assert here.finish() == 1
     return here
@@ -144,9 +144,9 @@ def test_a_balance_that_was_off_before_a_doubt_cannot_tell_about_it(desk, happen
     assert report.drift == (0 if charged else 160)
     assert here.names(report.undecided) == here.names(report.needs_person) == {"sea"}
     assert "before these doubts" in report.note
-    here.book.adjust(100, who="me", why="part of it")
+    here.ledger.adjust(100, who="me", why="part of it")
     assert here.names(run(here.reconcile()).undecided) == {"sea"}
-    here.book.adjust(60, who="me", why="the rest")
+    here.ledger.adjust(60, who="me", why="the rest")
     report = run(here.reconcile())
     assert here.names(report.held if charged else report.not_charged) == {"sea"}
     assert report.undecided == []
@@ -192,24 +192,24 @@ def test_a_task_id_after_a_verdict_of_not_charged_counts(books) -> None:
 
 @pytest.mark.parametrize("said", [0, -5, 481, 10**12])
 def test_a_charge_that_cannot_be_is_not_believed(books, caplog, said) -> None:
-    book, _ = books
-    attempt = claim(book)
-    book.accepted(attempt, "task_12345678")
+    ledger, _ = books
+    attempt = claim(ledger)
+    ledger.accepted(attempt, "task_12345678")
     with caplog.at_level(logging.WARNING, logger="longtake.ledger"):
-        book.completed(attempt, said)
+        ledger.completed(attempt, said)
     (warning,) = caplog.records
     assert f"says it charged {said} credits, which is not believed" in warning.getMessage()
-    book.settled(attempt, clip="c" * 64)
-    state = book.read()
+    ledger.settled(attempt, clip="c" * 64)
+    state = ledger.read()
     assert (state.debits, state.films) == (160, {"a-film": 160})
-    assert book.log.entry(state.head).basis == "estimate"
+    assert ledger.log.entry(state.head).basis == "estimate"
 
 
 def test_a_charge_above_the_reserve_is_believed_within_reason(books, caplog) -> None:
-    book, _ = books
-    attempt = claim(book)
-    book.accepted(attempt, "task_12345678")
-    book.completed(attempt, 480)
-    book.settled(attempt, clip="c" * 64)
-    assert book.read().films == {"a-film": 480}
+    ledger, _ = books
+    attempt = claim(ledger)
+    ledger.accepted(attempt, "task_12345678")
+    ledger.completed(attempt, 480)
+    ledger.settled(attempt, clip="c" * 64)
+    assert ledger.read().films == {"a-film": 480}
     assert caplog.records == []

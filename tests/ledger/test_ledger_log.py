@@ -10,7 +10,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import LedgerError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
 
 ACCOUNT = "account"
 
@@ -26,7 +26,7 @@ def local(tmp_path):
 
 
 def order(number, *, film="film"):
-    return Order(
+    return Purchase(
         film=film,
         scene="s",
         shot=f"shot-{number}",
@@ -40,20 +40,20 @@ def order(number, *, film="film"):
     )
 
 
-def claim(book, number):
-    return book.claim(order(number), body={"prompt": "x"}, budget=Budget(), kept=lambda: False).attempt
+def claim(ledger, number):
+    return ledger.claim(order(number), body={"prompt": "x"}, budget=Budget(), kept=lambda: False).attempt
 
 
-def buy(book, number, *, settle=True):
-    attempt = claim(book, number)
-    book.accepted(attempt, f"task_{number:08d}")
+def buy(ledger, number, *, settle=True):
+    attempt = claim(ledger, number)
+    ledger.accepted(attempt, f"task_{number:08d}")
     if settle:
-        book.completed(attempt, 90 + number % 20)
-        book.settled(attempt, clip="c" * 64)
+        ledger.completed(attempt, 90 + number % 20)
+        ledger.settled(attempt, clip="c" * 64)
 
 
 def replay(entries, until=None):
-    state = State()
+    state = LedgerState()
     for sequence, entry in entries:
         if until is not None and sequence > until:
             break
@@ -63,7 +63,7 @@ def replay(entries, until=None):
 
 def closings(entries):
     """The entry that closed each attempt, and the attempt: what `history` has to tell."""
-    state, found = State(), []
+    state, found = LedgerState(), []
     for sequence, entry in entries:
         known = len(state.closed) if sequence % CHECKPOINT_EVERY != 1 else 0
         state.apply(sequence, entry)
@@ -106,26 +106,26 @@ class Watching:
 
 
 def test_a_reader_asks_for_the_newest_checkpoint_and_what_came_after(store) -> None:
-    book = Book(store, ACCOUNT)
+    ledger = Ledger(store, ACCOUNT)
     for number in range(CHECKPOINT_EVERY // 4):
-        buy(book, number)
+        buy(ledger, number)
     for number in range(1000, 1007):
-        claim(book, number)
-    head = book.read().head
+        claim(ledger, number)
+    head = ledger.read().head
     assert head == CHECKPOINT_EVERY + 7
     watching = Watching(store)
-    assert Book(watching, ACCOUNT).read() == book.read() == replay(book.log.entries())
+    assert Ledger(watching, ACCOUNT).read() == ledger.read() == replay(ledger.log.entries())
     assert watching.listed == [(f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1})]
     assert sum("checkpoints" in key for key in watching.got) == 1
     assert len(watching.got) <= 1 + 7 + 16
 
 
 def test_a_reader_without_checkpoints_reads_ahead_where_the_store_is_far(store) -> None:
-    book = Book(store, ACCOUNT)
+    ledger = Ledger(store, ACCOUNT)
     for number in range(25):
-        buy(book, number)
+        buy(ledger, number)
     watching = Watching(store, forget=("/checkpoints",))
-    assert Book(watching, ACCOUNT).read() == book.read()
+    assert Ledger(watching, ACCOUNT).read() == ledger.read()
     entries = [key for key in watching.got if "checkpoints" not in key]
     assert len(set(entries)) == len(entries), "no entry is asked for twice"
     if store.path("x") is None:
@@ -138,7 +138,7 @@ def test_a_reader_without_checkpoints_reads_ahead_where_the_store_is_far(store) 
 def test_readers_see_one_order_while_others_write(store) -> None:
     each, writers = (30, 4) if store.path("x") is not None else (5, 3)
     done = threading.Event()
-    seen: list[State] = []
+    seen: list[LedgerState] = []
     failed: list[BaseException] = []
 
     def guarded(work):
@@ -151,15 +151,15 @@ def test_readers_see_one_order_while_others_write(store) -> None:
         return threading.Thread(target=run)
 
     def write(writer):
-        book = Book(store, ACCOUNT)
+        ledger = Ledger(store, ACCOUNT)
         for number in range(writer * 1000, writer * 1000 + each):
-            buy(book, number, settle=number % 3 > 0)
+            buy(ledger, number, settle=number % 3 > 0)
 
     def read():
-        book = Book(store, ACCOUNT)
+        ledger = Ledger(store, ACCOUNT)
         while not done.is_set():
-            seen.append(book.read())
-            seen.append(Book(store, ACCOUNT).read())
+            seen.append(ledger.read())
+            seen.append(Ledger(store, ACCOUNT).read())
 
     threads = [guarded(lambda w=w: write(w)) for w in range(writers)]
     reader = guarded(read)
@@ -170,7 +170,7 @@ def test_readers_see_one_order_while_others_write(store) -> None:
     done.set()
     reader.join()
     assert not failed
-    last, entries = Book(store, ACCOUNT).read(), list(Book(store, ACCOUNT).log.entries())
+    last, entries = Ledger(store, ACCOUNT).read(), list(Ledger(store, ACCOUNT).log.entries())
     assert last == replay(entries)
     assert sum(last.films.values()) + last.held() > 0
     assert [s.head for s in seen[::2]] == sorted(s.head for s in seen[::2]), "a reader never goes back"
@@ -179,39 +179,39 @@ def test_readers_see_one_order_while_others_write(store) -> None:
 
 
 def test_what_was_read_does_not_change_with_the_log(local) -> None:
-    book = Book(local, ACCOUNT)
+    ledger = Ledger(local, ACCOUNT)
     shown = []
 
     def look():
-        state = book.read()
+        state = ledger.read()
         shown.append((state, state.model_dump_json()))
 
     for number in range(30):
-        attempt = claim(book, number)
+        attempt = claim(ledger, number)
         look()
-        book.renew(attempt)
+        ledger.renew(attempt)
         look()
         match number % 5:
             case 0:
-                book.in_doubt(attempt, "lost")
+                ledger.in_doubt(attempt, "lost")
                 look()
-                book.resolve(attempt.id, "written_off", who="me", why="gone")
+                ledger.resolve(attempt.id, "written_off", who="me", why="gone")
             case 1:
-                book.refused(attempt, status=400, code=None, message="no")
+                ledger.refused(attempt, status=400, code=None, message="no")
             case 2:
-                book.accepted(attempt, f"task_{number:08d}")
+                ledger.accepted(attempt, f"task_{number:08d}")
                 look()
-                book.failed(attempt, code=80003, message="no", retryable=True)
+                ledger.failed(attempt, code=80003, message="no", retryable=True)
             case _:
-                book.accepted(attempt, f"task_{number:08d}")
+                ledger.accepted(attempt, f"task_{number:08d}")
                 look()
-                book.completed(attempt, 80 + number)
+                ledger.completed(attempt, 80 + number)
                 look()
-                book.settled(attempt, clip="c" * 64)
+                ledger.settled(attempt, clip="c" * 64)
         look()
-    assert book.read().head > CHECKPOINT_EVERY
+    assert ledger.read().head > CHECKPOINT_EVERY
     assert all(state.model_dump_json() == text for state, text in shown)
-    assert claim(book, 99) is not claim(book, 99), "a claim's attempt is the claimant's own"
+    assert claim(ledger, 99) is not claim(ledger, 99), "a claim's attempt is the claimant's own"
 
 
 def told(closed):
@@ -219,53 +219,53 @@ def told(closed):
 
 
 def test_history_is_the_same_with_and_without_checkpoints(store) -> None:
-    book = Book(store, ACCOUNT)
+    ledger = Ledger(store, ACCOUNT)
     for number in range(80 if store.path("x") is not None else 20):
-        buy(book, number, settle=number % 7 > 0)
-    truth = closings(book.log.entries())
-    whole, head = [line[1:] for line in truth], book.read().head
+        buy(ledger, number, settle=number % 7 > 0)
+    truth = closings(ledger.log.entries())
+    whole, head = [line[1:] for line in truth], ledger.read().head
     assert len(whole) > head // 6
-    assert told(book.log.history()) == whole
+    assert told(ledger.log.history()) == whole
     watching = Watching(store)
-    assert told(Book(watching, ACCOUNT).log.history()) == whole
+    assert told(Ledger(watching, ACCOUNT).log.history()) == whole
     assert sum("checkpoints" not in key for key in watching.got) <= 2 * CHECKPOINT_EVERY + 32
-    assert told(Book(Watching(store, forget=("/checkpoints",)), ACCOUNT).log.history()) == whole
+    assert told(Ledger(Watching(store, forget=("/checkpoints",)), ACCOUNT).log.history()) == whole
     for since in (1, CHECKPOINT_EVERY, head, head + 100):
-        found = told(book.log.history(since=since))
+        found = told(ledger.log.history(since=since))
         assert found == whole[len(whole) - len(found) :], "only the oldest are left out"
         assert len(found) >= sum(sequence > since for sequence, *_ in truth)
     for until in (1, CHECKPOINT_EVERY, CHECKPOINT_EVERY + 3, head):
-        assert told(book.log.history(until=until)) == [line[1:] for line in truth if line[0] <= until]
+        assert told(ledger.log.history(until=until)) == [line[1:] for line in truth if line[0] <= until]
 
 
 def test_a_checkpoint_of_another_release_is_read_past(local) -> None:
-    book = Book(local, ACCOUNT)
+    ledger = Ledger(local, ACCOUNT)
     for number in range(40):
-        buy(book, number)
-    whole, state = told(book.log.history()), book.read()
+        buy(ledger, number)
+    whole, state = told(ledger.log.history()), ledger.read()
     for key in local.list(f"ledger/{ACCOUNT}/checkpoints/"):
         local.path(key).write_text(json.dumps({"v": 2, "state": {"closed": "elsewhere"}}))
-    late = Book(local, ACCOUNT)
+    late = Ledger(local, ACCOUNT)
     assert late.read() == state
     assert told(late.log.history()) == whole
 
 
 def test_a_lost_entry_is_named(local) -> None:
-    book = Book(local, ACCOUNT)
+    ledger = Ledger(local, ACCOUNT)
     for number in range(20):
-        buy(book, number)
+        buy(ledger, number)
     for key in local.list(f"ledger/{ACCOUNT}/checkpoints/"):
         local.path(key).unlink()
     local.path(f"ledger/{ACCOUNT}/{7:012d}.json").unlink()
     with pytest.raises(LedgerError, match="entry 7 of account is missing"):
-        list(book.log.history())
+        list(ledger.log.history())
 
 
 def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) -> None:
-    book = Book(store, ACCOUNT)
-    buy(book, 1)
+    ledger = Ledger(store, ACCOUNT)
+    buy(ledger, 1)
     store.put_if_absent(f"ledger/{ACCOUNT}/{5:012d}.json", b'{"v": 9, "kind": "bet"}\n')
-    for reader in (book, Book(store, ACCOUNT)):
+    for reader in (ledger, Ledger(store, ACCOUNT)):
         with pytest.raises(LedgerError, match="000000000005"):
             reader.read()
         with pytest.raises(LedgerError, match="not an entry"):
@@ -275,7 +275,7 @@ def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) 
 
 def test_an_outcome_of_another_ledgers_attempt_is_not_booked(tmp_path):
     """Ids are numbers within one log, so two ledgers have attempts of the same id."""
-    mine, other = (Book(stores.open(str(tmp_path / name)), ACCOUNT) for name in ("mine", "other"))
+    mine, other = (Ledger(stores.open(str(tmp_path / name)), ACCOUNT) for name in ("mine", "other"))
     attempt, foreign = claim(mine, 1), claim(other, 2)
     assert attempt.id == foreign.id
     mine.accepted(attempt, "task_00000001")

@@ -13,27 +13,27 @@ from hypothesis import strategies as st
 
 from longtake import store as stores
 from longtake.errors import BudgetError
-from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Limits, Order, State
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits, Purchase
 from longtake.ledger import entries as e
-from longtake.ledger.pacing import Pace
+from longtake.ledger.throttle import SubmitPace
 
 THEN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def order(shot) -> Order:
+def order(shot) -> Purchase:
     named = {"film": "film", "scene": "s", "shot": f"shot-{shot}", "take": 1, "model": "m", "run": "run"}
     digests = {"fingerprint": f"fingerprint-{shot}", "description": f"description-{shot}"}
-    return Order(**named, **digests, expected=100, reserve=100)
+    return Purchase(**named, **digests, expected=100, reserve=100)
 
 
-def claim(book, shot, *, budget=None, **limits):
+def claim(ledger, shot, *, budget=None, **limits):
     wanted = Limits(**limits)
-    return book.claim(order(shot), body={}, budget=budget or Budget(), kept=lambda: False, limits=wanted)
+    return ledger.claim(order(shot), body={}, budget=budget or Budget(), kept=lambda: False, limits=wanted)
 
 
-def buy(book, shot, **limits):
-    attempt = claim(book, shot, **limits).attempt
-    book.accepted(attempt, f"task_of_shot_{shot}")
+def buy(ledger, shot, **limits):
+    attempt = claim(ledger, shot, **limits).attempt
+    ledger.accepted(attempt, f"task_of_shot_{shot}")
     return attempt
 
 
@@ -41,7 +41,7 @@ def buy(book, shot, **limits):
 def books(tmp_path):
     """Two workers of one account."""
     store = stores.open(str(tmp_path))
-    return Book(store, "account"), Book(store, "account")
+    return Ledger(store, "account"), Ledger(store, "account")
 
 
 # -- claims --------------------------------------------------------------------------------------------------------------
@@ -51,8 +51,8 @@ def test_posts_and_tasks_of_all_workers_count_against_the_limit(books) -> None:
     one, other = books
     task = buy(one, 1, in_flight=2)
     post = claim(other, 2, in_flight=2)
-    for book in books:
-        waiting = claim(book, 3, in_flight=2)
+    for ledger in books:
+        waiting = claim(ledger, 3, in_flight=2)
         assert (waiting.kind, waiting.attempt) == ("wait", None)
         assert waiting.after > 0
     one.completed(task, 100)
@@ -108,8 +108,8 @@ def test_a_task_that_has_certainly_ended_takes_no_room(books) -> None:
 def test_submits_keep_their_distance_whoever_sends_them(books) -> None:
     one, other = books
     assert claim(one, 1, per_second=0.01).kind == "bought"
-    for book in books:
-        waiting = claim(book, 2, per_second=0.01)
+    for ledger in books:
+        waiting = claim(ledger, 2, per_second=0.01)
         assert waiting.kind == "wait"
         assert 0 < waiting.after <= 100
     assert claim(other, 2, per_second=10_000).kind in {"bought", "wait"}
@@ -122,8 +122,8 @@ def test_the_first_submit_waits_for_nothing(books) -> None:
 def test_a_429_slows_every_worker_down_as_long_as_it_asks(books) -> None:
     one, other = books
     one.refused(claim(one, 1).attempt, status=429, code=None, message="slow", retry_after=300)
-    for book, shot in zip(books, (1, 2), strict=True):
-        waiting = claim(book, shot)
+    for ledger, shot in zip(books, (1, 2), strict=True):
+        waiting = claim(ledger, shot)
         assert (waiting.kind, waiting.attempt) == ("wait", None)
         assert 0 < waiting.after <= 300
     assert [entry.kind for _, entry in other.log.entries()] == ["intent", "refused"]
@@ -153,9 +153,9 @@ def test_a_clock_that_is_an_hour_off_holds_nobody_up_for_an_hour(books, hours, w
     assert waiting.after <= 1
 
 
-def limited(book, attempt, *, ago, asked=None):
+def limited(ledger, attempt, *, ago, asked=None):
     at = datetime.now(UTC) - timedelta(seconds=ago)
-    book.log.append(lambda _: e.Refused(at=at, by="x", attempt=attempt.id, status=429, retry_after=asked))
+    ledger.log.append(lambda _: e.Refused(at=at, by="x", attempt=attempt.id, status=429, retry_after=asked))
 
 
 # -- the fold ------------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class History:
     """Entries of an account, folded one by one; a second passes with each."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.state = LedgerState()
 
     def add(self, kind, **fields):
         at = THEN + timedelta(seconds=self.state.head)
@@ -230,7 +230,7 @@ def test_any_history_gives_one_pace_however_it_is_read(steps, cut) -> None:
     for number, (op, asked, which) in enumerate(steps):
         if number == cut:
             # What a reader finds who starts from a checkpoint.
-            twin.state = State.model_validate_json(twin.state.model_dump_json())
+            twin.state = LedgerState.model_validate_json(twin.state.model_dump_json())
         for each in (history, twin):
             phase = {"complete": "accepted", "fail": "accepted"}.get(op, "intent")
             among = [a.id for a in each.state.attempts.values() if a.phase == phase]
@@ -259,17 +259,17 @@ def test_any_history_gives_one_pace_however_it_is_read(steps, cut) -> None:
 
 def test_a_checkpoint_from_before_the_limits_is_read(tmp_path) -> None:
     store = stores.open(str(tmp_path))
-    book = Book(store, "account")
+    ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY // 2):
-        book.refused(claim(book, shot).attempt, status=400, code=None, message="no")
+        ledger.refused(claim(ledger, shot).attempt, status=400, code=None, message="no")
     (key,) = store.list("ledger/account/checkpoints/")
     checkpoint = json.loads(store.get(key))
     del checkpoint["state"]["pace"]
     store.path(key).unlink()
     assert store.put_if_absent(key, json.dumps(checkpoint).encode())
-    late = Book(store, "account").read()
-    assert (late.head, late.pace) == (CHECKPOINT_EVERY, Pace())
-    assert late.model_copy(update={"pace": book.read().pace}) == book.read()
+    late = Ledger(store, "account").read()
+    assert (late.head, late.pace) == (CHECKPOINT_EVERY, SubmitPace())
+    assert late.model_copy(update={"pace": ledger.read().pace}) == ledger.read()
 
 
 def test_an_entry_from_before_the_limits_is_read() -> None:

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 
 from longtake import reconciliation
 from longtake.errors import InDoubtError, LedgerError, ProviderUnavailableError
-from longtake.ledger import Budget, Order
+from longtake.ledger import Budget, Purchase
 from longtake.ledger import entries as e
-from longtake.ledger.book import now
-from longtake.ledger.verdicts import certain
+from longtake.ledger.balance_proof import certain
+from longtake.ledger.ledger import now
 
 run = asyncio.run
 
 
 def order(shot, *, credits=160):
-    return Order(
+    return Purchase(
         film="a-film",
         scene="s",
         shot=shot,
@@ -41,8 +41,8 @@ def order(shot, *, credits=160):
     )
 
 
-def claim(book, shot, **options):
-    return book.claim(order(shot, **options), body={}, budget=Budget(), kept=lambda: False)
+def claim(ledger, shot, **options):
+    return ledger.claim(order(shot, **options), body={}, budget=Budget(), kept=lambda: False)
 
 
 async def until(found):
@@ -84,7 +84,7 @@ def test_what_was_not_charged_may_be_bought_again(desk) -> None:
     assert (report.drift, report.in_doubt, report.needs_person) == (0, [], [])
     assert run(here.buy(rocks=1))["rocks"].state == "bought"
     assert here.books()["posts"]["charged"] == 1
-    assert here.book.read().expected_balance == here.balance() == 50_000 - 80
+    assert here.ledger.read().expected_balance == here.balance() == 50_000 - 80
 
 
 def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
@@ -97,14 +97,14 @@ def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
     error = run(here.buy(rocks=2))["rocks"]
     assert isinstance(error, InDoubtError)
     assert "was charged" in error.message
-    assert here.book.read().used(film="a-film") == 160, "held money counts against the budgets"
+    assert here.ledger.read().used(film="a-film") == 160, "held money counts against the budgets"
     again = run(here.reconcile())
     assert (here.names(again.held), here.kinds().count("held")) == ({"rocks"}, 1)
     assert here.finish() == 1
     refunded = run(here.reconcile())
     assert here.names(refunded.refunded) == {"rocks"}
     assert refunded.in_doubt == []
-    state = here.book.read()
+    state = here.ledger.read()
     assert (state.debits, state.refunds) == (160, 160), "both sides are in the books, as they are in the provider's"
     assert state.expected_balance == here.balance() == 50_000
     assert state.used(film="a-film") == 0
@@ -118,10 +118,10 @@ def test_a_person_is_asked_once_no_refund_can_come_any_more(desk) -> None:
     report = run(here.reconcile(longest=0))
     assert report.needs_person == report.held == [here.attempts()["rocks"].id]
     assert any("--adopt" in line for line in reconciliation.lines(report))
-    here.book.adopt(report.held[0], here.task_of("rocks"), who="me", why="the provider's list has it")
+    here.ledger.adopt(report.held[0], here.task_of("rocks"), who="me", why="the provider's list has it")
     assert run(here.buy(rocks=2))["rocks"].state == "bought"
     assert here.books()["posts"]["received"] == 1
-    assert here.book.read().expected_balance == here.balance()
+    assert here.ledger.read().expected_balance == here.balance()
 
 
 def test_charged_and_refunded_before_anybody_looked_is_as_not_charged(desk) -> None:
@@ -132,7 +132,7 @@ def test_charged_and_refunded_before_anybody_looked_is_as_not_charged(desk) -> N
     assert [entry["kind"] for entry in here.books()["entries"]] == ["debit", "refund"]
     report = run(here.reconcile())
     assert here.names(report.not_charged) == {"rocks"}
-    assert here.book.read().expected_balance == here.balance() == 50_000
+    assert here.ledger.read().expected_balance == here.balance() == 50_000
 
 
 # -- several -------------------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_of_equal_amounts_none_is_decided_and_a_word_about_one_decides_the_other
     report = run(here.reconcile())
     assert here.names(report.undecided) == {"a", "b", "c"}
     assert (report.held, report.not_charged) == ([], [])
-    here.book.adopt(here.attempts()["a"].id, here.task_of("a"), who="me", why="the provider's list has it")
+    here.ledger.adopt(here.attempts()["a"].id, here.task_of("a"), who="me", why="the provider's list has it")
     here.finish()
     report = run(here.reconcile())
     assert here.names(report.not_charged) == {"b", "c"}
@@ -217,13 +217,13 @@ def test_bought_credits_are_a_drift_until_a_person_explains_them(desk) -> None:
     report = run(here.reconcile())
     assert (report.drift, report.unexplained, report.in_doubt) == (500, 500, [])
     assert any("+500 credits are unexplained since" in line for line in reconciliation.lines(report))
-    state = here.book.read()
+    state = here.ledger.read()
     assert state.checked.drift == 500
     assert state.agreed.balance == 50_000 - 80
     assert (run(here.check()).drift, run(here.check()).unexplained) == (500, 500)
-    here.book.adjust(500, who="me", why="bought 500")
+    here.ledger.adjust(500, who="me", why="bought 500")
     assert run(here.check()).drift == 0
-    assert here.book.read().agreed.balance == here.balance()
+    assert here.ledger.read().agreed.balance == here.balance()
 
 
 def test_somebody_elses_spending_decides_nothing(desk) -> None:
@@ -236,7 +236,7 @@ def test_somebody_elses_spending_decides_nothing(desk) -> None:
     assert here.names(report.undecided) == here.names(report.needs_person) == {"a", "b"}
     assert report.unexplained == -117
     assert here.phases() == {"a": "in_doubt", "b": "in_doubt"}
-    here.book.adjust(-37, who="me", why="tried something in the browser")
+    here.ledger.adjust(-37, who="me", why="tried something in the browser")
     report = run(here.reconcile())
     assert (here.names(report.held), here.names(report.not_charged)) == ({"a"}, {"b"})
 
@@ -256,7 +256,7 @@ def test_a_wrong_price_decides_nothing(desk) -> None:
 def test_a_charge_the_provider_does_not_name_is_an_estimate_and_its_error_a_drift(desk) -> None:
     here = desk({"what": "no-usage"}, dearer=True)
     run(here.buy(rocks=2))
-    state = here.book.read()
+    state = here.ledger.read()
     assert state.films == {"a-film": 160}
     assert state.checked.drift == -40
 
@@ -265,7 +265,7 @@ def test_a_missing_refund_is_found_when_all_is_quiet(desk) -> None:
     here = desk({"what": "no-refund", "match": "of rocks.", "times": 1})
     assert run(here.buy(rocks=1))["rocks"].state == "bought", "80003 gets another attempt"
     assert here.kinds().count("refund_missing") == 1
-    state = here.book.read()
+    state = here.ledger.read()
     assert state.films == {"a-film": 160}, "credits that did not come back are spent"
     assert state.unproven == []
     assert run(here.check()).drift == 0
@@ -285,7 +285,7 @@ def test_a_missing_refund_and_a_charged_doubt_at_once(desk) -> None:
 def test_a_refund_that_came_is_proven_by_the_balance(desk) -> None:
     here = desk({"what": "fail-80006"})
     run(here.buy(rocks=1))
-    state = here.book.read()
+    state = here.ledger.read()
     assert (state.unproven, state.checked.drift, state.refunds) == ([], 0, 80)
 
 
@@ -298,7 +298,7 @@ def test_without_a_balance_a_person_has_to_say(desk) -> None:
     assert (report.balance, report.drift) == (None, None)
     assert "no balance" in report.note
     assert here.kinds()[-1] == "lifted"
-    here.book.resolve(report.undecided[0], "written_off", who="me", why="too small to ask")
+    here.ledger.resolve(report.undecided[0], "written_off", who="me", why="too small to ask")
     assert run(here.buy(rocks=1))["rocks"].state == "bought"
 
 
@@ -322,27 +322,27 @@ def test_an_open_living_post_is_waited_for_and_nobody_buys_or_reconciles_meanwhi
 
     async def work():
         await here.buy(rocks=2)
-        book = here.book
-        mine = claim(book, "sea", credits=320).attempt
+        ledger = here.ledger
+        mine = claim(ledger, "sea", credits=320).attempt
         asked_early = []
 
         def look():
-            asked_early.extend(a.id for a in here.book.read().attempts.values() if a.phase == "intent")
+            asked_early.extend(a.id for a in here.ledger.read().attempts.values() if a.phase == "intent")
 
         async with here.provider() as provider:
             body = {"model": "seedance-2.5", "prompt": "the open sea", "duration": 4, "size": "16:9"}
             accepted = await provider.submit({**body, "resolution": "480p", "generate_audio": False})
             reconciling = asyncio.create_task(here.reconcile(teller=Told(provider, on_balance=look)))
-            await until(lambda: book.read().barrier is not None)
-            assert claim(book, "other").kind == "wait"
+            await until(lambda: ledger.read().barrier is not None)
+            assert claim(ledger, "other").kind == "wait"
             with pytest.raises(LedgerError, match="another reconciliation"):
                 await here.reconcile()
             assert not reconciling.done()
-            book.accepted(mine, accepted.task_id)
+            ledger.accepted(mine, accepted.task_id)
             report = await reconciling
         assert asked_early == [], "the balance was read while a POST was open"
         assert here.names(report.not_charged) == {"rocks"}
-        assert claim(book, "other").kind == "bought"
+        assert claim(ledger, "other").kind == "bought"
 
     run(work())
 
@@ -378,13 +378,13 @@ def test_a_purchase_behind_an_ended_barrier_stops_the_verdict(desk) -> None:
     run(here.buy(rocks=2))
 
     async def work():
-        book = here.book
+        ledger = here.ledger
 
         def overtake():
-            barrier = book.read().barrier
+            barrier = ledger.read().barrier
             if barrier is not None:
-                book.log.append(lambda _: e.Lifted(at=now(), by="elsewhere", barrier=barrier))
-                book.not_sent(claim(book, "other").attempt, "only a claim")
+                ledger.log.append(lambda _: e.Lifted(at=now(), by="elsewhere", barrier=barrier))
+                ledger.not_sent(claim(ledger, "other").attempt, "only a claim")
 
         async with here.provider() as provider:
             await here.reconcile(teller=Told(provider, on_balance=overtake))
@@ -414,28 +414,28 @@ def test_many_reconcilers_at_once_decide_each_doubt_once(desk) -> None:
 
 def test_a_barrier_stands_until_its_time_is_over(desk) -> None:
     here = desk()
-    book = here.book
+    ledger = here.ledger
     for away, answer in ((timedelta(seconds=-1), "bought"), (timedelta(hours=1), "wait")):
         barrier = e.Barrier(at=now(), by="elsewhere/-/1/-", until=now() + away)
-        book.log.append(lambda _, entry=barrier: entry)
-        assert claim(book, f"shot {answer}").kind == answer
+        ledger.log.append(lambda _, entry=barrier: entry)
+        assert claim(ledger, f"shot {answer}").kind == answer
 
 
 def test_the_barrier_of_a_killed_reconciliation_holds_nobody_up(desk) -> None:
     here = desk()
     here.lose("rocks", charged=False)
     run(here.buy(rocks=2))
-    book = here.book
+    ledger = here.ledger
     command = [sys.executable, "-P", "-m", "longtake.cli", "credits", "reconcile", "--quiet", "600"]
     with subprocess.Popen(command, env={**os.environ, **here.environment()}, stdout=subprocess.DEVNULL) as process:
         try:
-            run(until(lambda: book.read().barrier is not None))
-            assert claim(book, "other").kind == "wait"
+            run(until(lambda: ledger.read().barrier is not None))
+            assert claim(ledger, "other").kind == "wait"
         finally:
             process.send_signal(signal.SIGKILL)
-    assert claim(book, "other").kind == "bought"
+    assert claim(ledger, "other").kind == "bought"
     assert "lifted" not in here.kinds()
-    book.not_sent(here.attempts()["other"], "only a claim")
+    ledger.not_sent(here.attempts()["other"], "only a claim")
     assert here.names(run(here.reconcile()).not_charged) == {"rocks"}
 
 
@@ -487,10 +487,10 @@ def test_opening_debits_refunds_and_adjustments_make_the_balance(desk) -> None:
     here.lose("held", charged=True)
     run(here.buy(calm=1, storm=2, fog=3, gone=5, never=6, held=9))
     here.top_up(1000)
-    here.book.adjust(1000, who="me", why="bought")
+    here.ledger.adjust(1000, who="me", why="bought")
     here.finish()
     run(here.reconcile())
-    here.book.adopt(here.attempts()["held"].id, here.task_of("held"), who="me", why="found")
+    here.ledger.adopt(here.attempts()["held"].id, here.task_of("held"), who="me", why="found")
     results = run(here.buy(calm=1, storm=2, fog=3, gone=5, never=6, held=9))
     assert {name: result.state for name, result in results.items()} == {
         "calm": "current",
@@ -500,7 +500,7 @@ def test_opening_debits_refunds_and_adjustments_make_the_balance(desk) -> None:
         "never": "bought",
         "held": "bought",
     }
-    state, books = here.book.read(), here.books()
+    state, books = here.ledger.read(), here.books()
     assert state.opening - state.debits + state.refunds + state.adjustments == books["balance"]
     assert (state.checked.drift, state.attempts, state.unproven) == (0, {}, [])
     net = sum(entry["credits"] * (1 if entry["kind"] == "debit" else -1) for entry in books["entries"] if entry["task"])

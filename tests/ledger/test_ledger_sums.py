@@ -5,75 +5,77 @@ from __future__ import annotations
 import pytest
 
 from longtake import store as stores
-from longtake.ledger import CHECKPOINT_EVERY, Book, Budget, Order, accounts
-from longtake.ledger.accounts import Sums
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, Purchase, accounts
+from longtake.ledger.accounts import SpendSums
 
 FILMS = ("one", "two")
 
 
 @pytest.fixture
-def book(tmp_path):
-    return Book(stores.open(str(tmp_path)), "an-account")
+def ledger(tmp_path):
+    return Ledger(stores.open(str(tmp_path)), "an-account")
 
 
 def order(number):
     name = f"{number:064x}"
-    return Order(
+    return Purchase(
         film=FILMS[number % 2], scene="s", shot=f"shot-{number % 10}", take=1, fingerprint=name, description=name,
         model="seedance-2.5", run="r", expected=80, reserve=80,
     )  # fmt: skip
 
 
-def attempt(book, number):
+def attempt(ledger, number):
     """Every fifth fails and is refunded, every seventh stays open."""
-    claimed = book.claim(order(number), body={}, budget=Budget(), kept=lambda: False).attempt
-    book.accepted(claimed, f"task-{number}")
+    claimed = ledger.claim(order(number), body={}, budget=Budget(), kept=lambda: False).attempt
+    ledger.accepted(claimed, f"task-{number}")
     if number % 5 == 0:
-        book.failed(claimed, code=80003, message="", retryable=False)
+        ledger.failed(claimed, code=80003, message="", retryable=False)
     elif number % 7:
-        book.completed(claimed, 80 + number % 3)
-        book.settled(claimed, clip="0" * 64)
+        ledger.completed(claimed, 80 + number % 3)
+        ledger.settled(claimed, clip="0" * 64)
 
 
-def whole(book, film):
-    return accounts.grouped(accounts.lines(book, film=film), ("scene", "shot"))
+def whole(ledger, film):
+    return accounts.grouped(accounts.lines(ledger, film=film), ("scene", "shot"))
 
 
 def told(lines):
     return {line.shot: line for line in lines}
 
 
-def test_sums_taken_up_again_and_again_give_what_the_whole_log_gives(book) -> None:
+def test_sums_taken_up_again_and_again_give_what_the_whole_log_gives(ledger) -> None:
     known = dict.fromkeys(FILMS)
     for number in range(CHECKPOINT_EVERY):
-        attempt(book, number)
+        attempt(ledger, number)
         if number % 9 == 0:
             for film in FILMS:
                 # A process that has just started, with sums that lay in the store.
-                other = Book(book.log.store, book.account)
-                since = known[film] and Sums.model_validate_json(known[film])
+                other = Ledger(ledger.log.store, ledger.account)
+                since = known[film] and SpendSums.model_validate_json(known[film])
                 lines, sums = accounts.by_shot(other, film, since)
-                assert told(lines) == told(whole(book, film))
+                assert told(lines) == told(whole(ledger, film))
                 known[film] = sums.model_dump_json()
     assert sums.head >= 2 * CHECKPOINT_EVERY
 
 
-def test_sums_of_another_account_or_of_a_longer_log_do_not_count(book) -> None:
+def test_sums_of_another_account_or_of_a_longer_log_do_not_count(ledger) -> None:
     for number in range(20):
-        attempt(book, number)
-    wrong = Sums(account=book.account, head=100 * CHECKPOINT_EVERY, rows=(accounts.Line(shot="x", settled=1),))
+        attempt(ledger, number)
+    wrong = SpendSums(
+        account=ledger.account, head=100 * CHECKPOINT_EVERY, rows=(accounts.SpendLine(shot="x", settled=1),)
+    )
     for since in (wrong, wrong.model_copy(update={"account": "another", "head": 0})):
-        assert accounts.by_shot(book, "one", since) == accounts.by_shot(book, "one")
-    assert told(accounts.by_shot(book, "one")[0]) == told(whole(book, "one"))
+        assert accounts.by_shot(ledger, "one", since) == accounts.by_shot(ledger, "one")
+    assert told(accounts.by_shot(ledger, "one")[0]) == told(whole(ledger, "one"))
 
 
-def test_what_was_read_already_is_not_read_again_for_the_history(book) -> None:
+def test_what_was_read_already_is_not_read_again_for_the_history(ledger) -> None:
     for number in range(CHECKPOINT_EVERY // 2):
-        attempt(book, number)
-    reader = Book(book.log.store, book.account)
+        attempt(ledger, number)
+    reader = Ledger(ledger.log.store, ledger.account)
     head = reader.read().head
     fresh = [c.model_dump() for c in reader.log.history()]
-    behind = list(book.log.history(since=head // CHECKPOINT_EVERY * CHECKPOINT_EVERY, until=head))
+    behind = list(ledger.log.history(since=head // CHECKPOINT_EVERY * CHECKPOINT_EVERY, until=head))
     assert head % CHECKPOINT_EVERY
     assert [c.model_dump() for c in behind] == fresh[len(fresh) - len(behind) :]
     assert behind == reader.read().closed

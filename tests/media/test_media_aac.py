@@ -12,7 +12,8 @@ from itertools import pairwise
 import pytest
 
 from longtake import media
-from longtake.media import JoinClip, Sound, aac
+from longtake.media import JoinClip, JoinSound
+from longtake.media.audio import aac
 
 COUNT = (2 * 1024 + 300) * 1024 + 77
 """Samples of a sound of three segments."""
@@ -103,6 +104,6 @@ def test_films_have_equal_bytes_on_any_number_of_cores(studio, tmp_path, monkeyp
 
 def test_a_film_with_a_loudness_is_in_step_too(studio, tmp_path, heard):
     clips = [JoinClip(studio.clip("core0", frames=49), "x")] * 3
-    for sound in (Sound(), Sound(loudness=-20)):
+    for sound in (JoinSound(), JoinSound(loudness=-20)):
         media.join(clips, tmp_path / "film.mp4", sound=sound)
         assert heard(tmp_path / "film.mp4") == [pytest.approx(1 + 49 / 24 * i, abs=0.005) for i in range(3)]

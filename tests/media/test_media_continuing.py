@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longtake import media
-from longtake.media import JoinClip, Transition
+from longtake.media import JoinClip, JoinTransition
 
 FLAT = ("-bf", "0")
 
@@ -58,7 +58,7 @@ def test_hevc_tails_are_cut_too(studio, tmp_path, hashes):
 
 def test_a_transition_covers_the_shared_frame(studio, tmp_path):
     clips = [studio.clip(f"flat{i}", frames=49, pattern=i, options=FLAT) for i in (0, 1)]
-    done = media.join(chain(*clips, transition=Transition("dissolve", 0.25)), tmp_path / "film.mp4")
+    done = media.join(chain(*clips, transition=JoinTransition("dissolve", 0.25)), tmp_path / "film.mp4")
     assert (done.frames, done.dropped) == (49 + 49 - 6, 0)
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.errors import MediaError
-from longtake.media.cutting import Blend, Copy, Encode, cut, starts
-from longtake.media.index import Index
+from longtake.media.concat.cutting import Blend, Copy, Encode, cut, starts
+from longtake.media.streams.index import Index
 
 # I0 P4 B2 b1 b3 P7 b5 b6, then a new group of pictures at 8.
 ORDER = [0, 4, 2, 1, 3, 7, 5, 6, 8, 10, 9]

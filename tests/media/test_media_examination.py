@@ -45,9 +45,9 @@ def test_two_examinations_are_equal_and_a_file_object_is_as_good_as_a_path(studi
 def test_the_clips_of_the_emulator_pass(tmp_path, prompt):
     import asyncio
 
-    from longtake.emulator.rendering import Order, render
+    from longtake.emulator.rendering import RenderOrder, render
 
-    order = Order(
+    order = RenderOrder(
         prompt=prompt, digest="5e" * 32, width=432, height=240, frames=97, rate=24, audio=True, speed="ultrafast"
     )
     clip = asyncio.run(render(order, tmp_path)).clip

@@ -63,7 +63,7 @@ def test_an_ffmpeg_on_path_is_used_only_when_it_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(other))
     assert ffmpeg.choice() == shipped
     monkeypatch.setenv("LONGTAKE_FFMPEG", "ffmpeg")
-    assert ffmpeg.choice() == ffmpeg.Choice(str(other), "LONGTAKE_FFMPEG names it")
+    assert ffmpeg.choice() == ffmpeg.FfmpegChoice(str(other), "LONGTAKE_FFMPEG names it")
 
 
 def test_a_wheel_without_a_binary_is_an_error_that_names_the_way_out(monkeypatch, tmp_path):
@@ -270,8 +270,6 @@ def test_names_that_look_like_options_and_protocols_are_files(tmp_path, monkeypa
 
 def test_importing_media_loads_nothing_heavy():
     heavy = {"av", "ffmpeg", "imageio_ffmpeg", "prefect", "httpx", "boto3", "fastapi"}
-    code = (
-        "import sys, longtake.media, longtake.media.ffmpeg, longtake.media.inspection; print(*sys.modules, sep=chr(10))"
-    )
+    code = "import sys, longtake.media, longtake.media.ffmpeg, longtake.media.streams.inspection; print(*sys.modules, sep=chr(10))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(out.stdout.split())

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from longtake import media
 from longtake.errors import FfmpegError
-from longtake.media import Correction, JoinClip, Sound, Transition, ffmpeg
+from longtake.media import ColorCorrection, JoinClip, JoinSound, JoinTransition, ffmpeg
 
 KINDS = ("bent", "flat", "groups", "odd", "hevc", "hevc-flat", "mute")
-WARM = Correction(1.0, 128.0, 0.0, 1.0, 0.0, 4.0)
+WARM = ColorCorrection(1.0, 128.0, 0.0, 1.0, 0.0, 4.0)
 PHASE = 0.005
 """Seconds that sound may be off its picture."""
 
@@ -43,7 +43,7 @@ films = st.lists(
     st.tuples(
         st.sampled_from(KINDS),
         st.integers(0, 2),
-        st.sampled_from([None, None, Transition("crossfade", 0.125), Transition("wipe-up", 0.25)]),
+        st.sampled_from([None, None, JoinTransition("crossfade", 0.125), JoinTransition("wipe-up", 0.25)]),
         st.booleans(),
         st.sampled_from([None, None, WARM]),
     ),
@@ -88,7 +88,9 @@ def test_frames_of_4k_are_copied_bit_for_bit(studio, tmp_path, hashes):
     one = big("k1", "-x265-params", "log-level=error")
     two = big("k2", "-x265-params", "log-level=error:bframes=0:keyint=4:open-gop=0")
     film = tmp_path / "film.mp4"
-    done = media.join([JoinClip(one, "a"), JoinClip(two, "b", Transition("fade-white", 0.1)), JoinClip(one, "c")], film)
+    done = media.join(
+        [JoinClip(one, "a"), JoinClip(two, "b", JoinTransition("fade-white", 0.1)), JoinClip(one, "c")], film
+    )
     got = hashes(film)
     assert (done.frames, media.probe(film).width, media.probe(film).pix_fmt) == (22, 3840, "yuv420p10le")
     assert got[-8:] == hashes(one)
@@ -96,7 +98,7 @@ def test_frames_of_4k_are_copied_bit_for_bit(studio, tmp_path, hashes):
 
 
 def test_hevc_films_have_equal_bytes_too(studio, tmp_path):
-    clips = [JoinClip(make(studio, "hevc", n), "x", Transition("dissolve", 0.25)) for n in (0, 1)]
+    clips = [JoinClip(make(studio, "hevc", n), "x", JoinTransition("dissolve", 0.25)) for n in (0, 1)]
     sums = set()
     for name in ("1.mp4", "2.mp4"):
         media.join(clips, tmp_path / name)
@@ -109,7 +111,7 @@ def test_a_killed_ffmpeg_leaves_no_film(studio, tmp_path, monkeypatch):
     fatal = tmp_path / "ffmpeg"
     fatal.write_text(f'#!/bin/sh\ncase "$*" in *-progress*) kill -9 $$;; esac\nexec "{real}" "$@"\n')
     fatal.chmod(0o755)
-    clips = [JoinClip(make(studio, "flat", n), "x", Transition("dissolve", 0.25)) for n in (0, 1)]
+    clips = [JoinClip(make(studio, "flat", n), "x", JoinTransition("dissolve", 0.25)) for n in (0, 1)]
     film = tmp_path / "film.mp4"
     monkeypatch.setenv("LONGTAKE_FFMPEG", str(fatal))
     with pytest.raises(FfmpegError):
@@ -141,7 +143,7 @@ def test_what_ffmpeg_lacks_is_said_before_the_work(studio, tmp_path, monkeypatch
     poor.chmod(0o755)
     monkeypatch.setenv("LONGTAKE_FFMPEG", str(poor))
     with pytest.raises(FfmpegError, match="has no ebur128"):
-        media.join([JoinClip(make(studio, "flat", 0), "x")], tmp_path / "film.mp4", sound=Sound(loudness=-16))
+        media.join([JoinClip(make(studio, "flat", 0), "x")], tmp_path / "film.mp4", sound=JoinSound(loudness=-16))
 
 
 @pytest.mark.slow
@@ -157,7 +159,7 @@ def test_every_sound_of_any_film_is_where_its_picture_is(wanted, studio, tmp_pat
         JoinClip(
             studio.clip(f"beeping-{kind}", size="64x64", options=options[kind]),
             f"{i}",
-            Transition("crossfade", 0.25) if blends else None,
+            JoinTransition("crossfade", 0.25) if blends else None,
             continues=continues,
         )
         for i, (kind, blends, continues) in enumerate(wanted)

@@ -67,7 +67,7 @@ def pixels(path):
 def test_the_ends_of_a_clip_are_those_of_a_full_decode(corpus, tmp_path):
     import av
 
-    from longtake.media.frames import end_frame
+    from longtake.media.image.frames import end_frame
 
     with av.open(str(corpus)) as container:
         shown = sorted(container.decode(video=0), key=lambda frame: frame.pts)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from longtake import media
-from longtake.media import Correction, JoinClip, Sound, Transition, ffmpeg
+from longtake.media import ColorCorrection, JoinClip, JoinSound, JoinTransition, ffmpeg
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -71,7 +71,7 @@ def test_odd_clip(commands, studio, tmp_path):
 def test_crossfade(commands, studio, tmp_path):
     clips = [
         JoinClip(studio.clip("one"), "one"),
-        JoinClip(studio.clip("two", frames=97, pattern=1), "two", Transition("crossfade", 0.5)),
+        JoinClip(studio.clip("two", frames=97, pattern=1), "two", JoinTransition("crossfade", 0.5)),
     ]
     media.join(clips, tmp_path / "film.mp4")
     same("crossfade", commands())
@@ -79,14 +79,14 @@ def test_crossfade(commands, studio, tmp_path):
 
 def test_music(commands, studio, tmp_path):
     tone = studio.file("tone.wav", "-f", "lavfi", "-i", "sine=300", "-af", "volume=-20dB", "-t", "1.5")
-    media.join([JoinClip(studio.clip("one"), "one")], tmp_path / "film.mp4", sound=Sound(music=tone, loudness=-16))
+    media.join([JoinClip(studio.clip("one"), "one")], tmp_path / "film.mp4", sound=JoinSound(music=tone, loudness=-16))
     same("music", commands())
 
 
 def test_transition(commands, studio, tmp_path):
     clips = [
         JoinClip(studio.clip("one"), "one"),
-        JoinClip(studio.clip("two", frames=97, pattern=1), "two", Transition("fade-black", 0.25)),
+        JoinClip(studio.clip("two", frames=97, pattern=1), "two", JoinTransition("fade-black", 0.25)),
     ]
     media.join(clips, tmp_path / "film.mp4")
     same("transition", commands())
@@ -95,7 +95,7 @@ def test_transition(commands, studio, tmp_path):
 def test_hevc(commands, studio, tmp_path):
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-frames:v", "25", "-c:v", "libx265", "-tag:v", "hvc1")
     clip = studio.file("hevc.mp4", *source, "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=error")
-    media.join([JoinClip(clip, "one"), JoinClip(clip, "two", Transition("dissolve", 0.25))], tmp_path / "film.mp4")
+    media.join([JoinClip(clip, "one"), JoinClip(clip, "two", JoinTransition("dissolve", 0.25))], tmp_path / "film.mp4")
     same("hevc", commands())
 
 
@@ -109,16 +109,16 @@ def test_plan(studio):
     clips = [
         JoinClip(one, "dawn/rocks"),
         JoinClip(two, "dawn/wakes", continues=True),
-        JoinClip(studio.clip("flat", frames=25, options=("-bf", "0")), "storm/lamp", Transition("dissolve", 0.25)),
+        JoinClip(studio.clip("flat", frames=25, options=("-bf", "0")), "storm/lamp", JoinTransition("dissolve", 0.25)),
         JoinClip(studio.clip("flat", frames=25, options=("-bf", "0")), "storm/beam", continues=True),
         JoinClip(studio.clip("odd", frames=45, pattern=3, size="200x120", rate=30, options=("-bf", "0")), "storm/sea"),
         JoinClip(
             studio.clip("mute", frames=49, pattern=3, audio=False),
             "end\n",
-            correction=Correction(1.0, 128.0, 0.0, 1.0, 0.0, 3.0),
+            correction=ColorCorrection(1.0, 128.0, 0.0, 1.0, 0.0, 3.0),
         ),
     ]
-    plan = media.plan_join(clips, sound=Sound(loudness=-16))
+    plan = media.plan_join(clips, sound=JoinSound(loudness=-16))
     same("plan", "\n".join(plan.lines()) + "\n")
     assert json.loads(json.dumps(plan.as_dict()))["frames"] == plan.frames == plan.copied + plan.encoded
 

@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pytest
 
 from longtake import media
-from longtake.media import Correction, ffmpeg
-from longtake.media.grading import MAX_GAIN, MAX_SHIFT, MAX_TINT
+from longtake.media import ColorCorrection, ffmpeg
+from longtake.media.measure.grading import MAX_GAIN, MAX_SHIFT, MAX_TINT
 
 VIEW = "mandelbrot=s=320x180:r=24:start_scale=1,trim=end_frame=25,eq=saturation=0.4"
 CODED = ("-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
@@ -97,10 +97,10 @@ def test_a_correction_does_the_same_at_any_depth_range_and_matrix(studio, name, 
 
 
 def test_a_correction_is_bounded_deterministic_and_plain(first):
-    night = media.Tone(luma=20, contrast=8, blue=60, red=-40, saturation=90, sharpness=1)
+    night = media.MeasuredTone(luma=20, contrast=8, blue=60, red=-40, saturation=90, sharpness=1)
     step = media.correction(first, night)
     assert step == media.correction(first, night)
-    assert Correction(**json.loads(json.dumps(asdict(step)))) == step
+    assert ColorCorrection(**json.loads(json.dumps(asdict(step)))) == step
     assert abs(step.gain - 1) <= MAX_GAIN + 1e-9
     assert abs(step.saturation - 1) <= MAX_GAIN + 1e-9
     assert abs(step.shift) <= MAX_SHIFT
@@ -108,8 +108,8 @@ def test_a_correction_is_bounded_deterministic_and_plain(first):
 
 
 def test_grey_pictures_have_no_colourfulness_to_mend(studio):
-    grey = media.Tone(luma=100, contrast=40, blue=0, red=0, saturation=0.0, sharpness=2)
-    assert media.correction(grey, media.Tone(120, 40, 0, 0, 0.1, 2)).saturation == 1.0
+    grey = media.MeasuredTone(luma=100, contrast=40, blue=0, red=0, saturation=0.0, sharpness=2)
+    assert media.correction(grey, media.MeasuredTone(120, 40, 0, 0, 0.1, 2)).saturation == 1.0
 
 
 @pytest.mark.parametrize("name", ["warmer", "all"])
@@ -143,7 +143,7 @@ def test_a_step_that_changes_nothing_keeps_every_pixel_of_a_picture(tmp_path):
             ffmpeg.file_url(picture),
         ]
     )
-    media.correct_image(picture, Correction(1.0, 128.0, 0.0, 1.0, 0.0, 0.0), tmp_path / "same.png")
+    media.correct_image(picture, ColorCorrection(1.0, 128.0, 0.0, 1.0, 0.0, 0.0), tmp_path / "same.png")
     frames = []
     for name in ("colours.png", "same.png"):
         with av.open(str(tmp_path / name)) as container:

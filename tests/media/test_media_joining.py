@@ -8,7 +8,7 @@ import pytest
 
 from longtake import media
 from longtake.errors import FfmpegError, MediaError
-from longtake.media import JoinClip, Sound, Transition
+from longtake.media import JoinClip, JoinSound, JoinTransition
 
 ONE_PACKET = 0.021
 """Seconds of one AAC packet at 48 kHz: the most sound and picture may be apart."""
@@ -27,7 +27,7 @@ def chapters(path):
 
 def titled(*paths, **fades):
     def fade(path):
-        return Transition("crossfade", fades[path.stem]) if path.stem in fades else None
+        return JoinTransition("crossfade", fades[path.stem]) if path.stem in fades else None
 
     return [JoinClip(path, path.stem, fade(path)) for path in paths]
 
@@ -100,7 +100,7 @@ def test_one_stereo_clip_makes_the_film_stereo(studio, tmp_path):
 
 def test_equal_clips_make_equal_bytes(trio, tmp_path):
     for name in ("1.mp4", "2.mp4"):
-        media.join(titled(*trio, two=0.5), tmp_path / name, sound=Sound(loudness=-20))
+        media.join(titled(*trio, two=0.5), tmp_path / name, sound=JoinSound(loudness=-20))
     assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
     assert b"Lav" not in (tmp_path / "1.mp4").read_bytes().split(b"mdat")[0]
 
@@ -286,14 +286,14 @@ def test_the_film_is_as_loud_as_asked(studio, tmp_path):
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-f", "lavfi", "-i", "anoisesrc=c=pink:seed=1:a=0.1")
     noisy = studio.file("noisy.mp4", *source, "-t", "3", "-c:v", "libx264", "-c:a", "aac")
     for wanted in (-16, -27):
-        media.join(titled(noisy), tmp_path / "film.mp4", sound=Sound(loudness=wanted))
+        media.join(titled(noisy), tmp_path / "film.mp4", sound=JoinSound(loudness=wanted))
         assert loudness_of(tmp_path / "film.mp4") == pytest.approx(wanted, abs=1)
 
 
 def test_music_is_repeated_to_the_end_of_a_silent_film(studio, tmp_path, tone, sample_values):
     silent = studio.clip("mute", frames=49, pattern=3, audio=False)
     film = tmp_path / "film.mp4"
-    done = media.join(titled(silent, silent, silent), film, sound=Sound(music=tone))
+    done = media.join(titled(silent, silent, silent), film, sound=JoinSound(music=tone))
     assert done.way == "copy"
     assert media.probe(film).audio.seconds == pytest.approx(147 / 24, abs=ONE_PACKET)
     values = sample_values(film)
@@ -305,7 +305,7 @@ def test_music_is_repeated_to_the_end_of_a_silent_film(studio, tmp_path, tone, s
 def test_music_lies_under_the_clips(studio, tmp_path, tone, heard):
     film = tmp_path / "film.mp4"
     clip = studio.clip("one")
-    media.join(titled(clip, clip), film, sound=Sound(music=tone, loudness=-23))
+    media.join(titled(clip, clip), film, sound=JoinSound(music=tone, loudness=-23))
     found = heard(film, threshold=6000)
     assert found == [pytest.approx(1.0, abs=ONE_PACKET), pytest.approx(49 / 24 + 1.0, abs=ONE_PACKET)]
 
@@ -313,7 +313,7 @@ def test_music_lies_under_the_clips(studio, tmp_path, tone, heard):
 def test_music_must_be_a_sound(studio, trio, tmp_path):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
     with pytest.raises(MediaError, match=r"a\.png: asked for music"):
-        media.join(titled(*trio), tmp_path / "film.mp4", sound=Sound(music=picture))
+        media.join(titled(*trio), tmp_path / "film.mp4", sound=JoinSound(music=picture))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -360,8 +360,8 @@ def test_no_clips_and_no_videos_are_refused(studio, tmp_path, tone):
 def test_a_full_disk_is_said_so(trio):
     from pathlib import Path
 
-    from longtake.media import muxing
-    from longtake.media.probing import look
+    from longtake.media.concat import muxing
+    from longtake.media.streams.probing import look
 
     found = look(trio[0])
     with pytest.raises(FfmpegError, match="the film cannot be written: No space left"):

@@ -6,7 +6,7 @@ import pytest
 
 from longtake import media
 from longtake.errors import MediaError
-from longtake.media import JoinClip, Transition
+from longtake.media import JoinClip, JoinTransition
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_title_and_comment_are_in_the_film(pair, tmp_path):
 def test_captions_are_a_track_and_a_file(pair, tmp_path):
     clips = [
         JoinClip(pair[0], "one", caption="Waves <break> & fall\n\n--> nobody"),
-        JoinClip(pair[1], "two", Transition("crossfade", 0.5)),
+        JoinClip(pair[1], "two", JoinTransition("crossfade", 0.5)),
         JoinClip(pair[0], "three", caption="Ende  "),
     ]
     film, text = tmp_path / "film.mp4", tmp_path / "film.vtt"

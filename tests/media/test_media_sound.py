@@ -9,7 +9,7 @@ import pytest
 
 from longtake import media
 from longtake.errors import MediaError
-from longtake.media import JoinClip, Sound, Transition
+from longtake.media import JoinClip, JoinSound, JoinTransition
 
 SHORT = 0.005
 """Seconds that sound and picture may be apart, after any number of joints."""
@@ -58,7 +58,7 @@ def test_a_crossfade_is_as_loud_in_its_middle(studio, tmp_path, sample_values):
         return studio.file(f"{name}.mp4", *picture, *sound, "-c:v", "libx264", "-c:a", "aac", "-b:a", "192k")
 
     film = tmp_path / "film.mp4"
-    clips = [JoinClip(noise("n1", 1), "a"), JoinClip(noise("n2", 2), "b", Transition("fade-black", 1.0))]
+    clips = [JoinClip(noise("n1", 1), "a"), JoinClip(noise("n2", 2), "b", JoinTransition("fade-black", 1.0))]
     media.join(clips, film)
     values = sample_values(film)
     alone, middle = power(values[48_000:86_400]), power(values[2 * 48_000 + 19_200 : 2 * 48_000 + 28_800])
@@ -83,7 +83,7 @@ def test_sound_that_ends_before_its_picture_does_not_click(studio, tmp_path, sam
 def test_a_film_measures_as_loud_as_asked(studio, tmp_path, target):
     film = tmp_path / "film.mp4"
     clips = titled(voice(studio, "soft", level=-30), voice(studio, "loud", level=-18))
-    done = media.join(clips, film, sound=Sound(loudness=target))
+    done = media.join(clips, film, sound=JoinSound(loudness=target))
     assert done.loudness.before.integrated < -18
     assert done.loudness.after.integrated == pytest.approx(target, abs=0.5)
     assert done.loudness.after.peak <= -1.0
@@ -92,7 +92,7 @@ def test_a_film_measures_as_loud_as_asked(studio, tmp_path, target):
 
 def test_what_sticks_out_is_limited(studio, tmp_path, caplog):
     peaky = voice(studio, "peaky", level=-2, on="0.05+0.95*lt(mod(t,0.5),0.02)")
-    done = media.join(titled(peaky), tmp_path / "film.mp4", sound=Sound(loudness=-16, peak=-2))
+    done = media.join(titled(peaky), tmp_path / "film.mp4", sound=JoinSound(loudness=-16, peak=-2))
     assert done.loudness.before.peak > -4
     assert done.loudness.after.peak <= -2.0
     assert done.loudness.after.integrated > done.loudness.before.integrated
@@ -101,7 +101,9 @@ def test_what_sticks_out_is_limited(studio, tmp_path, caplog):
 
 
 def test_silence_stays_silent(studio, tmp_path):
-    done = media.join(titled(voice(studio, "voiceless", level=-120)), tmp_path / "film.mp4", sound=Sound(loudness=-16))
+    done = media.join(
+        titled(voice(studio, "voiceless", level=-120)), tmp_path / "film.mp4", sound=JoinSound(loudness=-16)
+    )
     assert (done.loudness.before.integrated, done.loudness.after.integrated) == (-70, -70)
 
 
@@ -124,7 +126,7 @@ def test_music_goes_down_while_there_is_speech(studio, tmp_path, tune, sample_va
     level = {}
     for duck in (0.0, 9.0):
         film = tmp_path / f"{duck}.mp4"
-        media.join(titled(clip), film, sound=Sound(music=tune, duck=duck, fade_out=0.0))
+        media.join(titled(clip), film, sound=JoinSound(music=tune, duck=duck, fade_out=0.0))
         values = sample_values(film)
         level[duck] = [high(values, *span) for span in ((1.0, 1.9), (2.5, 3.9), (5.2, 5.9))]
     assert level[0.0] == [pytest.approx(level[0.0][0], abs=0.5)] * 3
@@ -138,7 +140,7 @@ def test_music_fades_out_and_lies_where_asked(studio, tmp_path, tune, sample_val
     level = {}
     for gain in (-12.0, -20.0):
         film = tmp_path / "film.mp4"
-        media.join(titled(clip), film, sound=Sound(music=tune, music_gain=gain, duck=0.0, fade_out=1.0))
+        media.join(titled(clip), film, sound=JoinSound(music=tune, music_gain=gain, duck=0.0, fade_out=1.0))
         values = sample_values(film)
         level[gain] = high(values, 1.0, 3.0)
         assert high(values, 4.9, 5.0) < level[gain] - 10
@@ -150,5 +152,5 @@ def test_music_that_is_a_picture_is_refused(studio, tmp_path):
     clip = voice(studio, "soft", level=-30)
     picture = studio.clip("flat_mute", frames=5, audio=False)
     with pytest.raises(MediaError, match="asked for music"):
-        media.join(titled(clip), tmp_path / "film.mp4", sound=Sound(music=picture))
+        media.join(titled(clip), tmp_path / "film.mp4", sound=JoinSound(music=picture))
     assert list(tmp_path.iterdir()) == []

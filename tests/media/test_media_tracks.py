@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake import media
-from longtake.media import JoinClip, Transition, avc, bits, hevc, tracks
+from longtake.media import JoinClip, JoinTransition
+from longtake.media.concat import avc, bits, hevc, tracks
 
 X265 = ("-c:v", "libx265", "-tag:v", "hvc1")
 
@@ -22,7 +23,10 @@ def hevc_clip(studio, name, *, frames=25, pattern=0, pix_fmt="yuv420p10le", para
 
 def joined(clips, into, **seconds):
     return media.join(
-        [JoinClip(p, p.stem, Transition("crossfade", seconds[p.stem]) if p.stem in seconds else None) for p in clips],
+        [
+            JoinClip(p, p.stem, JoinTransition("crossfade", seconds[p.stem]) if p.stem in seconds else None)
+            for p in clips
+        ],
         into,
     )
 

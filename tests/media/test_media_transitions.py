@@ -4,9 +4,9 @@ import pytest
 
 from longtake import media
 from longtake.errors import MediaError
-from longtake.media import TRANSITIONS, Correction, JoinClip, Transition
+from longtake.media import TRANSITIONS, ColorCorrection, JoinClip, JoinTransition
 
-BRIGHTER = Correction(gain=1.0, pivot=128.0, shift=12.0, saturation=1.0, blue=0.0, red=0.0)
+BRIGHTER = ColorCorrection(gain=1.0, pivot=128.0, shift=12.0, saturation=1.0, blue=0.0, red=0.0)
 
 
 def plain(studio, name, color):
@@ -38,7 +38,7 @@ def mean(rows):
 @pytest.mark.parametrize("kind", sorted(set(TRANSITIONS) - {"cut"}))
 def test_every_transition_goes_from_the_old_picture_to_the_new(pair, tmp_path, kind):
     film = tmp_path / "film.mp4"
-    clips = [JoinClip(pair[0], "a"), JoinClip(pair[1], "b", Transition(kind, 0.5))]
+    clips = [JoinClip(pair[0], "a"), JoinClip(pair[1], "b", JoinTransition(kind, 0.5))]
     done = media.join(clips, film)
     got = [mean(rows) for rows in lumas(film)]
     before, after = mean(lumas(pair[0])[0]), mean(lumas(pair[1])[0])
@@ -56,12 +56,12 @@ def test_every_transition_goes_from_the_old_picture_to_the_new(pair, tmp_path, k
 
 def test_a_wipe_has_a_direction(pair, tmp_path):
     film = tmp_path / "film.mp4"
-    media.join([JoinClip(pair[0], "a"), JoinClip(pair[1], "b", Transition("wipe-down", 0.5))], film)
+    media.join([JoinClip(pair[0], "a"), JoinClip(pair[1], "b", JoinTransition("wipe-down", 0.5))], film)
     rows = lumas(film)[18]
     assert rows[2] > rows[-3] + 50
 
 
-@pytest.mark.parametrize("transition", [Transition("cut", 0.5), Transition("dissolve", 0.0), None])
+@pytest.mark.parametrize("transition", [JoinTransition("cut", 0.5), JoinTransition("dissolve", 0.0), None])
 def test_a_cut_shares_nothing(pair, tmp_path, transition):
     done = media.join([JoinClip(pair[0], "a"), JoinClip(pair[1], "b", transition)], tmp_path / "film.mp4")
     assert (done.frames, done.way) == (48, "copy")
@@ -69,13 +69,13 @@ def test_a_cut_shares_nothing(pair, tmp_path, transition):
 
 def test_an_unknown_transition_names_the_known(pair, tmp_path):
     with pytest.raises(MediaError, match="there is no transition 'star-wipe'") as caught:
-        media.join([JoinClip(pair[0], "a"), JoinClip(pair[1], "b", Transition("star-wipe"))], tmp_path / "film.mp4")
+        media.join([JoinClip(pair[0], "a"), JoinClip(pair[1], "b", JoinTransition("star-wipe"))], tmp_path / "film.mp4")
     assert "fade-black" in caught.value.next_step
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_first_transition_counts_for_nothing(pair, tmp_path):
-    done = media.join([JoinClip(pair[0], "a", Transition("nonsense", 99))], tmp_path / "film.mp4")
+    done = media.join([JoinClip(pair[0], "a", JoinTransition("nonsense", 99))], tmp_path / "film.mp4")
     assert (done.frames, done.way) == (24, "copy")
 
 
@@ -91,7 +91,7 @@ def test_a_corrected_clip_is_encoded_alone_and_looks_it(pair, tmp_path, hashes):
 
 def test_a_correction_holds_under_a_transition(pair, tmp_path):
     film = tmp_path / "film.mp4"
-    clips = [JoinClip(pair[0], "a"), JoinClip(pair[0], "b", Transition("crossfade", 0.5), correction=BRIGHTER)]
+    clips = [JoinClip(pair[0], "a"), JoinClip(pair[0], "b", JoinTransition("crossfade", 0.5), correction=BRIGHTER)]
     media.join(clips, film)
     got = [mean(rows) for rows in lumas(film)]
     assert got[24:] == [pytest.approx(got[0] + 11, abs=2)] * 12

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from longtake import plan, record, request, storyboard
+from longtake import library, plan, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
-from longtake.record import Checks, Clip, Frame, Revision, Take, write_revision
+from longtake.library import Checks, ClipFile, Frame, Revision, Take, write_revision
 from longtake.settings import Settings
 
 CATALOG = Catalog.load()
@@ -71,11 +71,11 @@ class Film:
     def keep(self, shot_id: str, *, take: int = 1, last: str | None = None, **more) -> Take:
         """A take as if it had been bought; it begins where the take used before it ends, and ends with a frame of its own."""
         shot = self.board.shot(shot_id)
-        before = next((row for row in self.standings() if row.shot.id == shot.parent), None)
+        before = next((row for row in self.statuses() if row.shot.id == shot.parent), None)
         frame = more.pop("frame", before.used.last_frame.sha256 if before is not None and before.used else None)
         end, self.clock = more.get("end"), self.clock + timedelta(minutes=1)
         name = request.fingerprint(shot, take=take, frame=frame, end=end, **FIELDS)
-        return record.save(
+        return library.save(
             self.store,
             Take(
                 fingerprint=name,
@@ -83,7 +83,7 @@ class Film:
                 frame=frame,
                 model=shot.model,
                 request=more.pop("request", None) or request.frozen_body(shot, frame=frame, catalog=CATALOG),
-                clip=Clip(
+                clip=ClipFile(
                     key=f"media/{name}.mp4", sha256=name, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False
                 ),
                 last_frame=Frame(key="media/x.png", sha256=digest(last or f"{shot_id} {take}"), source="clip"),
@@ -103,24 +103,24 @@ class Film:
     def keep_all(self) -> dict[str, Take]:
         return {shot: self.keep(shot) for shot in SHOTS}
 
-    def holdings(self):
-        return record.read_holdings(self.store, "change-me")
+    def take_library(self):
+        return library.read_holdings(self.store, "change-me")
 
-    def standings(self):
-        comparison = plan.Comparison(self.board, self.holdings(), catalog=CATALOG, realm=SETTINGS.realm)
-        return list(plan.standings(comparison).values())
+    def statuses(self):
+        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=SETTINGS.realm)
+        return list(plan.statuses(comparison).values())
 
     def leave(self, *, whole: bool = True) -> None:
         """What a run leaves at its end."""
-        comparison = plan.Comparison(self.board, self.holdings(), catalog=CATALOG, realm=SETTINGS.realm)
-        used = {one.shot.id: one.used.fingerprint for one in plan.standings(comparison).values() if one.used}
+        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=SETTINGS.realm)
+        used = {one.shot.id: one.used.fingerprint for one in plan.statuses(comparison).values() if one.used}
         labels = {shot.id: shot.label for shot in self.board.shots}
-        comparison.holdings.save(run="r", used=used, labels=labels, whole=whole)
+        comparison.take_library.save(run="r", used=used, labels=labels, whole=whole)
 
     def decide(self, shot_id: str, *, take: int, follow: str, redo: bool = True, **more) -> Revision:
         shot = self.board.shot(shot_id)
         description = request.description(shot, **FIELDS)
-        known = self.holdings().decided(shot_id, description)
+        known = self.take_library().decided(shot_id, description)
         self.clock += timedelta(minutes=1)
         revision = Revision(
             film="change-me",
@@ -367,8 +367,8 @@ def test_every_changed_field_is_said(film):
 def test_a_record_that_is_gone_does_not_count_whatever_the_snapshot_says(film):
     film.keep_all()
     film.leave()
-    name = film.standings()[3].used.fingerprint
-    film.store.delete([record.key_of(name)])
+    name = film.statuses()[3].used.fingerprint
+    film.store.delete([library.key_of(name)])
     assert film.bought() == ["four"]
 
 
@@ -404,7 +404,7 @@ def test_shots_alike_in_a_chain_do_not_take_each_others_clips(film):
     film.keep("four")
     film.leave()
     film.edit('"One"', '"One, at night"')
-    used = {one.shot.id: one.used for one in film.standings()}
+    used = {one.shot.id: one.used for one in film.statuses()}
     assert (used["two"], used["three"]) == (two, three)
     assert film.states() == "missing stale current current"
 
@@ -430,7 +430,7 @@ def test_a_bridge_leads_to_the_take_that_will_be_used(film):
     film.leave()
     film.edit('"Two"', '"Two, at night"')
     film.edit("takes: 2", "takes: 2, use: 2")
-    found = next(one for one in film.standings() if one.shot.id == "two")
+    found = next(one for one in film.statuses() if one.shot.id == "two")
     assert found.bridges == second.fingerprint
 
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from longtake import inputs, plan, record, request, storyboard
+from longtake import library, plan, request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.ledger import Book, Budget, Order, account_of
-from longtake.record import Clip, Frame, Take
+from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.library import ClipFile, Frame, Take, inputs
 from longtake.settings import Settings
 
 CATALOG = Catalog.load()
@@ -60,7 +60,7 @@ def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f
         frame=frame,
         model=shot.model,
         request=request.frozen_body(shot, frame=frame, catalog=CATALOG),
-        clip=Clip(key="media/x.mp4", sha256="c" * 64, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False),
+        clip=ClipFile(key="media/x.mp4", sha256="c" * 64, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False),
         last_frame=Frame(key="media/x.png", sha256=last, source="clip"),
         account="a",
         attempt="a1",
@@ -72,12 +72,12 @@ def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f
         take=take,
         kept_at=datetime.now(UTC),
     )
-    return record.save(store, kept)
+    return library.save(store, kept)
 
 
-def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Order:
+def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Purchase:
     fields = {"realm": SETTINGS.realm, "digests": {}}
-    return Order(
+    return Purchase(
         film=film,
         scene=shot.scene,
         shot=shot.id,
@@ -145,12 +145,13 @@ def test_one_of_two_takes_kept_leaves_one_to_buy(tmp_path) -> None:
 
 def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
     store, board = stores.open(str(tmp_path)), resolved()
-    book = Book(store, account_of(SETTINGS.host, "key"))
+    ledger = Ledger(store, account_of(SETTINGS.host, "key"))
     one, four = (
-        book.claim(order(board.shot(s)), body={}, budget=Budget(), kept=lambda: False).attempt for s in ("one", "four")
+        ledger.claim(order(board.shot(s)), body={}, budget=Budget(), kept=lambda: False).attempt
+        for s in ("one", "four")
     )
-    book.in_doubt(one, "lost")
-    book.accepted(four, "task_12345678")
+    ledger.in_doubt(one, "lost")
+    ledger.accepted(four, "task_12345678")
     found = made(board, store)
     assert (states(found)["one"], states(found)["four"]) == ("in doubt", "under way")
     assert found.in_doubt == (one.id,)
@@ -159,8 +160,8 @@ def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
 
 def test_ledgers_of_other_providers_do_not_count(tmp_path) -> None:
     store, board = stores.open(str(tmp_path)), resolved()
-    book = Book(store, account_of("127.0.0.1", "key"))
-    book.claim(order(board.shot("one")), body={}, budget=Budget(), kept=lambda: False)
+    ledger = Ledger(store, account_of("127.0.0.1", "key"))
+    ledger.claim(order(board.shot("one")), body={}, budget=Budget(), kept=lambda: False)
     assert made(board, store).used.film == 0
     assert states(made(board, store))["one"] == "missing"
 
@@ -239,7 +240,7 @@ def test_the_day_of_the_account_that_pays_counts(tmp_path, key, today) -> None:
     store, board = stores.open(str(tmp_path)), resolved()
     for account, credits in (("key", 80), ("other", 30)):
         wanted = order(board.shot("one"), film="another").model_copy(update={"reserve": credits, "expected": credits})
-        Book(store, account_of(SETTINGS.host, account)).claim(wanted, body={}, budget=Budget(), kept=lambda: False)
+        Ledger(store, account_of(SETTINGS.host, account)).claim(wanted, body={}, budget=Budget(), kept=lambda: False)
     limits = SETTINGS.model_copy(update={"api_key": SecretStr(key) if key else None})
     found = plan.make(board, catalog=CATALOG, store=store, settings=limits, film="plan-me")
     assert (found.used.film, found.used.run, found.used.day) == (0, 0, today)

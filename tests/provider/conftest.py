@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from longtake.provider import Cadence, Provider
+from longtake.provider import PollCadence, Provider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -179,7 +179,7 @@ def connect() -> Callable[..., Provider]:
     """Make a client whose repeats cost milliseconds."""
 
     def make(base_url: str, **options: Any) -> Provider:
-        quick = Cadence(shortest=0.002, longest=0.004, longest_fault=0.01)
+        quick = PollCadence(shortest=0.002, longest=0.004, longest_fault=0.01)
         return Provider(base_url=base_url, key=SecretStr(KEY), **{"cadence": quick, "post_timeout": 20.0, **options})
 
     return make

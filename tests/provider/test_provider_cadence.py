@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from longtake.provider.bucket import Bucket
-from longtake.provider.cadence import Cadence, Usual
+from longtake.provider.polling import PollCadence, UsualDuration
+from longtake.provider.token_bucket import TokenBucket
 
-CADENCE = Cadence()
+CADENCE = PollCadence()
 
 
 def waited(length, usual, *, cadence=CADENCE, going=0.0):
@@ -31,7 +31,7 @@ def lived(usual, length):
 
 def settled(lengths):
     """What is known after many tasks of these lengths, in turns."""
-    usual = Usual()
+    usual = UsualDuration()
     for length in lengths:
         lived(usual, length)
     return usual
@@ -47,7 +47,7 @@ def test_the_end_of_tasks_that_take_the_same_time_is_seen_at_once(length):
 
 @pytest.mark.parametrize("length", [180.0, 600.0])
 def test_that_takes_fewer_polls_than_asking_blindly(length):
-    usual, blind = settled([length] * 40), Usual()
+    usual, blind = settled([length] * 40), UsualDuration()
     knowing = sum(len(lived(usual, length)) for _ in range(40))
     assert knowing < sum(len(waited(length, blind)) for _ in range(40))
 
@@ -55,9 +55,9 @@ def test_that_takes_fewer_polls_than_asking_blindly(length):
 def test_lengths_that_vary_are_seen_no_later_and_with_fewer_polls_than_by_asking_blindly():
     dice = random.Random(7)
     lengths = [dice.uniform(120, 360) for _ in range(1000)]
-    usual, knowing, blind = Usual(), [], []
+    usual, knowing, blind = UsualDuration(), [], []
     for length in lengths:
-        blind.append(waited(length, Usual()))
+        blind.append(waited(length, UsualDuration()))
         knowing.append(lived(usual, length))
 
     def late(all_polls):
@@ -92,14 +92,14 @@ def test_one_that_is_overdue_already_is_asked_soon():
 
 
 def test_nothing_is_known_of_a_kind_until_one_has_ended():
-    fresh = waited(600.0, Usual(), cadence=Cadence(jitter=0))
-    assert fresh == waited(600.0, None, cadence=Cadence(jitter=0))
+    fresh = waited(600.0, UsualDuration(), cadence=PollCadence(jitter=0))
+    assert fresh == waited(600.0, None, cadence=PollCadence(jitter=0))
     assert fresh[0] == 1.5
 
 
 def test_polls_of_many_tasks_together_have_a_rate():
     now = [0.0]
-    bucket = Bucket(100, 100, lambda: now[0])
+    bucket = TokenBucket(100, 100, lambda: now[0])
     turns = [bucket.take() for _ in range(1100)]
     assert turns[:100] == [0.0] * 100
     assert turns[-1] == pytest.approx(10.0)

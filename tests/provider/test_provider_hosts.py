@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from longtake.errors import ProviderUnavailableError, UrlRefusedError
-from longtake.provider import check_url, hosts
+from longtake.provider import check_url, url_safety
 
 
 def resolve_to(monkeypatch, *addresses):
@@ -119,7 +119,7 @@ def test_a_proxy_resolves_names_and_literal_addresses_stay_refused(monkeypatch):
 
 
 def test_what_is_shown_of_a_url():
-    assert hosts.shown("https://user:pw@h.example:8443/a/b?sig=c#d") == "https://h.example:8443/a/b"
-    assert hosts.shown("http://[::1]:80/") == "http://[::1]/"
-    assert hosts.shown("http://a\x00b") == "an unreadable URL"
-    assert len(hosts.shown("https://h.example/" + "a" * 3000)) == 200
+    assert url_safety.shown("https://user:pw@h.example:8443/a/b?sig=c#d") == "https://h.example:8443/a/b"
+    assert url_safety.shown("http://[::1]:80/") == "http://[::1]/"
+    assert url_safety.shown("http://a\x00b") == "an unreadable URL"
+    assert len(url_safety.shown("https://h.example/" + "a" * 3000)) == 200

@@ -16,7 +16,7 @@ from longtake.errors import (
     RateLimitedError,
     UnknownTaskError,
 )
-from longtake.provider import Cadence, Task, failure
+from longtake.provider import PollCadence, ProviderTask, failure
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def moved(connection):
 async def test_a_completed_task(server, provider, key):
     server.handle = answers({**COMPLETED, "usage": {"credits": 1335}})
     task = await provider.poll(ID)
-    assert task == Task(id=ID, status="completed", video_urls=(VIDEO,), last_frame_url=FRAME, credits=1335)
+    assert task == ProviderTask(id=ID, status="completed", video_urls=(VIDEO,), last_frame_url=FRAME, credits=1335)
     assert task.terminal
     (request,) = server.requests
     assert (request.method, request.target) == ("GET", f"/api/v1/tasks/{ID}")
@@ -153,7 +153,7 @@ async def test_a_failed_task_that_does_not_say_why(server, provider, error):
     ("code", "retryable"), [(80003, True), (80006, False), (80007, True), (80004, False), (None, False)]
 )
 def test_what_a_failure_means(code, retryable):
-    error = failure(Task(id=ID, status="failed", error_code=code, error_message="it broke"))
+    error = failure(ProviderTask(id=ID, status="failed", error_code=code, error_message="it broke"))
     assert (error.task_id, error.code, error.retryable) == (ID, code, retryable)
     assert "it broke" in str(error)
 
@@ -241,7 +241,7 @@ async def test_a_wait_that_is_over_asks_once_more_and_names_the_task(server, pro
 
 async def test_a_task_that_ended_is_seen_at_the_very_end_of_a_wait(server, connect):
     server.handle = answers(COMPLETED)
-    async with connect(server.base_url, cadence=Cadence(shortest=1000)) as provider:
+    async with connect(server.base_url, cadence=PollCadence(shortest=1000)) as provider:
         assert (await provider.wait(ID, longest=0.05)).status == "completed"
 
 
@@ -251,7 +251,7 @@ async def test_the_first_of_a_kind_that_ends_tells_when_to_ask_for_the_others(se
 
     server.handle = ended
     first, other, stranger = (ID[:-1] + last for last in "123")
-    async with connect(server.base_url, cadence=Cadence(shortest=3600, longest=3600)) as provider:
+    async with connect(server.base_url, cadence=PollCadence(shortest=3600, longest=3600)) as provider:
         waiting = asyncio.create_task(provider.wait(stranger, longest=7200, kind="long"))
         short = [provider.wait(first, longest=0.05, kind="short"), provider.wait(other, longest=7200, kind="short")]
         found = await asyncio.gather(*short)
@@ -284,7 +284,7 @@ async def test_cancelling_a_wait_goes_through(server, provider):
 
 
 def test_polls_slow_down_to_the_longest_delay_and_never_beat_in_step():
-    delays = [[pace.after_answer() for _ in range(20)] for pace in (Cadence().start(), Cadence().start())]
+    delays = [[pace.after_answer() for _ in range(20)] for pace in (PollCadence().start(), PollCadence().start())]
     for one in delays:
         assert 1 <= one[0] <= 3
         assert 7.5 <= one[-1] <= 12.5
@@ -293,7 +293,7 @@ def test_polls_slow_down_to_the_longest_delay_and_never_beat_in_step():
 
 
 def test_faults_back_off_until_an_answer_comes():
-    cadence = Cadence(shortest=1, jitter=0, longest_fault=60)
+    cadence = PollCadence(shortest=1, jitter=0, longest_fault=60)
     pace = cadence.start()
     assert [pace.after_fault() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
     pace.after_answer()

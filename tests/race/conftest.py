@@ -19,7 +19,7 @@ import pytest
 from longtake import settings
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.take import book_of, open_session
+from longtake.take import ledger_of, open_session
 
 WORKER = Path(__file__).with_name("worker.py")
 KEY = "key-of-the-races"
@@ -118,8 +118,8 @@ class Arena:
         return settings.from_environment(self.environment)
 
     @property
-    def book(self):
-        return book_of(self.settings, stores.open(self.settings.store))
+    def ledger(self):
+        return ledger_of(self.settings, stores.open(self.settings.store))
 
 
 @pytest.fixture

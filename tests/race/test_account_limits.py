@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from longtake.ledger import State
+from longtake.ledger import LedgerState
 from longtake.ledger import entries as e
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def films(place, *, processes, shots):
     results = place.race("film", place.folder / "board-{}.json", processes=processes)
     told = [one for result in results for one in result.values()]
     assert [one["state"] for one in told] == ["bought"] * (processes * shots), told
-    books, state = place.books(), place.book.read()
+    books, state = place.books(), place.ledger.read()
     debits = [entry for entry in books["entries"] if entry["kind"] == "debit"]
     assert {entry["task"] for entry in debits} == {one["take"]["task"] for one in told}
     assert len(debits) == books["posts"]["charged"] == processes * shots
@@ -36,8 +36,8 @@ def films(place, *, processes, shots):
 
 def slow_downs(place):
     """The pauses of the account, by the log: how many 429s each came of; nobody sends in one."""
-    state, found = State(), []
-    for sequence, entry in place.book.log.entries():
+    state, found = LedgerState(), []
+    for sequence, entry in place.ledger.log.entries():
         before = state.pace
         if isinstance(entry, e.Intent) and before.pause:
             # Clocks of one machine; a process waits by one clock and writes by another.

@@ -52,20 +52,20 @@ def reconcile(place):
 
 def equal_to_the_credit(place, report):
     """The ledger, with what it holds for doubts that were certainly charged, is the provider's balance."""
-    state = place.book.read()
+    state = place.ledger.read()
     held = sum(a.money for a in state.attempts.values() if a.phase == "held")
     balance = place.books()["balance"]
     assert report.balance == balance
     if not report.undecided:
         assert state.opening - state.debits + state.refunds - held == balance
         assert report.unexplained == 0
-    total = accounts.total(accounts.lines(place.book))
+    total = accounts.total(accounts.lines(place.ledger))
     assert total.settled == state.debits - state.refunds
 
 
 def told_apart(result, place):
     """Every shot is kept, waits for another one, or is named as in doubt by the ledger."""
-    doubts = {a.order.shot for a in place.book.read().doubts()}
+    doubts = {a.order.shot for a in place.ledger.read().doubts()}
     for name, told in result.items():
         shot = name.partition(" ")[0]
         assert told["state"] in {"bought", "current", "blocked", "in doubt"}, told
@@ -75,14 +75,14 @@ def told_apart(result, place):
 
 def ask_the_provider(place):
     """What a person does: look every doubt up in the provider's own list of tasks."""
-    book, tasks = place.book, bought_once(place)
-    known = {a.task_id for a in book.read().attempts.values()} | {c.task_id for c in book.log.history()}
-    for attempt in book.read().doubts():
+    ledger, tasks = place.ledger, bought_once(place)
+    known = {a.task_id for a in ledger.read().attempts.values()} | {c.task_id for c in ledger.log.history()}
+    for attempt in ledger.read().doubts():
         task = tasks.get(attempt.order.shot)
         if task is not None and task not in known:
-            book.adopt(attempt.id, task, who="a person", why="the provider's list has it")
+            ledger.adopt(attempt.id, task, who="a person", why="the provider's list has it")
         else:
-            book.resolve(attempt.id, "not_charged", who="a person", why="the provider's list has no task for it")
+            ledger.resolve(attempt.id, "not_charged", who="a person", why="the provider's list has no task for it")
 
 
 def film(place, board):
@@ -115,8 +115,10 @@ def test_lost_answers(arena, faults, chains, length, fresh) -> None:
     result, report = film(place, board)
     assert report.in_doubt, "nothing was lost: the test tests nothing"
     if faults == LOST:
-        assert set(report.held) == {a.id for a in place.book.read().doubts()}, "all that was lost was charged: certain"
-        assert report.drift == -sum(a.money for a in place.book.read().doubts())
+        assert set(report.held) == {a.id for a in place.ledger.read().doubts()}, (
+            "all that was lost was charged: certain"
+        )
+        assert report.drift == -sum(a.money for a in place.ledger.read().doubts())
     posts = place.books()["posts"]
     assert film(place, board)[1].in_doubt == report.in_doubt
     assert place.books()["posts"] == posts, "what is in doubt was sent again"
@@ -131,7 +133,7 @@ def test_lost_answers(arena, faults, chains, length, fresh) -> None:
     tasks = bought_once(place)
     assert {name.partition(" ")[0]: told["take"]["task"] for name, told in result.items()} == tasks
     assert len(tasks) == count
-    books, state = place.books(), place.book.read()
+    books, state = place.books(), place.ledger.read()
     moved = {kind: sum(e["credits"] for e in books["entries"] if e["kind"] == kind) for kind in ("debit", "refund")}
     assert state.attempts == {}
     assert state.debits - state.refunds == moved["debit"] - moved["refund"]

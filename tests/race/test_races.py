@@ -12,7 +12,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import InDoubtError
-from longtake.ledger import Book, Budget, State
+from longtake.ledger import Budget, Ledger, LedgerState
 
 pytestmark = pytest.mark.timeout(600)
 WORKER = Path(__file__).with_name("worker.py")
@@ -24,14 +24,14 @@ def check(place, results, takes):
     films = [{name: told.get("take") for name, told in result.items()} for result in results]
     assert all(films[0].values()), results[0]
     assert films == [films[0]] * len(films), "two processes have different films"
-    books, state = place.books(), place.book.read()
+    books, state = place.books(), place.ledger.read()
     debits = [entry for entry in books["entries"] if entry["kind"] == "debit"]
     assert len(films[0]) == len(debits) == books["posts"]["received"] == takes
     assert {entry["task"] for entry in debits} == {take["task"] for take in films[0].values()}
     assert state.attempts == {}
     assert state.debits - state.refunds == sum(entry["credits"] for entry in debits)
     assert state.films == {"the-race": state.debits}
-    kinds = [entry.kind for _, entry in place.book.log.entries()]
+    kinds = [entry.kind for _, entry in place.ledger.log.entries()]
     assert [kinds.count(kind) for kind in ("intent", "accepted", "completed", "settled")] == [takes] * 4
     assert not {"in_doubt", "not_sent", "refused"} & set(kinds)
 
@@ -69,7 +69,7 @@ def test_attempts_that_fail_are_made_again_once_by_all_together(arena) -> None:
     place = arena("--faults", failing)
     results = place.race("film", place.board({"dawn": {"rocks": {}, "tower": {}}}), processes=4)
     assert len({result["rocks 1"]["take"]["task"] for result in results}) == 1
-    books, state = place.books(), place.book.read()
+    books, state = place.books(), place.ledger.read()
     assert (books["posts"]["received"], len(books["tasks"])) == (3, 3)
     assert state.opening - state.debits + state.refunds == books["balance"] == 100_000 - 160
 
@@ -81,10 +81,10 @@ def test_sixteen_writers_never_get_above_a_budget(tmp_path) -> None:
     command += ["--film-budget", str(film_budget), "--day-budget", str(day_budget)]
     done = subprocess.run(list(map(str, command)), stderr=subprocess.PIPE, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
-    state = State()
+    state = LedgerState()
     highest = {"film": 0, "day": 0}
     writers = set()
-    for sequence, entry in Book(stores.open(str(store)), "account").log.entries():
+    for sequence, entry in Ledger(stores.open(str(store)), "account").log.entries():
         state.apply(sequence, entry)
         writers.add(entry.by)
         for film in ("film-0", "film-1"):
@@ -108,46 +108,46 @@ def claimant(store):
             process.kill()
 
 
-def claim_as(book, attempt):
-    return book.claim(attempt.order, body={}, budget=Budget(), kept=lambda: False)
+def claim_as(ledger, attempt):
+    return ledger.claim(attempt.order, body={}, budget=Budget(), kept=lambda: False)
 
 
 def test_the_claim_of_a_killed_process_is_in_doubt_at_once(tmp_path) -> None:
     with claimant(tmp_path) as (process, attempt_id):
-        book = Book(stores.open(str(tmp_path)), "account")
-        (attempt,) = book.read().attempts.values()
+        ledger = Ledger(stores.open(str(tmp_path)), "account")
+        (attempt,) = ledger.read().attempts.values()
         assert (attempt.id, attempt.phase) == (attempt_id, "intent")
-        assert claim_as(book, attempt).kind == "wait"
+        assert claim_as(ledger, attempt).kind == "wait"
         process.send_signal(signal.SIGKILL)
         process.wait()
         with pytest.raises(InDoubtError, match="its process ended"):
-            claim_as(book, attempt)
-    assert [a.phase for a in book.read().attempts.values()] == ["in_doubt"]
-    assert book.read().used(film="film") == attempt.order.reserve
+            claim_as(ledger, attempt)
+    assert [a.phase for a in ledger.read().attempts.values()] == ["in_doubt"]
+    assert ledger.read().used(film="film") == attempt.order.reserve
 
 
 def test_a_process_killed_but_not_yet_buried_is_dead(tmp_path) -> None:
     with claimant(tmp_path) as (process, _):
-        book = Book(stores.open(str(tmp_path)), "account")
-        (attempt,) = book.read().attempts.values()
+        ledger = Ledger(stores.open(str(tmp_path)), "account")
+        (attempt,) = ledger.read().attempts.values()
         process.send_signal(signal.SIGKILL)
         # A zombie: its parent, this process, has not waited for it.
         while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             pass
         with pytest.raises(InDoubtError):
-            claim_as(book, attempt)
+            claim_as(ledger, attempt)
 
 
 def test_a_stopped_process_lives_and_is_waited_for(tmp_path) -> None:
     with claimant(tmp_path) as (process, _):
-        book = Book(stores.open(str(tmp_path)), "account")
-        (attempt,) = book.read().attempts.values()
+        ledger = Ledger(stores.open(str(tmp_path)), "account")
+        (attempt,) = ledger.read().attempts.values()
         process.send_signal(signal.SIGSTOP)
         try:
-            assert claim_as(book, attempt).kind == "wait"
-            assert book.bury_the_dead() == [attempt]
+            assert claim_as(ledger, attempt).kind == "wait"
+            assert ledger.bury_the_dead() == [attempt]
         finally:
             process.send_signal(signal.SIGCONT)
         process.stdin.close()
         process.wait()
-        assert claim_as(book, attempt).kind == "bought"
+        assert claim_as(ledger, attempt).kind == "bought"

@@ -24,11 +24,11 @@ from longtake import Studio, media, request, settings, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, InDoubtError, LongtakeError
-from longtake.ledger import Book, Budget, Order
-from longtake.provider.cadence import Cadence
-from longtake.take import Obtained, Wanted, obtain, open_session
+from longtake.ledger import Budget, Ledger, Purchase
+from longtake.provider.polling import PollCadence
+from longtake.take import EnsuredTake, TakeSpec, ensure_take, open_session
 
-QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 WARM = (media.probe, media.check_clip, Studio)
 
 
@@ -45,13 +45,13 @@ async def film(board):
 
         async def take(shot, number, frame):
             try:
-                return await obtain(session, Wanted(shot, number, frame))
+                return await ensure_take(session, TakeSpec(shot, number, frame))
             except LongtakeError as error:
                 return error
 
         async def work(shot):
             parent = await jobs[shot.parent] if shot.parent else None
-            if parent is not None and not isinstance(parent[0], Obtained):
+            if parent is not None and not isinstance(parent[0], EnsuredTake):
                 return [None]
             frame = parent[0].take.last_frame if parent else None
             return await asyncio.gather(*(take(shot, number, frame) for number in range(1, shot.takes + 1)))
@@ -94,14 +94,14 @@ def studio(board):
 
 def budgets(store, number, *, film_budget, day_budget):
     """Claim takes of random prices for two films until both budgets say no; what was claimed goes on in a random way."""
-    book = Book(stores.open(store), "account")
+    ledger = Ledger(stores.open(store), "account")
     dice = random.Random(number)
     refused = {"film": 0, "day": 0}
     claimed = 0
     for turn in range(40):
         credits = dice.randint(5, 120)
         shot = f"shot-{number}-{turn}"
-        order = Order(
+        order = Purchase(
             film=f"film-{turn % 2}",
             scene="s",
             shot=shot,
@@ -114,7 +114,7 @@ def budgets(store, number, *, film_budget, day_budget):
             reserve=credits,
         )
         try:
-            attempt = book.claim(
+            attempt = ledger.claim(
                 order, body={}, budget=Budget(film=film_budget, day=day_budget), kept=lambda: False
             ).attempt
         except BudgetError as error:
@@ -125,23 +125,23 @@ def budgets(store, number, *, film_budget, day_budget):
         claimed += 1
         match dice.randrange(5):
             case 0:
-                book.refused(attempt, status=400, code=20002, message="no")
+                ledger.refused(attempt, status=400, code=20002, message="no")
             case 1:
-                book.in_doubt(attempt, "lost")
+                ledger.in_doubt(attempt, "lost")
             case _:
-                book.accepted(attempt, f"task_{number:04d}_{turn:04d}")
+                ledger.accepted(attempt, f"task_{number:04d}_{turn:04d}")
                 if dice.random() < 0.3:
-                    book.failed(attempt, code=80003, message="no", retryable=True)
+                    ledger.failed(attempt, code=80003, message="no", retryable=True)
                 else:
-                    book.completed(attempt, dice.randint(1, credits))
-                    book.settled(attempt, clip="c" * 64)
+                    ledger.completed(attempt, dice.randint(1, credits))
+                    ledger.settled(attempt, clip="c" * 64)
     return {"claimed": claimed, "refused": refused}
 
 
 def claim(store):
     """Claim a take, say so, and wait; the test decides whether this process lives."""
     credits = 100
-    order = Order(
+    order = Purchase(
         film="film",
         scene="s",
         shot="shot",
@@ -153,11 +153,11 @@ def claim(store):
         expected=credits,
         reserve=credits,
     )
-    book = Book(stores.open(store), "account")
-    found = book.claim(order, body={}, budget=Budget(), kept=lambda: False)
+    ledger = Ledger(stores.open(store), "account")
+    found = ledger.claim(order, body={}, budget=Budget(), kept=lambda: False)
     print(found.attempt.id, flush=True)  # noqa: T201 - what the test waits for
     sys.stdin.read()
-    book.not_sent(found.attempt, "told to stop")
+    ledger.not_sent(found.attempt, "told to stop")
 
 
 def race(count, folder, work):

@@ -10,9 +10,9 @@ import pytest
 
 from longtake.errors import TaskFailedError
 from longtake.ledger import Attempt, Closed
-from longtake.ledger.accounts import Line
-from longtake.ledger.entries import Order
-from longtake.report import Books, Money, Outcome, cut_short, page, rows
+from longtake.ledger.accounts import SpendLine
+from longtake.ledger.entries import Purchase
+from longtake.report import Money, RunLedger, ShotOutcome, cut_short, page, rows
 from longtake.report.words import link, plain
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -23,8 +23,8 @@ HOSTILE = (
 )
 
 
-def order(scene="one", shot="pier", *, run="this-run", take=1, film="a-film") -> Order:
-    return Order(
+def order(scene="one", shot="pier", *, run="this-run", take=1, film="a-film") -> Purchase:
+    return Purchase(
         film=film, scene=scene, shot=shot, take=take, fingerprint=f"{shot}-{take}", description="d", model="m", run=run,
         expected=320, reserve=320,
     )  # fmt: skip
@@ -44,10 +44,10 @@ def closed(name: str, outcome: str, *, charged: int = 0, refunded: int = 0, reas
     )  # fmt: skip
 
 
-def outcome(label: str, state: str = "bought", **fields) -> Outcome:
+def outcome(label: str, state: str = "bought", **fields) -> ShotOutcome:
     take = SimpleNamespace(take=1, credits=320, task_id="task_1", attempt="a2", checks=None)
     there = state in {"bought", "current", "stale"}
-    return Outcome(
+    return ShotOutcome(
         SimpleNamespace(label=label), state, take if there else None, (take,) if there else (), seconds=4.2, **fields
     )
 
@@ -59,13 +59,13 @@ def plan(**shots: int):
 
 def made(outcomes=(), *, books=None, scenes=None, title="T", notes=(), links=None) -> str:
     return page(
-        title, outcomes, plan=plan(**(scenes or {})), money=MONEY, books=books or Books("a-film", "this-run"),
+        title, outcomes, plan=plan(**(scenes or {})), money=MONEY, books=books or RunLedger("a-film", "this-run"),
         links=links or {}, notes=notes,
     )  # fmt: skip
 
 
 def test_plan_against_actual_is_told_by_scene_for_this_run_only() -> None:
-    books = Books(
+    books = RunLedger(
         "a-film",
         "this-run",
         [attempt("a9", "accepted", scene="two"), attempt("a10", "in_doubt", scene="two")],
@@ -93,7 +93,7 @@ def test_a_film_that_needed_nothing_says_so() -> None:
 
 
 def test_a_doubt_is_named_with_what_to_do() -> None:
-    books = Books("a-film", "this-run", [attempt("a7", "in_doubt"), attempt("a8", "in_doubt", film="another")])
+    books = RunLedger("a-film", "this-run", [attempt("a7", "in_doubt"), attempt("a8", "in_doubt", film="another")])
     text = made(books=books)
     assert "* **a7** one/pier · take 1: 320 credits, may have been charged (the connection was lost)" in text
     assert "`longtake credits reconcile`" in text
@@ -103,7 +103,7 @@ def test_a_doubt_is_named_with_what_to_do() -> None:
 
 def test_refunds_say_what_failed_and_which_did_not_come() -> None:
     failed = closed("a4", "refunded", charged=320, refunded=320, reason="the generation service failed")
-    books = Books("a-film", "this-run", (), [failed, closed("a2", "settled", charged=320)], ("a4", "a1"))
+    books = RunLedger("a-film", "this-run", (), [failed, closed("a2", "settled", charged=320)], ("a4", "a1"))
     text = made(books=books)
     assert "* a4 one/pier · take 1: 320 credits, **not in the balance yet** (the generation service failed)" in text
     assert "not in the balance: a1" in text
@@ -117,16 +117,16 @@ def test_what_is_not_there_says_why() -> None:
 
 
 def test_a_cancelled_run_says_what_it_leaves_open() -> None:
-    books = Books("a-film", "this-run", [attempt("a7", "accepted"), attempt("a8", "accepted", shot="boat")])
+    books = RunLedger("a-film", "this-run", [attempt("a7", "accepted"), attempt("a8", "accepted", shot="boat")])
     text = cut_short("a-film", books, links={"store": "s3://bucket/films"})
     assert "2 attempts are under way (640 credits); the next run takes them up" in text
     assert "| one/boat · take 1 | a8 | accepted | 320 | task\\_1 |" in text
-    assert "nothing is under way" in cut_short("a-film", Books("a-film", "this-run"), links={})
+    assert "nothing is under way" in cut_short("a-film", RunLedger("a-film", "this-run"), links={})
 
 
 def test_no_text_brings_markup_into_the_page() -> None:
     error = TaskFailedError(HOSTILE, task_id="t", code=80006, retryable=False)
-    books = Books("a-film", "this-run", (), [closed("a4", "refunded", refunded=320, reason=HOSTILE)])
+    books = RunLedger("a-film", "this-run", (), [closed("a4", "refunded", refunded=320, reason=HOSTILE)])
     text = made([outcome("one/wreck", "failed", error=error)], books=books, title=HOSTILE, notes=[HOSTILE])
     ours = {"# ", "## ", "* ", "| ", "**"}
     for line in text.splitlines():
@@ -161,8 +161,8 @@ def test_a_place_is_a_link_only_where_it_is_a_plain_address() -> None:
 
 def test_one_row_for_each_shot_one_for_what_is_gone_and_the_sums() -> None:
     lines = [
-        Line(scene="one", shot="pier", attempts=2, settled=320, refunded=320),
-        Line(scene="one", shot="old", attempts=1, settled=320),
+        SpendLine(scene="one", shot="pier", attempts=2, settled=320, refunded=320),
+        SpendLine(scene="one", shot="old", attempts=1, settled=320),
     ]
     pier, boat, old, whole = rows([outcome("one/pier"), outcome("one/boat", "blocked")], lines, seams={"one/pier": 0.5})
     assert (pier["shot"], pier["state"], pier["take"], pier["credits"]) == ("one/pier", "bought", 1, 320)
@@ -174,6 +174,6 @@ def test_one_row_for_each_shot_one_for_what_is_gone_and_the_sums() -> None:
 
 
 def test_columns_of_what_did_not_happen_are_left_out() -> None:
-    first, _ = rows([outcome("one/pier")], [Line(scene="one", shot="pier", attempts=1, settled=320)], seams={})
+    first, _ = rows([outcome("one/pier")], [SpendLine(scene="one", shot="pier", attempts=1, settled=320)], seams={})
     assert {"in doubt", "written off", "reserved", "refunded", "seam"}.isdisjoint(first)
     assert {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "note"} <= set(first)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from longtake.errors import BudgetError, InDoubtError, KeyRefusedError, LongtakeError, TaskFailedError
-from longtake.report import Outcome, incomplete, stale_note, under_way
+from longtake.report import ShotOutcome, incomplete, stale_note, under_way
 
 TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
 
 
-def outcome(label: str, state: str, *, error: LongtakeError | None = None) -> Outcome:
+def outcome(label: str, state: str, *, error: LongtakeError | None = None) -> ShotOutcome:
     kept = TAKE if state in {"current", "bought", "stale"} else None
-    return Outcome(SimpleNamespace(label=label), state, kept, (kept,) if kept else (), error)
+    return ShotOutcome(SimpleNamespace(label=label), state, kept, (kept,) if kept else (), error)
 
 
 def budget() -> BudgetError:

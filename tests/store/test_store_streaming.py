@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from longtake import store
 from longtake.errors import MediaError, ProviderUnavailableError, StoreError
-from longtake.provider import Cadence, Provider
+from longtake.provider import PollCadence, Provider
 from longtake.store import deleting, incoming, multipart, s3client
 from longtake.store.multipart import PART
 
@@ -487,7 +487,7 @@ def source():
 
 
 def provider():
-    quick = Cadence(shortest=0.002, longest=0.004, longest_fault=0.01)
+    quick = PollCadence(shortest=0.002, longest=0.004, longest_fault=0.01)
     return Provider(base_url="http://127.0.0.1:9/api/v1", key=SecretStr("sk-test"), cadence=quick)
 
 

@@ -93,7 +93,7 @@ def test_clips_side_by_side_are_concatenated(account, studio):
     assert film.path.is_file()
     assert [shot.label for shot in film.shots.values()] == ["clips/a", "clips/b", "clips/c"]
     assert account.bought() == {"a": 1, "b": 1, "c": 1}
-    assert account.book.read().expected_balance is not None
+    assert account.ledger.read().expected_balance is not None
 
 
 def test_the_same_clip_asked_for_twice_at_once_is_bought_once(account, studio):
@@ -344,9 +344,9 @@ def test_a_store_that_was_replaced_is_read_again(account, studio):
     for path in account.folder.iterdir():
         shutil.rmtree(path)
     asyncio.run(studio.generate(account.shot("second")))
-    sequences = [sequence for sequence, _ in account.book.log.entries()]
+    sequences = [sequence for sequence, _ in account.ledger.log.entries()]
     assert sequences == list(range(1, len(sequences) + 1))
-    assert account.book.read().films == {"clips": PRICE}
+    assert account.ledger.read().films == {"clips": PRICE}
 
 
 def test_a_doubt_of_a_clip_bought_alone_is_settled_by_the_balance(account, studio):
@@ -404,7 +404,7 @@ def test_ctrl_c_ends_a_script_and_loses_nothing(account, studio, caller):
     assert "film.cancelled" in out, err
     assert err.rstrip().endswith("KeyboardInterrupt")
     assert script.returncode in {-signal.SIGINT, 130, 1}
-    (attempt,) = account.book.read().attempts.values()
+    (attempt,) = account.ledger.read().attempts.values()
     assert (attempt.phase, attempt.task_id) == ("accepted", account.tasks()[0]["id"])
     account.advance()
     film = studio.make_sync(account.board("first", title="Stopped"))

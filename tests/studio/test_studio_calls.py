@@ -21,10 +21,10 @@ def test_from_make_to_the_post(account):
     print("\n".join(calls))  # noqa: T201 - shown with `pytest -s`
     assert downwards(calls) == [
         "longtake.studio.studio",
-        "longtake.studio.story",
+        "longtake.studio.film_run",
         "longtake.studio.shooting",
-        "longtake.take.shot",
-        "longtake.take.obtain",
+        "longtake.take.ensure_shot",
+        "longtake.take.ensure_take",
         "longtake.take.submit",
         "longtake.provider.client",
     ]
@@ -43,7 +43,7 @@ def test_from_generate_to_the_post(account):
     assert downwards(calls) == [
         "longtake.studio.studio",
         "longtake.studio.clips",
-        "longtake.take.obtain",
+        "longtake.take.ensure_take",
         "longtake.take.submit",
         "longtake.provider.client",
     ]

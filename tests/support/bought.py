@@ -6,12 +6,12 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from longtake import manifest, plan, record, request, storyboard, timeline
+from longtake import library, manifest, plan, request, storyboard, timeline
 from longtake.catalog import Catalog
 from longtake.film.rendering import software
-from longtake.ledger import Book, Budget, Order, account_of
+from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.library import ClipFile, Frame, Take
 from longtake.plan import Comparison
-from longtake.record import Clip, Frame, Take
 
 FILM_BYTES = b"the film"
 PROMPT = "Waves break on black rocks at dawn, wide shot, slow dolly in, low sun behind the lighthouse, gulls, cold mist"
@@ -39,24 +39,24 @@ def buy(text: str, store, settings, *, ledger: bool = True) -> None:
     resolved = request.resolve(storyboard.parse(text, name="board.yaml", base=None), catalog)
     slug = storyboard.slug(resolved.loaded.board.title)
     account = account_of(settings.host, settings.key().get_secret_value())
-    book = Book(store, account)
-    holdings = record.read_holdings(store, slug)
-    comparison = Comparison(resolved, holdings, catalog=catalog, realm=settings.realm).running()
-    standings = {}
+    ledger = Ledger(store, account)
+    take_library = library.read_holdings(store, slug)
+    comparison = Comparison(resolved, take_library, catalog=catalog, realm=settings.realm).running()
+    statuses = {}
     for shot in plan.parents_first(resolved):
-        parent = standings[shot.parent] if shot.parent else None
+        parent = statuses[shot.parent] if shot.parent else None
         for lack in comparison.look(shot, parent).lacks:
             take = _take(
                 shot, lack.number, parent.used if parent else None, realm=settings.realm, film=slug, account=account
             )
             if ledger:
-                _book(book, take, shot, slug)
-            holdings.add(record.save(store, take))
-        standings[shot.id] = comparison.look(shot, parent)
-    takes = [standings[shot.id].used for shot in resolved.shots]
+                _book(ledger, take, shot, slug)
+            take_library.add(library.save(store, take))
+        statuses[shot.id] = comparison.look(shot, parent)
+    takes = [statuses[shot.id].used for shot in resolved.shots]
     _film(store, resolved, takes, slug)
     labels = {shot.id: shot.label for shot in resolved.shots}
-    holdings.save(run="a-run", used={name: one.used.fingerprint for name, one in standings.items()}, labels=labels)
+    take_library.save(run="a-run", used={name: one.used.fingerprint for name, one in statuses.items()}, labels=labels)
 
 
 def copy(source, target) -> None:
@@ -79,7 +79,7 @@ def _take(shot, number, source, *, realm, film, account) -> Take:
         frame=frame,
         model=shot.model,
         request=request.frozen_body(shot, frame=frame, catalog=Catalog.load()),
-        clip=Clip(
+        clip=ClipFile(
             key=f"media/{clip}.mp4",
             sha256=clip,
             bytes=2_000_000,
@@ -102,8 +102,8 @@ def _take(shot, number, source, *, realm, film, account) -> Take:
     )
 
 
-def _book(book: Book, take: Take, shot, slug: str) -> None:
-    order = Order(
+def _book(ledger: Ledger, take: Take, shot, slug: str) -> None:
+    order = Purchase(
         film=slug,
         scene=shot.scene,
         shot=shot.id,
@@ -115,10 +115,10 @@ def _book(book: Book, take: Take, shot, slug: str) -> None:
         expected=shot.expected.credits,
         reserve=shot.reserve.credits,
     )
-    attempt = book.claim(order, body=take.request, budget=Budget(), kept=lambda: False).attempt
-    book.accepted(attempt, take.task_id)
-    book.completed(attempt, take.credits)
-    book.settled(attempt, clip=take.clip.sha256)
+    attempt = ledger.claim(order, body=take.request, budget=Budget(), kept=lambda: False).attempt
+    ledger.accepted(attempt, take.task_id)
+    ledger.completed(attempt, take.credits)
+    ledger.settled(attempt, clip=take.clip.sha256)
 
 
 def _film(store, resolved, takes, slug) -> None:
@@ -139,12 +139,12 @@ def _film(store, resolved, takes, slug) -> None:
         run="a-run",
         timeline=line,
         shots=tuple(
-            manifest.Shot(
+            manifest.FilmShot(
                 shot=shot.label, scene=shot.scene, id=shot.id, state="bought", start=5.0 * n, end=5.0 * n + 5, used=take
             )
             for n, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True))
         ),
-        credits=manifest.Credits(
+        credits=manifest.FilmCredits(
             used_takes=sum(take.credits for take in takes), alternates=0, settled=0, reserved=0, in_doubt=0, refunded=0
         ),
         software=software(),

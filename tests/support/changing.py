@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 
-def use(session, *, store=None, book=None, settings=None):
+def use(session, *, store=None, ledger=None, settings=None):
     """Let an open session go on with these."""
     if store is not None:
         session.store = store
         session.assets = replace(session.assets, store=store)
-    if book is not None:
-        session.book = book
-        session.account = replace(session.account, book=book)
-        session.events._book = book
+    if ledger is not None:
+        session.ledger = ledger
+        session.account = replace(session.account, ledger=ledger)
+        session.events._book = ledger
     if settings is not None:
         session.settings = settings
         session.assets = replace(session.assets, settings=settings)

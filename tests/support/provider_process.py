@@ -23,12 +23,12 @@ from prefect_server import clean_environment, process
 from longtake import settings
 from longtake import store as stores
 from longtake.storyboard import Scene, Shot, Storyboard
-from longtake.take import book_of
+from longtake.take import ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from longtake.ledger import Book
+    from longtake.ledger import Ledger
     from longtake.settings import Settings
 
 KEYS = 150
@@ -77,8 +77,8 @@ class Account:
         return settings.from_environment(self.env)
 
     @property
-    def book(self) -> Book:
-        return book_of(self.settings, stores.open(str(self.folder)))
+    def ledger(self) -> Ledger:
+        return ledger_of(self.settings, stores.open(str(self.folder)))
 
     def shot(self, name: str = "waves", **fields: Any) -> Shot:
         """A shot of one second and few pixels."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-from longtake.provider.cadence import Cadence
-from longtake.studio import story
-from longtake.studio.comparing import compare
+from longtake.assets import read_inputs
+from longtake.provider.polling import PollCadence
+from longtake.studio import film_run
+from longtake.studio.comparison import compare
 from longtake.studio.shooting import shoot as shoot_all
-from longtake.take import open_session, read_inputs
+from longtake.take import open_session
 
-QUICK = Cadence(shortest=0.05, longest=0.3, longest_fault=0.5)
+QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 
 @asynccontextmanager
@@ -26,8 +27,8 @@ async def shoot(session, resolved, *, retake=(), downstream=None):
     await read_inputs(session.assets, resolved)
     await session.account.balance(session.store)
     comparison, _ = await compare(session, resolved, downstream)
-    await story._decide(session, comparison, retake)
+    await film_run._decide(session, comparison, retake)
     made = await shoot_all(session, comparison.running())
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
-    await story._leave_snapshot(session, comparison, outcomes)
+    await film_run._leave_snapshot(session, comparison, outcomes)
     return outcomes

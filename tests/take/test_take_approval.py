@@ -43,7 +43,7 @@ def test_an_answer_is_the_runs_budget_and_lifts_only_what_was_asked_about(
     make_studio, budgets, approved, lift, in_force
 ):
     def work(session):
-        session.spending.approve(session.book, approved, lift=lift)
+        session.spending.approve(session.ledger, approved, lift=lift)
         return session.spending.budget.film, session.spending.budget.run
 
     assert with_session(make_studio(), work, **budgets) == in_force
@@ -51,8 +51,8 @@ def test_an_answer_is_the_runs_budget_and_lifts_only_what_was_asked_about(
 
 def test_a_budget_that_was_lifted_stays_so_for_later_answers(make_studio):
     def work(session):
-        session.spending.approve(session.book, 500, lift=True)
-        session.spending.approve(session.book, 450)
+        session.spending.approve(session.ledger, 500, lift=True)
+        session.spending.approve(session.ledger, 450)
         return session.spending.budget.run
 
     assert with_session(make_studio(), work, run_budget=300) == 450
@@ -60,9 +60,9 @@ def test_a_budget_that_was_lifted_stays_so_for_later_answers(make_studio):
 
 def test_nothing_approved_buys_nothing(make_studio):
     def work(session):
-        session.spending.approve(session.book, 0)
+        session.spending.approve(session.ledger, 0)
         with pytest.raises(BudgetError, match="run budget of 0"):
-            session.book.afford(session.spending.budget, film=session.film, run=session.run, credits=1)
+            session.ledger.afford(session.spending.budget, film=session.film, run=session.run, credits=1)
 
     with_session(make_studio(), work)
 

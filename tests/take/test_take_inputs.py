@@ -20,10 +20,11 @@ import pytest
 from changing import use
 from pydantic import SecretStr
 
+from longtake.assets import can_host, needs_host, read_inputs, remember_frame
 from longtake.catalog import Catalog
 from longtake.errors import MediaError, RefusedError, StoreError, StoryboardError, UrlRefusedError
 from longtake.media import ffmpeg
-from longtake.take import Wanted, book_of, can_host, identify, needs_host, obtain, read_inputs, remember_frame, upload
+from longtake.take import TakeSpec, ensure_take, identify, ledger_of, upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,7 +170,7 @@ def test_an_object_is_put_and_looked_at_once_however_many_shots_use_it(hosted, t
     shots = studio.resolved(HEAD + PINS, base=tmp_path).shots
 
     async def work(session):
-        takes = [Wanted(shot, take, None) for shot in shots for take in (1, 2)]
+        takes = [TakeSpec(shot, take, None) for shot in shots for take in (1, 2)]
         return await asyncio.gather(*(prepared(session, take) for take in takes))
 
     urls = {first_url(one.body) for one in run(studio, work)}
@@ -185,7 +186,7 @@ def test_a_jpeg_that_is_called_png_is_hosted_as_what_it_is(hosted, tmp_path) -> 
     subprocess.run([*command, "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(tmp_path / "a.png")], check=True)
     board = HEAD + '  - {id: one, prompt: "p", first_frame: a.png}\n'
     shot = studio.resolved(board, base=tmp_path).shots[0]
-    assert run(studio, lambda session: obtain(session, Wanted(shot, 1, None))).state == "bought"
+    assert run(studio, lambda session: ensure_take(session, TakeSpec(shot, 1, None))).state == "bought"
     assert sent(studio) == [f"{host.url}/media/{shot.inputs[0].sha256}.jpg"]
 
 
@@ -196,7 +197,7 @@ def test_what_lies_there_is_used_when_its_name_says_the_right_type(hosted, tmp_p
     shot = dataclasses.replace(shot, inputs=(dataclasses.replace(shot.inputs[0], format="jpeg"),))
     digest = shot.inputs[0].sha256
     studio.store.put_file(f"media/{digest}.{there}", tmp_path / "a.png", content_type="image/jpeg")
-    body = run(studio, lambda session: prepared(session, Wanted(shot, 1, None))).body
+    body = run(studio, lambda session: prepared(session, TakeSpec(shot, 1, None))).body
     assert first_url(body).endswith(f"{digest}.{used}")
 
 
@@ -212,7 +213,7 @@ def test_a_host_that_answers_no_head_is_told_of_once(hosted, tmp_path, caplog) -
     shots = studio.resolved(HEAD + PINS, base=_with_pins(tmp_path)).shots
 
     async def work(session):
-        return [await prepared(session, Wanted(shot, 1, None)) for shot in shots]
+        return [await prepared(session, TakeSpec(shot, 1, None)) for shot in shots]
 
     with caplog.at_level(logging.WARNING, "longtake.take"):
         run(studio, work)
@@ -227,7 +228,7 @@ def test_an_object_that_cannot_be_read_stops_before_money(hosted, tmp_path) -> N
     shot = studio.resolved(HEAD + PINS, base=_with_pins(tmp_path)).shots[0]
     host.gone.add(f"/media/{shot.inputs[0].sha256}.png")
     with pytest.raises(UrlRefusedError, match="answered 403"):
-        run(studio, lambda session: obtain(session, Wanted(shot, 1, None)))
+        run(studio, lambda session: ensure_take(session, TakeSpec(shot, 1, None)))
     assert studio.posts() == 0
 
 
@@ -264,7 +265,7 @@ def test_what_a_url_serves_is_held_against_the_same_rules_as_a_file(small, web, 
     assert (problem.shot, problem.line) == ("one", resolved.shots[0].line)
     assert "r1" in problem.message
     with pytest.raises(MediaError, match=r"s/one: r1 .*allowed") as again:
-        run(small, lambda session: obtain(session, Wanted(resolved.shots[0], 1, None)))
+        run(small, lambda session: ensure_take(session, TakeSpec(resolved.shots[0], 1, None)))
     assert said in again.value.message
     assert small.posts() == 0
 
@@ -282,12 +283,12 @@ def test_a_url_is_read_once_and_handed_on_itself_where_the_store_has_no_urls(sma
         await read_inputs(session.assets, resolved)
         assert not can_host(session.assets)
         assert not needs_host(session.assets, resolved.shots[0])
-        return [await prepared(session, Wanted(resolved.shots[0], take, None)) for take in (1, 2)]
+        return [await prepared(session, TakeSpec(resolved.shots[0], take, None)) for take in (1, 2)]
 
     for one in run(small, work, public_url=None):
         assert one.body["image_urls"] == [f"{web.url}/good.png"]
     assert sum(agent is not None for _, _, agent in web.seen) == 3, "read once, looked at for each request"
-    (hosted_body,) = [run(small, lambda s: prepared(s, Wanted(resolved.shots[0], 1, None))).body]
+    (hosted_body,) = [run(small, lambda s: prepared(s, TakeSpec(resolved.shots[0], 1, None))).body]
     assert hosted_body["image_urls"][0].startswith(small.settings.public_url), "our copy cannot change"
 
 
@@ -299,9 +300,9 @@ def chain(studio, *, between=lambda _session, _take: None, **changes):
     one, two = studio.resolved().shots
 
     async def work(session):
-        take = (await obtain(session, Wanted(one, 1, None))).take
+        take = (await ensure_take(session, TakeSpec(one, 1, None))).take
         take = between(session, take) or take
-        return await obtain(session, Wanted(two, 1, take.last_frame, source=take))
+        return await ensure_take(session, TakeSpec(two, 1, take.last_frame, source=take))
 
     return run(studio, work, **changes)
 
@@ -317,9 +318,9 @@ def test_a_chain_needs_no_public_url_while_the_providers_frames_live(small) -> N
 
 def test_an_earlier_runs_task_is_asked_for_its_frame(small) -> None:
     one, two = small.resolved().shots
-    parent = run(small, lambda session: obtain(session, Wanted(one, 1, None)), public_url=None).take
-    wanted = Wanted(two, 1, parent.last_frame, source=parent)
-    assert run(small, lambda session: obtain(session, wanted), public_url=None).state == "bought"
+    parent = run(small, lambda session: ensure_take(session, TakeSpec(one, 1, None)), public_url=None).take
+    wanted = TakeSpec(two, 1, parent.last_frame, source=parent)
+    assert run(small, lambda session: ensure_take(session, wanted), public_url=None).state == "bought"
     assert "/cdn/tasks/" in sent(small)[0]
 
 
@@ -331,9 +332,9 @@ def test_after_its_end_our_kept_copy_is_sent(small) -> None:
     got = {}
 
     async def work(session):
-        take = (await obtain(session, Wanted(one, 1, None))).take
+        take = (await ensure_take(session, TakeSpec(one, 1, None))).take
         small.faults(EXPIRED)
-        got["body"] = (await prepared(session, Wanted(two, 1, take.last_frame, source=take))).body
+        got["body"] = (await prepared(session, TakeSpec(two, 1, take.last_frame, source=take))).body
         return take
 
     take = run(small, work)
@@ -350,7 +351,7 @@ def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None
     one, two = small.resolved().shots
 
     async def work(session):
-        take = (await obtain(session, Wanted(one, 1, None))).take
+        take = (await ensure_take(session, TakeSpec(one, 1, None))).take
         session.assets.hosting.frames.clear()
         cut = take.last_frame.model_copy(update={"source": "clip"})
         polls = small.books()["tasks"][0]["polls"]
@@ -361,7 +362,7 @@ def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None
         ):
             parent = take.model_copy(update=old)
             assert needs_host(session.assets, two, parent)
-            wanted = Wanted(two, 1, parent.last_frame, source=parent)
+            wanted = TakeSpec(two, 1, parent.last_frame, source=parent)
             assert first_url((await prepared(session, wanted)).body).startswith(small.settings.public_url)
         assert small.books()["tasks"][0]["polls"] == polls
 
@@ -372,16 +373,16 @@ def test_a_frame_url_that_must_not_be_used_is_not_sent(small) -> None:
     one, two = small.resolved().shots
 
     async def work(session):
-        take = (await obtain(session, Wanted(one, 1, None))).take
+        take = (await ensure_take(session, TakeSpec(one, 1, None))).take
         for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.admin}/nothing.png"):
             remember_frame(session.assets, take.last_frame, url)
-            body = (await prepared(session, Wanted(two, 1, take.last_frame))).body
+            body = (await prepared(session, TakeSpec(two, 1, take.last_frame))).body
             assert first_url(body).startswith(small.settings.public_url)
         session.assets.hosting.frames.clear()
         (small.folder / take.last_frame.key).unlink()
         session.assets.hosting.addresses.clear()
         with pytest.raises(StoreError, match="not in the store any more"):
-            await prepared(session, Wanted(two, 1, take.last_frame))
+            await prepared(session, TakeSpec(two, 1, take.last_frame))
 
     run(small, work)
 
@@ -395,12 +396,12 @@ REFUSED = {"where": "submit", "what": "refuse-30002", "times": 1}
 @pytest.fixture
 def pinned(small, tmp_path):
     board = HEAD + '  - {id: one, prompt: "p", first_frame: a.png}\n'
-    return Wanted(small.resolved(board, base=_with_pins(tmp_path)).shots[0], 1, None)
+    return TakeSpec(small.resolved(board, base=_with_pins(tmp_path)).shots[0], 1, None)
 
 
 def test_a_task_that_could_not_read_its_input_is_refunded_and_bought_once_more(small, pinned) -> None:
     small.faults(FAILED)
-    got = run(small, lambda session: obtain(session, pinned))
+    got = run(small, lambda session: ensure_take(session, pinned))
     books = small.books()
     assert got.state == "bought"
     assert books["posts"] == {"received": 2, "charged": 2, "answered": 2}
@@ -409,24 +410,24 @@ def test_a_task_that_could_not_read_its_input_is_refunded_and_bought_once_more(s
     before, after = sent(small)
     assert before.partition("?")[0] == after.partition("?")[0]
     assert before != after
-    state = book_of(small.settings, small.store).read()
+    state = ledger_of(small.settings, small.store).read()
     assert (state.debits, state.refunds) == (2 * got.take.credits, got.take.credits)
 
 
 def test_a_refusal_because_an_input_was_not_read_costs_nothing_and_is_tried_again(small, pinned) -> None:
     small.faults(REFUSED)
-    got = run(small, lambda session: obtain(session, pinned))
+    got = run(small, lambda session: ensure_take(session, pinned))
     books = small.books()
     assert books["posts"] == {"received": 2, "charged": 1, "answered": 1}
     assert books["balance"] == BUDGET - got.take.credits
-    outcomes = [c.outcome for c in book_of(small.settings, small.store).log.history()]
+    outcomes = [c.outcome for c in ledger_of(small.settings, small.store).log.history()]
     assert outcomes == ["refused", "settled"]
 
 
 def test_inputs_are_hosted_anew_a_limited_number_of_times(small, pinned) -> None:
     small.faults({"where": "submit", "what": "refuse-30002"})
     with pytest.raises(RefusedError, match="where the provider can read them") as caught:
-        run(small, lambda session: obtain(session, pinned), max_attempts=2)
+        run(small, lambda session: ensure_take(session, pinned), max_attempts=2)
     assert caught.value.code == 30002
     assert (small.posts(), small.books()["balance"]) == (2, BUDGET)
 
@@ -444,7 +445,7 @@ def test_every_rehosting_gives_a_url_never_sent_before_and_reads_all_of_it(hoste
     shot = studio.resolved(HEAD + PINS, base=_with_pins(tmp_path)).shots[0]
 
     async def work(session):
-        identity = await identify(session.assets, Wanted(shot, 1, None))
+        identity = await identify(session.assets, TakeSpec(shot, 1, None))
         urls = [first_url((await upload(session.assets, identity, rehost=n)).body) for n in (0, 1, 2)]
         again = first_url((await upload(session.assets, identity)).body)
         path = studio.folder / f"media/{shot.inputs[0].sha256}.png"
@@ -488,7 +489,7 @@ def test_presigned_urls_outlive_queue_and_generation(in_bucket, pinned) -> None:
 def test_a_presigned_input_that_was_not_read_gets_another_signature(in_bucket, pinned, caplog) -> None:
     in_bucket.faults(FAILED)
     with caplog.at_level(logging.DEBUG):
-        got = run(in_bucket, lambda session: obtain(session, pinned))
+        got = run(in_bucket, lambda session: ensure_take(session, pinned))
     before, after = sent(in_bucket)
     signatures = [parse_qs(urlsplit(url).query)["X-Amz-Signature"][0] for url in (before, after)]
     assert len(set(signatures)) == 2

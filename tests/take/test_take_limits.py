@@ -10,8 +10,8 @@ import pytest
 from changing import use
 
 from longtake.errors import BudgetError
-from longtake.ledger import Book, Budget
-from longtake.take import Wanted, book_of, identify, open_session, submit, upload
+from longtake.ledger import Budget, Ledger
+from longtake.take import TakeSpec, identify, ledger_of, open_session, submit, upload
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -40,11 +40,11 @@ def board(count: int) -> str:
 
 async def prepared(session, studio, count):
     shots = studio.resolved(board(count)).shots
-    return [await upload(session.assets, await identify(session.assets, Wanted(shot, 1, None))) for shot in shots]
+    return [await upload(session.assets, await identify(session.assets, TakeSpec(shot, 1, None))) for shot in shots]
 
 
 def intents(studio):
-    entries = book_of(studio.settings, studio.store).log.entries()
+    entries = ledger_of(studio.settings, studio.store).log.entries()
     return [entry.order.shot for _, entry in entries if entry.kind == "intent"]
 
 
@@ -71,8 +71,8 @@ def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio
             wanted = await prepared(session, studio, many + 1)
             await submit(session, wanted[0])
             counting = Counting(studio.store)
-            use(session, book=Book(counting, session.book.account))
-            await asyncio.to_thread(session.book.read)
+            use(session, ledger=Ledger(counting, session.ledger.account))
+            await asyncio.to_thread(session.ledger.read)
             since, before = time.monotonic(), counting.gets
             waiting = [asyncio.create_task(submit(session, one)) for one in wanted[1:]]
             while counting.gets - before < many + looks:
@@ -85,7 +85,7 @@ def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio
             assert counting.gets - before <= most
             assert all(task.cancelled() for task in done)
             assert session.account.queue.empty
-            assert session.book.read().head == 2, "an intent and its task id: nothing else was written"
+            assert session.ledger.read().head == 2, "an intent and its task id: nothing else was written"
 
     asyncio.run(work())
     assert studio.posts() == 1
@@ -118,12 +118,12 @@ def test_one_429_is_enough_for_two_runs(studio) -> None:
         async with studio.session() as one, studio.session() as other:
             first, second = await prepared(one, studio, 2)
             slowed = asyncio.create_task(submit(one, first))
-            while (await asyncio.to_thread(other.book.read)).pace.slowed == 0:  # noqa: ASYNC110 - nor does the log
+            while (await asyncio.to_thread(other.ledger.read)).pace.slowed == 0:  # noqa: ASYNC110 - nor does the log
                 await asyncio.sleep(0)
             await asyncio.gather(slowed, submit(other, second))
 
     asyncio.run(work())
-    kinds = [entry.kind for _, entry in book_of(studio.settings, studio.store).log.entries()]
+    kinds = [entry.kind for _, entry in ledger_of(studio.settings, studio.store).log.entries()]
     assert kinds.count("refused") == 1
     assert kinds.count("accepted") == 2
     assert studio.posts() == 3

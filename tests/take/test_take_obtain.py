@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from longtake import media, record
+from longtake import library, media
 from longtake.errors import (
     BudgetError,
     InDoubtError,
@@ -16,13 +16,13 @@ from longtake.errors import (
     TaskFailedError,
     UrlRefusedError,
 )
-from longtake.ledger import Book
+from longtake.ledger import Ledger
 from longtake.observer import Observer
-from longtake.take import Wanted, book_of, obtain
+from longtake.take import TakeSpec, ensure_take, ledger_of
 
 
 def state(studio):
-    return book_of(studio.settings, studio.store).read()
+    return ledger_of(studio.settings, studio.store).read()
 
 
 def only_shot(studio):
@@ -32,7 +32,7 @@ def only_shot(studio):
 def obtain_one(studio, **changes):
     async def work():
         async with studio.session(**changes) as session:
-            return await obtain(session, Wanted(only_shot(studio), 1, None))
+            return await ensure_take(session, TakeSpec(only_shot(studio), 1, None))
 
     return asyncio.run(work())
 
@@ -44,7 +44,7 @@ def test_a_chain_is_bought_kept_and_found_again(studio) -> None:
     assert (one.clip.frames, one.clip.width, one.clip.height) == (97, 160, 90)
     assert one.last_frame.source == "provider", "a continued shot asks for its last frame"
     assert two.request["image_with_roles"] == [{"url": f"sha256:{one.last_frame.sha256}", "role": "first_frame"}]
-    assert "http" not in record.key_of(two.fingerprint) + two.model_dump_json()
+    assert "http" not in library.key_of(two.fingerprint) + two.model_dump_json()
     again = studio.film()
     assert [r.state for r in again.values()] == ["current", "current"]
     assert again["two"].take == two
@@ -122,7 +122,7 @@ def test_a_rate_limit_is_waited_out_under_a_new_intent(studio) -> None:
     assert obtain_one(studio).state == "bought"
     books = studio.books()
     assert books["posts"]["charged"] == 1
-    outcomes = [c.outcome for c in book_of(studio.settings, studio.store).log.history()]
+    outcomes = [c.outcome for c in ledger_of(studio.settings, studio.store).log.history()]
     assert outcomes == ["refused", "settled"]
 
 
@@ -154,7 +154,7 @@ def test_what_halts_the_buying_halts_all_of_it(make_studio) -> None:
             shots = studio.resolved().shots
             for _ in range(2):
                 with pytest.raises(NoCreditsError):
-                    await obtain(session, Wanted(shots[0], 1, None))
+                    await ensure_take(session, TakeSpec(shots[0], 1, None))
 
     asyncio.run(work())
     assert studio.posts() == 1
@@ -169,7 +169,7 @@ def test_a_cap_refuses_before_the_post(studio) -> None:
 def test_two_sessions_share_one_take(studio) -> None:
     async def one():
         async with studio.session() as session:
-            return await obtain(session, Wanted(only_shot(studio), 1, None))
+            return await ensure_take(session, TakeSpec(only_shot(studio), 1, None))
 
     async def both():
         return await asyncio.gather(one(), one())
@@ -200,7 +200,7 @@ def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> N
         async with studio.session() as session:
             session.keeping = asyncio.Semaphore(2)
             session.events.observer = Counted()
-            await asyncio.gather(*(obtain(session, Wanted(only_shot(studio), k, None)) for k in range(1, 5)))
+            await asyncio.gather(*(ensure_take(session, TakeSpec(only_shot(studio), k, None)) for k in range(1, 5)))
 
     asyncio.run(work())
     assert most == 2
@@ -222,7 +222,7 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
                 return await submit(body)
 
             session.account.provider.submit = told
-            task = asyncio.create_task(obtain(session, Wanted(only_shot(studio), 1, None)))
+            task = asyncio.create_task(ensure_take(session, TakeSpec(only_shot(studio), 1, None)))
             await posting.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -237,8 +237,8 @@ def test_a_store_without_urls_for_others_is_said_before_money(studio) -> None:
 
     async def work():
         async with studio.session(public_url=None) as session:
-            one = await obtain(session, Wanted(only_shot(studio), 1, None))
-            await obtain(session, Wanted(studio.resolved().shots[1], 1, one.take.last_frame))
+            one = await ensure_take(session, TakeSpec(only_shot(studio), 1, None))
+            await ensure_take(session, TakeSpec(studio.resolved().shots[1], 1, one.take.last_frame))
 
     with pytest.raises(UrlRefusedError, match="LONGTAKE_PUBLIC_URL"):
         asyncio.run(work())
@@ -265,4 +265,4 @@ def test_ledger_and_books_agree_to_the_credit(studio) -> None:
     report = asyncio.run(check())
     assert report.drift == 0
     assert report.balance == studio.books()["balance"]
-    assert Book(studio.store, book_of(studio.settings, studio.store).account).read().unproven == []
+    assert Ledger(studio.store, ledger_of(studio.settings, studio.store).account).read().unproven == []

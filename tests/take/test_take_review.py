@@ -28,8 +28,8 @@ from longtake.errors import (
     StoreError,
     TaskIdNotRecordedError,
 )
-from longtake.ledger import Book
-from longtake.take import Wanted, book_of, identify, obtain, open_session, salvage, upload
+from longtake.ledger import Ledger
+from longtake.take import TakeSpec, ensure_take, identify, ledger_of, open_session, salvage, upload
 
 KEY, OTHER = "key-of-the-review-tests", "the-next-key-of-the-review-tests"
 FILM = "two-takes"
@@ -76,20 +76,20 @@ def with_key(studio, key):
     return dataclasses.replace(studio, settings=studio.settings.model_copy(update={"api_key": SecretStr(key)}))
 
 
-def book(studio):
-    return book_of(studio.settings, studio.store)
+def ledger(studio):
+    return ledger_of(studio.settings, studio.store)
 
 
 def phases(studio):
-    return {a.order.shot: a.phase for a in book(studio).read().attempts.values()}
+    return {a.order.shot: a.phase for a in ledger(studio).read().attempts.values()}
 
 
 def kinds(studio):
-    return [entry.kind for _, entry in book(studio).log.entries()]
+    return [entry.kind for _, entry in ledger(studio).log.entries()]
 
 
 def wanted(studio, shot="one", *, take=1, frame=None, board=None):
-    return Wanted(studio.resolved(board or studio.board).shot(shot), take, frame)
+    return TakeSpec(studio.resolved(board or studio.board).shot(shot), take, frame)
 
 
 def get(studio, shot="one", *, budget=None, prepare=None, **more):
@@ -99,7 +99,7 @@ def get(studio, shot="one", *, budget=None, prepare=None, **more):
         async with quick_session(studio.settings, catalog=studio.catalog, film=FILM, budget=budget) as session:
             if prepare is not None:
                 prepare(session)
-            return await obtain(session, wanted(studio, shot, **more))
+            return await ensure_take(session, wanted(studio, shot, **more))
 
     return asyncio.run(work())
 
@@ -140,7 +140,7 @@ def ledger_on(**options):
     """Give a session's ledger a store that acts; see `Wrapped`."""
 
     def prepare(session):
-        use(session, book=Book(Wrapped(session.store, **options), session.book.account))
+        use(session, ledger=Ledger(Wrapped(session.store, **options), session.ledger.account))
 
     return prepare
 
@@ -158,7 +158,7 @@ def test_a_claim_that_took_half_its_lease_to_write_is_given_back(small, monkeypa
         posts_at_intent.append(small.posts())
 
     submitting = importlib.import_module("longtake.take.submit")
-    for module in (importlib.import_module("longtake.ledger.book"), submitting):
+    for module in (importlib.import_module("longtake.ledger.ledger"), submitting):
         monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + ahead[0])
     monkeypatch.setattr(submitting, "_LOOK_AGAIN", 0.01)
     assert get(small, prepare=ledger_on(kind="intent", after=after)).state == "bought"
@@ -178,10 +178,10 @@ def test_what_is_in_doubt_under_another_key_is_not_bought(small) -> None:
     with pytest.raises(InDoubtError) as caught:
         get(other)
     assert (caught.value.attempt, caught.value.exit_code) == (mine.value.attempt, 4)
-    assert book(small).account in str(caught.value)
+    assert ledger(small).account in str(caught.value)
     assert small.posts() == 1
     assert get(other, "two").state == "bought", "other takes are free"
-    book(small).resolve(mine.value.attempt, "not_charged", who="me", why="not in the list")
+    ledger(small).resolve(mine.value.attempt, "not_charged", who="me", why="not in the list")
     assert get(other).state == "bought"
 
 
@@ -191,7 +191,7 @@ def test_what_is_accepted_under_another_key_is_fetched_with_that_key(make_small)
     other = with_key(small, OTHER)
     with pytest.raises(InDoubtError, match=r"open \(accepted\)") as caught:
         get(other)
-    assert book(small).account in str(caught.value)
+    assert ledger(small).account in str(caught.value)
     finish(small)
     assert get(small).state == "bought"
     assert get(other).state == "current"
@@ -252,15 +252,15 @@ def test_what_nobody_wants_any_more_is_kept_all_the_same(make_small) -> None:
     async def work():
         async with open_session(small.settings, catalog=small.catalog, film=FILM, budget=None) as session:
             await session.account.balance(session.store)
-            (attempt,) = session.book.read().attempts.values()
-            return attempt.phase, await salvage(session.assets, session.book, attempt)
+            (attempt,) = session.ledger.read().attempts.values()
+            return attempt.phase, await salvage(session.assets, session.ledger, attempt)
 
     phase, key = asyncio.run(work())
     assert phase == "completed"
     assert small.store.head(key).size > 0
     assert phases(small) == {}
     assert kinds(small)[-1] == "settled"
-    assert key.removeprefix("media/")[:64] in "".join(e.model_dump_json() for _, e in book(small).log.entries())
+    assert key.removeprefix("media/")[:64] in "".join(e.model_dump_json() for _, e in ledger(small).log.entries())
 
 
 # -- plans ---------------------------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ def write_png(path, shade):
 PINNED = HEAD + '  - {id: one, prompt: "A harbour at night", first_frame: pin.png, continue_from: null}\n'
 
 
-def pinned(studio, path, *, then=lambda: None, work=obtain):
+def pinned(studio, path, *, then=lambda: None, work=ensure_take):
     """Resolve the board, let something happen to its input, and go on."""
     write_png(path, 100)
     shot = studio.resolved(PINNED, base=path.parent).shots[0]
@@ -369,7 +369,7 @@ def pinned(studio, path, *, then=lambda: None, work=obtain):
 
     async def go():
         async with studio.session() as session:
-            return await work(session, Wanted(shot, 1, None))
+            return await work(session, TakeSpec(shot, 1, None))
 
     return asyncio.run(go())
 

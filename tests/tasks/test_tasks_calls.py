@@ -30,10 +30,10 @@ def test_from_the_flow_to_the_post(account, blocks):
     assert downwards(calls) == [
         "longtake.flows.storyboard",
         "longtake.studio.studio",
-        "longtake.studio.story",
+        "longtake.studio.film_run",
         "longtake.studio.shooting",
-        "longtake.take.shot",
-        "longtake.take.obtain",
+        "longtake.take.ensure_shot",
+        "longtake.take.ensure_take",
         *BELOW,
     ]
     assert account.bought() == {"first": 1}
@@ -45,7 +45,7 @@ def test_from_a_user_s_flow_to_the_post(account, blocks):
         return await tasks.generate(account.shot(), **blocks)
 
     calls = posted(mine)
-    assert downwards(calls) == ["longtake.tasks.generate", "longtake.studio.clips", "longtake.take.obtain", *BELOW]
+    assert downwards(calls) == ["longtake.tasks.generate", "longtake.studio.clips", "longtake.take.ensure_take", *BELOW]
 
 
 def test_from_a_user_s_flow_in_steps_to_the_post(account, blocks):

@@ -28,7 +28,7 @@ def port(account):
 
 def check(account, *names):
     assert account.bought() == dict.fromkeys(names, 1)
-    assert account.book.read().attempts == {}
+    assert account.ledger.read().attempts == {}
 
 
 @pytest.mark.parametrize("runner", ["processes", "dask"])

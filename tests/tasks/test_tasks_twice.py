@@ -39,7 +39,7 @@ def test_submitting_what_is_in_flight_or_kept_gives_what_poll_and_ingest_take(ac
     takes = asyncio.run(main())
     assert takes == [takes[0]] * len(takes)
     assert account.bought() == {"waves": 1}
-    assert account.book.read().attempts == {}
+    assert account.ledger.read().attempts == {}
 
 
 def test_the_same_step_twice_at_once_buys_once(account, blocks):
@@ -71,7 +71,7 @@ def test_a_purchase_that_prefect_retries_is_sent_once(account, blocks, name, los
     with pytest.raises(InDoubtError):
         mine()
     assert account.received() - before == 1
-    (attempt,) = account.book.read().attempts.values()
+    (attempt,) = account.ledger.read().attempts.values()
     assert attempt.phase == "in_doubt"
 
 

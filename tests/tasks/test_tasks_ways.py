@@ -16,7 +16,7 @@ from longtake.studio import Film
 def check(account, *names):
     """Each of these shots was bought once, and the ledger says the same as the provider's books."""
     assert account.bought() == dict.fromkeys(names, 1)
-    state = account.book.read()
+    state = account.ledger.read()
     assert state.attempts == {}
     assert state.debits - state.refunds == PRICE * len(names)
     assert state.opening is not None, "the account was opened before the first purchase"

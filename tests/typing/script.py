@@ -14,7 +14,7 @@ import longtake as lt
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.errors import BudgetError, FilmIncompleteError, InDoubtError
 from longtake.flows import reconcile, storyboard
-from longtake.studio import ClipRequest, Generation, Purchase
+from longtake.studio import ClipRequest, FinishedTask, Submission
 from longtake.tasks import concatenate, generate, ingest, poll, submit, upload
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ async def awaited(credentials: ReapiCredentials, store: ArtifactStore) -> lt.Fil
     request = await upload(lt.Shot("a", "A"), model="seedance-2.5", credentials=credentials, store=store)
     assert_type(request, ClipRequest)
     purchase = await submit(request, credentials=credentials, store=store, budget=10)
-    assert_type(purchase, Purchase)
+    assert_type(purchase, Submission)
     generation = await poll(purchase, credentials=credentials, store=store)
-    assert_type(generation, Generation)
+    assert_type(generation, FinishedTask)
     take = await ingest(generation, credentials=credentials, store=store)
     assert_type(take, lt.Take)
     several = await asyncio.gather(generate(lt.Shot("b", "B")), generate(lt.Shot("c", "C"), continue_from=take))

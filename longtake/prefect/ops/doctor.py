@@ -13,7 +13,7 @@ from prefect.settings import get_current_settings
 
 from longtake.finding import Finding
 from longtake.prefect.ops import automations
-from longtake.prefect.ops.deployed import Deployed, block_types, lost_runs
+from longtake.prefect.ops.deployments import Deployed, block_types, lost_runs
 from longtake.prefect.ops.server import LEASES, RECORDING, Server
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from longtake.errors import SceneError, SettingsError
 from longtake.prefect import artifacts
 from longtake.prefect.approver import patiently
 from longtake.prefect.parameters import reference
-from longtake.prefect.scenes.watch import UNBEGUN, Handed, Made, look
+from longtake.prefect.scenes.watch import UNBEGUN, SceneRun, ScenesProgress, look
 from longtake.take import pack
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Dispatcher:
     credentials: dict[str, Any] | None
     store: dict[str, Any] | None
     steps: tuple[str, ...]
-    progress: artifacts.Progress
+    progress: artifacts.ProgressArtifact
 
     @classmethod
     async def checked(
@@ -98,7 +98,7 @@ class Dispatcher:
         credentials: Block | None,
         store: Block | None,
         steps: tuple[str, ...],
-        progress: artifacts.Progress,
+        progress: artifacts.ProgressArtifact,
     ) -> Dispatcher:
         """See that scenes can be dispatched, before anything else is done.
 
@@ -131,13 +131,13 @@ class Dispatcher:
         Raises:
             StoreError, MediaError: the storyboard and its files cannot be put into the store.
         """
-        wanted = {name for name, one in plans.standings(comparison).items() if one.lacks}
+        wanted = {name for name, one in plans.statuses(comparison).items() if one.lacks}
         if not wanted:
             return None
-        made = Made(session, wanted)
+        made = ScenesProgress(session, wanted)
         await made.look()
         board = await pack(session.assets, comparison.resolved)
-        title, handed, failed = comparison.resolved.loaded.board.title, list[Handed](), list[str]()
+        title, handed, failed = comparison.resolved.loaded.board.title, list[SceneRun](), list[str]()
         deployment = self.deployment
         try:
             for name, shots in groups(comparison.resolved, wanted):
@@ -153,7 +153,7 @@ class Dispatcher:
                     "steps": list(self.steps) or None,
                 }
                 run = await _start(session, deployment, f"film {title} · {name}", given)
-                handed.append(Handed(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
+                handed.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
             get_run_logger().info("%d scenes are dispatched to %s", len(handed), deployment)
             async with get_client() as client:
                 # An earlier life of this run may have dispatched what is not asked for like that any more.
@@ -195,7 +195,11 @@ def _tag(run: str) -> str:
 
 
 async def _wait(
-    client: PrefectClient, handed: list[Handed], failed: list[str], progress: artifacts.Progress, made: Made
+    client: PrefectClient,
+    handed: list[SceneRun],
+    failed: list[str],
+    progress: artifacts.ProgressArtifact,
+    made: ScenesProgress,
 ) -> None:
     """Look at the runs until all have ended, and put back those that are lost."""
     log = get_run_logger()

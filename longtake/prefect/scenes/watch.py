@@ -13,7 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from longtake.errors import LongtakeError
-from longtake.prefect.scenes.alive import ALIVE, BEAT
+from longtake.prefect.scenes.heartbeat import ALIVE, BEAT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from longtake.take import Session
 
-__all__ = ["UNBEGUN", "Handed", "Made", "look"]
+__all__ = ["UNBEGUN", "SceneRun", "ScenesProgress", "look"]
 
 _SILENT = 4 * BEAT
 """Seconds without a sign of life after which a run that began counts as lost."""
@@ -37,7 +37,7 @@ _LONGEST_MESSAGE = 2000
 
 
 @dataclass
-class Handed:
+class SceneRun:
     """One run of the flow `scene`."""
 
     name: str
@@ -58,7 +58,7 @@ class Handed:
         return time.monotonic() - self.since
 
 
-async def look(client: PrefectClient, one: Handed, found: FlowRun) -> str | None:
+async def look(client: PrefectClient, one: SceneRun, found: FlowRun) -> str | None:
     """None while a run goes on, "" when it completed, else why nothing more comes of it; one that is lost is put back."""
     one.run = found
     try:
@@ -77,7 +77,7 @@ async def look(client: PrefectClient, one: Handed, found: FlowRun) -> str | None
     return None
 
 
-def _ended(one: Handed) -> str | None:
+def _ended(one: SceneRun) -> str | None:
     state = one.run.state
     if state is not None and state.is_cancelling() and time.monotonic() - one.since > UNBEGUN:
         return "it is being cancelled, and nobody is left to end it"
@@ -86,7 +86,7 @@ def _ended(one: Handed) -> str | None:
     return "" if state.is_completed() else f"{state.name}, {(state.message or '')[:_LONGEST_MESSAGE]}"
 
 
-async def _lost(client: PrefectClient, one: Handed) -> str | None:
+async def _lost(client: PrefectClient, one: SceneRun) -> str | None:
     """Why a run counts as lost, None while it does not."""
     state = one.run.state
     name = state.name if state is not None else "unknown"
@@ -113,7 +113,7 @@ async def _lost(client: PrefectClient, one: Handed) -> str | None:
     return f"no sign of life for {silent:.0f} s" if silent > _SILENT else None
 
 
-async def _put_back(client: PrefectClient, one: Handed, why: str) -> None:
+async def _put_back(client: PrefectClient, one: SceneRun, why: str) -> None:
     await client.set_flow_run_state(one.run.id, Scheduled(message=why), force=True)
     one.tries += not one.stale
     one.stale = False
@@ -121,7 +121,7 @@ async def _put_back(client: PrefectClient, one: Handed, why: str) -> None:
     one.sign(f"put back {one.tries}")
 
 
-class Made:
+class ScenesProgress:
     """What the runs that a film's scenes were handed to have made so far, as the ledger tells: for the progress bar only."""
 
     def __init__(self, session: Session, wanted: Collection[str]) -> None:
@@ -143,11 +143,11 @@ class Made:
             await asyncio.to_thread(self._look)
 
     def _look(self) -> None:
-        book, film = self._session.book, self._session.film
-        state = book.read()
+        ledger, film = self._session.ledger, self._session.film
+        state = ledger.read()
         since = state.head if self._head is None else self._head
         # As far as checkpoints allow: some of it was there before, or at the last look.
-        closed = [one for one in book.log.history(since=since, until=state.head) if one.order.film == film]
+        closed = [one for one in ledger.log.history(since=since, until=state.head) if one.order.film == film]
         if self._head is None:
             self._before = {one.id for one in closed}
         kept = {one.order.shot for one in closed if one.outcome == "settled" and one.id not in self._before}

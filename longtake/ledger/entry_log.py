@@ -1,0 +1,247 @@
+"""The log on a store: write-once objects with one order for every writer on every machine.
+
+``ledger/<account>/<sequence>.json`` is an entry; it is created at the next free number only if nothing lies there, and
+a writer that loses reads on and decides anew. Every `CHECKPOINT_EVERY` entries the state is written beside them under
+``ledger/<account>/checkpoints/``, named so that the newest is the first in a listing: a reader needs one listing of one
+key, one checkpoint and at most `CHECKPOINT_EVERY` entries, however long the log is. They lie in folders of `_FOLDER`
+sequence numbers, since to list one file of a folder on disk is to read all its names. A checkpoint is a pure function of
+the entries before it: when its writer died before writing it, whoever reads past that place writes the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from longtake.errors import LedgerError, StoreError
+from longtake.ledger import entries as e
+from longtake.ledger.state import CHECKPOINT_EVERY, Closed, LedgerState
+from longtake.store import GET_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from longtake.store import Store
+
+_READ_AHEAD = 16
+_NINES = 10**12 - 1
+_FOLDER = 10**4
+_CHECKPOINT_LIMIT = 64 * 1024 * 1024
+
+
+class _Checkpoint(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    v: Literal[1] = 1
+    state: LedgerState
+
+
+class _Part(BaseModel):
+    closed: list[Closed]
+
+
+class _Listed(BaseModel):
+    """What `history` reads of a checkpoint: much less than all of it."""
+
+    v: Literal[1]
+    state: _Part
+
+
+def account_of(host: str, key: str) -> str:
+    """The name of an account's log: the provider's host and a digest of the key, which cannot be turned back."""
+    digest = hashlib.sha256(b"longtake account\0" + key.encode()).hexdigest()[:12]
+    return f"{_safe(host)}-{digest}"
+
+
+def _safe(host: str) -> str:
+    return (
+        "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "-" for c in host.lower()).lstrip(".-") or "host"
+    )
+
+
+def accounts_in(store: Store, *, host: str) -> list[str]:
+    """The accounts with a provider that have a log in this store."""
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        key = next(store.list("ledger/", limit=1, after=after), None)
+        if key is None:
+            return [name for name in found if name.rpartition("-")[0] == _safe(host)]
+        name = key.split("/")[1]
+        found.append(name)
+        # '0' is the character behind '/': the next key that does not lie under this account.
+        after = f"ledger/{name}0"
+
+
+def _closed_in(checkpoint: bytes | None) -> list[Closed] | None:
+    try:
+        return _Listed.model_validate_json(checkpoint).state.closed if checkpoint is not None else None
+    except ValidationError:
+        return None
+
+
+class EntryLog:
+    """One account's log. Thread-safe; several instances in several processes share one order through the store."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self.store = store
+        self.account = account
+        self._prefix = f"ledger/{account}/"
+        self._state = LedgerState()
+        self._lock = threading.RLock()
+        self._started = False
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self) -> LedgerState:
+        """The state now, as a copy of its own.
+
+        Raises:
+            LedgerError: an object of the log cannot be read.
+            StoreError: the store is away.
+        """
+        with self._lock:
+            self._catch_up()
+            return self._state.copied()
+
+    def known(self) -> LedgerState:
+        """The state as far as this instance has read or written, without asking the store."""
+        with self._lock:
+            return self._state.copied()
+
+    def entry(self, sequence: int) -> e.Entry | None:
+        """The entry at a place, None where the log does not reach."""
+        key = self._key(sequence)
+        data = self.store.get(key)
+        return None if data is None else e.parse(data, key=key)
+
+    def entries(self) -> Iterator[tuple[int, e.Entry]]:
+        """All entries in order: for people and for exports; decisions use `read`."""
+        sequence = 1
+        while (entry := self.entry(sequence)) is not None:
+            yield sequence, entry
+            sequence += 1
+
+    def history(self, *, since: int = 0, until: int | None = None) -> Iterator[Closed]:
+        """Closed attempts in the order they closed, from the checkpoints and the entries behind the last.
+
+        Args:
+            since: attempts that closed in entries up to here may be left out (as far as checkpoints allow).
+            until: the last entry to look at; None for all.
+        """
+        head = self.read().head if until is None else until
+        done = min(since, head) // CHECKPOINT_EVERY * CHECKPOINT_EVERY
+        state, known = LedgerState(), self.known()
+        while done < head:
+            ends = range(done + CHECKPOINT_EVERY, head + 1, CHECKPOINT_EVERY)[:_READ_AHEAD]
+            keys = [self._checkpoint_key(end) for end in ends]
+            # At the end there is no checkpoint yet.
+            for data in self._get(keys, limit=_CHECKPOINT_LIMIT) if keys else [None]:
+                end = min(done + CHECKPOINT_EVERY, head)
+                closed = _closed_in(data)
+                if closed is None and known.head == end:
+                    closed = known.closed  # read already, entry by entry
+                if closed is None:
+                    state = self._fold(state if state.head == done else self._load(done), end)
+                    closed = state.closed
+                yield from closed
+                done = end
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def append(self, decide: Callable[[LedgerState], e.Entry | None]) -> int | None:
+        """Write what `decide` makes of the state, at the place right behind that state.
+
+        `decide` is called again, with a newer state, each time another writer was quicker. It must not change the state; it
+        may return None to write nothing, or raise.
+
+        Returns:
+            The entry's sequence number, None when nothing was written.
+
+        Raises:
+            StoreError: it is unknown whether the entry was written (the next `read` shows it).
+        """
+        with self._lock:
+            while True:
+                self._catch_up()
+                entry = decide(self._state)
+                if entry is None:
+                    return None
+                sequence = self._state.head + 1
+                if self.store.put_if_absent(self._key(sequence), e.dump(entry)):
+                    self._apply(sequence, entry)
+                    return sequence
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _key(self, sequence: int) -> str:
+        return f"{self._prefix}{sequence:012d}.json"
+
+    def _checkpoint_key(self, sequence: int) -> str:
+        down = _NINES - sequence
+        return f"{self._prefix}checkpoints/{down // _FOLDER:08d}/{down:012d}.json"
+
+    def _gap(self, sequence: int) -> LedgerError:
+        return LedgerError(
+            f"entry {sequence} of {self.account} is missing though later ones exist",
+            next_step="restore the object from a backup: the log is append-only and nothing here deletes",
+            key=self._key(sequence),
+        )
+
+    def _load(self, sequence: int) -> LedgerState | None:
+        key = self._checkpoint_key(sequence)
+        data = self.store.get(key, limit=_CHECKPOINT_LIMIT)
+        if data is None:
+            return None
+        try:
+            return _Checkpoint.model_validate_json(data).state
+        except ValidationError:
+            # Another release's: it is only a shortcut, the entries say the same.
+            return None
+
+    def _fold(self, state: LedgerState | None, end: int) -> LedgerState:
+        """The state at `end`, from an earlier one or from the first entry."""
+        state = state or LedgerState()
+        while state.head < end:
+            sequences = range(state.head + 1, end + 1)[:_READ_AHEAD]
+            for sequence, data in zip(sequences, self._get([self._key(s) for s in sequences]), strict=True):
+                if data is None:
+                    raise self._gap(sequence)
+                state.apply(sequence, e.parse(data, key=self._key(sequence)))
+        return state
+
+    def _get(self, keys: Sequence[str], *, limit: int = GET_LIMIT) -> list[bytes | None]:
+        """Several objects: at once, unless they are files of this machine."""
+        if len(keys) == 1 or self.store.path(keys[0]) is not None:
+            return [self.store.get(key, limit=limit) for key in keys]
+        with ThreadPoolExecutor(len(keys)) as pool:
+            return list(pool.map(lambda key: self.store.get(key, limit=limit), keys))
+
+    def _catch_up(self) -> None:
+        if not self._started:
+            newest = next(self.store.list(f"{self._prefix}checkpoints/", limit=1), None)
+            if newest is not None:
+                known = self._load(_NINES - int(newest.rpartition("/")[2].removesuffix(".json")))
+                self._state = known or self._state
+            self._started = True
+        width = 1
+        while True:
+            wanted = [self._key(self._state.head + 1 + i) for i in range(width)]
+            for key, data in zip(wanted, self._get(wanted), strict=True):
+                if data is None:
+                    return
+                self._apply(self._state.head + 1, e.parse(data, key=key))
+            width = 1 if self.store.path(wanted[0]) is not None else _READ_AHEAD
+
+    def _apply(self, sequence: int, entry: e.Entry) -> None:
+        self._state.apply(sequence, entry)
+        if sequence % CHECKPOINT_EVERY == 0:
+            body = _Checkpoint(state=self._state).model_dump_json().encode() + b"\n"
+            # Only a shortcut: failing to write it must not look like failing to write the entry.
+            with contextlib.suppress(StoreError):
+                self.store.put_if_absent(self._checkpoint_key(sequence), body)

@@ -1,0 +1,356 @@
+"""Keeping the book: claims, outcomes and what people decide, each as one entry checked inside the append.
+
+Everything here is synchronous and thread-safe; coroutines call it through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from longtake.errors import InDoubtError, LedgerError
+from longtake.ledger import entries as e
+from longtake.ledger import owner
+from longtake.ledger.claim_wait import ClaimWait, to_wait
+from longtake.ledger.entry_log import EntryLog
+from longtake.ledger.state import DOUBTS, Attempt, LedgerState, day_of
+from longtake.ledger.throttle import LOOK_AGAIN, SKEW, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from longtake.errors import LongtakeError
+    from longtake.ledger.budget import Budget, Used
+    from longtake.store import Store
+
+LEASE = timedelta(seconds=30)
+"""How long an intent stands without a sign of life; a POST that takes longer renews it."""
+
+_ABSURD = 3
+"""A charge of so many times the reserve is a mistake of somebody's, not a price: the books take the estimate."""
+
+_log = logging.getLogger("longtake.ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim.
+
+    `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `kept`: the take lies in the store. `wait`: ask
+    again `after` so many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
+    """
+
+    kind: Literal["bought", "shared", "wait", "kept"]
+    attempt: Attempt | None = None
+    after: float = LOOK_AGAIN
+
+
+def now() -> datetime:
+    """The time entries carry: UTC."""
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """One account's ledger as processes use it.
+
+    Args:
+        store: where the log lies; its `put_if_absent` must be atomic.
+        account: see `account_of`.
+    """
+
+    def __init__(self, store: Store, account: str) -> None:
+        self.log = EntryLog(store, account)
+        self._patience = ClaimWait()
+
+    @property
+    def account(self) -> str:
+        """The account's name in the store."""
+        return self.log.account
+
+    def read(self) -> LedgerState:
+        """The state now."""
+        return self.log.read()
+
+    # -- a take ------------------------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        order: e.Purchase,
+        *,
+        body: dict[str, Any],
+        budget: Budget,
+        kept: Callable[[], bool],
+        elsewhere: int = 0,
+        halted: LongtakeError | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> Claim:
+        """Claim a take: write the intent, unless somebody has it, money says no or the account is at a limit.
+
+        `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
+        settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
+        new intent: what was bought before is still shared. `elsewhere` is what the film used under other accounts, in credits.
+
+        Raises:
+            InDoubtError: an earlier attempt may have been charged.
+            BudgetError: the reserve does not fit into a budget.
+            StoreError: the store is away; nothing was sent.
+        """
+        answer: list[Claim] = []
+
+        def decide(state: LedgerState) -> e.Entry | None:
+            answer.clear()
+            found = state.find(order.fingerprint)
+            if found is not None and found.phase == "intent" and self._abandoned(found):
+                return self._died(found)
+            if found is not None:
+                answer.append(_theirs(found))
+            elif kept():
+                answer.append(Claim("kept"))
+            elif state.barred(now()):
+                answer.append(Claim("wait"))
+            elif halted is not None:
+                raise halted
+            else:
+                used = _used(state, film=order.film, run=order.run, elsewhere=elsewhere)
+                budget.check(order.reserve, used, order.label)
+                after = to_wait(state, limits, self._patience, now=now(), alive=lambda a: not self._abandoned(a))
+                if after:
+                    answer.append(Claim("wait", after=after))
+            if answer:
+                return None
+            stamp = self._stamp()
+            return e.Intent(
+                **stamp,
+                order=order,
+                number=state.tries.get(order.fingerprint, 0) + 1,
+                lease_until=stamp["at"] + LEASE,
+                body=body,
+            )
+
+        while True:
+            sequence = self.log.append(decide)
+            if answer:
+                return answer[0]
+            written = self.log.known().attempts.get(f"a{sequence}")
+            if written is not None:
+                self._patience.note("intent", written.sequence)
+                return Claim("bought", written.model_copy())
+            # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
+
+    def used(self, *, film: str, run: str, elsewhere: int = 0) -> Used:
+        """Return what counts against the budgets of a film, a run and today.
+
+        Args:
+            film: the film's slug.
+            run: the run's id.
+            elsewhere: credits that the film used under other accounts.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        return _used(self.read(), film=film, run=run, elsewhere=elsewhere)
+
+    def afford(self, budget: Budget, *, film: str, run: str, credits: int, elsewhere: int = 0) -> None:
+        """Raise unless a whole plan fits, before its first POST; each claim is checked again inside its append.
+
+        Raises:
+            BudgetError: it does not fit; names the budget.
+        """
+        budget.check(credits, self.used(film=film, run=run, elsewhere=elsewhere))
+
+    def renew(self, attempt: Attempt) -> None:
+        """Say that the POST of an intent is still open."""
+        self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
+
+    def accepted(self, attempt: Attempt, task_id: str) -> None:
+        """Write the task id down. Repeats of the same id change nothing.
+
+        Raises:
+            LedgerError: a person wrote the attempt off meanwhile: its credits are counted as lost already.
+        """
+
+        def decide(state: LedgerState) -> e.Entry | None:
+            current = state.attempts.get(attempt.id)
+            if current is not None and current.task_id is not None:
+                return None
+            if current is None:
+                closed = [c for c in self.log.history(since=attempt.sequence, until=state.head) if c.id == attempt.id]
+                if any(c.task_id == task_id for c in closed):
+                    # Written by an earlier call whose answer was lost, and settled by another run since.
+                    return None
+                if any(c.outcome == "written_off" for c in closed):
+                    raise LedgerError(
+                        f"attempt {attempt.id} was written off, and now it has the task {task_id}",
+                        next_step="its credits count as spent; fetch the clip from the provider by hand if you want it",
+                        key=attempt.id,
+                    )
+            order = attempt.order if current is None else None
+            return e.Accepted(**self._stamp(), attempt=attempt.id, task_id=task_id, order=order)
+
+        self.log.append(decide)
+
+    def refused(
+        self, attempt: Attempt, *, status: int, code: int | None, message: str, retry_after: float | None = None
+    ) -> None:
+        """A 4xx came back: the reserve is free again. A 429 slows the account down, for `retry_after` seconds or longer."""
+        self._for(
+            attempt,
+            lambda a: self._entry(e.Refused, a, status=status, code=code, message=message, retry_after=retry_after),
+            phases={"intent", "in_doubt"},
+        )
+
+    def not_sent(self, attempt: Attempt, reason: str) -> None:
+        """Nothing left: the reserve is free again."""
+        self._for(attempt, lambda a: self._entry(e.NotSent, a, reason=reason), phases={"intent", "in_doubt"})
+
+    def in_doubt(self, attempt: Attempt, reason: str) -> None:
+        """The answer was lost: the reserve stays held until somebody knows."""
+        self._for(attempt, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
+
+    def completed(self, attempt: Attempt, credits: int | None) -> None:
+        """The provider finished; `credits` is what it says it charged, left out where that cannot be."""
+        if credits is not None and not 0 < credits <= _ABSURD * attempt.order.reserve:
+            _log.warning(
+                "attempt %s: the provider says it charged %s credits, which is not believed", attempt.id, credits
+            )
+            credits = None
+        self._for(attempt, lambda a: self._entry(e.Completed, a, credits=credits), phases={"accepted"})
+
+    def failed(self, attempt: Attempt, *, code: int | None, message: str, retryable: bool) -> None:
+        """Record a failed task: its refund came before any poll could show the failure (provider-contract.md §2)."""
+        self._for(
+            attempt,
+            lambda a: self._entry(e.Failed, a, code=code, message=message, retryable=retryable),
+            phases={"accepted"},
+        )
+        self._for(
+            attempt,
+            lambda a: self._entry(e.Refunded, a, credits=a.order.reserve, proof="contract"),
+            phases={"failed"},
+        )
+
+    def settled(self, attempt: Attempt, *, clip: str) -> None:
+        """The take is kept: book its charge for good."""
+        self._for(
+            attempt,
+            lambda a: self._entry(
+                e.Settled, a, credits=a.charge, basis="estimate" if a.credits is None else "usage", clip=clip
+            ),
+            phases={"completed"},
+        )
+
+    # -- doubts ------------------------------------------------------------------------------------------------------
+
+    def bury_the_dead(self) -> list[Attempt]:
+        """Put every intent whose owner died in doubt; returns the intents that are still alive."""
+        while True:
+            alive = [a for a in self.read().attempts.values() if a.phase == "intent"]
+            dead = [a for a in alive if self._abandoned(a)]
+            if not dead:
+                return alive
+            for attempt in dead:
+                self._for(attempt, self._died, phases={"intent"})
+
+    def adopt(self, attempt_id: str, task_id: str, *, who: str, why: str) -> None:
+        """A person found the task of a doubt: go on polling it.
+
+        Raises:
+            LedgerError: there is no such doubt, or the task belongs to another attempt.
+        """
+
+        def decide(state: LedgerState) -> e.Entry:
+            attempt = self._doubt(state, attempt_id)
+            other = next((a.id for a in state.attempts.values() if a.task_id == task_id), None)
+            if other is not None:
+                raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)
+            return self._entry(e.Adopted, attempt, task_id=task_id, who=who, why=why)
+
+        self.bury_the_dead()
+        if any(c.task_id == task_id for c in self.log.history()):
+            raise LedgerError(f"task {task_id} belongs to an attempt that is closed already", key=attempt_id)
+        self.log.append(decide)
+
+    def resolve(self, attempt_id: str, verdict: Literal["not_charged", "written_off"], *, who: str, why: str) -> None:
+        """A person, or the balance, settles a doubt.
+
+        Raises:
+            LedgerError: there is no such doubt.
+        """
+        self.bury_the_dead()
+        kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
+        lost = verdict == "written_off"
+        self.log.append(
+            lambda state: self._entry(kind, self._doubt(state, attempt_id, or_bought=lost), who=who, why=why)
+        )
+
+    def adjust(self, credits: int, *, who: str, why: str) -> None:
+        """Explain a drift of the balance: credits bought (positive), or spent outside this ledger (negative)."""
+        self.log.append(lambda _: e.Adjusted(**self._stamp(), credits=credits, who=who, why=why))
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _stamp(self) -> dict[str, Any]:
+        return {"at": now(), "by": owner.current()}
+
+    def _entry(self, kind: Callable[..., e.Entry], attempt: Attempt, **fields: Any) -> e.Entry:  # noqa: ANN401 - an entry's own fields
+        return kind(**self._stamp(), attempt=attempt.id, **fields)
+
+    def _died(self, attempt: Attempt) -> e.Entry:
+        return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
+
+    @staticmethod
+    def _abandoned(attempt: Attempt) -> bool:
+        return owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW
+
+    def _for(self, known: Attempt, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> None:
+        """Write an outcome if the attempt still waits for one; what another process wrote first stands.
+
+        Ids are numbers within one log: an attempt of another ledger may have the same one, so the take must agree too.
+        """
+
+        def decide(state: LedgerState) -> e.Entry | None:
+            attempt = state.attempts.get(known.id)
+            same = attempt is not None and attempt.order.fingerprint == known.order.fingerprint
+            return entry(attempt) if attempt is not None and same and attempt.phase in phases else None
+
+        self.log.append(decide)
+
+    @staticmethod
+    def _doubt(state: LedgerState, attempt_id: str, *, or_bought: bool = False) -> Attempt:
+        attempt = state.attempts.get(attempt_id)
+        # A bought attempt can be given up too: the provider may forget a task, or its URLs may end before they were copied.
+        bought = or_bought and attempt is not None and attempt.phase in {"accepted", "completed"}
+        if attempt is not None and (attempt.phase in DOUBTS or bought):
+            return attempt
+        is_now = "closed or unknown" if attempt is None else attempt.phase
+        doubts = ", ".join(a.id for a in state.doubts()) or "none"
+        raise LedgerError(
+            f"attempt {attempt_id} is not in doubt but {is_now}",
+            next_step=f"attempts in doubt now: {doubts}",
+            key=attempt_id,
+        )
+
+
+def _theirs(found: Attempt) -> Claim:
+    """The answer to who claims a take that has an open attempt; raises where that is in doubt."""
+    if found.phase in DOUBTS:
+        raise doubt(found)
+    return Claim("wait" if found.phase == "intent" else "shared", found.model_copy())
+
+
+def doubt(attempt: Attempt) -> InDoubtError:
+    """The error that says an attempt is in doubt."""
+    certain = "was charged and its task is lost" if attempt.phase == "held" else "may have been charged"
+    return InDoubtError(
+        f"attempt {attempt.id} for {attempt.order.label} {certain} ({attempt.reason}); "
+        f"{attempt.order.reserve} credits are held",
+        attempt=attempt.id,
+        label=attempt.order.label,
+        credits=attempt.order.reserve,
+    )
+
+
+def _used(state: LedgerState, *, film: str, run: str, elsewhere: int) -> Used:
+    return state.used_by(film=film, run=run, day=day_of(now())).plus(film=elsewhere)

@@ -1,0 +1,31 @@
+"""What was kept of a film: takes, decisions on its shots, and all of it together as a run or a plan needs it."""
+
+from longtake.library.edits import Edit, Edits
+from longtake.library.edits import read as read_edits
+from longtake.library.edits import write as write_edit
+from longtake.library.revisions import Revision
+from longtake.library.revisions import write as write_revision
+from longtake.library.take import DESCRIPTIONS, Checks, ClipFile, ClipTone, Frame, PriceSource, Take, key_of, load, save
+from longtake.library.take_library import TakeLibrary
+from longtake.library.take_library import read as read_holdings
+
+__all__ = [
+    "DESCRIPTIONS",
+    "Checks",
+    "ClipFile",
+    "ClipTone",
+    "Edit",
+    "Edits",
+    "Frame",
+    "PriceSource",
+    "Revision",
+    "Take",
+    "TakeLibrary",
+    "key_of",
+    "load",
+    "read_edits",
+    "read_holdings",
+    "save",
+    "write_edit",
+    "write_revision",
+]

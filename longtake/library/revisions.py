@@ -1,0 +1,93 @@
+"""What was decided on a shot beyond the storyboard: a retake, or the end frame that pins a take to the kept shot after it.
+
+Each decision is a small object, written once before anything is bought for it: whoever goes on after a run that died takes up the
+same one and buys the same take. They lie under ``films/<film>/revisions/<shot>/<description>/<number>.json`` and hold for the shot
+as it is described there: a shot whose prompt changes starts without any.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from longtake.errors import StoreError
+from longtake.library.take import Frame
+from longtake.storyboard import Downstream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.store import Store
+
+__all__ = ["Revision", "read", "write"]
+
+_READERS = 16
+
+
+class Revision(BaseModel):
+    """One decision. It counts for takes from number `take` on, until a later one that begins at a higher number.
+
+    `redo` and `follow` are what stores hold since the first draft, so these fields keep their names: elsewhere they are called a
+    retake and `downstream`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    film: str
+    shot: str
+    description: str
+    take: int = Field(ge=1)
+    redo: bool
+    """Whether a person asked for this take although there was one."""
+    follow: Downstream
+    """What becomes of the shots that continue it."""
+    end: Frame | None = None
+    """The frame its takes are pinned to at their end."""
+    bridges: str | None = None
+    """The kept take (fingerprint) that begins with `end`."""
+    run: str
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+def read(store: Store, film: str) -> dict[tuple[str, str], list[Revision]]:
+    """All decisions of a film by shot and description, the oldest first.
+
+    Raises:
+        StoreError: the store is away, or an object there is no decision of this release.
+    """
+    keys = list(store.list(_folder(film)))
+    found: dict[tuple[str, str], list[Revision]] = {}
+    if not keys:
+        return found
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
+        for key, data in zip(keys, pool.map(store.get, keys), strict=True):
+            try:
+                revision = Revision.model_validate_json(data or b"")
+            except ValidationError:
+                raise StoreError(
+                    f"{key} is not a revision of this release",
+                    next_step="move it away: then the take it asked for is not wanted any more",
+                    key=key,
+                ) from None
+            found.setdefault((revision.shot, revision.description), []).append(revision)
+    return found
+
+
+def write(store: Store, revision: Revision, known: Sequence[Revision]) -> tuple[Revision, bool]:
+    """Add a decision behind those known of the shot; another's that came first is given back in its place, with False.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    key = f"{_folder(revision.film)}{revision.shot}/{revision.description}/{len(known) + 1:06d}.json"
+    if store.put_if_absent(key, revision.model_dump_json(indent=1).encode() + b"\n"):
+        return revision, True
+    return Revision.model_validate_json(store.get(key) or b""), False
+
+
+def _folder(film: str) -> str:
+    return f"films/{film}/revisions/"

@@ -1,0 +1,1 @@
+"""One film out of many clips: the plan, the cuts, the muxer."""

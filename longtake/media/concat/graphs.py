@@ -1,0 +1,228 @@
+"""The ffmpeg command lines of a join, built with ffmpeg-python: each reads one or two clips, never the whole film."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from longtake.media import ffmpeg
+from longtake.media.streams.sniff import sniff
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from pathlib import Path
+
+    from longtake.media.measure.grading import ColorCorrection
+    from longtake.media.streams.probing import Color, Probe
+
+__all__ = ["GraphClip", "Joint", "Target", "blend", "encode", "encoder", "poster"]
+
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_HD_HEIGHT = 720
+_FULL = 2
+"""The range of colours that has no head and foot room, as `Color.range` has it."""
+_BITEXACT: dict[str, Any] = {"fflags": "+bitexact", "map_metadata": -1, "map_chapters": -1}
+# Closer to what it is made from than the slower presets are at their usual settings (51 dB against 47 for veryfast at crf 18),
+# in less than half the time; the bytes it costs are few in a film that is mostly copied. What an encoder makes depends on its
+# number of threads, so that is not left to the machine. The filters take out the messages that name its version.
+_X264: dict[str, Any] = {
+    "c:v": "libx264",
+    "preset": "ultrafast",
+    "crf": 18,
+    "threads": 4,
+    "bsf:v": "filter_units=remove_types=6",
+}
+_X265: dict[str, Any] = {
+    "c:v": "libx265",
+    "preset": "ultrafast",
+    "crf": 16,
+    "x265-params": "log-level=error:frame-threads=2:open-gop=0:info=0",
+    "tag:v": "hvc1",
+    "bsf:v": "filter_units=remove_types=39|40",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GraphClip:
+    """A file, what is known of it, and how its colours are changed where it is encoded."""
+
+    path: Path
+    facts: Probe
+    correction: ColorCorrection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What encoded pieces have to agree with: the clips that are copied."""
+
+    width: int
+    height: int
+    fps: Fraction
+    color: Color
+    codec: str
+    pix_fmt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A transition and what is encoded with it: the older clip from its frame `first` to its end, the newer from its start.
+
+    `before` frames of the older as they are, `count` of both as `kind` (of xfade) says, `after` of the newer as they are.
+    """
+
+    kind: str
+    first: int
+    before: int
+    count: int
+    after: int
+
+
+def encode(clip: GraphClip, frames: range, target: Target, into: Path) -> list[str]:
+    """Encode frames of one clip, at the target's size, rate and colour."""
+    return _coded(_frames(clip, frames, target), len(frames), target, into)
+
+
+def encoder(target: Target) -> dict[str, Any]:
+    """The encoder's options."""
+    return _X265 if target.codec == "hevc" else _X264
+
+
+def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into: Path) -> list[str]:
+    """Encode a transition with what stands beside it."""
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    parts = []
+    old = _frames(left, range(joint.first, joint.first + joint.before + joint.count), target)
+    # Both are read in step: the newer is not wanted before the older has been read up to the joint, and would pile up.
+    new = _frames(right, range(joint.count + joint.after), target, late=float(joint.first / target.fps))
+    # xfade works on 4:4:4: what it need not touch does not go through it.
+    if joint.before:
+        halves = old.split()
+        parts.append(_part(halves[0], 0, joint.before, target))
+        old = _part(halves[1], joint.before, joint.before + joint.count, target)
+    rest = None
+    if joint.after:
+        halves = new.split()
+        new = _part(halves[0], 0, joint.count, target)
+        rest = _part(halves[1], joint.count, joint.count + joint.after, target)
+    seconds = f"{float(joint.count / target.fps):.6f}"
+    faded = graph.filter([old, new], "xfade", transition=joint.kind, duration=seconds, offset=0)
+    parts.append(faded.filter("format", target.pix_fmt))
+    if rest is not None:
+        parts.append(rest)
+    whole = parts[0] if len(parts) == 1 else graph.filter(parts, "concat", n=len(parts), v=1, a=0)
+    return _coded(_even(whole, target), joint.before + joint.count + joint.after, target, into)
+
+
+def poster(film: GraphClip, at: float, into: Path, *, jpeg: bool) -> list[str]:
+    """The frame shown at `at` seconds, as JPEG or PNG."""
+    facts = film.facts
+    # Half a frame early: seeking takes the first frame at or after the time, and times in files are rounded.
+    frame = min(int(at * float(facts.fps or 1) + 1e-6), facts.frames - 1)
+    early = max((frame - 0.5) / float(facts.fps or 1), 0.0)
+    shown = _video(film.path, ss=f"{early:.6f}")
+    if jpeg:
+        # JFIF knows one matrix (BT.601) and the full range only.
+        shown = shown.filter("scale", **_scale(facts), out_color_matrix="bt601", out_range="pc").filter(
+            "format", "yuvj420p"
+        )
+        return ffmpeg.arguments(_image(shown, into, "mjpeg", **{"q:v": 3}))
+    shown = shown.filter("scale", **_scale(facts), out_range="pc").filter("format", "rgb24")
+    return ffmpeg.arguments(_image(shown, into, "png"))
+
+
+def _video(path: Path, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    # Without autorotation a frame has the size the probe says.
+    return ffmpeg.source(path, sniff(path).demuxer, noautorotate=None, **options).video
+
+
+def _frames(clip: GraphClip, frames: range, target: Target, *, late: float = 0.0) -> Any:  # noqa: ANN401
+    """Exactly these frames of a clip, evenly spaced from zero, looking like the target; read as if `late` seconds later."""
+    facts, video = clip.facts, _video(clip.path, **({"itsoffset": f"{late:.6f}"} if late else {}))
+    if facts.fps != target.fps:
+        video = video.filter("fps", fps=str(target.fps)).filter("tpad", stop_mode="clone", stop_duration=2)
+    video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)
+    if clip.correction is not None:
+        for name, options in clip.correction.filters(full=facts.color.range == _FULL):
+            video = video.filter(name, **options)
+    if (facts.width, facts.height) == (target.width, target.height):
+        shape: dict[str, Any] = {}
+    else:
+        shape = {"w": target.width, "h": target.height, "force_original_aspect_ratio": "decrease"}
+    video = video.filter(
+        "scale",
+        **shape,
+        **_scale(facts),
+        out_color_matrix=_matrix(target.color.matrix, target.height),
+        out_range=_range(target.color),
+    )
+    if shape:
+        video = video.filter("pad", target.width, target.height, "(ow-iw)/2", "(oh-ih)/2")
+    color = target.color
+    video = video.filter("setsar", 1).filter(
+        "setparams",
+        range=color.range,
+        color_primaries=color.primaries,
+        color_trc=color.transfer,
+        colorspace=color.matrix,
+    )
+    return _even(video, target).filter("format", target.pix_fmt)
+
+
+def _part(video: Any, first: int, end: int, target: Target) -> Any:  # noqa: ANN401
+    return _even(video.filter("trim", start_frame=first, end_frame=end), target)
+
+
+def _even(video: Any, target: Target) -> Any:  # noqa: ANN401
+    """Frames evenly spaced from zero, whatever times they had."""
+    return (
+        video.filter("settb", f"1/{target.fps.numerator}")
+        .filter("setpts", f"N*{target.fps.denominator}")
+        .filter("fps", fps=str(target.fps))
+    )
+
+
+def _coded(video: Any, count: int, target: Target, into: Path) -> list[str]:  # noqa: ANN401
+    options: dict[str, Any] = {
+        "f": "mp4",
+        **encoder(target),
+        "frames:v": count,
+        "flags:v": "+bitexact",
+        "video_track_timescale": target.fps.numerator,
+        **_BITEXACT,
+    }
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    return ffmpeg.arguments(graph.output(video, ffmpeg.file_url(into), **options))
+
+
+def _image(video: Any, into: Path, codec: str, **options: Any) -> Any:  # noqa: ANN401
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    fixed: dict[str, Any] = {
+        "f": "image2",
+        "c:v": codec,
+        "update": 1,
+        "frames:v": 1,
+        "flags:v": "+bitexact",
+        **_BITEXACT,
+    }
+    return graph.output(video, ffmpeg.file_url(into), **fixed, **options)
+
+
+def _scale(facts: Probe) -> dict[str, Any]:
+    """How to read a clip's colours, said outright: ffmpeg takes BT.601 for every clip that does not say."""
+    return {
+        "flags": "lanczos+accurate_rnd+full_chroma_int",
+        "in_color_matrix": _matrix(facts.color.matrix, facts.height),
+        "in_range": _range(facts.color),
+    }
+
+
+def _matrix(code: int, height: int) -> str:
+    """The matrix as ffmpeg names it; a clip that does not say is read as players do: BT.709 from 720 lines on."""
+    return _MATRICES.get(code) or ("bt709" if height >= _HD_HEIGHT else "bt601")
+
+
+def _range(color: Color) -> str:
+    return "pc" if color.range == _FULL else "tv"

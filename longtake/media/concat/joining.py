@@ -1,0 +1,256 @@
+"""One film out of many clips: copied where they agree, encoded only where they do not or where they blend."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longtake.errors import FfmpegError, MediaError
+from longtake.media import ffmpeg
+from longtake.media.audio import aac, loudness, pcm
+from longtake.media.concat import captions, graphs, layout, muxing, planning, tails
+from longtake.media.concat.cutting import Blend, Copy, Encode, Piece
+from longtake.media.concat.model import JoinResult, JoinSound
+from longtake.media.files import replacing
+from longtake.media.streams.probing import JoinProbe, look
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from longtake.media.concat.model import JoinClip, MeasuredLoudness
+    from longtake.media.streams.probing import Probe
+
+__all__ = ["join"]
+
+_PLAIN = JoinSound()
+_MOST_THREADS = 4
+"""Ends of clips made at the same time: each holds some frames of its clip in memory."""
+
+
+def join(
+    clips: Sequence[JoinClip],
+    into: Path,
+    *,
+    sound: JoinSound = _PLAIN,
+    title: str = "",
+    comment: str = "",
+    webvtt: Path | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> JoinResult:
+    """Join clips into one MP4 with a chapter for each.
+
+    Pictures are copied, bit for bit, where the clips agree. A clip that differs from most is encoded to fit them, alone; a
+    transition encodes the frames it blends and what depends on them; `plan_join` says which. Each clip's sound is cut or
+    padded to its picture, so that both are together at every joint; clips without sound are silent when others have some.
+    The first clip's transition counts for nothing. Equal inputs give equal bytes.
+
+    Args:
+        clips: in film order.
+        into: the MP4 to write; it appears whole, by a rename.
+        sound: music and loudness.
+        title: the film's, for its metadata.
+        comment: any text, for its metadata.
+        webvtt: where to write the captions as a WebVTT file beside the track in the film.
+        on_progress: called with 0 to 1; what it raises ends the join and is raised again.
+
+    Raises:
+        MediaError: a clip is broken, is no video, or is too short for its transitions; or the music is no sound.
+        FfmpegError: ffmpeg is missing or failed, or the film cannot be written.
+    """
+    work = _Join(clips, planning.look_at(clips), sound, on_progress)
+    work.require()
+    spoken = captions.cues(clips, work.layout.chapters)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
+            model = captions.model(Path(folder)) if spoken else None
+            labels = muxing.Labels(title, comment, work.layout.chapters, spoken, model)
+            measured = work.write(Path(folder), beside, labels)
+            if webvtt is not None:
+                with replacing(webvtt) as text:
+                    text.write_text(captions.webvtt(spoken), encoding="utf-8", newline="\n")
+    except OSError as error:
+        if error is work.objection:
+            raise
+        raise FfmpegError(f"the film cannot be written: {error.strerror or type(error).__name__}") from error
+    done = work.layout
+    return JoinResult(
+        frames=done.frames,
+        seconds=float(done.frames / done.target.fps),
+        way=done.way,
+        chapters=done.chapters,
+        plan=planning.describe(clips, work.looks, done, sound),
+        loudness=measured,
+        dropped=sum(done.dropped),
+    )
+
+
+class _Join:
+    """One join under way: the clips, what was decided for them, and how far it is."""
+
+    def __init__(
+        self,
+        clips: Sequence[JoinClip],
+        looks: Sequence[JoinProbe],
+        sound: JoinSound,
+        on_progress: Callable[[float], None] | None,
+    ) -> None:
+        self.clips = clips
+        self.looks = looks
+        self.layout = layout.plan(clips, looks)
+        self.sound = sound
+        self.on_progress = on_progress
+        self.objection: BaseException | None = None
+        self._seen: dict[object, Probe] = {}
+
+    def write(self, folder: Path, into: Path, labels: muxing.Labels) -> MeasuredLoudness | None:
+        """Make what has to be encoded, then the sound, then the film; half of the time or more goes to the first."""
+        middle = 0.8 if self.layout.way == "encode" else 0.0
+        changed = self.sound.music is not None or self.sound.loudness is not None
+        heard = middle + (1 - middle) * (0.6 if changed else 0.0)
+        made = self._encode(folder, self._part(0.0, middle))
+        stretches = [self._stretch(piece, made) for piece in self.layout.pieces]
+        track, measured = self._sound(folder, self._part(middle, heard))
+        muxing.mux(
+            stretches,
+            into,
+            # One that keeps its set numbers describes the track.
+            template=next((one.path for one in stretches if one.number == 0), stretches[0].path),
+            extradata=self.layout.track.record if self.layout.track else None,
+            fps=self.layout.target.fps,
+            sound=track,
+            labels=labels,
+            progress=self._part(heard, 1.0),
+        )
+        return measured
+
+    def _part(self, begin: float, end: float) -> Callable[[float], None]:
+        """Progress within a part of the whole."""
+        call = self.on_progress
+        if call is None:
+            return lambda _share: None
+
+        def report(share: float) -> None:
+            try:
+                call(begin + (end - begin) * share)
+            except BaseException as error:
+                self.objection = error
+                raise
+
+        return report
+
+    def require(self) -> None:
+        """Say before the work starts what the ffmpeg at hand lacks for it."""
+        encoders = ["libx265"] if self.layout.way == "encode" and self.layout.target.codec == "hevc" else []
+        music, loud = self.sound.music is not None, self.sound.loudness is not None
+        filters = [
+            *(["ebur128"] if music or loud else []),
+            *(["sidechaincompress"] if music and self.sound.duck else []),
+        ]
+        if encoders or filters:
+            ffmpeg.require(encoders=encoders, filters=filters)
+
+    def _encode(self, folder: Path, progress: Callable[[float], None]) -> dict[Piece, tuple[Path, JoinProbe]]:
+        copied = {piece.clip for piece in self.layout.pieces if isinstance(piece, Copy)}
+        todo = [piece for piece in self.layout.pieces if not isinstance(piece, Copy)]
+        total = sum(piece.frames for piece in todo)
+        made: dict[Piece, tuple[Path, JoinProbe]] = {}
+        done = 0
+        # ffmpeg uses all cores by itself. The ends of clips are made in the process, one on a core.
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), thread_name_prefix="longtake-tail") as pool:
+            paths = {piece: folder / f"{number}.mp4" for number, piece in enumerate(todo)}
+            ends = {
+                piece: pool.submit(self._end, piece, paths[piece])
+                for piece in todo
+                if isinstance(piece, Encode) and piece.first and piece.clip in copied
+            }
+            try:
+                for piece in todo:
+                    begin, share = done / total, piece.frames / total
+                    if piece in ends:
+                        ends[piece].result()
+                    else:
+                        self._run(piece, paths[piece], lambda part, b=begin, s=share: progress(b + s * part))  # type: ignore[misc]
+                    made[piece] = paths[piece], self._checked(piece, paths[piece])
+                    done += piece.frames
+                    progress(done / total)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if self.layout.track is None and len({found.extradata for _, found in made.values()}) > 1:
+            raise FfmpegError("ffmpeg encoded the pieces of one film in different ways")
+        return made
+
+    def _end(self, piece: Encode, into: Path) -> None:
+        target = self.layout.target
+        frames = range(piece.first, piece.first + piece.frames)
+        tails.encode(self.clips[piece.clip].path, frames, target, graphs.encoder(target), into)
+
+    def _run(self, piece: Blend | Encode, into: Path, progress: Callable[[float], None]) -> None:
+        seconds = piece.frames / float(self.layout.target.fps)
+        command = self._command(piece, into)
+        ffmpeg.run(command, timeout=120 + 5.0 * piece.frames, seconds=seconds, on_progress=progress)
+
+    def _checked(self, piece: Piece, path: Path) -> JoinProbe:
+        found = look(path, seen=self._seen)
+        if found.probe.frames != piece.frames:
+            name = self.clips[piece.clip].path.name
+            raise FfmpegError(f"ffmpeg made {found.probe.frames} frames of {name}, not {piece.frames}")
+        return found
+
+    def _command(self, piece: Blend | Encode, into: Path) -> list[str]:
+        target = self.layout.target
+        if isinstance(piece, Blend):
+            joint = graphs.Joint(self.layout.kinds[piece.clip], piece.first, piece.before, piece.count, piece.after)
+            return graphs.blend(self._clip(piece.clip - 1), self._clip(piece.clip), joint, target, into)
+        return graphs.encode(self._clip(piece.clip), range(piece.first, piece.first + piece.frames), target, into)
+
+    def _clip(self, number: int) -> graphs.GraphClip:
+        clip = self.clips[number]
+        return graphs.GraphClip(clip.path, self.looks[number].probe, clip.correction)
+
+    def _stretch(self, piece: Piece, made: dict[Piece, tuple[Path, JoinProbe]]) -> muxing.Stretch:
+        track = self.layout.track
+        if isinstance(piece, Copy):
+            path, found, first = self.clips[piece.clip].path, self.looks[piece.clip], piece.first
+            number: int | None = self.layout.numbers[piece.clip]
+        else:
+            (path, found), first = made[piece], 0
+            number = track.add(found.extradata) if track else 0
+        if found.index is None:
+            raise MediaError(f"{path.name} holds no video")
+        if number is None:
+            raise FfmpegError("what ffmpeg encoded cannot share a track with the clips")
+        return muxing.Stretch(path, found.index, first, piece.frames, number)
+
+    def _sound(
+        self, folder: Path, progress: Callable[[float], None]
+    ) -> tuple[Path | aac.Samples | None, MeasuredLoudness | None]:
+        """The film's sound: samples as they are, or where music or a loudness is asked for an AAC track and how loud it is."""
+        channels = [found.probe.audio.channels for found in self.looks if found.probe.audio]
+        music = self.sound.music
+        if not channels and music is None:
+            return None, None
+        width = 2 if music is not None or max(channels) > 1 else 1
+        decided, samples = self.layout, None
+        count = pcm.boundary(decided.frames, decided.target.fps)
+        paths = [clip.path for clip in self.clips]
+        spans = [(start, start + length) for start, length in zip(decided.starts, decided.lengths, strict=True)]
+        parts = pcm.parts(paths, spans, fps=decided.target.fps, channels=width)
+        if music is None and self.sound.loudness is None:
+            return aac.Samples(parts, count, width), None
+        if channels:
+            samples = folder / "samples"
+            with samples.open("wb") as file:
+                for number, part in enumerate(parts, 1):
+                    part.tofile(file)
+                    progress(number / len(paths) / 2)
+        track = folder / "sound.m4a"
+        measured = loudness.encode(
+            samples, count, self.sound, track, channels=width, progress=lambda share: progress(0.5 + share / 2)
+        )
+        if samples is not None:
+            samples.unlink()
+        return track, measured

@@ -1,0 +1,192 @@
+"""What a join will do, decided from what the clips are: the common form, the pieces, the chapters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from longtake.media.concat import cutting, transitions
+from longtake.media.concat.graphs import Target
+from longtake.media.concat.model import Chapter
+from longtake.media.concat.tracks import Track
+from longtake.media.streams.probing import Color
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from longtake.media.concat.model import JoinClip
+    from longtake.media.streams.index import Index
+    from longtake.media.streams.probing import JoinProbe, Probe
+
+__all__ = ["Layout", "plan"]
+
+_NOT_YUV = (0, 8)
+"""Matrices of RGB and YCgCo (ITU-T H.273), which encoded pieces never have."""
+_ENCODED = {"h264": ("yuv420p", "yuv420p10le"), "hevc": ("yuv420p", "yuv420p10le")}
+"""Codecs and pixel formats that encoded pieces can have, so that they can stand among copied ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A join, decided.
+
+    Film frames are counted at `target.fps`; clip i shows `lengths[i]` of its own (`dropped[i]` less than it has) and begins at
+    film frame `starts[i]`; `overlaps[i]` of them it shares with the clip before, as `kinds[i]` (of xfade) says. `numbers[i]` is
+    the set number its copied frames get in `track`; `reasons[i]` says why it is copied or not. `track` is None when
+    everything is encoded.
+    """
+
+    target: Target
+    track: Track | None
+    numbers: tuple[int, ...]
+    reasons: tuple[str, ...]
+    kinds: tuple[str, ...]
+    overlaps: tuple[int, ...]
+    dropped: tuple[int, ...]
+    lengths: tuple[int, ...]
+    starts: tuple[int, ...]
+    frames: int
+    pieces: tuple[cutting.Piece, ...]
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def way(self) -> Literal["copy", "encode"]:
+        """Whether any frame is encoded."""
+        return "copy" if all(isinstance(piece, cutting.Copy) for piece in self.pieces) else "encode"
+
+
+def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
+    """Decide a join.
+
+    The form most frames have is the film's. Clips of that form are copied; what has to be encoded is encoded to stand
+    between them (H.264 and HEVC of 8 or 10 bits, 4:2:0). Where that is impossible all are encoded to H.264.
+
+    Raises:
+        MediaError: a transition is unknown, too long, or longer than its clips.
+    """
+    model = _model(looks)
+    chosen = model.probe
+    fps = chosen.fps or Fraction(24)
+    asked = [("", 0), *(transitions.asked(clip, fps) for clip in clips[1:])]
+    overlaps = [frames for _, frames in asked]
+    whole = [_length(one.probe, fps) for one in looks]
+    dropped = [_drop(clips, whole, overlaps, i) for i in range(len(clips))]
+    lengths = [length - drop for length, drop in zip(whole, dropped, strict=True)]
+    places = cutting.starts(lengths, overlaps)
+    track = Track(chosen.codec, model.extradata)
+    numbers, reasons = _agreements(clips, looks, chosen, track)
+    indexes: list[Index | None] = [
+        one.index if number is not None else None for one, number in zip(looks, numbers, strict=True)
+    ]
+    pieces = tuple(cutting.cut(lengths, overlaps, indexes))
+    target = _target(chosen)
+    shared: Track | None = track
+    if not all(isinstance(piece, cutting.Copy) for piece in pieces) and not (
+        track.open and chosen.pix_fmt in _ENCODED.get(chosen.codec, ()) and chosen.sar == 1
+    ):
+        what = f"{chosen.codec} {chosen.pix_fmt} cannot stand beside encoded pieces: the whole film is encoded"
+        shared, target, reasons = None, _own(target), [what] * len(clips)
+        pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks)))
+    chapters = tuple(
+        Chapter(float(start / fps), float(end / fps), clip.title)
+        for clip, start, end in zip(clips, places, places[1:], strict=False)
+    )
+    return Layout(
+        target=target,
+        track=shared,
+        numbers=tuple(number or 0 for number in numbers),
+        reasons=tuple(reasons),
+        kinds=tuple(kind for kind, _ in asked),
+        overlaps=tuple(overlaps),
+        dropped=tuple(dropped),
+        lengths=tuple(lengths),
+        starts=tuple(places[:-1]),
+        frames=places[-1],
+        pieces=pieces,
+        chapters=chapters,
+    )
+
+
+def _model(looks: Sequence[JoinProbe]) -> JoinProbe:
+    """The clip the film is like: of the form, and in it of the parameter sets, that most frames have; the first of equals."""
+    forms: Counter[tuple[object, ...]] = Counter()
+    sets: Counter[tuple[object, ...]] = Counter()
+    for one in looks:
+        forms[_form(one.probe)] += one.probe.frames
+        sets[_form(one.probe), one.extradata] += one.probe.frames
+    # Counter keeps the order of arrival.
+    form = forms.most_common(1)[0][0]
+    extradata = next(record for (one, record), _ in sets.most_common() if one == form)
+    return next(one for one in looks if _form(one.probe) == form and one.extradata == extradata)
+
+
+def _form(facts: Probe) -> tuple[object, ...]:
+    """What two clips must share for their coded frames to share a track."""
+    return facts.codec, facts.pix_fmt, facts.fps, facts.color, (facts.width, facts.height), facts.sar
+
+
+_NAMES = ("codec", "pixel format", "rate", "colours", "size", "shape of pixels")
+"""Of what `_form` gives."""
+
+
+def _agreements(
+    clips: Sequence[JoinClip], looks: Sequence[JoinProbe], chosen: Probe, track: Track
+) -> tuple[list[int | None], list[str]]:
+    """For each clip the set number its frames are copied under (None: they cannot be), and why."""
+    numbers: list[int | None] = []
+    reasons = []
+    for clip, one in zip(clips, looks, strict=True):
+        number: int | None = None
+        if clip.correction is not None:
+            why = "its colours are corrected"
+        elif _form(one.probe) != _form(chosen):
+            pairs = zip(_NAMES, _form(one.probe), _form(chosen), strict=True)
+            why = "another " + ", ".join(name for name, mine, theirs in pairs if mine != theirs) + " than the film"
+        elif one.index is None or not one.index.regular:
+            why = "its frames are not evenly spaced"
+        elif 0 not in one.index.keys:
+            why = "it begins with a frame that needs an earlier one"
+        else:
+            # Two numbers are kept for what we encode, by ffmpeg and in the process.
+            number = track.add(one.extradata, keep=2)
+            why = "as the film" if not number else f"as the film; its parameter sets get number {number}"
+            if number is None:
+                why = "its parameter sets cannot share a track with the film's"
+        numbers.append(number)
+        reasons.append(why)
+    return numbers, reasons
+
+
+def _drop(clips: Sequence[JoinClip], whole: Sequence[int], overlaps: Sequence[int], i: int) -> int:
+    """Frames of clip i that are not shown: its last, when the next one continues it and begins with the same."""
+    if i + 1 == len(clips) or not clips[i + 1].continues or overlaps[i + 1]:
+        return 0
+    return 1 if whole[i] > max(overlaps[i], 1) else 0
+
+
+def _length(facts: Probe, fps: Fraction) -> int:
+    if facts.fps == fps or facts.fps is None:
+        return facts.frames
+    return max(1, round(facts.frames * fps / facts.fps))
+
+
+def _target(facts: Probe) -> Target:
+    fps = facts.fps or Fraction(24)
+    return Target(facts.width, facts.height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt)
+
+
+def _own(target: Target) -> Target:
+    """The target when nothing is copied: what every player shows, 4:2:0 (even sides) in limited range."""
+    color = target.color
+    if color.matrix in _NOT_YUV:
+        color = Color(matrix=1, primaries=1, transfer=1)
+    return replace(
+        target,
+        width=max(target.width & ~1, 2),
+        height=max(target.height & ~1, 2),
+        color=replace(color, range=1),
+        codec="h264",
+        pix_fmt="yuv420p",
+    )

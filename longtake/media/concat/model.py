@@ -1,0 +1,154 @@
+"""What a join takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from longtake.media.measure.grading import ColorCorrection
+
+__all__ = [
+    "Chapter",
+    "JoinClip",
+    "JoinPlan",
+    "JoinResult",
+    "JoinRow",
+    "JoinSound",
+    "JoinTransition",
+    "MeasuredLevel",
+    "MeasuredLoudness",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinTransition:
+    """How a clip follows the one before it: `kind` is one of `transitions.TRANSITIONS`, `seconds` is what the two share."""
+
+    kind: str = "crossfade"
+    seconds: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class JoinClip:
+    """One clip of a film.
+
+    `title` becomes its chapter. `transition` leads into it from the clip before (None: a cut). `continues` says that it
+    begins with the frame the clip before ended with, so that a cut shows that frame once. `caption` becomes a subtitle for
+    as long as the clip is shown. `correction` changes its colours.
+    """
+
+    path: Path
+    title: str
+    transition: JoinTransition | None = None
+    continues: bool = False
+    caption: str | None = None
+    correction: ColorCorrection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSound:
+    """What is done to the sound of a film.
+
+    `loudness` is the integrated loudness wanted, in LUFS (None: as the clips have it), `peak` the true peak it is limited to,
+    in dBTP. `music` is a sound file that is repeated to the film's end under the clips' own sound: `music_gain` LU above it
+    (so mostly below 0), `duck` dB lower while the clips are heard (0: never), faded out over the last `fade_out` seconds.
+    """
+
+    loudness: float | None = None
+    peak: float = -1.0
+    music: Path | None = None
+    music_gain: float = -12.0
+    duck: float = 6.0
+    fade_out: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLevel:
+    """How loud something is (EBU R128): `integrated` in LUFS (-70: silence), `range` in LU, true `peak` in dBTP."""
+
+    integrated: float
+    range: float
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredLoudness:
+    """The loudness of a film's sound before it was changed and of the finished track."""
+
+    before: MeasuredLevel
+    after: MeasuredLevel
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One shot in the film: seconds from the film's start, and the title as it was written."""
+
+    start: float
+    end: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRow:
+    """One line of a plan: a clip, the joint in front of clip `number` (counted from 1), or the sound.
+
+    `frames` are the frames of the film it stands for, or for a joint those that the transition blends; `encoded` is how many
+    frames are encoded for its sake.
+    """
+
+    part: Literal["clip", "joint", "sound"]
+    number: int
+    title: str
+    what: str
+    frames: int
+    encoded: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """What a join does and why: a row for each clip and each joint, and sums in frames of the film."""
+
+    rows: tuple[JoinRow, ...]
+    form: str
+    frames: int
+    copied: int
+    encoded: int
+    dropped: int
+
+    def lines(self) -> list[str]:
+        """The plan as text, a line each."""
+        head = (
+            f"{self.frames} frames of {self.form}: {self.copied} copied, {self.encoded} encoded, {self.dropped} dropped"
+        )
+        wide = max((len(row.what) for row in self.rows), default=0)
+        body = [
+            f"{row.part:<5} {row.number:>4}  {row.what:<{wide}}  {row.frames:>6}  {row.encoded:>6} encoded  "
+            + (f"{_plain(row.title)}: {row.why}" if row.part == "clip" else row.why)
+            for row in self.rows
+        ]
+        return [head, *body]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinResult:
+    """A joined film: `way` is "copy" when no frame was encoded again; `dropped` counts the frames shown once, not twice."""
+
+    frames: int
+    seconds: float
+    way: Literal["copy", "encode"]
+    chapters: tuple[Chapter, ...]
+    plan: JoinPlan
+    loudness: MeasuredLoudness | None
+    dropped: int
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,1 @@
+"""Single pictures: frames, stills, contact sheets."""

@@ -1,0 +1,1 @@
+"""Measure clips: findings, tone, drift, seams."""

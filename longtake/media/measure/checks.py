@@ -1,0 +1,136 @@
+"""Whether what the provider sent is what was asked for, before it counts as a take."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from longtake.errors import MediaError
+from longtake.media.streams.probing import JoinProbe, Probe, look, opened
+from longtake.media.streams.sniff import describe, name_of, reading, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+
+    from longtake.media.streams.sniff import MediaSource
+
+__all__ = ["FPS", "SIZE_TOLERANCE", "check_clip", "check_image", "decoded", "usable"]
+
+FPS = 24
+"""Frames a second of every model known (provider-contract.md §5)."""
+SIZE_TOLERANCE = 16
+"""Pixels a side may differ from the published size: families differ by up to 16 at 480p (provider-contract.md §5)."""
+MAX_CLIP_BYTES = 4 * 1024**3
+"""Far above a minute of 4K at any rate a provider sends."""
+MAX_CLIP_FRAMES = 18_000
+"""Five minutes at 60 frames a second; models make clips of seconds."""
+MAX_DECODE_SECONDS = 900
+"""Wall time one clip may take to decode: hundreds of times what a minute of 4K takes on one core."""
+_CODECS = {"h264": "H.264", "hevc": "H.265"}
+
+
+def check_clip(
+    path: Path, *, seconds: int | None = None, pixels: tuple[int, int] | None = None, audio: bool | None = None
+) -> Probe:
+    """Check a generated clip and say what is in it.
+
+    Every frame is decoded: a clip is usually one group of pictures, so nothing less would find a broken frame, and at 480p
+    it costs a few hundredths of a CPU second for each second of film.
+
+    Args:
+        path: the downloaded file.
+        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, give or take one (provider-contract.md §5).
+            None, or less than 1 (the provider chose): any length.
+        pixels: width and height asked for, ± `SIZE_TOLERANCE`; None: any size.
+        audio: True when sound was asked for. Sound that was not asked for is no fault: the clip is paid for.
+
+    Raises:
+        MediaError: it is not that; the message says what was asked for and what came.
+    """
+    facts = usable(path).probe
+    if facts.fps != FPS:
+        raise MediaError(f"{path.name}: asked for {FPS} frames a second, got {float(facts.fps or 0):g}")
+    if seconds is not None and seconds > 0 and abs(facts.frames - (seconds * FPS + 1)) > 1:
+        raise MediaError(
+            f"{path.name}: asked for {seconds} s ({seconds * FPS + 1} frames), "
+            f"got {facts.seconds:.2f} s ({facts.frames} frames)"
+        )
+    _check_pixels(path, facts, pixels)
+    if audio and (facts.audio is None or facts.audio.seconds <= 0):
+        raise MediaError(f"{path.name}: asked for sound, got none")
+    for _ in decoded(path, facts):
+        pass
+    return facts
+
+
+def check_image(path: Path, *, pixels: tuple[int, int] | None = None) -> Probe:
+    """Check a last frame: a PNG that decodes, of the size asked for ± `SIZE_TOLERANCE`.
+
+    Raises:
+        MediaError: it is not that; the message says what was asked for and what came.
+    """
+    _expect(path, "PNG", b"\x89PNG\r\n\x1a\n", 0)
+    facts = look(path).probe
+    _check_pixels(path, facts, pixels)
+    for _ in decoded(path, facts):
+        pass
+    return facts
+
+
+def usable(clip: MediaSource) -> JoinProbe:
+    """What is in a clip, when it is an MP4 of a kind that can be used; whether it decodes is not looked at.
+
+    Raises:
+        MediaError: it is none, is cut short, or holds more than `MAX_CLIP_BYTES` or `MAX_CLIP_FRAMES`.
+    """
+    name = name_of(clip)
+    _expect(clip, "MP4", b"ftyp", 4)
+    if size_of(clip) > MAX_CLIP_BYTES:
+        raise MediaError(f"{name} has {size_of(clip)} bytes; a clip may have {MAX_CLIP_BYTES}")
+    seen = look(clip, most=MAX_CLIP_FRAMES)
+    facts = seen.probe
+    if facts.kind != "video":
+        raise MediaError(f"{name}: asked for a video, got {facts.kind} only")
+    if facts.codec not in _CODECS:
+        raise MediaError(f"{name}: asked for H.264 or H.265, got {facts.codec}")
+    return seen
+
+
+def decoded(clip: MediaSource, facts: Probe) -> Iterator[VideoFrame]:
+    """Every frame of a clip, in the order they are shown.
+
+    Raises:
+        MediaError: one is damaged (libav paints over damage, and says so on the frame when it noticed any) or missing, or
+            decoding takes longer than `MAX_DECODE_SECONDS`.
+    """
+    name, whole = name_of(clip), 0
+    latest = monotonic() + MAX_DECODE_SECONDS
+    with opened(clip) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for frame in container.decode(video=0):
+            if frame.is_corrupt:
+                raise MediaError(f"{name}: frame {whole} of {facts.frames} is damaged")
+            if monotonic() > latest:
+                raise MediaError(f"{name}: {whole} of {facts.frames} frames took {MAX_DECODE_SECONDS} s to decode")
+            yield frame
+            whole += 1
+    if whole != facts.frames:
+        raise MediaError(f"{name}: {whole} of {facts.frames} frames can be decoded")
+
+
+def _expect(source: MediaSource, name: str, magic: bytes, at: int) -> None:
+    with reading(source) as file:
+        head = file.read(4096)
+    if head[at : at + len(magic)] != magic:
+        raise MediaError(f"{name_of(source)}: asked for {name}, got {describe(head)}")
+
+
+def _check_pixels(path: Path, facts: Probe, pixels: tuple[int, int] | None) -> None:
+    if pixels is None:
+        return
+    width, height = pixels
+    if abs(facts.width - width) > SIZE_TOLERANCE or abs(facts.height - height) > SIZE_TOLERANCE:
+        raise MediaError(f"{path.name}: asked for {width}×{height} pixels, got {facts.width}×{facts.height}")

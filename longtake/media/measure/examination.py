@@ -1,0 +1,269 @@
+"""Looking at a clip before it is used: what is wrong with it, by measure, in one decoding.
+
+What cannot be used at all is a `MediaError`. Everything else that was paid for is kept, and what is odd about it is said:
+a wrong length or size, black or frozen pictures, silence, a cut inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, pairwise
+from math import prod
+from operator import sub
+from typing import TYPE_CHECKING, Literal
+
+from longtake.errors import MediaError
+from longtake.media.measure.checks import FPS, SIZE_TOLERANCE, decoded, usable
+from longtake.media.measure.thumbs import Reducer, apart, likeness, mean
+from longtake.media.measure.tones import THUMB, MeasuredTone, ToneMeter
+from longtake.media.streams.probing import opened
+
+if TYPE_CHECKING:
+    from longtake.media.streams.probing import JoinProbe, Probe
+    from longtake.media.streams.sniff import MediaSource
+
+__all__ = ["ClipFinding", "ClipFindingKind", "Examination", "Measures", "examine"]
+
+ClipFindingKind = Literal["frames", "size", "rate", "black", "frozen", "cut", "silent", "short sound", "broken sound"]
+
+BLACK_LEVEL = 25
+"""Luma (0..255) up to which a part of a picture is black, as ffmpeg's blackdetect has it (a tenth)."""
+BLACK_SECONDS = 0.5
+"""A black stretch of this length is no blink between two pictures: people ask what is broken."""
+FROZEN_LEVELS = 6
+"""Levels any part of a frame may differ by from the frame a standstill began with: coding a still again makes up to 5, an
+eye that closes at 480p 30."""
+FROZEN_MEAN = 0.5
+"""The same for all parts in the mean: coding makes up to 0.25, the calmest of moving pictures 2 in a second."""
+FROZEN_SECONDS = 1.0
+"""Shots often begin or end at rest for some frames; for a second nobody holds still by accident."""
+CUT_LEVELS = 12.0
+"""Mean levels a frame differs by from the one before at a cut; hand-held and fast pictures of one view stay below."""
+CUT_SPIKE = 2.5
+"""Times a cut stands out from the frames around it: a fast pan has many frames of the kind, a cut has one."""
+CUT_LIKENESS = 0.7
+"""Likeness of shapes under which two frames show two views; a light switched on leaves them above."""
+SILENT_PEAK = 33
+"""Peak of 32,768 (-60 dB) under which nothing is heard."""
+SILENT_SECONDS = 0.5
+"""Shorter silences are pauses."""
+SHORT_SOUND = 0.25
+"""Seconds a sound may end before its picture."""
+_GRAVE, _SLIGHT = 0.5, 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFinding:
+    """Something odd about a clip. A grave one says that it is not what was asked for, or that nobody wants to see it."""
+
+    kind: ClipFindingKind
+    text: str
+    grave: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What was measured, in seconds.
+
+    Attributes:
+        black: shown in black, together.
+        frozen: the longest standstill.
+        silent: without sound, together; the whole length where there is none.
+        cuts: the times of frames that show another view than the one before.
+        tone: brightness, colours, sharpness.
+    """
+
+    black: float
+    frozen: float
+    silent: float
+    cuts: tuple[float, ...]
+    tone: MeasuredTone
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What a clip is, what is odd about it, and what was measured."""
+
+    probe: Probe
+    findings: tuple[ClipFinding, ...]
+    measures: Measures
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing grave was found."""
+        return not any(found.grave for found in self.findings)
+
+    @property
+    def score(self) -> float:
+        """1 when nothing was found; each grave finding halves it, each other takes 15 % of what is left."""
+        return round(prod((_GRAVE if found.grave else _SLIGHT for found in self.findings), start=1.0), 4)
+
+
+def examine(
+    clip: MediaSource, *, seconds: int | None = None, pixels: tuple[int, int] | None = None, audio: bool | None = None
+) -> Examination:
+    """Look at a generated clip: a path, or an open seekable file, which is read twice or three times from its beginning.
+
+    Args:
+        clip: the file.
+        seconds: the duration asked for; `seconds * 24 + 1` frames are expected, give or take one (provider-contract.md §5).
+            None, or less than 1 (the provider chose): any length.
+        pixels: width and height asked for, ± `SIZE_TOLERANCE`; None: any size.
+        audio: True when sound was asked for. Sound that was not asked for is no finding: the clip is paid for.
+
+    Raises:
+        MediaError: it is no MP4 of H.264 or H.265, or does not decode to its end.
+    """
+    seen = usable(clip)
+    facts, rate = seen.probe, float(seen.probe.fps or FPS)
+    watched = _watch(clip, seen, rate)
+    heard = _listen(clip, facts)
+    measures = Measures(watched.black, watched.frozen, heard.silent, watched.cuts, watched.tone)
+    findings = [
+        *_as_asked(seen, seconds, pixels),
+        *_seen_findings(measures, facts),
+        *(_heard_findings(heard, facts) if audio else ()),
+    ]
+    return Examination(facts, tuple(findings), measures)
+
+
+def _as_asked(seen: JoinProbe, seconds: int | None, pixels: tuple[int, int] | None) -> list[ClipFinding]:
+    facts, found = seen.probe, list[ClipFinding]()
+    rate = Fraction(facts.fps or FPS)
+    if rate != FPS:
+        found.append(ClipFinding("rate", f"asked for {FPS} frames a second, got {float(rate):g}", grave=True))
+    elif seen.index is not None and not seen.index.regular:
+        found.append(ClipFinding("rate", "its frames are not evenly spaced", grave=False))
+    if seconds is not None and seconds > 0 and abs(facts.frames - (seconds * rate + 1)) > 1:
+        wanted = round(seconds * rate) + 1
+        text = f"asked for {seconds} s ({wanted} frames), got {facts.seconds:.2f} s ({facts.frames} frames)"
+        found.append(ClipFinding("frames", text, grave=True))
+    if pixels and max(abs(facts.width - pixels[0]), abs(facts.height - pixels[1])) > SIZE_TOLERANCE:
+        text = f"asked for {pixels[0]}×{pixels[1]} pixels, got {facts.width}×{facts.height}"
+        found.append(ClipFinding("size", text, grave=True))
+    return found
+
+
+def _seen_findings(measures: Measures, facts: Probe) -> list[ClipFinding]:
+    found = []
+    if measures.black >= BLACK_SECONDS:
+        grave = measures.black > facts.seconds / 2
+        found.append(ClipFinding("black", f"{measures.black:.1f} of {facts.seconds:.1f} s are black", grave=grave))
+    # A black picture stands still: that is said once.
+    if measures.frozen >= max(FROZEN_SECONDS, measures.black + 0.1):
+        grave = measures.frozen > facts.seconds * 0.8
+        found.append(
+            ClipFinding("frozen", f"nothing moves for {measures.frozen:.1f} of {facts.seconds:.1f} s", grave=grave)
+        )
+    if measures.cuts:
+        times = ", ".join(f"{at:.2f} s" for at in measures.cuts[:5])
+        found.append(
+            ClipFinding("cut", f"another view at {times}{' …' if len(measures.cuts) > 5 else ''}", grave=False)
+        )
+    return found
+
+
+def _heard_findings(heard: _Heard, facts: Probe) -> list[ClipFinding]:
+    if facts.audio is None or heard.seconds <= 0:
+        if heard.broken:
+            return [ClipFinding("broken sound", "its sound cannot be decoded", grave=True)]
+        return [ClipFinding("silent", "asked for sound, got none", grave=True)]
+    found = []
+    if heard.broken:
+        found.append(ClipFinding("broken sound", f"its sound breaks off after {heard.seconds:.1f} s", grave=True))
+    elif heard.seconds < facts.seconds - SHORT_SOUND:
+        text = f"its sound ends after {heard.seconds:.1f} of {facts.seconds:.1f} s"
+        found.append(ClipFinding("short sound", text, grave=False))
+    if heard.silent >= min(heard.seconds, facts.seconds) * 0.95:
+        found.append(ClipFinding("silent", "its sound is silence", grave=False))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    black: float
+    frozen: float
+    cuts: tuple[float, ...]
+    tone: MeasuredTone
+
+
+def _watch(clip: MediaSource, seen: JoinProbe, rate: float) -> _Watched:
+    """Decode every frame, once: into thumbs, which are kept (2 kB a frame), and into a tone."""
+    meter, reducer = ToneMeter(), Reducer(seen.probe, *THUMB)
+    lumas: list[bytes] = []
+    for number, frame in enumerate(decoded(clip, seen.probe)):
+        thumb = reducer.reduce(frame)
+        lumas.append(thumb.luma)
+        meter.add(number, frame, thumb)
+    steps = [0.0, *(apart(one, other) for one, other in pairwise(lumas))]
+    return _Watched(
+        black=round(sum(_black(luma) for luma in lumas) / rate, 2),
+        frozen=round(_frozen(lumas, steps) / rate, 2),
+        cuts=tuple(round(at / rate, 3) for at in range(1, len(lumas)) if _cut(lumas, steps, at)),
+        tone=meter.tone(),
+    )
+
+
+def _black(luma: bytes) -> bool:
+    """Whether all but a fiftieth of a frame is black."""
+    return mean(luma) <= BLACK_LEVEL and sorted(luma)[len(luma) * 49 // 50] <= BLACK_LEVEL
+
+
+def _frozen(lumas: list[bytes], steps: list[float]) -> int:
+    """Frames of the longest standstill."""
+    longest = start = 0
+    for at in range(1, len(lumas)):
+        # Cheap first: most pictures move in the mean from one frame to the next.
+        if steps[at] > FROZEN_MEAN or _moved(lumas[start], lumas[at]):
+            start = at
+        longest = max(longest, at - start)
+    return longest + 1 if longest else 0
+
+
+def _moved(one: bytes, other: bytes) -> bool:
+    steps = [*map(abs, map(sub, one, other))]
+    return bool(max(steps) > FROZEN_LEVELS or sum(steps) > FROZEN_MEAN * len(steps))
+
+
+def _cut(lumas: list[bytes], steps: list[float], at: int) -> bool:
+    around = max(steps[max(at - 2, 0) : at] + steps[at + 1 : at + 3], default=0.0)
+    if steps[at] < max(CUT_LEVELS, CUT_SPIKE * around):
+        return False
+    return likeness(lumas[at - 1], lumas[at]) < CUT_LIKENESS
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    seconds: float
+    silent: float
+    broken: bool
+
+
+def _listen(clip: MediaSource, facts: Probe) -> _Heard:
+    """Decode the sound into peaks, a packet's worth each (about 20 ms)."""
+    if facts.audio is None:
+        return _Heard(0.0, round(facts.seconds, 2), broken=False)
+    import av  # noqa: PLC0415 - a tenth of a second that planning does not have
+
+    rate, broken = 16_000, False
+    quiet: list[tuple[bool, int]] = []
+    try:
+        with opened(clip) as container:
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+            for frame in container.decode(audio=0):
+                for part in resampler.resample(frame):
+                    values = memoryview(part.planes[0]).cast("B")[: part.samples * 2].cast("h")
+                    quiet.append((_peak(values) < SILENT_PEAK, part.samples))
+    except MediaError:
+        # The picture is whole, and it was paid for.
+        broken = True
+    runs = [(still, sum(count for _, count in run)) for still, run in groupby(quiet, key=lambda peak: peak[0])]
+    seconds = sum(count for _, count in runs) / rate
+    silent = sum(count for still, count in runs if still and count >= SILENT_SECONDS * rate) / rate
+    return _Heard(round(seconds, 2), round(min(silent + max(facts.seconds - seconds, 0), facts.seconds), 2), broken)
+
+
+def _peak(values: memoryview[int]) -> int:
+    loudest, lowest = max(values), min(values)
+    return max(loudest, -lowest)

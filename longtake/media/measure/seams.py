@@ -1,0 +1,97 @@
+"""How well a chained shot begins where the one before it ended, as a number for each seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from operator import mul
+from typing import TYPE_CHECKING
+
+from longtake.errors import MediaError
+from longtake.media.image.frames import end_frame
+from longtake.media.measure.thumbs import Reducer, apart
+from longtake.media.streams.probing import probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from longtake.media.measure.thumbs import Thumb
+
+__all__ = ["SEEN_DISTANCE", "SEEN_LIKENESS", "MeasuredSeam", "seam"]
+
+SEEN_DISTANCE = 3.0
+"""Levels from which a seam may be seen. Coding a frame again makes 0.3 to 2, the most in fine and gaudy patterns."""
+SEEN_LIKENESS = 0.9
+"""Likeness under which shapes have moved or gone. Coding a frame again leaves 0.95 and more."""
+_SIZE = (160, 90)
+_BLOCK = 8
+# The constants of SSIM: they keep flat blocks, where there is nothing to compare, from counting as unlike.
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSeam:
+    """The step from the frame a shot was given to the first frame it shows, both at 160×90.
+
+    Attributes:
+        distance: how far they are apart in brightness and tint: the mean difference of each of luma and the two chroma
+            planes, as one length, in levels of 0..255. Under 2 is coding, 3 may be seen, two unrelated pictures have 40
+            and more.
+        likeness: how alike their shapes are: the mean structural similarity (SSIM) of blocks of luma, 1 for the same, 0
+            for unrelated pictures.
+    """
+
+    distance: float
+    likeness: float
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody may see the seam."""
+        return self.distance >= SEEN_DISTANCE or self.likeness < SEEN_LIKENESS
+
+
+def seam(before: Path, after: Path) -> MeasuredSeam:
+    """Measure the seam between a shot and the one it continues.
+
+    Args:
+        before: the frame the shot was given (PNG or another still), or the clip before it, whose last frame counts.
+        after: the shot: a clip, whose first frame counts.
+
+    Raises:
+        MediaError: one of them is a sound or cannot be decoded.
+    """
+    one, other = _end(before, last=True), _end(after, last=False)
+    distance = hypot(apart(one.luma, other.luma), apart(one.blue, other.blue), apart(one.red, other.red))
+    return MeasuredSeam(round(distance, 2), round(_similarity(one.luma, other.luma), 3))
+
+
+def _end(path: Path, *, last: bool) -> Thumb:
+    facts = probe(path)
+    if facts.kind == "audio":
+        raise MediaError(f"{path.name}: asked for a picture, got {facts.format.upper()}")
+    # The only frame of a still is its first.
+    return Reducer(facts, *_SIZE).reduce(end_frame(path, facts, last=last and facts.kind == "video"))
+
+
+def _similarity(one: bytes, other: bytes) -> float:
+    width, height = _SIZE
+    total = count = 0.0
+    for top in range(0, height - _BLOCK + 1, _BLOCK):
+        for left in range(0, width, _BLOCK):
+            at = [row * width + left for row in range(top, top + _BLOCK)]
+            a = b"".join(one[start : start + _BLOCK] for start in at)
+            b = b"".join(other[start : start + _BLOCK] for start in at)
+            total += _block(a, b)
+            count += 1
+    return total / count
+
+
+def _block(a: bytes, b: bytes) -> float:
+    """SSIM of two blocks."""
+    n = len(a)
+    mean_a, mean_b = sum(a) / n, sum(b) / n
+    var_a = sum(map(mul, a, a)) / n - mean_a * mean_a
+    var_b = sum(map(mul, b, b)) / n - mean_b * mean_b
+    both = sum(map(mul, a, b)) / n - mean_a * mean_b
+    alike = (2 * mean_a * mean_b + _C1) * (2 * both + _C2)
+    return float(alike / ((mean_a * mean_a + mean_b * mean_b + _C1) * (var_a + var_b + _C2)))

@@ -1,0 +1,1 @@
+"""What a file says about its size, checked before a decoder believes it."""

@@ -1,0 +1,180 @@
+"""A look at one shot: what there is of it, whether that begins where the shot before it ends, and what is lacking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake.ledger import DOUBTS
+from longtake.plan.changes import Change
+from longtake.plan.status import EVER, Lack, ShotStatus, select
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from longtake.ledger import Attempt
+    from longtake.library import Take
+    from longtake.plan.index import TakeIndex
+    from longtake.plan.status import Status
+    from longtake.request import ResolvedShot
+    from longtake.storyboard import Downstream
+
+__all__ = ["ShotAssessment"]
+
+
+class ShotAssessment:
+    """The look at one shot. See `Comparison`."""
+
+    def __init__(self, of: TakeIndex, shot: ResolvedShot, parent: ShotStatus | None, description: str) -> None:
+        self.of, self.shot, self.parent, self.description = of, shot, parent, description
+        self.decided = of.take_library.decided(shot.id, description)
+        self.retake = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
+        self.start = of.start(parent)
+        # Another shot may be described alike: its takes are of use here only where they begin with the right frame.
+        self.kept = [take for take in of.take_library.of(description) if of.own(shot, take) or self._joined(take)]
+        self.downstream, self.since = self._downstream()
+
+    def _downstream(self) -> tuple[Downstream, datetime]:
+        """The command's choice, else the latest decision on this shot or one before it in the chain, else the storyboard's."""
+        board = self.of.resolved.loaded.board.downstream
+        found = [(r.at, r.follow) for r in self.decided]
+        # What was decided further up counts where this shot is concerned: where a kept take of it continues something else.
+        if self.parent is not None and not all(self._joined(take) for take in self.kept):
+            found.append((self.parent.decided, self.parent.downstream))
+        at, downstream = max(found, default=(EVER, board), key=lambda one: one[0])
+        return self.of.downstream or downstream, at
+
+    def status(self) -> ShotStatus:
+        """How the shot stands."""
+        shot = self.shot
+        kept = {number: self._newest(number) for number in {take.take for take in self.kept}}
+        current = {number: take for number in self._numbers(set(kept)) if (take := self._current(number)) is not None}
+        focus = shot.use if shot.use is not None else self.retake
+        lacking = [number for number in self._numbers(set(kept)) if number not in current]
+        if not lacking:
+            return self._made("current", select(shot, current, focus))
+        whole = focus in current if focus is not None else bool(current)
+        if whole:
+            # A second take that only begins with an older frame is an alternate; it is not bought again for that.
+            lacking = [n for n in lacking if n not in kept or self._cascades()]
+        older = {number: take for number, take in kept.items() if take is not None}
+        usable = focus in older if focus is not None else bool(older)
+        if not whole and usable and not self._cascades() and all(self._attempt(n) is None for n in lacking):
+            return self._made("stale", select(shot, older, focus), reasons=self._parted())
+        lacks = tuple(self._lack(number) for number in lacking)
+        attempt = next((lack.attempt for lack in lacks if lack.attempt is not None), None)
+        used = select(shot, current, focus) if whole else None
+        if attempt is not None:
+            return self._made("in doubt" if attempt.phase in DOUBTS else "under way", used, lacks)
+        if not lacks:
+            return self._made("current", used)
+        if used is None and usable:
+            return self._made("stale", select(shot, older, focus), lacks, self._parted())
+        waits = self.start is None and self.parent is not None and not self.kept
+        state: Status = "blocked" if waits else "missing"
+        return self._made(state, used, lacks, self._reasons(lacks))
+
+    def _made(
+        self,
+        state: Status,
+        used: Take | None,
+        lacks: tuple[Lack, ...] = (),
+        reasons: tuple[Change, ...] = (),
+    ) -> ShotStatus:
+        buys = any(lack.attempt is None for lack in lacks)
+        return ShotStatus(
+            self.shot,
+            state,
+            used,
+            tuple(self.kept),
+            lacks,
+            reasons,
+            self.downstream,
+            self.since,
+            self.of.no_bridge(self.shot) if buys and self.downstream == "bridge" else None,
+        )
+
+    def _numbers(self, kept: set[int]) -> list[int]:
+        """The takes that are wanted, by number."""
+        if self.shot.use is not None:
+            return sorted({*range(1, self.shot.takes + 1), self.shot.use})
+        base = range(1, self._last() + 1)
+        if self.retake is None:
+            return list(base)
+        return sorted({self.retake, *(number for number in base if number not in kept)})
+
+    def _last(self) -> int:
+        """The highest take that is wanted: more than asked for where none passed its checks and the storyboard has it try again."""
+        takes, most = self.shot.takes, self.shot.takes + self.of.resolved.loaded.board.retakes
+        while takes < most and all(map(self._failed, range(1, takes + 1))):
+            takes += 1
+        return takes
+
+    def _failed(self, number: int) -> bool:
+        take = self._current(number)
+        return take is not None and take.checks is not None and not take.checks.passed
+
+    def _newest(self, number: int) -> Take | None:
+        return next((take for take in reversed(self.kept) if take.take == number), None)
+
+    def _current(self, number: int) -> Take | None:
+        """The kept take of this number that begins where the shot before it ends."""
+        for take in reversed(self.kept):
+            if take.take == number and self._joined(take):
+                return take
+        ends = [r.end for r in self.decided if r.end is not None]
+        found = (self.of.take_library.take(name) for name in self.of.names(self.shot, number, self.start, ends))
+        return next((take for take in found if take is not None), None)
+
+    def _joined(self, take: Take) -> bool:
+        if self.parent is None:
+            return True
+        if self.parent.bridges == take.fingerprint:
+            return True
+        start = self.start
+        return start is not None and (take.frame == start.leaves.sha256 or start.bridges == take.fingerprint)
+
+    def _cascades(self) -> bool:
+        """Whether this shot is bought again because the one before it changed."""
+        inherited = self.parent.downstream if self.parent is not None else None
+        return (self.of.downstream or inherited) == "cascade"
+
+    def _attempt(self, number: int) -> Attempt | None:
+        return self._lack(number).attempt
+
+    def _lack(self, number: int) -> Lack:
+        of = self.of
+        led = of.bridge(self.shot) if self.downstream == "bridge" else None
+        decided = [r for r in self.decided if r.end is not None]
+        ends = [r.end for r in decided if r.end is not None]
+        names = of.names(self.shot, number, self.start, ends)
+        if not names:
+            # What it continues is not there yet, and an attempt from an older frame is another take.
+            return Lack(number, f"{self.description} {number} after {self.shot.parent}", led)
+        attempt = of.attempt(*names)
+        if attempt is not None:
+            # It goes on as it was asked for, led somewhere or not.
+            index = names.index(attempt.order.fingerprint)
+            if not index:
+                return Lack(number, names[0], attempt=attempt)
+            return Lack(number, names[index], decided[index - 1].bridges, ends[index - 1], attempt)
+        if led is None:
+            return Lack(number, names[0])
+        known = next((i for i, r in enumerate(decided) if r.bridges == led), None)
+        if known is None:
+            return Lack(number, f"{names[0]} to {led}", led)
+        return Lack(number, names[1 + known], led, ends[known])
+
+    def _parted(self) -> tuple[Change, ...]:
+        """Why a kept take is stale: what it continued is not what comes before it now."""
+        before = self.kept[-1].frame if self.kept else None
+        after = self.start.leaves.sha256 if self.start is not None else None
+        what = f"the last frame of {self.shot.parent}"
+        return (Change(what=what, before=before and before[:12], after=after[:12] if after else "a new one"),)
+
+    def _reasons(self, lacks: tuple[Lack, ...]) -> tuple[Change, ...]:
+        if self.retake is not None and any(lack.number == self.retake for lack in lacks):
+            return (Change(what="retake"),)
+        if self.kept:
+            numbers = ", ".join(str(lack.number) for lack in lacks)
+            return (Change(what=f"take {numbers} is not there"),)
+        return self.of.changes(self.shot)

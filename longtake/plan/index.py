@@ -1,0 +1,161 @@
+"""Which kept takes and open attempts belong to which shot of a storyboard, and what changed since the last film."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake import request
+from longtake.plan.changes import Change, between
+from longtake.plan.status import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from longtake.catalog import Catalog
+    from longtake.catalog.model import FieldNames
+    from longtake.ledger import Attempt
+    from longtake.library import Frame, Take, TakeLibrary
+    from longtake.plan.status import ShotStatus
+    from longtake.request import Resolved, ResolvedShot
+    from longtake.storyboard import Downstream
+
+__all__ = ["TakeIndex"]
+
+
+class TakeIndex:
+    """Matches the shots of a storyboard to kept takes and open attempts.
+
+    Args:
+        resolved: the storyboard with the catalog's rules applied.
+        take_library: what is kept; `load` need not have been called.
+        catalog: for the field names of requests.
+        realm: whose clips count.
+        attempts: open attempts of all accounts, for any film.
+        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
+
+    Raises:
+        StoreError: the store is away.
+    """
+
+    def __init__(
+        self,
+        resolved: Resolved,
+        take_library: TakeLibrary,
+        *,
+        catalog: Catalog,
+        realm: str,
+        attempts: Iterable[Attempt] = (),
+        downstream: Downstream | None = None,
+    ) -> None:
+        self.resolved = resolved
+        self.take_library = take_library
+        self.downstream = downstream
+        self.catalog = catalog
+        self._realm = realm
+        self._running = False
+        """A run uses what it has; a plan supposes what will be bought."""
+        self._attempts: dict[object, Attempt] = {}
+        for attempt in attempts:
+            self._attempts[attempt.order.fingerprint] = attempt
+            self._attempts.setdefault((attempt.order.description, attempt.order.take), attempt)
+        self._next: dict[str, ResolvedShot] = {}
+        for shot in resolved.shots:
+            if shot.parent is not None:
+                self._next.setdefault(shot.parent, shot)
+        self.digests = {shot.id: self._digests(shot) for shot in resolved.shots}
+        self.descriptions = {
+            shot.id: request.description(shot, realm=realm, digests=found)
+            for shot in resolved.shots
+            if (found := self.digests[shot.id]) is not None
+        }
+        take_library.load(self.descriptions.values())
+
+    def start(self, parent: ShotStatus | None) -> Take | None:
+        """The take whose last frame a shot begins with, None while that is not known."""
+        if parent is None or parent.used is None:
+            return None
+        return parent.used if self._running or parent.settled else None
+
+    def names(self, shot: ResolvedShot, number: int, start: Take | None, ends: Iterable[Frame]) -> list[str]:
+        """The fingerprints a take may have: left open first, then pinned to each of `ends`."""
+        frame = start.leaves.sha256 if start is not None and shot.parent is not None else None
+        if (frame is None) != (shot.parent is None):
+            return []
+        realm, digests = self._realm, self.digests[shot.id]
+        return [
+            request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame, end=end)
+            for end in (None, *(end.sha256 for end in ends))
+        ]
+
+    def attempt(self, *names: object) -> Attempt | None:
+        """The first open attempt under these fingerprints, or pairs of description and number."""
+        return next((self._attempts[name] for name in names if name in self._attempts), None)
+
+    def _after(self, shot: ResolvedShot) -> tuple[ResolvedShot, Take] | None:
+        """The shot that continues this one and the kept take it uses; None where it has none or is retaken itself."""
+        child = self._next.get(shot.id)
+        description = self.descriptions.get(child.id) if child is not None else None
+        if child is None or description is None:
+            return None
+        kept = {take.take: take for take in self.take_library.of(description) if self.own(child, take)}
+        decided = self.take_library.decided(child.id, description)
+        retake = next((r.take for r in reversed(decided) if r.redo), None)
+        focus = child.use if child.use is not None else retake
+        before = self.take_library.used_before(child.id)
+        usual = before if before in kept.values() else select(child, kept, None)
+        take = kept.get(focus) if focus is not None else usual
+        return (child, take) if take is not None else None
+
+    def own(self, shot: ResolvedShot, take: Take) -> bool:
+        """Whether a kept take is this very shot's; one that starts fresh is anybody's who describes it alike."""
+        before = self.take_library.used_before(shot.id)
+        if shot.parent is None or (before is not None and take.fingerprint == before.fingerprint):
+            return True
+        return take.film == self.take_library.film and take.shot.rpartition("/")[2] == shot.id
+
+    def bridge(self, shot: ResolvedShot) -> str | None:
+        """The kept take (fingerprint) whose first frame a new take of this shot is pinned to."""
+        found = self._after(shot)
+        return found[1].fingerprint if found is not None and shot.open_end is None else None
+
+    def no_bridge(self, shot: ResolvedShot) -> str | None:
+        """Why a new take of a shot cannot be pinned to the kept shot after it; None where it can, or there is none."""
+        return shot.open_end if shot.open_end is not None and self._after(shot) is not None else None
+
+    def changes(self, shot: ResolvedShot) -> tuple[Change, ...]:
+        """What changed since the take that was used before; "new" where there is none."""
+        before = self.take_library.used_before(shot.id)
+        if before is None:
+            return (Change(what="new"),)
+        model, earlier = self.catalog.model(shot.model), self.catalog.models.get(before.model)
+        names = model.fields
+        frame = "0" * 64 if shot.parent is not None else None
+        now = request.frozen_body(shot, digests=self.digests[shot.id], frame=frame, catalog=self.catalog)
+        # Frames are the chain's: which one changed is said where a shot is stale. The last frame's flag decides nothing.
+        ignored = {names.last_frame, *([names.frames] if not any("frame" in i.role for i in shot.inputs) else [])}
+        ignored |= set(model.constant_fields)
+        then: Mapping[str, object] = before.request
+        if earlier is not None:
+            ignored |= set(earlier.constant_fields)
+            then = {_renamed(name, earlier.fields, names): value for name, value in then.items()}
+        found = between(then, now, shot=shot, ignored=frozenset(ignored))
+        if (before.frame is None) != (shot.parent is None):
+            found += (Change(what="continues", after=shot.parent or "nothing"),)
+        return found
+
+    def _digests(self, shot: ResolvedShot) -> Mapping[int, str] | None:
+        """What inputs given as URLs served when last read, by index; None when one was never read."""
+        found: dict[int, str] = {}
+        for index, item in enumerate(shot.inputs):
+            if item.sha256 is None:
+                digest = self.take_library.served(str(item.source))
+                if digest is None:
+                    return None
+                found[index] = digest
+        return found
+
+
+def _renamed(name: str, earlier: FieldNames, names: FieldNames) -> str:
+    """Return what the model of `names` calls a field that another model calls `name`."""
+    ours = next((ours for ours, field in earlier if field == name), None)
+    return (getattr(names, ours) or name) if ours is not None else name

@@ -1,0 +1,330 @@
+"""The story of a film: compare, ask, shoot, concatenate, account.
+
+Chains run side by side; a shot waits only for the shot it continues. A failed shot blocks only its dependents, and everything
+paid for is kept: the next run buys only what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from longtake import film as films
+from longtake import plan as plans
+from longtake import preflight, report
+from longtake.assets import can_host, needs_host, read_inputs
+from longtake.errors import BudgetError, FilmIncompleteError, LedgerError, LongtakeError, SettingsError, StoreError
+from longtake.ledger import accounts
+from longtake.observer import Step
+from longtake.studio.approval import approve_plan, approve_rest, check_approver
+from longtake.studio.clips import CLIPS
+from longtake.studio.comparison import compare
+from longtake.studio.shooting import MadeShot, shoot
+from longtake.studio.summary import FilmResult, lacks, report_cancelled, summarize
+from longtake.take import decide, salvage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+    from longtake.film import JoinedFilm
+    from longtake.ledger.accounts import SpendSums
+    from longtake.plan import Comparison, Plan
+    from longtake.report import ShotOutcome
+    from longtake.request import Resolved
+    from longtake.storyboard import Approval, Downstream
+    from longtake.studio.approval import Approver
+    from longtake.studio.film import Film
+    from longtake.studio.steps import ClipStep
+    from longtake.take import Session
+
+__all__ = ["FilmRequest", "film_of", "scenes_of"]
+
+
+_LAST_WORDS = 4.0
+"""Seconds a cancelled run takes to report what it leaves open: a worker kills what is not gone in half a minute."""
+
+
+@dataclass(frozen=True)
+class FilmRequest:
+    """What a run of a film is asked for.
+
+    Attributes:
+        resolved: the storyboard with the catalog's rules applied.
+        retake: ids of shots that get a new take although they have one.
+        downstream: what becomes of the shots after those; None as the storyboard says.
+        approval: whether a person is asked; None as the storyboard says.
+        approver: puts the question to a person.
+        dispatch: lets others make what the film lacks and waits for them; gives the error that says what they did not make.
+        links: more places for the page, by name.
+        steps: the user's own steps, in order.
+    """
+
+    resolved: Resolved
+    retake: Sequence[str] = ()
+    downstream: Downstream | None = None
+    approval: Approval | None = None
+    approver: Approver | None = None
+    dispatch: Callable[[Session, Comparison, Downstream | None], Awaitable[LongtakeError | None]] | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[ClipStep, ...] = ()
+
+
+async def film_of(session: Session, asked: FilmRequest) -> Film:
+    """Make a film.
+
+    Raises:
+        StoryboardError, SettingsError: bad input; nothing was sent.
+        PreflightError: this machine could not use what it would buy; nothing was sent.
+        BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
+        FilmIncompleteError: shots are missing; it says which, why, what they would cost, and carries the film.
+    """
+    try:
+        film, incomplete = await _make(session, asked)
+    except asyncio.CancelledError:
+        with contextlib.suppress(LongtakeError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await report_cancelled(session, asked.links)
+        raise
+    if isinstance(incomplete, FilmIncompleteError):
+        incomplete.film = film
+    if incomplete is not None:
+        raise incomplete
+    return film
+
+
+async def scenes_of(session: Session, asked: FilmRequest, shots: Sequence[str]) -> list[ShotOutcome]:
+    """Make whole chains of a film and leave them in the store; the run that dispatched them concatenates.
+
+    Args:
+        session: opened with the run that pays and its budgets.
+        asked: with the whole storyboard.
+        shots: ids of the shots to make.
+
+    Raises:
+        FilmIncompleteError: some shots are missing; says which and why.
+    """
+    comparison, plan = await _compare(session, asked)
+    if preflight.needed(plan, shots) or (asked.steps and asked.resolved.loaded.board.retakes):
+        await asyncio.to_thread(
+            preflight.check, session.store, catalog=session.catalog, resolved=asked.resolved, plan=plan, only=shots
+        )
+    made = await shoot(session, comparison.running(), only=set(shots), steps=asked.steps)
+    outcomes = [made[name].outcome for name in shots]
+    rest = plans.of(comparison, plans.LedgerView()).shots
+    missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}
+    would_cost = sum(row.reserve for row in rest if row.id in missing)
+    if (incomplete := report.incomplete(outcomes, would_cost=would_cost, unjoined=None)) is not None:
+        raise incomplete
+    return outcomes
+
+
+async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeError | None]:
+    resolved = asked.resolved
+    approval = asked.approval or resolved.loaded.board.approval
+    check_approver(approval, asked.approver)
+    await read_inputs(session.assets, resolved)
+    comparison, plan = await _compare(session, asked, asked.retake)
+    await asyncio.to_thread(_check_hosting, session, comparison)
+    # A step may refuse takes that are there, and retakes are bought then.
+    if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
+        await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
+    state = await asyncio.to_thread(session.ledger.read)
+    # A run that comes back after a pause or a crash accounts for what it bought before, too.
+    head = 0 if state.used(run=session.run) else state.head
+    try:
+        await approve_plan(session, plan, approval, asked.approver)
+    except BudgetError as error:
+        if not any(shot.state == "under way" for shot in plan.shots):
+            raise
+        # What was bought before is fetched and kept all the same; nothing more is bought.
+        session.spending.halted = session.spending.refused = error
+    session.events.event(
+        "film.started",
+        shots=len(plan.shots),
+        to_buy=sum(shot.to_buy for shot in plan.shots),
+        planned=plan.expected,
+        reserve=plan.reserve,
+    )
+    heads = {shot.id for shot in resolved.shots if shot.parent is None}
+    in_steps = "the rest" in approval.before
+    if asked.retake:
+        # Until here retakes were only supposed: a refused one leaves no trace.
+        comparison, _ = await _compare(session, asked)
+    await _decide(session, comparison, asked.retake, only=heads if in_steps else None)
+    # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
+    await session.account.balance(session.store)
+    made: dict[str, MadeShot] = {}
+    if in_steps:
+        made = await shoot(session, comparison.running(), only=heads, steps=asked.steps)
+        _, rest = await _compare(session, asked, asked.retake)
+        await approve_rest(session, rest, approval, asked.approver, made)
+        await _decide(session, comparison, asked.retake)
+    if asked.dispatch is not None and session.spending.halted is None:
+        comparison = await _dispatched(session, comparison, asked)
+        # What failed here may have been made there.
+        made = {}
+    made = await shoot(session, comparison.running(), made=made, steps=asked.steps)
+    outcomes = [made[shot.id].outcome for shot in resolved.shots]
+    refused = (
+        {one.shot for one in comparison.retake(asked.retake, run=session.run)} if session.spending.halted else set()
+    )
+    outcomes = _with_refused(outcomes, refused, session.spending.halted)
+    left = await _left_over(session, comparison)
+    sums = await _leave_snapshot(session, comparison, outcomes)
+    joined, unjoined = await _concatenate(session, resolved, outcomes)
+    if refused:
+        comparison, _ = await _compare(session, asked, asked.retake)
+    would_cost = plans.of(comparison, plans.LedgerView()).reserve if lacks(outcomes) else 0
+    result = FilmResult(plan, outcomes, joined, unjoined, head=head, would_cost=would_cost, sums=sums, notes=left)
+    return await summarize(session, result, asked.links)
+
+
+async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] = ()) -> tuple[Comparison, Plan]:
+    names = [step.name for step in asked.steps]
+    return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
+
+
+async def _decide(
+    session: Session, comparison: Comparison, retake: Sequence[str], *, only: Collection[str] | None = None
+) -> None:
+    """Record which shots get a new take, unless nothing is bought in this run."""
+    while session.spending.halted is None:
+        wanted = [one for one in comparison.retake(retake, run=session.run) if only is None or one.shot in only]
+        if not wanted:
+            return
+        for revision in wanted:
+            await decide(session.store, comparison, revision)
+
+
+def _with_refused(
+    outcomes: Sequence[ShotOutcome], refused: Collection[str], error: LongtakeError | None
+) -> list[ShotOutcome]:
+    """The outcomes; a shot that keeps its old take because the new one was refused carries the refusal."""
+    return [replace(one, error=error) if one.shot.id in refused and one.error is None else one for one in outcomes]
+
+
+async def _dispatched(session: Session, comparison: Comparison, asked: FilmRequest) -> Comparison:
+    """Let others make the scenes; give the film as it stands afterwards. If they failed, nothing more is bought."""
+    failed: LongtakeError | None = None
+    if asked.dispatch is not None:
+        try:
+            failed = await asked.dispatch(session, comparison, asked.downstream)
+        except LongtakeError as error:
+            failed = error
+    comparison, rest = await _compare(session, asked)
+    if failed is not None:
+        session.spending.halted = failed
+        try:
+            await asyncio.to_thread(_afford, session, rest.reserve)
+        except BudgetError as error:
+            session.spending.halted = session.spending.refused = error
+    return comparison
+
+
+async def _concatenate(
+    session: Session, resolved: Resolved, outcomes: list[ShotOutcome]
+) -> tuple[JoinedFilm | None, LongtakeError | None]:
+    """The film when every shot is there; a failed concatenation is reported after the account."""
+    if not all(outcome.take for outcome in outcomes):
+        return None, None
+
+    loop = asyncio.get_running_loop()
+
+    def progress(share: float) -> None:
+        loop.call_soon_threadsafe(lambda: session.events.event("film.joining", share=share))
+
+    async def work() -> JoinedFilm:
+        state = await asyncio.to_thread(session.ledger.read)
+        return await asyncio.to_thread(
+            films.join,
+            resolved,
+            outcomes,
+            store=session.store,
+            film=session.film,
+            state=state,
+            closed=session.ledger.log.history(until=state.head),
+            run=session.run,
+            on_progress=progress,
+        )
+
+    try:
+        return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None
+    except LongtakeError as error:
+        return None, error
+
+
+def _afford(session: Session, credits: int) -> None:
+    used = session.spending.used(session.ledger)
+    session.spending.budget.check(credits, used)
+
+
+def _check_hosting(session: Session, comparison: Comparison) -> None:
+    """See that the provider can read what shots to buy start from, before the first of a chain is bought for nothing."""
+    if can_host(session.assets):
+        return
+    found = plans.statuses(comparison)
+    for shot in comparison.resolved.shots:
+        parent = found[shot.parent].used if shot.parent is not None else None
+        ours = found[shot.id].bridges is not None or needs_host(session.assets, shot, parent)
+        if found[shot.id].to_buy and ours:
+            raise SettingsError(
+                f"{shot.label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
+                next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
+            )
+
+
+async def _leave_snapshot(
+    session: Session, comparison: Comparison, outcomes: Sequence[ShotOutcome]
+) -> SpendSums | None:
+    """Leave a snapshot, so that the next run knows what was used and spent without reading each take and entry."""
+    before = comparison.take_library.snapshot
+    known = {shot.id for shot in comparison.resolved.shots}
+    used = {shot: name for shot, name in (before.used if before else {}).items() if shot in known}
+    used |= {outcome.shot.id: outcome.take.fingerprint for outcome in outcomes if outcome.take is not None}
+    labels = {shot.id: shot.label for shot in comparison.resolved.shots if shot.id in used}
+    sums = before.sums if before else None
+    try:
+        _, sums = await asyncio.to_thread(accounts.by_shot, session.ledger, session.film, sums)
+    except (LedgerError, StoreError) as error:
+        session.events.line(f"what the film has cost so far could not be read: {error.message}", level=logging.WARNING)
+    try:
+        await asyncio.to_thread(
+            comparison.take_library.save,
+            run=session.run,
+            used=used,
+            labels=labels,
+            sums=sums,
+            whole=not lacks(outcomes),
+        )
+    except StoreError as error:
+        session.events.line(f"no snapshot of the film was left: {error.message}", level=logging.WARNING)
+    return sums
+
+
+async def _left_over(session: Session, comparison: Comparison) -> list[str]:
+    """Keep the clips of finished attempts that no shot asks for any more, because it was changed while they were in flight."""
+    wanted = {lack.name for one in plans.statuses(comparison).values() for lack in one.lacks}
+    # Clips that are made alone may be accounted to the film; whoever asked for them comes back for them.
+    alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
+    state = await asyncio.to_thread(session.ledger.read)
+    notes = []
+    for attempt in list(state.attempts.values()):
+        order = attempt.order
+        if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
+            continue
+        if order.scene in alone:
+            continue
+        try:
+            key = await salvage(session.assets, session.ledger, attempt)
+        except LongtakeError as error:
+            notes.append(
+                f"attempt {attempt.id} for {order.label} is bought, and its clip could not be kept: {error.message}"
+            )
+            continue
+        notes.append(
+            f"attempt {attempt.id} for {order.label} was bought before the shot was changed: its clip is kept as {key}"
+        )
+    return notes

@@ -1,0 +1,98 @@
+"""One shot: what it lacks is obtained, and then it is looked at again to see which take is used."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from longtake.errors import LongtakeError
+from longtake.take.end_frame import lead
+from longtake.take.ensure_take import ensure_take
+from longtake.take.upload import TakeSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from longtake.library import Take
+    from longtake.plan import Comparison, ShotStatus
+    from longtake.request import ResolvedShot
+    from longtake.take.ensure_take import EnsuredTake
+    from longtake.take.session import Session
+
+__all__ = ["EnsuredShot", "ensure_shot"]
+
+_log = logging.getLogger("longtake.studio")
+
+
+@dataclass(frozen=True, slots=True)
+class EnsuredShot:
+    """How a shot stands after a run did what it could: `status.used` is the take of the film, None where there is none."""
+
+    status: ShotStatus
+    obtained: tuple[EnsuredTake, ...] = ()
+    errors: tuple[LongtakeError, ...] = ()
+
+
+async def ensure_shot(
+    session: Session,
+    comparison: Comparison,
+    shot: ResolvedShot,
+    parent: ShotStatus | None,
+    *,
+    then: Callable[[Take], Awaitable[None]] | None = None,
+) -> EnsuredShot:
+    """Obtain every take that a shot lacks, side by side. An error of a take is returned and ends no other take.
+
+    Args:
+        session: the run's.
+        comparison: the storyboard against what is kept; takes that come are counted in it.
+        shot: the shot.
+        parent: how the shot it continues stands now; None where it continues none.
+        then: called with each take that was obtained, before it counts.
+    """
+    status = comparison.look(shot, parent)
+    source = parent.used if parent is not None else None
+    if parent is not None and source is None:
+        return EnsuredShot(replace(status, used=None))
+    frame = source.leaves if source is not None else None
+    asked: set[int] = set()
+    obtained: list[EnsuredTake] = []
+    errors: list[LongtakeError] = []
+    # More than once only where takes fail their checks and the storyboard asks for new ones.
+    while not errors and any(lack.number not in asked for lack in status.lacks):
+        try:
+            status = await lead(session.store, comparison, status, parent, run=session.run)
+        except LongtakeError as error:
+            errors.append(error)
+            break
+        wanted = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
+        asked.update(one.take for one in wanted)
+        for one in await asyncio.gather(*(_obtain(session, one, then) for one in wanted)):
+            if isinstance(one, LongtakeError):
+                errors.append(one)
+            else:
+                obtained.append(one)
+                comparison.take_library.add(one.take)
+        status = comparison.look(shot, parent)
+    if not status.settled:
+        status = replace(status, used=None)
+    return EnsuredShot(status, tuple(obtained), tuple(errors))
+
+
+async def _obtain(
+    session: Session, wanted: TakeSpec, then: Callable[[Take], Awaitable[None]] | None
+) -> EnsuredTake | LongtakeError:
+    """Obtain a take, or give the error: it stays with its shot."""
+    try:
+        found = await ensure_take(session, wanted)
+        if then is not None:
+            await then(found.take)
+    except LongtakeError as error:
+        session.events.not_obtained(wanted, error)
+        return error
+    except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
+        _log.exception("%s", wanted.label)
+        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
+    return found

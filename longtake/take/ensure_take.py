@@ -1,0 +1,105 @@
+"""The life of one take, from wanted to kept: upload, submit, poll, ingest."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from longtake.errors import RefusedError, TaskFailedError
+from longtake.library import Take
+from longtake.observer import Step
+from longtake.provider import wants_rehosting
+from longtake.take.ingest import ingest
+from longtake.take.poll import poll
+from longtake.take.submit import submit
+from longtake.take.upload import TakeKey, TakeRequest, TakeSpec, identify, kept, upload
+
+if TYPE_CHECKING:
+    from longtake.ledger import Attempt
+    from longtake.provider import ProviderTask
+    from longtake.take.session import Session
+
+__all__ = ["EnsuredTake", "ensure_take"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnsuredTake:
+    """A kept take, and whether it was there or was bought now."""
+
+    take: Take
+    state: Literal["current", "bought"]
+
+
+async def ensure_take(session: Session, wanted: TakeSpec) -> EnsuredTake:
+    """Give the take as kept: from the store when it is there, from a task in flight, or newly bought.
+
+    A failed task with a retryable code (provider-contract.md §3) was refunded and gets another attempt, up to the
+    session's limit. Where the provider could not read an input (30002 at submit, 80007 later), that attempt is
+    given the inputs at other URLs.
+
+    Raises:
+        LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
+    """
+    identity = await identify(session.assets, wanted)
+    take = await asyncio.to_thread(kept, session.store, session.ledger, identity)
+    if take is not None:
+        return EnsuredTake(take, "current")
+    rehost = 0
+    async with session.slots:
+        for left in reversed(range(session.settings.max_attempts)):
+            try:
+                prepared = await _upload(session, identity, rehost)
+                attempt = await _submit(session, prepared)
+                if isinstance(attempt, Take):
+                    return EnsuredTake(attempt, "current")
+                task = await _poll(session, attempt)
+            except (TaskFailedError, RefusedError) as error:
+                unread = wants_rehosting(error)
+                if not left or not (unread or (isinstance(error, TaskFailedError) and error.retryable)):
+                    raise
+                rehost += unread
+                continue
+            # Finish what has begun before fetching more, so that the next shots of the first chains start meanwhile.
+            async with session.keeping:
+                return EnsuredTake(await _ingest(session, prepared, attempt, task), "bought")
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _upload(session: Session, identity: TakeKey, rehost: int) -> TakeRequest:
+    if not identity.has_inputs:
+        # There is nothing to show: the request is words only.
+        return await upload(session.assets, identity, rehost=rehost)
+    step = Step("upload", identity.wanted.label)
+    return await session.events.observer.around(step, lambda: upload(session.assets, identity, rehost=rehost))
+
+
+async def _submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
+    label = prepared.identity.wanted.label
+    with session.events.submitting(prepared.identity.fingerprint, label) as since:
+        found = await session.events.observer.around(Step("submit", label), lambda: submit(session, prepared))
+    session.events.submitted(found, label, since=since)
+    return found
+
+
+async def _poll(session: Session, attempt: Attempt) -> ProviderTask:
+    label = attempt.order.label
+    try:
+        task = await session.events.observer.around(
+            Step("poll", label),
+            lambda: poll(session.ledger, session.account.provider, attempt, longest=session.settings.longest_wait),
+        )
+    except TaskFailedError as error:
+        session.events.task_failed(attempt, error)
+        raise
+    session.events.line(f"{label}: made by the provider, fetching it")
+    return task
+
+
+async def _ingest(session: Session, prepared: TakeRequest, attempt: Attempt, task: ProviderTask) -> Take:
+    label = prepared.identity.wanted.label
+    take = await session.events.observer.around(
+        Step("ingest", label), lambda: ingest(session.assets, session.ledger, prepared, attempt, task)
+    )
+    session.events.kept(attempt, take, label)
+    return take

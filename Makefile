@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo-film
 UP     ?= longtake-up
+TESTS  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -25,10 +26,10 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 	$(BIN)/longtake deploy
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' $(TESTS)
 
-test-all: $(VENV)/.dev ## the tests with the slow ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test-all: $(VENV)/.dev ## the tests with the slow ones; TESTS='...' adds words for pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 	$(BIN)/ruff check .

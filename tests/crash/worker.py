@@ -343,7 +343,11 @@ def serve() -> None:
 
     The first word may be `longtake`: then it is the command itself that runs.
     """
-    for name in ("cli.credits", "reconciliation", *(f"media.{part}" for part in ("checks", "frames", "joining"))):
+    for name in (
+        "cli.credits",
+        "reconciliation",
+        *(f"media.{part}" for part in ("measure.checks", "image.frames", "concat.joining")),
+    ):
         importlib.import_module(f"longtake.{name}")
     if "PREFECT_API_URL" in os.environ:
         for name in (*("longtake.cli.flow_run", "longtake.tasks", "prefect.task_engine", "prefect.flow_engine"), FLOW):

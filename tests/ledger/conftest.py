@@ -68,7 +68,7 @@ class Desk:
         return request.resolve(loaded, self.catalog).shots
 
     async def buy(self, *, model="seedance-2.5", film=FILM, run=None, **seconds):
-        """Try to get every shot, side by side; gives what came of each: an `Obtained` or the error."""
+        """Try to get every shot, side by side; gives what came of each: an `EnsuredTake` or the error."""
         async with open_session(self.settings, catalog=self.catalog, film=film, budget=None, run=run) as session:
             session.account.provider._cadence = QUICK
             await session.account.balance(session.store)

@@ -370,10 +370,10 @@ def test_observers_are_told_of_a_doubt(account):
 
 SCRIPT = """
 import longtake as lt, sys
-from longtake.studio import story
+from longtake.studio import film_run
 
 # The test must not depend on how busy the machine is.
-story._LAST_WORDS = 100
+film_run._LAST_WORDS = 100
 
 def board():
     small = {"model": "seedance-2.5", "resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}

@@ -1,8 +1,8 @@
 """What one POST came to: accepted, refused, not sent or in doubt (provider-contract.md §2).
 
 The rule of thumb is one-sided. *Not sent* needs proof that no byte of the request left, *refused* needs a status line
-that says 4xx, *accepted* needs a 2xx with an id. Whatever is left is in doubt, since doubt costs a look at the balance
-and a wrong "not charged" costs the price of a second clip.
+that says 4xx and is not a gateway's time-out, *accepted* needs a 2xx with an id. Whatever is left is in doubt, since
+doubt costs a look at the balance and a wrong "not charged" costs the price of a second clip.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _BY_STATUS: Mapping[int, type[RefusedError]] = {
     403: KeyRefusedError,
     404: UnknownModelError,
 }
+
+_GAVE_UP = frozenset({408, 425, 499})
+"""A gateway stopped waiting (provider-contract.md §2): the request may have reached the provider and been charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def settle(
     Raises:
         NotSentError: nothing left this machine.
         RateLimitedError: 429.
-        RefusedError: any other 4xx, by subclass.
+        RefusedError: any other 4xx but 408, 425 and 499, by subclass.
         DoubtfulAnswerError: everything else; it may have been charged.
     """
     if answer is None:
@@ -98,7 +101,7 @@ def settle(
         if isinstance(fault, _NOT_SENT) and not began:
             raise NotSentError(f"the request for {model} was not sent: {trouble}")
         raise _doubt(trouble, model)
-    if 400 <= answer.status < 500:
+    if 400 <= answer.status < 500 and answer.status not in _GAVE_UP:
         # The status line is the verdict: what happened to the body after it changes nothing.
         raise _refusal(answer, model, secret)
     if 200 <= answer.status < 300:

@@ -1,7 +1,5 @@
 """The life of a take: identify, upload, submit, poll, ingest. Plain coroutines that need no engine."""
 
-from longtake.assets.assets import Assets, can_host, needs_host, remember_frame
-from longtake.assets.sources import read_inputs
 from longtake.library import ClipFile, Frame, Take, load
 from longtake.take.account import Account
 from longtake.take.bundle import pack, unpack
@@ -16,7 +14,6 @@ from longtake.take.upload import TakeKey, TakeRequest, TakeSpec, identify, kept,
 
 __all__ = [
     "Account",
-    "Assets",
     "ClipFile",
     "EnsuredShot",
     "EnsuredTake",
@@ -26,7 +23,6 @@ __all__ = [
     "TakeKey",
     "TakeRequest",
     "TakeSpec",
-    "can_host",
     "decide",
     "ensure_shot",
     "ensure_take",
@@ -35,12 +31,9 @@ __all__ = [
     "kept",
     "ledger_of",
     "load",
-    "needs_host",
     "open_session",
     "pack",
     "poll",
-    "read_inputs",
-    "remember_frame",
     "salvage",
     "submit",
     "unpack",

@@ -417,6 +417,14 @@ async def test_a_5xx_may_have_been_charged(server, provider, status):
     assert raised.reason == f"HTTP {status}"
 
 
+@pytest.mark.parametrize("status", [408, 425, 499])
+async def test_a_gateway_that_gave_up_waiting_leaves_a_doubt(server, provider, status):
+    server.handle = replies(status, {"error": {"code": 20002, "message": "request timeout"}})
+    raised = await submit(provider, server)
+    assert type(raised) is DoubtfulAnswerError
+    assert raised.reason == f"HTTP {status}"
+
+
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("location", ["/api/v1/videos/generations", "ftp://x/y", "http://[", "\x01", None])
 async def test_a_redirect_is_not_followed(server, provider, status, location):

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import breaking
 import pytest
+from prefect.client.schemas.filters import FlowRunFilter
 
 from longtake import media
 
@@ -162,8 +163,8 @@ def waiting(stage, pool, prefect_client, until):
     with handing_out(here, here.board("Waiting", {"s": [{"id": "a", "prompt": "A pier"}]})) as film:
 
         def handed():
-            runs = prefect_client.read_flow_runs()
-            return next((run for run in runs if run.name == "film Waiting · s" and not run.state.is_final()), None)
+            runs = prefect_client.read_flow_runs(flow_run_filter=FlowRunFilter(name={"any_": ["film Waiting · s"]}))
+            return next((run for run in runs if not run.state.is_final()), None)
 
         yield here, film, until(handed, why="the scene is handed out", process=film)
 

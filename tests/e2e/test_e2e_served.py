@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -148,7 +149,7 @@ def test_scenes_get_the_blocks_of_the_film(deployed, prefect_client, form):
     title = f"Scenes with {form}"
     parameters = {"board": board(title), "credentials": given[0], "store": given[1], "scenes": "scene/module"}
     assert ended(run("films-of-mine/served", **parameters)) == ("Completed", None)
-    (made,) = [one for one in prefect_client.read_flow_runs() if one.name == f"film {title} · one"]
+    (made,) = prefect_client.read_flow_runs(flow_run_filter=FlowRunFilter(name={"any_": [f"film {title} · one"]}))
     assert made.parameters["credentials"] == {"$ref": {"block_document_id": str(credentials._block_document_id)}}
     assert list(here.store.glob(f"films/scenes-with-{form}/*/film.mp4"))
 

@@ -32,7 +32,7 @@ __all__ = ["PREFIX", "build"]
 
 PREFIX = "/api/v1"
 _LARGEST_BODY = 1024 * 1024
-_POLL_FAULTS = GETS | SHAPES | {"no-id", "slow"}
+_POLL_FAULTS = GETS | SHAPES | {"404", "no-id", "slow"}
 _BALANCE_FAULTS = GETS | {"slow"}
 
 router = APIRouter(prefix=PREFIX)

@@ -13,13 +13,13 @@ __all__ = ["AFTER", "BEFORE", "GETS", "Fate", "Faults", "Rule", "parse"]
 Where = Literal["submit", "poll", "media", "balance"]
 What = Literal[
     "429", "500", "503-before", "500-after", "drop-before", "drop-after", "stall", "garbage", "html", "redirect",
-    "refuse-30002", "no-id", "expired", "truncated", "no-last-frame", "no-usage", "fail-80003", "fail-80006", "fail-80007",
-    "no-refund", "slow", "black",
+    "refuse-30002", "no-id", "same-id", "404", "expired", "truncated", "no-last-frame", "no-usage", "fail-80003",
+    "fail-80006", "fail-80007", "no-refund", "slow", "black",
 ]  # fmt: skip
 
 BEFORE = frozenset({"429", "500", "503-before", "drop-before", "redirect", "refuse-30002"})
 """On submit: answered before anything is looked at or charged."""
-AFTER = frozenset({"500-after", "drop-after", "stall", "garbage", "html", "no-id"})
+AFTER = frozenset({"500-after", "drop-after", "stall", "garbage", "html", "no-id", "same-id"})
 """On submit: the task is charged and runs, and the answer that would name it is spoilt."""
 FATES = frozenset(
     {"fail-80003", "fail-80006", "fail-80007", "no-refund", "slow", "expired", "no-last-frame", "no-usage", "black"}
@@ -34,7 +34,7 @@ GETS = frozenset(
 
 _ALLOWED: dict[Where, frozenset[str]] = {
     "submit": BEFORE | AFTER | FATES,
-    "poll": GETS | SHAPES | {"no-id", "slow"},
+    "poll": GETS | SHAPES | {"404", "no-id", "slow"},
     "media": GETS | {"expired", "truncated", "slow"},
     "balance": GETS | {"slow"},
 }

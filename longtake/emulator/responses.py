@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from longtake.emulator.refusal import INPUT_UNREADABLE, RATE_LIMITED, UPSTREAM, RefusalAnswer
+from longtake.emulator.refusal import INPUT_UNREADABLE, NOT_FOUND, RATE_LIMITED, UPSTREAM, RefusalAnswer
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["drop", "envelope", "refused", "spoilt", "until_gone"]
 
 _STATUS = {
+    "404": (404, NOT_FOUND, "task not found"),
     "429": (429, RATE_LIMITED, "too many requests"),
     "500": (500, UPSTREAM, "internal error"),
     "500-after": (500, UPSTREAM, "internal error"),
@@ -75,6 +76,8 @@ async def spoilt(request: Request, state: EmulatorState, rule: Rule, shown: dict
         return await drop(request, state)
     if rule.what == "stall":
         await until_gone(request)
+    if rule.what == "same-id":
+        return JSONResponse({**(shown or {}), "id": state.tasks.all[0].id})
     return {
         "html": HTMLResponse(_HTML),
         "redirect": Response(status_code=307, headers={"Location": str(request.url)}),

@@ -63,6 +63,9 @@ class Ledger:
     def __init__(self, store: Store, account: str) -> None:
         self.log = EntryLog(store, account)
         self._patience = ClaimWait()
+        self._tasks: dict[str, set[str]] = {}
+        """Task id -> closed attempts that had it, as far as `_tasks_until`."""
+        self._tasks_until = 0
 
     @property
     def account(self) -> str:
@@ -167,14 +170,26 @@ class Ledger:
     def accepted(self, attempt: Attempt, task_id: str) -> None:
         """Write the task id down. Repeats of the same id change nothing.
 
+        An id that another attempt has, open or closed, names that attempt's clip: this attempt is put in doubt instead.
+
         Raises:
+            InDoubtError: the id belongs to another attempt, so it is unknown what this one was charged.
             LedgerError: a person wrote the attempt off meanwhile: its credits are counted as lost already.
         """
+        other: str | None = None
 
         def decide(state: LedgerState) -> e.Entry | None:
+            nonlocal other
             current = state.attempts.get(attempt.id)
             if current is not None and current.task_id is not None:
                 return None
+            other = self._has_task(state, task_id, but=attempt.id)
+            if other is not None:
+                if current is None or current.phase in DOUBTS:
+                    return None
+                return self._entry(
+                    e.InDoubt, attempt, reason=f"answered with task {task_id}, which attempt {other} has"
+                )
             if current is None:
                 closed = [c for c in self.log.history(since=attempt.sequence, until=state.head) if c.id == attempt.id]
                 if any(c.task_id == task_id for c in closed):
@@ -190,6 +205,14 @@ class Ledger:
             return e.Accepted(**self._stamp(), attempt=attempt.id, task_id=task_id, order=order)
 
         self.log.append(decide)
+        if other is not None:
+            raise InDoubtError(
+                f"attempt {attempt.id} for {attempt.order.label} may have been charged: the provider answered with task {task_id}, "
+                f"which attempt {other} has",
+                attempt=attempt.id,
+                label=attempt.order.label,
+                credits=attempt.order.reserve,
+            )
 
     def refused(
         self, attempt: Attempt, *, status: int, code: int | None, message: str, retry_after: float | None = None
@@ -262,14 +285,12 @@ class Ledger:
 
         def decide(state: LedgerState) -> e.Entry:
             attempt = self._doubt(state, attempt_id)
-            other = next((a.id for a in state.attempts.values() if a.task_id == task_id), None)
+            other = self._has_task(state, task_id, but=attempt_id)
             if other is not None:
                 raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)
             return self._entry(e.Adopted, attempt, task_id=task_id, who=who, why=why)
 
         self.bury_the_dead()
-        if any(c.task_id == task_id for c in self.log.history()):
-            raise LedgerError(f"task {task_id} belongs to an attempt that is closed already", key=attempt_id)
         self.log.append(decide)
 
     def resolve(self, attempt_id: str, verdict: Literal["not_charged", "written_off"], *, who: str, why: str) -> None:
@@ -299,6 +320,15 @@ class Ledger:
 
     def _died(self, attempt: Attempt) -> e.Entry:
         return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
+
+    def _has_task(self, state: LedgerState, task_id: str, *, but: str) -> str | None:
+        """Return an attempt that has the task, open or closed, `but` apart."""
+        for closed in self.log.history(since=self._tasks_until, until=state.head):
+            if closed.task_id is not None:
+                self._tasks.setdefault(closed.task_id, set()).add(closed.id)
+        self._tasks_until = state.head
+        found = {a.id for a in state.attempts.values() if a.task_id == task_id} | self._tasks.get(task_id, set())
+        return min(found - {but}, default=None)
 
     @staticmethod
     def _abandoned(attempt: Attempt) -> bool:

@@ -44,7 +44,7 @@ MOST_POLLS = 100
 _JUST_NOW = 1.0
 """Seconds since a task was accepted in which it cannot have ended, as far as the rhythm of polls goes."""
 STRIKES = 3
-"""401, 403 and 404 answers in a row that a wait bears with: keys and tasks take a moment to be known everywhere."""
+"""Consecutive 401, 403 and 404 answers tolerated while polling: a key takes a moment to be known everywhere."""
 
 
 class Provider:
@@ -203,7 +203,8 @@ class Provider:
 
         Raises:
             PollTimeoutError: it was still going on after `longest`.
-            KeyRefusedError, UnknownTaskError: the fourth such answer in a row.
+            KeyRefusedError, UnknownTaskError: the fourth such answer in a row. Until a first answer knows the task, 404 is asked
+                again for `PollCadence.unknown` seconds: a new task may not be known everywhere yet.
         """
         began = time.monotonic()
         deadline = began + longest
@@ -213,6 +214,7 @@ class Provider:
         # When it was last known to be going on: of one that was accepted a while ago that is not known.
         after = going if going <= _JUST_NOW else None
         strikes = 0
+        known = False
         odd: str | None = None
         while True:
             left = deadline - time.monotonic()
@@ -225,16 +227,17 @@ class Provider:
             await self._turns.turn()
             try:
                 task = await self.poll(task_id)
-            except (KeyRefusedError, UnknownTaskError):
+            except (KeyRefusedError, UnknownTaskError) as error:
                 strikes += 1
-                if strikes > STRIKES:
+                new = not known and time.monotonic() - began < self._cadence.unknown
+                if strikes > STRIKES and not (new and isinstance(error, UnknownTaskError)):
                     raise
                 delay = pace.after_fault()
             except (RateLimitedError, ProviderUnavailableError) as error:
                 log.debug("asking again: %s", error.message)
                 delay = pace.after_fault(error.retry_after)
             else:
-                strikes = 0
+                strikes, known = 0, True
                 if on_poll is not None:
                     on_poll(task)
                 gone = going + time.monotonic() - began

@@ -32,6 +32,7 @@ class PollCadence:
         growth: factor from one delay to the next.
         jitter: share by which a delay is moved at random, so that many tasks do not ask in step.
         longest_fault: delay that repeats after failures grow to, and the cap on an obeyed `Retry-After`.
+        unknown: how long a wait polls on while the provider has not known the task yet (404).
     """
 
     shortest: float = 1.5
@@ -39,6 +40,7 @@ class PollCadence:
     growth: float = 1.25
     jitter: float = 0.25
     longest_fault: float = 60.0
+    unknown: float = 300.0
 
     def start(self, usual: UsualDuration | None = None, *, going: float = 0.0) -> PollPace:
         """Begin one task's rhythm; `going` is for how long it has been under way."""

@@ -163,6 +163,8 @@ async def _claim_and_post(
         alive.cancel()
     try:
         await _record(lambda: ledger.accepted(attempt, task_id))
+    except InDoubtError:
+        raise
     except BaseException as error:
         reason = error.message if isinstance(error, LongtakeError) else type(error).__name__
         lost = TaskIdNotRecordedError(

@@ -10,6 +10,9 @@ import pytest
 from longtake import store as stores
 from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import Budget, Ledger, Purchase, account_of, accounts
+from longtake.ledger.entries import Accepted
+from longtake.ledger.ledger import now
+from longtake.ledger.state import CHECKPOINT_EVERY
 
 run = asyncio.run
 NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}
@@ -185,6 +188,41 @@ def test_a_task_id_after_a_verdict_of_not_charged_counts(books) -> None:
     other.resolve(attempt.id, "not_charged", who="me", why="not in the list")
     mine.accepted(attempt, "task_12345678")
     assert [a.phase for a in other.read().attempts.values()] == ["accepted"]
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_task_id_that_another_attempt_has_is_a_doubt(books, settled) -> None:
+    mine, other = books
+    first, second = claim(mine), claim(mine, "sea")
+    mine.accepted(first, "task_12345678")
+    if settled:
+        mine.completed(first, 160)
+        mine.settled(first, clip="c" * 64)
+        for _ in range(CHECKPOINT_EVERY):
+            mine.adjust(0, who="me", why="so that the first lies behind a checkpoint")
+    for _ in range(2):
+        with pytest.raises(InDoubtError, match=f"task_12345678.*{first.id}"):
+            other.accepted(second, "task_12345678")
+    doubts = other.read().doubts()
+    assert [(a.id, a.task_id, a.phase) for a in doubts] == [(second.id, None, "in_doubt")]
+    with pytest.raises(LedgerError, match=f"belongs to attempt {first.id}"):
+        mine.adopt(second.id, "task_12345678", who="me", why="wrong")
+
+
+def test_a_log_in_which_two_attempts_have_one_task_is_read_as_before(books) -> None:
+    """Releases before this check wrote such logs."""
+    mine, other = books
+    first, second = claim(mine), claim(mine, "sea")
+    for attempt in (first, second):
+        entry = Accepted(at=now(), by="host/-/1/-", attempt=attempt.id, task_id="task_12345678")
+        mine.log.append(lambda _, entry=entry: entry)
+    assert [(a.id, a.phase) for a in other.read().attempts.values()] == [
+        (first.id, "accepted"),
+        (second.id, "accepted"),
+    ]
+    other.completed(second, 160)
+    other.settled(second, clip="c" * 64)
+    assert mine.read().debits == 320
 
 
 # -- charges that cannot be ----------------------------------------------------------------------------------------------

@@ -216,13 +216,33 @@ async def test_failing_polls_do_not_end_a_wait(server, provider):
 
 
 @pytest.mark.parametrize(("status", "error"), [(401, KeyRefusedError), (403, KeyRefusedError), (404, UnknownTaskError)])
-async def test_some_refusals_are_borne_with_and_more_are_not(server, provider, status, error):
+async def test_some_refusals_are_tolerated_and_more_are_not(server, provider, status, error):
     server.handle = answers(status, status, status, PROCESSING, status, status, status, COMPLETED)
     assert (await provider.wait(ID, longest=60)).status == "completed"
     server.requests.clear()
-    server.handle = answers(status)
+    server.handle = answers(PROCESSING, status)
     with pytest.raises(error):
         await provider.wait(ID, longest=60)
+    assert len(server.requests) == 1 + 4
+
+
+async def test_a_task_that_is_not_known_yet_is_waited_for(server, provider):
+    server.handle = answers(*[404] * 12, COMPLETED)
+    assert (await provider.wait(ID, longest=60)).status == "completed"
+    assert len(server.requests) == 13
+
+
+async def test_a_key_that_is_refused_is_not_taken_for_a_task_that_is_not_known_yet(server, provider):
+    server.handle = answers(404, 404, 404, 401, COMPLETED)
+    with pytest.raises(KeyRefusedError):
+        await provider.wait(ID, longest=60)
+
+
+async def test_a_task_that_stays_unknown_is_given_up(server, connect):
+    server.handle = answers(404)
+    async with connect(server.base_url, cadence=PollCadence(shortest=0.01, longest_fault=0.01, unknown=0)) as provider:
+        with pytest.raises(UnknownTaskError):
+            await provider.wait(ID, longest=60)
     assert len(server.requests) == 4
 
 

@@ -29,10 +29,10 @@ def only_shot(studio):
     return studio.resolved().shots[0]
 
 
-def obtain_one(studio, **changes):
+def obtain_one(studio, *, number=1, **changes):
     async def work():
         async with studio.session(**changes) as session:
-            return await ensure_take(session, TakeSpec(only_shot(studio), 1, None))
+            return await ensure_take(session, TakeSpec(only_shot(studio), number, None))
 
     return asyncio.run(work())
 
@@ -115,6 +115,24 @@ def test_a_lost_answer_is_in_doubt_and_never_sent_again(studio, what: str) -> No
         obtain_one(studio)
     assert studio.posts() == 1
     assert [a.phase for a in state(studio).doubts()] == ["in_doubt"]
+
+
+def test_a_task_id_answered_twice_puts_the_second_attempt_in_doubt(studio) -> None:
+    bought = obtain_one(studio)
+    studio.faults({"where": "submit", "what": "same-id", "times": 1})
+    with pytest.raises(InDoubtError, match=bought.take.task_id) as caught:
+        obtain_one(studio, number=2)
+    assert caught.value.exit_code == 4
+    with pytest.raises(InDoubtError):
+        obtain_one(studio, number=2)
+    assert studio.posts() == 2
+    assert [a.phase for a in state(studio).doubts()] == ["in_doubt"]
+
+
+def test_a_task_that_is_not_known_at_once_is_polled_on(studio) -> None:
+    studio.faults({"where": "poll", "what": "404", "times": 6})
+    assert obtain_one(studio).state == "bought"
+    assert studio.posts() == 1
 
 
 def test_a_rate_limit_is_waited_out_under_a_new_intent(studio) -> None:

@@ -93,7 +93,8 @@ def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into:
 
     parts = []
     old = _frames(left, range(joint.first, joint.first + joint.before + joint.count), target)
-    # Both are read in step: the newer is not wanted before the older has been read up to the joint, and would pile up.
+    # Both are read in step: ffmpeg needs the newer only from the joint on, and would hold its frames in memory until then. The
+    # offset is given even when it is 0, because ffmpeg-python makes one node of two equal ones when a take follows itself.
     new = _frames(right, range(joint.count + joint.after), target, late=float(joint.first / target.fps))
     # xfade works on 4:4:4: what it need not touch does not go through it.
     if joint.before:
@@ -136,9 +137,9 @@ def _video(path: Path, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python h
     return ffmpeg.source(path, sniff(path).demuxer, noautorotate=None, **options).video
 
 
-def _frames(clip: GraphClip, frames: range, target: Target, *, late: float = 0.0) -> Any:  # noqa: ANN401
+def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | None = None) -> Any:  # noqa: ANN401
     """Exactly these frames of a clip, evenly spaced from zero, looking like the target; read as if `late` seconds later."""
-    facts, video = clip.facts, _video(clip.path, **({"itsoffset": f"{late:.6f}"} if late else {}))
+    facts, video = clip.facts, _video(clip.path, **({"itsoffset": f"{late:.6f}"} if late is not None else {}))
     if facts.fps != target.fps:
         video = video.filter("fps", fps=str(target.fps)).filter("tpad", stop_mode="clone", stop_duration=2)
     video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtake.errors import FfmpegError, MediaError
+from longtake.errors import FfmpegError, LongtakeError, MediaError
 from longtake.media import ffmpeg
 from longtake.media.audio import aac, loudness, pcm
 from longtake.media.concat import captions, graphs, layout, muxing, planning, tails
@@ -57,13 +57,14 @@ def join(
         on_progress: called with 0 to 1; what it raises ends the join and is raised again.
 
     Raises:
-        MediaError: a clip is broken, is no video, or is too short for its transitions; or the music is no sound.
-        FfmpegError: ffmpeg is missing or failed, or the film cannot be written.
+        MediaError: a clip is broken, is not a video, or is too short for its transitions; or the music is not a sound.
+        FfmpegError: ffmpeg is missing or failed, the film cannot be written, or the join failed in a way nobody foresaw.
     """
-    work = _Join(clips, planning.look_at(clips), sound, on_progress)
-    work.require()
-    spoken = captions.cues(clips, work.layout.chapters)
+    work: _Join | None = None
     try:
+        work = _Join(clips, planning.look_at(clips), sound, on_progress)
+        work.require()
+        spoken = captions.cues(clips, work.layout.chapters)
         with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
             model = captions.model(Path(folder)) if spoken else None
             labels = muxing.Labels(title, comment, work.layout.chapters, spoken, model)
@@ -71,10 +72,17 @@ def join(
             if webvtt is not None:
                 with replacing(webvtt) as text:
                     text.write_text(captions.webvtt(spoken), encoding="utf-8", newline="\n")
-    except OSError as error:
-        if error is work.objection:
+    except LongtakeError:
+        raise
+    except Exception as error:
+        if work is not None and error is work.objection:
             raise
-        raise FfmpegError(f"the film cannot be written: {error.strerror or type(error).__name__}") from error
+        if isinstance(error, OSError):
+            raise FfmpegError(f"the film cannot be written: {error.strerror or type(error).__name__}") from error
+        raise FfmpegError(
+            f"the clips cannot be joined: {type(error).__name__}: {error}",
+            next_step="open an issue with this message and the clips; they are kept and nothing is bought again",
+        ) from error
     done = work.layout
     return JoinResult(
         frames=done.frames,

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from longtake import plan
 from longtake.errors import BudgetError
+from longtake.ledger import Budget
 from longtake.ledger.state import RUN_MEMORY
 from longtake.storyboard import Approval
+from longtake.studio.approval import approve_plan
 
 
 def with_session(studio, work, **budgets: Any):
@@ -65,6 +68,33 @@ def test_nothing_approved_buys_nothing(make_studio):
             session.ledger.afford(session.spending.budget, film=session.film, run=session.run, credits=1)
 
     with_session(make_studio(), work)
+
+
+@pytest.mark.parametrize("subject", ["more than the budget", "spending"])
+def test_silence_never_lifts_a_budget(make_studio, subject):
+    """With `silence: go on`, a question that nobody answers buys what fits, and about more than the budget nothing."""
+    studio = make_studio()
+    resolved = studio.resolved()
+    found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
+    asked = []
+
+    async def silent(question):
+        asked.append((question.subject, question.silence is not None))
+        return question.silence
+
+    async def inside():
+        budget = found.reserve - (subject == "more than the budget")
+        async with studio.session() as session:
+            session.spending.status = session.spending.budget = Budget(film=budget)
+            await approve_plan(session, found, Approval(before=[subject], silence="go on"), silent)
+            return session.spending.budget
+
+    if subject == "spending":
+        assert asyncio.run(inside()) == Budget(film=found.reserve, run=found.reserve)
+    else:
+        with pytest.raises(BudgetError, match="nobody answered in time"):
+            asyncio.run(inside())
+    assert asked == [(subject, subject == "spending")]
 
 
 def test_a_run_is_remembered_for_longer_than_a_question_may_wait():

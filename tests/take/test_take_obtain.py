@@ -228,7 +228,6 @@ def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> N
 def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
     """The POST is under way when the run is cancelled: its task id still lands in the ledger."""
     studio = make_studio()
-    studio.faults({"where": "submit", "what": "429", "times": 1, "retry_after": 0.05})
 
     async def work():
         async with studio.session() as session:
@@ -247,7 +246,20 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
                 await task
 
     asyncio.run(work())
-    assert not [a for a in state(studio).attempts.values() if a.phase == "intent"]
+    (attempt,) = state(studio).attempts.values()
+    (task,) = studio.books()["tasks"]
+    assert (attempt.phase, attempt.task_id, studio.posts()) == ("accepted", task["id"], 1)
+
+
+def test_an_error_that_has_no_class_leaves_the_attempt_in_doubt(studio) -> None:
+    async def work():
+        async with studio.session() as session:
+            await session.account.provider.__aexit__()  # a client that is closed: no code of ours expects that
+            await ensure_take(session, TakeSpec(only_shot(studio), 1, None))
+
+    with pytest.raises(RuntimeError, match="async with"):
+        asyncio.run(work())
+    assert [(a.phase, a.reason) for a in state(studio).attempts.values()] == [("in_doubt", "stopped by RuntimeError")]
 
 
 def test_a_store_without_urls_for_others_is_said_before_money(studio) -> None:

@@ -1,0 +1,166 @@
+"""One safeguard of the money to a test: each of these fails when just that safeguard is taken out of the code."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+
+from longtake import store as stores
+from longtake.errors import BudgetError, InDoubtError, LedgerError
+from longtake.ledger import Budget, Ledger, Purchase, account_of, owner
+from longtake.ledger import entries as e
+from longtake.ledger.ledger import LEASE, now
+from longtake.ledger.throttle import SKEW
+
+run = asyncio.run
+ELSEWHERE = "host/another-boot.4026531836/1/1"
+"""A process of another machine: a process with its number runs here, too, and started at another time."""
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(stores.open(str(tmp_path / "store")), account_of("127.0.0.1", "key-of-the-safeguard-tests"))
+
+
+def order(shot="rocks", credits=160):
+    return Purchase(
+        film="a-film",
+        scene="s",
+        shot=shot,
+        take=1,
+        fingerprint=f"fingerprint of {shot}",
+        description=f"description of {shot}",
+        model="seedance-2.5",
+        run="run",
+        expected=credits,
+        reserve=credits,
+    )
+
+
+def claim(ledger, shot="rocks", budget=Budget(), **options):  # noqa: B008 - frozen
+    return ledger.claim(order(shot, **options), body={}, budget=budget, kept=lambda: False)
+
+
+def intent_of_another_machine(ledger, *, lease_until, shot="rocks"):
+    entry = e.Intent(at=now(), by=ELSEWHERE, order=order(shot), number=1, lease_until=lease_until, body={})
+    ledger.log.append(lambda _: entry)
+
+
+# -- budgets -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["film", "run", "day"])
+def test_one_credit_too_many_is_refused(ledger, scope) -> None:
+    claim(ledger, "rocks", Budget(**{scope: 160}))
+    with pytest.raises(BudgetError, match=f"the {scope} budget of 319 has 159 left"):
+        claim(ledger, "sea", Budget(**{scope: 319}))
+    assert claim(ledger, "sea", Budget(**{scope: 320})).kind == "bought"
+
+
+def test_a_held_doubt_that_is_written_off_is_spent_and_debited(ledger) -> None:
+    attempt = claim(ledger).attempt
+    ledger.in_doubt(attempt, "lost")
+    held = e.Held(at=now(), by=owner.current(), attempt=attempt.id, why="the balance is short by this")
+    ledger.log.append(lambda _: held)
+    ledger.resolve(attempt.id, "written_off", who="me", why="the provider cannot find it")
+    state = ledger.read()
+    assert (state.debits, state.films, state.attempts) == (160, {"a-film": 160}, {})
+
+
+# -- leases --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lease_has_an_allowance_for_clocks_that_differ(ledger) -> None:
+    intent_of_another_machine(ledger, lease_until=now() - SKEW / 2)
+    assert claim(ledger).kind == "wait"
+
+
+def test_a_lease_that_ran_out_is_a_doubt(ledger) -> None:
+    intent_of_another_machine(ledger, lease_until=now() - SKEW - timedelta(seconds=1))
+    with pytest.raises(InDoubtError, match="ended between the intent and the answer"):
+        claim(ledger)
+
+
+def test_a_process_of_another_machine_is_alive_as_long_as_its_lease(ledger) -> None:
+    assert not owner.is_dead(ELSEWHERE)
+    intent_of_another_machine(ledger, lease_until=now() + LEASE)
+    assert claim(ledger).kind == "wait"
+
+
+# -- reconciling ---------------------------------------------------------------------------------------------------------
+
+
+class Teller:
+    """The provider, for tests of what happens around a reading of the balance."""
+
+    def __init__(self, provider, read):
+        self._provider = provider
+        self._read = read
+
+    async def poll(self, task_id):
+        return await self._provider.poll(task_id)
+
+    async def balance(self):
+        self._read()
+        return await self._provider.balance()
+
+
+def test_a_purchase_after_a_barrier_that_expired_stops_the_verdict(desk) -> None:
+    here = desk()
+    here.lose("rocks", charged=False)
+    run(here.buy(rocks=2))
+    ledger = here.ledger
+
+    def expire_and_buy():
+        barrier = ledger.read().barrier
+        if ledger.read().last_intent < barrier:
+            # Nobody lifted it: the time of it is over by the clock of the process that buys.
+            intent_of_another_machine(ledger, lease_until=now() + LEASE, shot="sea")
+            ledger.not_sent(here.attempts()["sea"], "only a claim")
+
+    async def work():
+        async with here.provider() as provider:
+            await here.reconcile(teller=Teller(provider, expire_and_buy))
+
+    with pytest.raises(LedgerError, match="nothing more was decided"):
+        run(work())
+    assert here.kinds()[-1] == "lifted"
+    assert "not_charged" not in here.kinds()
+
+
+def test_another_barrier_stops_the_verdict(desk) -> None:
+    """The first one's time was over: another process compares the balance, and this one's reading is old."""
+    here = desk()
+    here.lose("rocks", charged=False)
+    run(here.buy(rocks=2))
+    barrier = e.Barrier(at=now(), by=ELSEWHERE, until=now() + timedelta(hours=1))
+
+    async def work():
+        async with here.provider() as provider:
+            await here.reconcile(teller=Teller(provider, lambda: here.ledger.log.append(overtake)))
+
+    def overtake(state):
+        return barrier if state.barrier_by != ELSEWHERE else None
+
+    with pytest.raises(LedgerError, match="nothing more was decided"):
+        run(work())
+    assert here.kinds()[-1] == "barrier"
+
+
+def test_the_balance_is_read_only_after_the_quiet_time(desk) -> None:
+    here = desk()
+    here.lose("rocks", charged=False)
+    run(here.buy(rocks=2))
+    read = []
+
+    async def work():
+        began = time.monotonic()
+        async with here.provider() as provider:
+            report = await here.reconcile(teller=Teller(provider, lambda: read.append(time.monotonic())), quiet=0.4)
+        assert read[0] - began >= 0.4
+        assert here.names(report.not_charged) == {"rocks"}
+
+    run(work())

@@ -20,6 +20,7 @@ from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from longtake.errors import LongtakeError
+    from longtake.film_set import FilmSet, SetPlan
     from longtake.ledger import Budget
     from longtake.library import Take
     from longtake.observer import Event, Observer, Step
@@ -34,6 +35,7 @@ __getattr__, __dir__ = exports(
     __name__,
     {
         "longtake.errors": ("LongtakeError",),
+        "longtake.film_set": ("FilmSet", "SetPlan"),
         "longtake.ledger": ("Budget",),
         "longtake.observer": ("Event", "Observer", "Step"),
         "longtake.plan": ("Plan",),
@@ -51,11 +53,13 @@ __all__ = [
     "Cost",
     "Event",
     "Film",
+    "FilmSet",
     "LongtakeError",
     "Observer",
     "Plan",
     "Question",
     "Scene",
+    "SetPlan",
     "Settings",
     "Shot",
     "ShotResult",

@@ -8,10 +8,10 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from longtake import library, tables, timeline
+from longtake import film_set, library, tables, timeline
 from longtake import plan as plans
 from longtake import store as stores
-from longtake.cli import board
+from longtake.cli import board, plan_set
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +37,7 @@ _WIDE = 100
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("board", metavar="BOARD", help="a storyboard, YAML or JSON")
+    parser.add_argument("board", metavar="BOARD", help="a storyboard or a film set, YAML or JSON")
     board.add_choices(parser)
     parser.add_argument(
         "--join", action="store_true", help="say of each clip and joint whether it is copied or encoded, and why"
@@ -47,11 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"show every shot (of a long film, up to {plans.MOST_ROWS} that are not current)",
     )
+    parser.add_argument(
+        "--skip-bad-rows", action="store_true", help="of a film set: plan the other rows where some cannot be used"
+    )
+    parser.add_argument(
+        "--rejects", metavar="FILE", help="of a film set: write the rows that cannot be used to a CSV file"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the plan, or that of the join."""
+    """Print the plan, or that of the join, or of a film set."""
+    if film_set.is_film_set(options.board):
+        return plan_set.main(options)
     found = board.read(options.board)
     store = stores.of(found.settings)
     if options.join:

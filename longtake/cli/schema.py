@@ -1,4 +1,4 @@
-"""`longtake schema`: the JSON Schema of storyboards, for editors, or of manifests."""
+"""`longtake schema`: the JSON Schema of storyboards and film sets, for editors, or of manifests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    parser.add_argument("--set", action="store_true", help="the schema of a film set")
     parser.add_argument("--manifest", action="store_true", help="the schema of the manifest that lies beside a film")
 
 
@@ -18,6 +19,8 @@ def main(options: argparse.Namespace) -> int:
     """Print the schema."""
     if options.manifest:
         from longtake.manifest import json_schema
+    elif options.set:
+        from longtake.film_set import json_schema
     else:
         from longtake.storyboard import json_schema
     print(json.dumps(json_schema(), indent=2))

@@ -6,7 +6,7 @@ from longtake.library.edits import write as write_edit
 from longtake.library.revisions import Revision
 from longtake.library.revisions import write as write_revision
 from longtake.library.take import DESCRIPTIONS, Checks, ClipFile, ClipTone, Frame, PriceSource, Take, key_of, load, save
-from longtake.library.take_library import TakeLibrary
+from longtake.library.take_library import TakeLibrary, TakeNames
 from longtake.library.take_library import read as read_holdings
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Revision",
     "Take",
     "TakeLibrary",
+    "TakeNames",
     "key_of",
     "load",
     "read_edits",

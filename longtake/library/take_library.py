@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from longtake.library.revisions import Revision
     from longtake.store import Store
 
-__all__ = ["Snapshot", "TakeLibrary", "read"]
+__all__ = ["Snapshot", "TakeLibrary", "TakeNames", "read"]
 
 _READERS = 16
 _SNAPSHOT_LIMIT = 256 * 1024**2
@@ -51,24 +51,42 @@ class Snapshot(BaseModel):
     """What the film's attempts had cost, so that the next run need not read them all again."""
 
 
+class TakeNames:
+    """Which takes a store holds, by what they are takes of: two listings, however many films are read.
+
+    Raises:
+        StoreError: the store is away.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.there = frozenset(_name(key) for key in store.list("takes/"))
+        self.of: dict[str, set[str]] = {}
+        for key in store.list(record.DESCRIPTIONS):
+            description, name = key.removeprefix(record.DESCRIPTIONS).split("/", 1)
+            if (fingerprint := _name(name)) in self.there:
+                self.of.setdefault(description, set()).add(fingerprint)
+
+
 class TakeLibrary:
     """The kept takes of a film's shots, what was decided on them, and what its last run used.
 
     Args:
         store: None when there is none yet.
         film: the film's slug.
+        names: which takes the store holds, where that was listed for several films; by default it is listed for this one.
     """
 
-    def __init__(self, store: Store | None, film: str) -> None:
+    def __init__(self, store: Store | None, film: str, names: TakeNames | None = None) -> None:
         self.store = store
         self.film = film
+        self._names = names
         self.revisions: dict[tuple[str, str], list[Revision]] = {}
         self.snapshot: Snapshot | None = None
         self.edits = Edits()
         """What a user's own steps made of the takes; takes are given as the steps left them."""
         self._takes: dict[str, Take] = {}
         self._of: dict[str, set[str]] = {}
-        self._there: set[str] = set()
+        self._there: frozenset[str] = frozenset()
         self._loaded: frozenset[str] = frozenset()
         self._served: Callable[[str], str | None] | None = None
 
@@ -126,16 +144,17 @@ class TakeLibrary:
         if self.store is None or wanted <= self._loaded:
             return
         self._loaded = wanted
-        self._there = there = {_name(key) for key in self.store.list("takes/")}
-        for key in self.store.list(record.DESCRIPTIONS):
-            description, name = key.removeprefix(record.DESCRIPTIONS).split("/", 1)
-            if description in wanted and (fingerprint := _name(name)) in there:
-                self._of.setdefault(description, set()).add(fingerprint)
+        listed = self._names or TakeNames(self.store)
+        self._there = there = listed.there
+        for description in wanted & listed.of.keys():
+            self._of.setdefault(description, set()).update(listed.of[description])
         names = {name for group in self._of.values() for name in group}
         if self.snapshot is not None:
             names |= there.intersection(self.snapshot.used.values())
             self._takes |= {take.fingerprint: take for take in self.snapshot.takes if take.fingerprint in names}
         missing = [name for name in names if name not in self._takes]
+        if not missing:
+            return
         with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
             store = self.store
             for take in pool.map(lambda name: record.load(store, name), missing):
@@ -171,13 +190,13 @@ class TakeLibrary:
         self.snapshot = new
 
 
-def read(store: Store | None, film: str) -> TakeLibrary:
+def read(store: Store | None, film: str, names: TakeNames | None = None) -> TakeLibrary:
     """The last snapshot and the decisions of a film; `TakeLibrary.load` then reads its takes.
 
     Raises:
         StoreError: the store is away.
     """
-    take_library = TakeLibrary(store, film)
+    take_library = TakeLibrary(store, film, names)
     if store is None:
         return take_library
     take_library.revisions = revisions.read(store, film)

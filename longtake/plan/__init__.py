@@ -2,7 +2,19 @@
 
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
-from longtake.plan.plan import MOST_ROWS, LedgerView, Plan, PlannedShot, make, of, parents_first, read_books, statuses
+from longtake.plan.plan import (
+    MOST_ROWS,
+    LedgerView,
+    Plan,
+    PlannedShot,
+    make,
+    of,
+    parents_first,
+    read_books,
+    read_ledgers,
+    statuses,
+    view_of,
+)
 from longtake.plan.status import Lack, ShotStatus, Status, select
 
 __all__ = [
@@ -19,6 +31,8 @@ __all__ = [
     "of",
     "parents_first",
     "read_books",
+    "read_ledgers",
     "select",
     "statuses",
+    "view_of",
 ]

@@ -21,16 +21,29 @@ from longtake.plan.status import Status
 from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from longtake.catalog import Catalog
+    from longtake.ledger import LedgerState
     from longtake.plan.status import ShotStatus
     from longtake.request import Resolved, ResolvedShot
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["MOST_ROWS", "LedgerView", "Plan", "PlannedShot", "make", "of", "parents_first", "read_books", "statuses"]
+__all__ = [
+    "MOST_ROWS",
+    "LedgerView",
+    "Plan",
+    "PlannedShot",
+    "make",
+    "of",
+    "parents_first",
+    "read_books",
+    "read_ledgers",
+    "statuses",
+    "view_of",
+]
 
 _COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
 _WIDTH = 80
@@ -234,15 +247,24 @@ def read_books(
     Raises:
         StoreError: the store is away.
     """
+    payer = own.account if own is not None else account
+    return view_of(read_ledgers(store, host, own=own), film, payer=payer, run=run)
+
+
+def read_ledgers(store: Store | None, host: str, *, own: EntryLog | None = None) -> dict[str, LedgerState]:
+    """Read the ledgers of all accounts with a provider, by account. Arguments and errors are those of `read_books`."""
+    if store is None:
+        return {}
+    names = accounts_in(store, host=host)
+    return {name: (own if own is not None and own.account == name else EntryLog(store, name)).read() for name in names}
+
+
+def view_of(ledgers: Mapping[str, LedgerState], film: str, *, payer: str | None = None, run: str = "") -> LedgerView:
+    """What ledgers that were read say of one film. Arguments are those of `read_books`; `payer` is the account that pays."""
     attempts: list[Attempt] = []
     total = Used()
-    payer = own.account if own is not None else account
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    if store is None:
-        return LedgerView()
-    for name in accounts_in(store, host=host):
-        log = own if own is not None and own.account == name else EntryLog(store, name)
-        state = log.read()
+    for name, state in ledgers.items():
         attempts.extend(state.attempts.values())
         used = state.used_by(film=film, run=run, day=today)
         pays = payer is None or payer == name
@@ -262,12 +284,27 @@ def statuses(comparison: Comparison) -> dict[str, ShotStatus]:
     return found
 
 
-def of(comparison: Comparison, books: LedgerView, budget: Budget | None = None, *, today: date | None = None) -> Plan:
-    """The plan that a comparison makes; without a `budget` the storyboard's counts. `today` is as for `make`."""
+def of(
+    comparison: Comparison,
+    books: LedgerView,
+    budget: Budget | None = None,
+    *,
+    today: date | None = None,
+    priced: set[str] | None = None,
+) -> Plan:
+    """The plan that a comparison makes.
+
+    Args:
+        comparison: the storyboard against what is kept.
+        books: what the ledgers hold.
+        budget: by default the storyboard's.
+        today: as for `make`.
+        priced: takes that a film planned before this one buys, by name; takes of this film are added.
+    """
     resolved, take_library = comparison.resolved, comparison.take_library
     found = statuses(comparison)
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
-    priced: set[str] = set()
+    priced = priced if priced is not None else set()
     # The shots that are alike in everything share one take: it is priced where a run would come to it first.
     bought = {shot.id: _bought(found[shot.id], priced) for shot in parents_first(resolved)}
     labels = {shot.id: shot.label for shot in resolved.shots}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from longtake.errors import LongtakeError
+    from longtake.film_set import FilmSet, SetPlan
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
     from longtake.library import Take
@@ -179,6 +180,29 @@ class Studio:
             retake=retake,
             steps=[step.name for step in self._own_steps()],
         )
+
+    def plan_set(self, film_set: FilmSet | str | PathLike[str], *, skip_bad_rows: bool = False) -> SetPlan:
+        """Say what making all films of a set would cost. Needs no key, spends nothing, asks nothing of the provider.
+
+        Args:
+            film_set: a `FilmSet`, or the path or URL of its file.
+            skip_bad_rows: plan the other rows where some cannot be used; `SetPlan.bad_rows` says which.
+
+        Raises:
+            StoryboardError: the set, its template, its table or a row has problems; it holds all of them.
+            SettingsError, CatalogError, StoreError: the surroundings are unusable.
+        """
+        from longtake import film_set as sets
+        from longtake import store as stores
+        from longtake.catalog import Catalog
+
+        catalog = Catalog.load(self.settings.catalog)
+        loaded = film_set if isinstance(film_set, sets.FilmSet) else sets.load(film_set, s3=self.settings.s3)
+        admission = sets.admit(loaded, catalog, s3=self.settings.s3)
+        if not skip_bad_rows:
+            admission.raise_problems(loaded.title)
+        store = stores.of(self.settings)
+        return sets.make(loaded, admission, catalog=catalog, store=store, settings=self.settings)
 
     # -- making ----------------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ def test_ten_mistakes_are_ten_problems(tmp_path, catalog, png):
         ("{id: a, prompt: x, first_frame: clip.mp4}", "is not an image but video"),
         ("{id: a, prompt: x, first_frame: small.png}", '"small.png" has 299 x 300 pixels; allowed: 300 to 6000'),
         ("{id: a, prompt: x, first_frame: lies.png}", '"lies.png" cannot be used: '),
+        ("{id: a, prompt: x, first_frame: torn.png}", '"torn.png" cannot be used: torn.png is '),
         ("{id: a, prompt: x, first_frame: folder}", '"folder" is not a regular file'),
         ("{id: a, prompt: x, first_frame: sound.wav}", '"sound.wav" is not an image but audio'),
     ],
@@ -98,6 +99,8 @@ def test_each_rule(*, problems, tmp_path, png, wav, clips, shot, expected):
     png(tmp_path / "a.png")
     png(tmp_path / "small.png", 299, 300)
     wav(tmp_path / "sound.wav")
+    torn = png(tmp_path / "torn.png")
+    torn.write_bytes(torn.read_bytes()[:-20])
     (tmp_path / "lies.png").write_text("<html>not here</html>")
     (tmp_path / "clip.mp4").write_bytes(clips(1).read_bytes())
     (tmp_path / "folder").mkdir()

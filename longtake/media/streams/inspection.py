@@ -1,19 +1,26 @@
-"""What a reference input is: the facts a catalog's limits speak of (type, bytes, pixels, seconds)."""
+"""What a reference input is: the facts that a catalog's limits name (type, bytes, pixels, seconds), and that it decodes."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from longtake.errors import PreflightError
+from longtake.errors import MediaError, PreflightError
 from longtake.media.streams.sniff import MediaKind, sniff
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.sniff import Sniffed
 
 __all__ = ["InputFacts", "inspect"]
+
+_STRICT = {"png": "crccheck+explode", "jpeg": "bitstream+buffer+explode"}
+"""libav conceals damage in these formats unless told to stop at it. About other formats it is stricter than their encoders."""
+_TILED = ("heic", "avif")
+"""Pictures of up to a hundred streams, one for each tile, of which libav joins only some kinds: their header has to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +43,56 @@ class InputFacts:
 def inspect(path: Path) -> InputFacts:
     """Say what a reference input is by its content; its name and extension count for nothing.
 
-    The header of an image is enough, so that `plan` stays fast: whether every pixel decodes is not looked at.
+    Everything in it is decoded, because a provider charges for a request before it finds out that an input is damaged.
 
     Raises:
-        MediaError: it cannot be read, is of no known type (SVG and HTML are named), or is broken.
+        MediaError: it cannot be read, is of no known type (SVG and HTML are named), or is damaged or truncated.
         PreflightError: PyAV does not work here.
     """
     found = sniff(path)
-    if found.kind == "image" and found.size:
-        return InputFacts("image", found.format, path.stat().st_size, *found.size)
-    facts = _probed(path)
+    with _working(path):
+        if found.kind == "image" and found.size:
+            if found.format not in _TILED:
+                _decode(path, found)
+            return InputFacts("image", found.format, path.stat().st_size, *found.size)
+        from longtake.media.streams.probing import probe  # noqa: PLC0415 - loads PyAV
+
+        facts = probe(path)
+        _decode(path, found)
     codec = facts.codec or (facts.audio.codec if facts.audio else "")
     return InputFacts(facts.kind, facts.format, facts.bytes, facts.width, facts.height, facts.seconds, codec)
 
 
-def _probed(path: Path) -> Probe:
-    """Probe a file that is looked at before the preflight: a PyAV of another version is said to be one, not a broken input."""
-    try:
-        from longtake.media.streams.probing import probe  # noqa: PLC0415 - PyAV, which images do not need
+def _decode(path: Path, found: Sniffed) -> None:
+    """Decode the picture and the sound of a file to their ends.
 
-        return probe(path)
+    Raises:
+        MediaError: a part of it is missing or damaged. Damage that leaves the coding well-formed is not noticed.
+    """
+    from longtake.media.streams.probing import opened  # noqa: PLC0415 - loads PyAV
+
+    whole = 0
+    with opened(path, found) as container:
+        pictures: tuple[Any, ...] = () if found.kind == "audio" else container.streams.video[:1]
+        streams: list[Any] = [*pictures, *container.streams.audio[:1]]
+        for stream in streams:
+            stream.thread_type = "AUTO"
+            if found.format in _STRICT:
+                stream.codec_context.options = {**stream.codec_context.options, "err_detect": _STRICT[found.format]}
+        for packet in container.demux(streams):
+            frames: Sequence[Any] = () if packet.is_corrupt else packet.decode()
+            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+                raise MediaError(f"{path.name} is damaged or truncated: only its first {whole} frames decode")
+            whole += len(frames)
+    if not whole:
+        raise MediaError(f"{path.name} is damaged or truncated: nothing in it decodes")
+
+
+@contextlib.contextmanager
+def _working(path: Path) -> Iterator[None]:
+    """Inputs are read before the preflight: report an unsupported PyAV as such, not as a broken input."""
+    try:
+        yield
     except (AttributeError, ImportError, TypeError) as error:
         raise PreflightError(
             f"PyAV cannot be used to read {path.name}: {type(error).__name__}: {error}",

@@ -25,7 +25,7 @@ async def reconcile(
     Args:
         credentials: the account; its environment variables where the worker runs, if left out.
         store: where its ledger is; LONGTAKE_STORE where the worker runs, if left out.
-        quiet: seconds after the newest doubt before the balance is believed.
+        quiet: seconds to wait where there is a doubt, before the balance is believed.
         longest: seconds after which a charged and lost task can no longer be refunded.
     """
     ledger, report = await reconciliation.run(settings_of(credentials, store), quiet=quiet, longest=longest)

@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verbs,
         "reconcile",
         "settle doubts by the balance, as far as that is certain",
-        "longtake credits reconcile --quiet 60",
+        "longtake credits reconcile --quiet 300",
     )
-    settle.add_argument("--quiet", type=float, help="seconds to let pass after the newest doubt (default 180)")
+    settle.add_argument(
+        "--quiet", type=float, help="seconds to wait where there is a doubt, so that its POST has ended (default 180)"
+    )
     settle.add_argument(
         "--longest", type=float, help="seconds after which a lost task is not refunded any more (default 3600)"
     )

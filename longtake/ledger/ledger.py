@@ -14,6 +14,7 @@ from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.claim_wait import ClaimWait, to_wait
+from longtake.ledger.elapsed import elapsed
 from longtake.ledger.entry_log import EntryLog
 from longtake.ledger.state import DOUBTS, Attempt, LedgerState, day_of
 from longtake.ledger.throttle import LOOK_AGAIN, SKEW, Limits
@@ -40,11 +41,13 @@ class Claim:
 
     `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `kept`: the take lies in the store. `wait`: ask
     again `after` so many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
+    `began` is `elapsed()` just before the intent of a `bought` one was written.
     """
 
     kind: Literal["bought", "shared", "wait", "kept"]
     attempt: Attempt | None = None
     after: float = LOOK_AGAIN
+    began: float = 0.0
 
 
 def now() -> datetime:
@@ -101,8 +104,11 @@ class Ledger:
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []
+        began = 0.0
 
         def decide(state: LedgerState) -> e.Entry | None:
+            nonlocal began
+            began = elapsed()
             answer.clear()
             found = state.find(order.fingerprint)
             if found is not None and found.phase == "intent" and self._abandoned(found):
@@ -139,7 +145,7 @@ class Ledger:
             written = self.log.known().attempts.get(f"a{sequence}")
             if written is not None:
                 self._patience.note("intent", written.sequence)
-                return Claim("bought", written.model_copy())
+                return Claim("bought", written.model_copy(), began=began)
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
     def used(self, *, film: str, run: str, elsewhere: int = 0) -> Used:
@@ -163,9 +169,9 @@ class Ledger:
         """
         budget.check(credits, self.used(film=film, run=run, elsewhere=elsewhere))
 
-    def renew(self, attempt: Attempt) -> None:
-        """Say that the POST of an intent is still open."""
-        self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
+    def renew(self, attempt: Attempt) -> bool:
+        """Say that the POST of an intent is still open; false when another process has put the attempt in doubt meanwhile."""
+        return self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
 
     def accepted(self, attempt: Attempt, task_id: str) -> None:
         """Write the task id down. Repeats of the same id change nothing.
@@ -334,8 +340,8 @@ class Ledger:
     def _abandoned(attempt: Attempt) -> bool:
         return owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW
 
-    def _for(self, known: Attempt, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> None:
-        """Write an outcome if the attempt still waits for one; what another process wrote first stands.
+    def _for(self, known: Attempt, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> bool:
+        """Write an outcome if the attempt still waits for one, and tell whether; what another process wrote first stands.
 
         Ids are numbers within one log: an attempt of another ledger may have the same one, so the take must agree too.
         """
@@ -345,7 +351,7 @@ class Ledger:
             same = attempt is not None and attempt.order.fingerprint == known.order.fingerprint
             return entry(attempt) if attempt is not None and same and attempt.phase in phases else None
 
-        self.log.append(decide)
+        return self.log.append(decide) is not None
 
     @staticmethod
     def _doubt(state: LedgerState, attempt_id: str, *, or_bought: bool = False) -> Attempt:

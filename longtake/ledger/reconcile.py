@@ -25,13 +25,10 @@ if TYPE_CHECKING:
     from longtake.ledger.state import Attempt, LedgerState
 
 QUIET = 180.0
-"""Seconds after a doubt before its charge must have shown: the longest POST and a minute."""
+"""Seconds after a doubt before its charge must have shown: the longest POST, and a minute for one that was about to start."""
 
 LONGEST_GENERATION = 3600.0
 """Seconds after which a lost task has certainly ended and its refund, if any, has come."""
-
-_CLOCKS = 600.0
-"""Seconds by which clocks of two machines may differ before a fresh doubt is taken for an old one."""
 
 _READINGS = 5
 _LOOK_AGAIN = 0.5
@@ -51,7 +48,7 @@ async def reconcile(
         ledger: the account's ledger.
         teller: the provider.
         retryable: whether a failed task allows another attempt (provider-contract.md §3).
-        quiet: seconds to let pass after the newest doubt before the balance is believed.
+        quiet: seconds to let pass before the balance is believed, wherever there is a doubt.
         longest: seconds after which a charged, lost task can no longer be refunded.
 
     Raises:
@@ -104,10 +101,11 @@ async def _outcomes(ledger: Ledger) -> None:
 
 
 async def _wait_quiet(ledger: Ledger, quiet: float) -> None:
-    doubts = (await asyncio.to_thread(ledger.read)).doubts()
-    newest = max((a.since for a in doubts if a.phase == "in_doubt"), default=None)
-    if newest is not None and (now() - newest).total_seconds() < quiet + _CLOCKS:
-        # By this process's own patience: the doubt's time is its writer's clock, which may be minutes off.
+    """Let the POSTs of all doubts end, by this process's own clock.
+
+    The times in the log are no measure: they are other machines' clocks, and a doubt that looks old may be of this minute.
+    """
+    if any(a.phase == "in_doubt" for a in (await asyncio.to_thread(ledger.read)).doubts()):
         await asyncio.sleep(quiet)
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("longtake.provider")
 
+POST_TIMEOUT = 120.0
+"""Seconds for a POST: it ends before a reconciliation believes the balance (`longtake.ledger.reconcile.QUIET`)."""
 MOST_POLLS = 100
 """Polls a second of all waits together: 1,000 tasks are asked every 10 s, and with more of them each is asked less often."""
 _JUST_NOW = 1.0
@@ -54,7 +56,7 @@ class Provider:
         base_url: the provider's, as "https://reapi.ai/api/v1".
         key: sent in the Authorization header, to the base URL's origin only.
         transport: instead of real connections.
-        post_timeout: seconds for the whole POST, from dialling to the last byte of the answer.
+        post_timeout: seconds for the whole POST, from dialing to the last byte of the answer.
         connect_timeout: seconds for a connection to stand.
         fetch_timeout: seconds for one download with all its repeats.
         cadence: the rhythm of polls and repeats.
@@ -74,7 +76,7 @@ class Provider:
         base_url: str,
         key: SecretStr,
         transport: httpx.AsyncBaseTransport | None = None,
-        post_timeout: float = 120.0,
+        post_timeout: float = POST_TIMEOUT,
         connect_timeout: float = 15.0,
         fetch_timeout: float = 900.0,
         cadence: PollCadence | None = None,
@@ -109,10 +111,14 @@ class Provider:
             pools, self._open = self._open, None
             await pools.aclose()
 
-    async def submit(self, body: Mapping[str, object]) -> SubmitAccepted:
+    async def submit(self, body: Mapping[str, object], *, fresh: Callable[[], bool] | None = None) -> SubmitAccepted:
         """Send the one paid POST, once. Nothing here or below repeats it, follows a redirect or retries a connection.
 
         Cancellation goes through as it is; whoever cancels a submit has an attempt in doubt.
+
+        Args:
+            body: the request.
+            fresh: asked when the connection stands, before the first byte leaves: whether the claim may still be used.
 
         Raises:
             NotSentError: no byte of the request left; it may be sent again.
@@ -128,7 +134,7 @@ class Provider:
             raise NotSentError(
                 f"the request for {model} was not sent: it is no JSON ({type(error).__name__})"
             ) from None
-        wire = Wire()
+        wire = Wire(fresh)
         answer: ProviderAnswer | None = None
         fault: Exception | None = None
         try:

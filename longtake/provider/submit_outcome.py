@@ -25,7 +25,7 @@ from longtake.provider.answers import LARGEST_ANSWER, Complaint, ProviderAnswer,
 from longtake.provider.error_codes import CODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import SecretStr
 
@@ -61,6 +61,10 @@ class SubmitAccepted:
     raw: dict[str, Any]
 
 
+class StaleClaim(Exception):  # noqa: N818 - never leaves this package
+    """The claim is too old to be used, and no byte has left."""
+
+
 class Wire:
     """Whether the POST began to leave, as httpcore's trace events tell it.
 
@@ -68,13 +72,16 @@ class Wire:
     decides alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fresh: Callable[[], bool] | None = None) -> None:
         self.began = False
+        self._fresh = fresh
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Take one trace event; a CONNECT sent to a proxy is not the POST."""
         if event.endswith((".send_request_headers.started", ".send_request_body.started")):
             method = getattr(info.get("request"), "method", b"POST")
+            if method == b"POST" and not self.began and self._fresh is not None and not self._fresh():
+                raise StaleClaim("the claim was too old when the connection stood")
             self.began = self.began or method == b"POST"
 
 
@@ -98,7 +105,7 @@ def settle(
     """
     if answer is None:
         trouble = _trouble(fault, secret)
-        if isinstance(fault, _NOT_SENT) and not began:
+        if isinstance(fault, (*_NOT_SENT, StaleClaim)) and not began:
             raise NotSentError(f"the request for {model} was not sent: {trouble}")
         raise _doubt(trouble, model)
     if 400 <= answer.status < 500 and answer.status not in _GAVE_UP:

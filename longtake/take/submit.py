@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import random
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ from longtake.errors import (
     TaskIdNotRecordedError,
 )
 from longtake.ledger import Claim
-from longtake.ledger.ledger import LEASE, now
+from longtake.ledger.elapsed import elapsed
+from longtake.ledger.ledger import LEASE
 from longtake.take.account import NOTHING
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ _RATE_LIMITED_TRIES = 10
 _LONGEST_PAUSE = 60.0
 _RECORD_TRIES = 6
 _LOOK_AGAIN = 1.0
+_LONGEST_UNSENT = LEASE.total_seconds() * 2 / 3
+"""Seconds after an intent was written or renewed in which its POST may start."""
 
 
 async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
@@ -152,13 +156,14 @@ async def _claim_and_post(
     if stop.is_set():
         await _record(lambda: ledger.not_sent(attempt, "the run was cancelled"))
         return claim
-    if now() - attempt.at > LEASE / 2:
+    lease = _Lease(claim.began)
+    if not lease.fresh():
         # The machine slept, or the store took that long: others may think us dead and be about to buy this themselves.
         await _record(lambda: ledger.not_sent(attempt, "its claim was too old to be used"))
         return Claim("wait", attempt)
-    alive = asyncio.create_task(_renew(session, attempt))
+    alive = asyncio.create_task(_renew(session, attempt, lease))
     try:
-        task_id = await _post(session, prepared, attempt)
+        task_id = await _post(session, prepared, attempt, lease)
     finally:
         alive.cancel()
     try:
@@ -181,11 +186,11 @@ async def _claim_and_post(
     return claim
 
 
-async def _post(session: Session, prepared: TakeRequest, attempt: Attempt) -> str:
+async def _post(session: Session, prepared: TakeRequest, attempt: Attempt, lease: _Lease) -> str:
     """The one POST; whatever comes of it is in the ledger before this returns or raises."""
     ledger = session.ledger
     try:
-        return (await session.account.provider.submit(prepared.body)).task_id
+        return (await session.account.provider.submit(prepared.body, fresh=lease.fresh)).task_id
     except NotSentError as error:
         reason = error.message
         await _record(lambda: ledger.not_sent(attempt, reason))
@@ -217,12 +222,24 @@ async def _post(session: Session, prepared: TakeRequest, attempt: Attempt) -> st
         raise
 
 
-async def _renew(session: Session, attempt: Attempt) -> None:
+class _Lease:
+    """How old this process's claim is, by its own clock; the times in the log are for other machines."""
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+
+    def fresh(self) -> bool:
+        """Whether a POST may still start: long before others may think this process dead."""
+        return elapsed() - self.began <= _LONGEST_UNSENT
+
+
+async def _renew(session: Session, attempt: Attempt, lease: _Lease) -> None:
     """Keep the lease alive while the POST is open; a store that is away only makes others wait less."""
     while True:
         await asyncio.sleep(LEASE.total_seconds() / 2)
+        began = elapsed()
         try:
-            await asyncio.to_thread(session.ledger.renew, attempt)
+            lease.began = began if await asyncio.to_thread(session.ledger.renew, attempt) else -math.inf
         except StoreError as error:
             _log.warning("lease of %s not renewed: %s", attempt.id, error.message)
 

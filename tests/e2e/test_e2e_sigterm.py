@@ -14,11 +14,11 @@ from prefect.utilities.engine import capture_sigterm
 
 send = Provider.submit
 
-async def submit(self, body):
+async def submit(self, body, **options):
     # The signal comes while the request is on its way; the answer comes a turn of the loop later.
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(0)
-    return await send(self, body)
+    return await send(self, body, **options)
 
 Provider.submit = submit
 from longtake.flows.storyboard import storyboard

@@ -13,7 +13,10 @@ from longtake.errors import BudgetError, InDoubtError, LedgerError
 from longtake.ledger import Budget, Ledger, Purchase, account_of, owner
 from longtake.ledger import entries as e
 from longtake.ledger.ledger import LEASE, now
+from longtake.ledger.reconcile import QUIET
 from longtake.ledger.throttle import SKEW
+from longtake.provider.client import POST_TIMEOUT
+from longtake.take.submit import _LONGEST_UNSENT
 
 run = asyncio.run
 ELSEWHERE = "host/another-boot.4026531836/1/1"
@@ -150,10 +153,19 @@ def test_another_barrier_stops_the_verdict(desk) -> None:
     assert here.kinds()[-1] == "barrier"
 
 
-def test_the_balance_is_read_only_after_the_quiet_time(desk) -> None:
+def test_the_longest_post_ends_before_the_quiet_time_does() -> None:
+    assert POST_TIMEOUT + _LONGEST_UNSENT < QUIET
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=2), timedelta(days=-1)])
+def test_the_balance_is_read_only_after_the_quiet_time(desk, age) -> None:
+    """Whatever the clock of the machine says that wrote the doubt."""
     here = desk()
-    here.lose("rocks", charged=False)
-    run(here.buy(rocks=2))
+    entry = e.Intent(at=now() - age, by=ELSEWHERE, order=order(), number=1, lease_until=now() - age, body={})
+    here.ledger.log.append(lambda _: entry)
+    here.ledger.log.append(lambda _: e.InDoubt(at=now() - age, by=ELSEWHERE, attempt="a1", reason="lost"))
+    opened = e.Balance(at=now(), by=ELSEWHERE, balance=here.balance())
+    here.ledger.log.append(lambda _: opened)
     read = []
 
     async def work():

@@ -234,9 +234,9 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
             posting = asyncio.Event()
             submit = session.account.provider.submit
 
-            async def told(body):
+            async def told(body, **options):
                 posting.set()
-                return await submit(body)
+                return await submit(body, **options)
 
             session.account.provider.submit = told
             task = asyncio.create_task(ensure_take(session, TakeSpec(only_shot(studio), 1, None)))

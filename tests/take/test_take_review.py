@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib
+import itertools
 import json
 import struct
 import zlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import backdoor
 import pytest
@@ -23,12 +24,14 @@ from longtake.errors import (
     InDoubtError,
     LedgerError,
     MediaError,
+    NotSentError,
     PollTimeoutError,
     SettingsError,
     StoreError,
     TaskIdNotRecordedError,
 )
 from longtake.ledger import Ledger
+from longtake.ledger.elapsed import elapsed
 from longtake.take import TakeSpec, ensure_take, identify, ledger_of, open_session, salvage, upload
 
 KEY, OTHER = "key-of-the-review-tests", "the-next-key-of-the-review-tests"
@@ -148,10 +151,10 @@ def ledger_on(**options):
 # -- claims that got old -------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_that_took_half_its_lease_to_write_is_given_back(small, monkeypatch) -> None:
-    ahead, posts_at_intent = [timedelta()], []
-    # Half a lease is 15 s; the second claim has 10 s of real time to go on.
-    times = iter([timedelta(seconds=16), timedelta(seconds=5)])
+def test_a_claim_that_took_too_long_to_write_is_given_back(small, monkeypatch) -> None:
+    ahead, posts_at_intent = [0.0], []
+    # A claim may be 20 s old; the second one has 10 s of real time to go on.
+    times = iter([21.0, 10.0])
 
     def after():
         ahead[0] += next(times)
@@ -159,12 +162,43 @@ def test_a_claim_that_took_half_its_lease_to_write_is_given_back(small, monkeypa
 
     submitting = importlib.import_module("longtake.take.submit")
     for module in (importlib.import_module("longtake.ledger.ledger"), submitting):
-        monkeypatch.setattr(module, "now", lambda: datetime.now(UTC) + ahead[0])
+        monkeypatch.setattr(module, "elapsed", lambda: elapsed() + ahead[0])
     monkeypatch.setattr(submitting, "_LOOK_AGAIN", 0.01)
     assert get(small, prepare=ledger_on(kind="intent", after=after)).state == "bought"
     assert posts_at_intent == [0, 0], "the old claim was not used"
     assert kinds(small)[:4] == ["intent", "not_sent", "intent", "accepted"]
     assert small.posts() == 1
+
+
+def test_a_machine_that_slept_while_it_connected_sends_nothing(small, monkeypatch) -> None:
+    """The claim is young when the POST is begun, and too old when the connection stands."""
+    ages = itertools.chain([0.0, 3600.0], itertools.repeat(0.0))
+    submitting = importlib.import_module("longtake.take.submit")
+    monkeypatch.setattr(submitting, "elapsed", lambda: elapsed() + next(ages))
+    assert get(small).state == "bought"
+    assert kinds(small)[:4] == ["intent", "not_sent", "intent", "accepted"]
+    assert small.posts() == 1
+
+
+def test_a_claim_that_another_process_gave_up_sends_nothing(small, monkeypatch) -> None:
+    monkeypatch.setattr(importlib.import_module("longtake.take.submit"), "LEASE", timedelta(0))
+
+    def prepare(session):
+        submit = session.account.provider.submit
+
+        async def slow(body, *, fresh):
+            attempt = next(iter(session.ledger.read().attempts.values()))
+            ledger(small).in_doubt(attempt, "its lease ran out, by a clock that is ahead")
+            async with asyncio.timeout(60):
+                while fresh():  # noqa: ASYNC110 - the renewal finds out
+                    await asyncio.sleep(0.01)
+            return await submit(body, fresh=fresh)
+
+        session.account.provider.submit = slow
+
+    with pytest.raises(NotSentError, match="too old"):
+        get(small, prepare=prepare)
+    assert small.posts() == 0
 
 
 # -- other keys of the provider ------------------------------------------------------------------------------------------

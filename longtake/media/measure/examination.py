@@ -13,7 +13,7 @@ from math import prod
 from operator import sub
 from typing import TYPE_CHECKING, Literal
 
-from longtake.errors import MediaError
+from longtake.media.audio.decoding import decode
 from longtake.media.measure.checks import FPS, SIZE_TOLERANCE, decoded, usable
 from longtake.media.measure.thumbs import Reducer, apart, likeness, mean
 from longtake.media.measure.tones import THUMB, MeasuredTone, ToneMeter
@@ -51,6 +51,11 @@ SILENT_SECONDS = 0.5
 SHORT_SOUND = 0.25
 """Seconds a sound may end before its picture."""
 _GRAVE, _SLIGHT = 0.5, 0.85
+_RATE = 16_000
+"""Samples a second that sound is looked at in."""
+_STEP = 320
+_MOST_SECONDS = 900
+"""Seconds of sound that are looked at: more than the longest clip has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ def examine(
     findings = [
         *_as_asked(seen, seconds, pixels),
         *_seen_findings(measures, facts),
-        *(_heard_findings(heard, facts) if audio else ()),
+        *_heard_findings(heard, facts, asked=bool(audio)),
     ]
     return Examination(facts, tuple(findings), measures)
 
@@ -164,20 +169,28 @@ def _seen_findings(measures: Measures, facts: Probe) -> list[ClipFinding]:
     return found
 
 
-def _heard_findings(heard: _Heard, facts: Probe) -> list[ClipFinding]:
+def _heard_findings(heard: _Heard, facts: Probe, *, asked: bool) -> list[ClipFinding]:
+    if heard.lost:
+        return [ClipFinding("broken sound", _damage(heard), grave=asked)]
+    if not asked:
+        return []
     if facts.audio is None or heard.seconds <= 0:
-        if heard.broken:
-            return [ClipFinding("broken sound", "its sound cannot be decoded", grave=True)]
         return [ClipFinding("silent", "asked for sound, got none", grave=True)]
     found = []
-    if heard.broken:
-        found.append(ClipFinding("broken sound", f"its sound breaks off after {heard.seconds:.1f} s", grave=True))
-    elif heard.seconds < facts.seconds - SHORT_SOUND:
+    if heard.seconds < facts.seconds - SHORT_SOUND:
         text = f"its sound ends after {heard.seconds:.1f} of {facts.seconds:.1f} s"
         found.append(ClipFinding("short sound", text, grave=False))
-    if heard.silent >= min(heard.seconds, facts.seconds) * 0.95:
+    if not heard.loud:
         found.append(ClipFinding("silent", "its sound is silence", grave=False))
     return found
+
+
+def _damage(heard: _Heard) -> str:
+    if heard.seconds <= 0:
+        return "its sound cannot be decoded: the film is silent there"
+    places = ", ".join(f"{start:.1f} s" for start, _ in heard.lost[:5])
+    seconds = sum(end - start for start, end in heard.lost)
+    return f"its sound is damaged at {places}{' …' if len(heard.lost) > 5 else ''}: {seconds:.2f} s of it are silent in the film"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,31 +250,23 @@ def _cut(lumas: list[bytes], steps: list[float], at: int) -> bool:
 class _Heard:
     seconds: float
     silent: float
-    broken: bool
+    loud: bool
+    lost: tuple[tuple[float, float], ...]
 
 
 def _listen(clip: MediaSource, facts: Probe) -> _Heard:
-    """Decode the sound into peaks, a packet's worth each (about 20 ms)."""
+    """Decode the sound as a join does, into peaks of 20 ms."""
     if facts.audio is None:
-        return _Heard(0.0, round(facts.seconds, 2), broken=False)
-    import av  # noqa: PLC0415 - a tenth of a second that planning does not have
-
-    rate, broken = 16_000, False
-    quiet: list[tuple[bool, int]] = []
-    try:
-        with opened(clip) as container:
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
-            for frame in container.decode(audio=0):
-                for part in resampler.resample(frame):
-                    values = memoryview(part.planes[0]).cast("B")[: part.samples * 2].cast("h")
-                    quiet.append((_peak(values) < SILENT_PEAK, part.samples))
-    except MediaError:
-        # The picture is whole, and it was paid for.
-        broken = True
-    runs = [(still, sum(count for _, count in run)) for still, run in groupby(quiet, key=lambda peak: peak[0])]
-    seconds = sum(count for _, count in runs) / rate
-    silent = sum(count for still, count in runs if still and count >= SILENT_SECONDS * rate) / rate
-    return _Heard(round(seconds, 2), round(min(silent + max(facts.seconds - seconds, 0), facts.seconds), 2), broken)
+        return _Heard(0.0, round(facts.seconds, 2), loud=False, lost=())
+    with opened(clip) as container:
+        sound = decode(container, channels=1, rate=_RATE, most=_MOST_SECONDS * _RATE)
+    values = memoryview(sound.samples)
+    quiet = [_peak(values[at : at + _STEP]) < SILENT_PEAK for at in range(0, len(values), _STEP)]
+    runs = [(still, sum(_STEP for _ in run)) for still, run in groupby(quiet)]
+    seconds = 0.0 if sound.lost and all(quiet) else len(values) / _RATE
+    silent = sum(count for still, count in runs if still and count >= SILENT_SECONDS * _RATE) / _RATE
+    silent = round(min(silent + max(facts.seconds - seconds, 0), facts.seconds), 2)
+    return _Heard(round(seconds, 2), silent, loud=not all(quiet), lost=sound.lost)
 
 
 def _peak(values: memoryview[int]) -> int:

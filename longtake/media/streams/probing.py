@@ -155,7 +155,7 @@ def _says(container: InputContainer) -> object:
     context = video.codec_context
     colors = context.colorspace, context.color_primaries, context.color_trc, context.color_range
     heard: tuple[object, ...] = ()
-    if container.streams.audio:
+    if container.streams.audio and container.streams.audio[0].codec_context is not None:
         own = container.streams.audio[0].codec_context
         heard = own.name, own.sample_rate, own.channels, bytes(own.extradata or b"")
     size = context.width, context.height, video.sample_aspect_ratio
@@ -187,10 +187,9 @@ def opened(source: MediaSource, found: Sniffed | None = None, *, known: bool = F
         with av.open(where, "r", format=found.demuxer, options=options, **lenient) as container:
             if len(container.streams) > MAX_STREAMS:
                 raise MediaError(f"{name} holds {len(container.streams)} streams; at most {MAX_STREAMS} are read")
-            for stream in (*container.streams.video[:1], *container.streams.audio[:1]):
+            for stream in container.streams.video[:1]:
                 if stream.codec_context is None:
                     raise MediaError(f"{name} holds a {stream.type} track in an unknown codec")
-            for stream in container.streams.video[:1]:
                 stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(MAX_PIXELS)}
             yield container
     except (av.FFmpegError, MemoryError) as error:
@@ -250,6 +249,9 @@ def _sound(container: InputContainer) -> Audio | None:
         return None
     stream: AudioStream = container.streams.audio[0]
     context = stream.codec_context
+    if context is None:
+        # A clip's picture is worth keeping; `examine` says that its sound cannot be decoded.
+        return Audio("unknown", 0, 1, 0.0)
     seconds = 0.0
     if stream.duration and stream.time_base:
         seconds = float(stream.duration * stream.time_base)

@@ -20,7 +20,7 @@ from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from longtake.errors import LongtakeError
-    from longtake.film_set import FilmSet, SetPlan
+    from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import Budget
     from longtake.library import Take
     from longtake.observer import Event, Observer, Step
@@ -35,7 +35,7 @@ __getattr__, __dir__ = exports(
     __name__,
     {
         "longtake.errors": ("LongtakeError",),
-        "longtake.film_set": ("FilmSet", "SetPlan"),
+        "longtake.film_set": ("FilmSet", "SetPlan", "SetResult"),
         "longtake.ledger": ("Budget",),
         "longtake.observer": ("Event", "Observer", "Step"),
         "longtake.plan": ("Plan",),
@@ -60,6 +60,7 @@ __all__ = [
     "Question",
     "Scene",
     "SetPlan",
+    "SetResult",
     "Settings",
     "Shot",
     "ShotResult",

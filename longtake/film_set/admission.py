@@ -17,6 +17,7 @@ from longtake.storyboard.shape import shaped
 from longtake.storyboard.writing import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from longtake.catalog import Catalog
@@ -37,6 +38,8 @@ class AdmittedFilm:
     """The film's slug."""
     row: int
     labels: dict[str, Cell]
+    values: Mapping[str, Cell] = field(repr=False)
+    """The row's values by column."""
     resolved: Resolved = field(repr=False)
 
 
@@ -155,7 +158,7 @@ class _Rows:
             return
         self._slugs[film] = row.number
         labels = {column: row.values.get(column) for column in self._set.labels}
-        self.films.append(AdmittedFilm(name, film, row.number, labels, resolved))
+        self.films.append(AdmittedFilm(name, film, row.number, labels, row.values, resolved))
 
     def _resolved(self, row: Row, key: str) -> Resolved:
         """The row's storyboard with the catalog's rules applied.

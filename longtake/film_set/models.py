@@ -78,6 +78,13 @@ class FilmSet(Strict):
     film_budget: Annotated[int | None, Field(gt=0), Allowed("a whole number of credits, more than 0")] = Field(
         default=None, description="The most one film may cost, in credits, where the storyboard names no budget."
     )
+    canary: Annotated[int, Field(ge=0, le=100), Allowed("0 to 100")] = Field(
+        default=0,
+        description="Films, in the order of the rows, that are made and shown to a person before the rest is bought.",
+    )
+    films_in_flight: Annotated[int, Field(ge=1, le=1000), Allowed("1 to 1000")] = Field(
+        default=8, description="Films that are made at once."
+    )
     where: Annotated[
         dict[str, Scalar | tuple[Scalar, ...]],
         BeforeValidator(_conditions),
@@ -96,9 +103,12 @@ class FilmSet(Strict):
         labels: Sequence[str] = (),
         budget: int | None = None,
         film_budget: int | None = None,
+        canary: int = 0,
+        films_in_flight: int = 8,
         where: Mapping[str, Any] | None = None,
     ) -> None:
         given = {"title": title, "storyboard": storyboard, "rows": rows, "key": key, "labels": tuple(labels)}
+        given |= {"canary": canary, "films_in_flight": films_in_flight}
         optional = {"budget": budget, "film_budget": film_budget, "where": where}
         BaseModel.__init__(self, **given, **{name: value for name, value in optional.items() if value is not None})
 

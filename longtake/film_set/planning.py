@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from longtake import library, tables
 from longtake import plan as plans
 from longtake.catalog import OldRate
-from longtake.ledger import Budget, BudgetRefusal, Used, account_of
+from longtake.ledger import Budget, BudgetRefusal, account_of
 from longtake.storyboard import slug
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ class SetPlan(BaseModel):
     """The longest time of shots that have to be made one after another, in any film."""
     budget: int | None
     used: int
-    """Credits that the set's films hold in the ledgers: settled, reserved and in doubt."""
+    """Credits that count against the set's budget already: settled, reserved and in doubt, by this account."""
     refusals: tuple[BudgetRefusal, ...]
-    """The budgets that the set as a whole does not fit into; `film` stands for the budget of the set."""
+    """The budgets that the set as a whole does not fit into."""
     planning_rates: bool
     old_rates: tuple[OldRate, ...] = ()
 
@@ -131,8 +131,7 @@ class SetPlan(BaseModel):
         if self.budget is not None:
             notes.append(f"budget of the set: {self.budget} credits, {self.used} used so far")
         notes += [
-            f"this does not fit: the {'set' if one.scope == 'film' else one.scope} budget of {one.budget} credits "
-            f"has {one.available} left, {one.needed} are needed"
+            f"this does not fit: the {one.scope} budget of {one.budget} credits has {one.available} left, {one.needed} are needed"
             for one in self.refusals
         ]
         if self.planning_rates:
@@ -144,7 +143,13 @@ class SetPlan(BaseModel):
 
 
 def make(
-    film_set: FilmSet, admission: Admission, *, catalog: Catalog, store: Store | None, settings: Settings
+    film_set: FilmSet,
+    admission: Admission,
+    *,
+    catalog: Catalog,
+    store: Store | None,
+    settings: Settings,
+    run_budget: int | None = None,
 ) -> SetPlan:
     """Compare the films of a set with what the store holds.
 
@@ -154,6 +159,7 @@ def make(
         catalog: the catalog that `admit` was given.
         store: where takes lie; None when there is no store yet.
         settings: whose clips and whose ledgers count, and the budgets of a run and a day.
+        run_budget: credits that the run may cost, besides the budget of the settings.
 
     Raises:
         StoreError: the store is away.
@@ -165,7 +171,7 @@ def make(
     priced: set[str] = set()
     needed: list[int] = []
     planned: list[tuple[AdmittedFilm, Plan]] = []
-    used = 0
+    name = slug(film_set.title)
     with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
         kept = pool.map(lambda one: library.read_holdings(store, one.film, names), admission.films)
         for one, take_library in zip(admission.films, kept, strict=True):
@@ -177,14 +183,15 @@ def make(
             plan = plans.of(comparison, view, priced=priced)
             needed.append(alone)
             planned.append((one, plan))
-            used += view.used.film
     films = tuple(_film(one, plan) for one, plan in planned)
     reserve = sum(film.reserve for film in films)
-    budget = Budget(film=film_set.budget, run=settings.run_budget, day=settings.day_budget)
-    today = plans.view_of(ledgers, "", payer=payer).used.day
+    budget = Budget(set=film_set.budget, run=run_budget, day=settings.day_budget).within(
+        Budget(run=settings.run_budget)
+    )
+    used = plans.view_of(ledgers, "", payer=payer, film_set=name).used
     oldest = {rate.model: rate for _, plan in planned for rate in plan.old_rates}
     return SetPlan(
-        set=slug(film_set.title),
+        set=name,
         title=film_set.title,
         films=films,
         rows=admission.rows,
@@ -196,8 +203,8 @@ def make(
         seconds=sum(film.seconds for film in films),
         longest_chain_seconds=max((film.longest_chain_seconds for film in films), default=0),
         budget=film_set.budget,
-        used=used,
-        refusals=budget.refusals(reserve, Used(film=used, day=today)),
+        used=used.set,
+        refusals=budget.refusals(reserve, used),
         planning_rates=any(plan.planning_rates for _, plan in planned),
         old_rates=tuple(oldest.values()),
     )

@@ -24,7 +24,7 @@ __all__ = ["Garbage", "Survey", "clear", "survey"]
 _MEDIA = re.compile(r"media/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")
 _LATEST = re.compile(r"(films/[^/]+/state|inputs/[0-9a-f]{32})/[^/]+\.json\Z")
-_KEPT = re.compile(r"(ledger|takes|descriptions|boards|films/[^/]+/(revisions|edits))/")
+_KEPT = re.compile(r"(ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits))/")
 _LEFT = re.compile(r"(probe|incoming)/")
 _CLOCKS = timedelta(hours=1)
 """How far the clocks of a store and of a run may be apart."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "BudgetRefusal", "Scope", "Used"]
 
-Scope = Literal["film", "run", "day"]
+Scope = Literal["film", "set", "run", "day"]
 
-_SCOPES: tuple[Scope, ...] = ("film", "run", "day")
+_SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")
 
 
 class Used(BaseModel):
@@ -25,13 +25,15 @@ class Used(BaseModel):
 
     film: int = 0
     """Of the film, over all runs and accounts."""
+    set: int = 0
+    """Of the account for the film set, over all its films and runs."""
     run: int = 0
     day: int = 0
     """Of the account on the current UTC day, over all films."""
 
     def plus(self, *, film: int) -> Used:
         """Count credits that the film used under other accounts, too."""
-        return Used(film=self.film + film, run=self.run, day=self.day)
+        return self.model_copy(update={"film": self.film + film})
 
 
 class BudgetRefusal(BaseModel):
@@ -60,6 +62,7 @@ class Budget(BaseModel):
 
     Attributes:
         film: over all runs and accounts.
+        set: by the account for all films of a set, over all runs.
         run: by one run, the scenes that it dispatches included.
         day: by the account in a UTC day, over all films and runs.
     """
@@ -67,6 +70,7 @@ class Budget(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     film: int | None = Field(default=None, ge=0)
+    set: int | None = Field(default=None, ge=0)
     run: int | None = Field(default=None, ge=0)
     day: int | None = Field(default=None, ge=0)
 
@@ -125,7 +129,7 @@ class Budget(BaseModel):
             return self.within(Budget(run=credits)).within(fixed)
         room = used.film - used.run + credits
         film = None if self.film is None else max(self.film, room)
-        return Budget(film=film, run=credits, day=self.day).within(fixed)
+        return Budget(film=film, set=self.set, run=credits, day=self.day).within(fixed)
 
     def _against(self, used: Used) -> Iterator[tuple[Scope, int, int]]:
         """The scopes that have a budget, with the budget and what was used of it."""

@@ -47,6 +47,10 @@ class Purchase(BaseModel):
     """What the attempt should cost, credits."""
     reserve: int = Field(gt=0)
     """The most the provider may debit at acceptance, credits."""
+    set: str = ""
+    """The film set that the film belongs to, by its slug; empty for a film alone."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """What accounts may be summed by, such as a campaign: labels of the set's row."""
     exact: bool = True
     """Whether it debits just that, as far as the price is right. False where it chooses the length or an input's is unknown."""
 

@@ -122,7 +122,7 @@ class Ledger:
             elif halted is not None:
                 raise halted
             else:
-                used = _used(state, film=order.film, run=order.run, elsewhere=elsewhere)
+                used = _used(state, film=order.film, run=order.run, film_set=order.set, elsewhere=elsewhere)
                 budget.check(order.reserve, used, order.label)
                 after = to_wait(state, limits, self._patience, now=now(), alive=lambda a: not self._abandoned(a))
                 if after:
@@ -148,18 +148,19 @@ class Ledger:
                 return Claim("bought", written.model_copy(), began=began)
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
-    def used(self, *, film: str, run: str, elsewhere: int = 0) -> Used:
-        """Return what counts against the budgets of a film, a run and today.
+    def used(self, *, film: str, run: str, film_set: str = "", elsewhere: int = 0) -> Used:
+        """Return what counts against the budgets of a film, a film set, a run and today.
 
         Args:
             film: the film's slug.
             run: the run's id.
+            film_set: the slug of the film set, empty for a film alone.
             elsewhere: credits that the film used under other accounts.
 
         Raises:
             StoreError: the store is away.
         """
-        return _used(self.read(), film=film, run=run, elsewhere=elsewhere)
+        return _used(self.read(), film=film, run=run, film_set=film_set, elsewhere=elsewhere)
 
     def afford(self, budget: Budget, *, film: str, run: str, credits: int, elsewhere: int = 0) -> None:
         """Raise unless a whole plan fits, before its first POST; each claim is checked again inside its append.
@@ -388,5 +389,5 @@ def doubt(attempt: Attempt) -> InDoubtError:
     )
 
 
-def _used(state: LedgerState, *, film: str, run: str, elsewhere: int) -> Used:
-    return state.used_by(film=film, run=run, day=day_of(now())).plus(film=elsewhere)
+def _used(state: LedgerState, *, film: str, run: str, film_set: str, elsewhere: int) -> Used:
+    return state.used_by(film=film, run=run, film_set=film_set, day=day_of(now())).plus(film=elsewhere)

@@ -114,6 +114,8 @@ class LedgerState(BaseModel):
     """Attempts so far per fingerprint whose take is not settled."""
     films: dict[str, int] = Field(default_factory=dict)
     """Credits spent for good, per film."""
+    sets: dict[str, int] = Field(default_factory=dict)
+    """Credits spent for good, per film set."""
     days: dict[str, int] = Field(default_factory=dict)
     """Credits spent for good, per UTC day of the intent."""
     runs: dict[str, RunTotal] = Field(default_factory=dict)
@@ -172,11 +174,12 @@ class LedgerState(BaseModel):
             return (self.runs[run].spent if run in self.runs else 0) + self.held(run=run)
         return sum(self.films.values()) + self.held()
 
-    def used_by(self, *, film: str, run: str, day: str) -> Used:
-        """Credits spent, reserved or in doubt by a film, by a run, and by all on a UTC day."""
+    def used_by(self, *, film: str, run: str, day: str, film_set: str = "") -> Used:
+        """Credits spent, reserved or in doubt by a film, by a film set, by a run, and by all on a UTC day."""
         today = date.fromisoformat(day)
         found = {
             "film": self.films.get(film, 0),
+            "set": self.sets.get(film_set, 0),
             "run": self.runs[run].spent if run in self.runs else 0,
             "day": self.days.get(day, 0),
         }
@@ -184,6 +187,7 @@ class LedgerState(BaseModel):
         for attempt in self.attempts.values():
             money = attempt.money
             found["film"] += money * (attempt.order.film == film)
+            found["set"] += money * bool(film_set and attempt.order.set == film_set)
             found["run"] += money * (attempt.order.run == run)
             found["day"] += money * (attempt.at.date() == today)
         return Used(**found)
@@ -356,6 +360,8 @@ class LedgerState(BaseModel):
 
     def _spend(self, order: e.Purchase, day: str, credits: int, at: datetime) -> None:
         self.films[order.film] = self.films.get(order.film, 0) + credits
+        if order.set:
+            self.sets[order.set] = self.sets.get(order.set, 0) + credits
         self.days[day] = self.days.get(day, 0) + credits
         run = self.runs.get(order.run) or RunTotal(last=at)
         self.runs[order.run] = RunTotal(spent=run.spent + credits, last=max(run.last, at))

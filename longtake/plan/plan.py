@@ -259,17 +259,28 @@ def read_ledgers(store: Store | None, host: str, *, own: EntryLog | None = None)
     return {name: (own if own is not None and own.account == name else EntryLog(store, name)).read() for name in names}
 
 
-def view_of(ledgers: Mapping[str, LedgerState], film: str, *, payer: str | None = None, run: str = "") -> LedgerView:
-    """What ledgers that were read say of one film. Arguments are those of `read_books`; `payer` is the account that pays."""
+def view_of(
+    ledgers: Mapping[str, LedgerState], film: str, *, payer: str | None = None, run: str = "", film_set: str = ""
+) -> LedgerView:
+    """What ledgers that were read say of one film.
+
+    Args:
+        ledgers: by account.
+        film: the film's slug.
+        payer: the account that pays; when it is not known, the busiest account counts.
+        run: the run that pays, for what it has used so far.
+        film_set: the slug of the film set that the film belongs to.
+    """
     attempts: list[Attempt] = []
     total = Used()
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for name, state in ledgers.items():
         attempts.extend(state.attempts.values())
-        used = state.used_by(film=film, run=run, day=today)
+        used = state.used_by(film=film, run=run, day=today, film_set=film_set)
         pays = payer is None or payer == name
         total = Used(
             film=total.film + used.film,
+            set=max(total.set, used.set) if pays else total.set,
             run=max(total.run, used.run) if pays else total.run,
             day=max(total.day, used.day) if pays else total.day,
         )

@@ -60,7 +60,7 @@ class Money(BaseModel):
 
 
 def money_of(state: LedgerState, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
-    """What one run spent, from the open attempts and the closed ones given; doubts are the whole film's."""
+    """What one run of a film spent, from the open attempts and the closed ones given; doubts are the whole film's."""
     mine = [a for a in state.attempts.values() if a.order.run == run]
     done = [c for c in closed if c.order.run == run]
     doubts = {"in_doubt", "held"}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.studio import shared_run
-from longtake.take import ledger_of, open_session
+from longtake.take import SetTag, ledger_of, open_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,6 +94,7 @@ async def connected(
     run: str,
     budget: int | None = None,
     run_budget: int | None = None,
+    tag: SetTag = SetTag(),  # noqa: B008 - frozen
     observer: Observer | None = None,
 ) -> AsyncIterator[Session]:
     """Give the open session of a film and a run on this event loop.
@@ -104,6 +105,7 @@ async def connected(
         run: an id: what is bought counts against the run budget of everything with the same id.
         budget: credits the film may ever cost; None for no limit.
         run_budget: credits the run may cost, besides the budget of the settings; None for none of its own.
+        tag: the film set that the film belongs to.
         observer: told of each step and each change. Sessions are shared only by callers with the same observer.
 
     Raises:
@@ -111,7 +113,7 @@ async def connected(
         StoreError: the store is away.
         PreflightError: the store is not fit for a ledger; nothing was sent.
     """
-    key = (asyncio.get_running_loop(), settings, film, run, budget, run_budget, observer)
+    key = (asyncio.get_running_loop(), settings, film, run, budget, run_budget, tag, observer)
     one = _open.setdefault(key, _Open())
     one.users += 1
     try:
@@ -125,6 +127,7 @@ async def connected(
                     film=film,
                     budget=budget,
                     run_budget=run_budget,
+                    tag=tag,
                     run=run,
                     observer=observer,
                     store=store,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from longtake.errors import LongtakeError
-    from longtake.film_set import FilmSet, SetPlan
+    from longtake.film_set import FilmOutcome, FilmSet, SetPlan, SetResult
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
     from longtake.library import Take
@@ -275,6 +275,49 @@ class Studio:
                 ),
             )
 
+    async def make_set(
+        self,
+        film_set: FilmSet | str | PathLike[str],
+        *,
+        budget: int | None = None,
+        skip_bad_rows: bool = False,
+        approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
+        run: str | None = None,
+        on_film: Callable[[FilmOutcome], None] | None = None,
+    ) -> SetResult:
+        """Make the films of a set, several at once. A film that fails stops no other; calling it again buys only what is missing.
+
+        Args:
+            film_set: a `FilmSet`, or the path or URL of its file.
+            budget: credits this run may cost, besides the set's own budget; None for no limit of its own.
+            skip_bad_rows: make the other films where rows cannot be used; `SetResult.bad_rows` says which.
+            approve: asks a person after the first films (`canary`), and where the storyboard asks.
+            run: an id of the run.
+            on_film: called with the outcome of each film, on the event loop.
+
+        Raises:
+            StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
+            SettingsError, CatalogError: the surroundings are unusable; nothing was sent.
+            BudgetError: what is missing does not fit a budget of the set, the run or the day; nothing was sent.
+            StoreError: the store is away.
+        """
+        from longtake import film_set as sets
+        from longtake.studio.set_run import SetRequest, set_of
+
+        loaded = film_set
+        if not isinstance(loaded, sets.FilmSet):
+            loaded = await asyncio.to_thread(sets.load, loaded, s3=self.settings.s3)
+        asked = SetRequest(
+            loaded,
+            run=run or uuid.uuid4().hex,
+            budget=budget,
+            skip_bad_rows=skip_bad_rows,
+            approver=approve,
+            steps=self._own_steps(),
+            on_film=on_film,
+        )
+        return await set_of(self.settings, asked, observer=self._observer)
+
     async def generate(
         self,
         shot: Shot,
@@ -367,6 +410,10 @@ class Studio:
     @_without_await(make)
     def make_sync(self) -> None:
         """`make` without `await`: in a script, and in a notebook whose loop is running."""
+
+    @_without_await(make_set)
+    def make_set_sync(self) -> None:
+        """`make_set` without `await`."""
 
     @_without_await(generate)
     def generate_sync(self) -> None:

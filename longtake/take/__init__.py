@@ -9,6 +9,7 @@ from longtake.take.ensure_take import EnsuredTake, ensure_take
 from longtake.take.ingest import ingest, salvage
 from longtake.take.poll import poll
 from longtake.take.session import Session, ledger_of, open_session
+from longtake.take.spending import SetTag
 from longtake.take.submit import submit
 from longtake.take.upload import TakeKey, TakeRequest, TakeSpec, identify, kept, upload
 
@@ -19,6 +20,7 @@ __all__ = [
     "EnsuredTake",
     "Frame",
     "Session",
+    "SetTag",
     "Take",
     "TakeKey",
     "TakeRequest",

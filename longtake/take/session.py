@@ -17,7 +17,7 @@ from longtake.provider import Provider
 from longtake.take.account import Account
 from longtake.take.events import AttemptEvents
 from longtake.take.purchase_queue import PurchaseQueue
-from longtake.take.spending import Spending
+from longtake.take.spending import SetTag, Spending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,6 +46,7 @@ class Session:
         film: the film's slug.
         budget: credits the film may ever cost, None for no limit.
         run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
+        tag: the film set that the film belongs to.
         run: an id of this run; one is made when there is none.
         observer: told of each step and each change.
     """
@@ -61,6 +62,7 @@ class Session:
         film: str,
         budget: int | None = None,
         run_budget: int | None = None,
+        tag: SetTag = SetTag(),  # noqa: B008 - frozen
         run: str | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -72,8 +74,8 @@ class Session:
         self.account = Account(ledger, provider, limits, PurchaseQueue())
         self.assets = Assets(store, provider, settings, catalog, ledger.account)
         fixed = Budget(run=settings.run_budget, day=settings.day_budget)
-        status = Budget(film=budget, run=run_budget).within(fixed)
-        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, status)
+        status = Budget(film=budget, set=tag.budget, run=run_budget).within(fixed)
+        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, status, tag)
         self.events = AttemptEvents(observer or Observer(), self.spending, ledger)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
         """Takes in flight in this run."""
@@ -111,6 +113,7 @@ async def open_session(
     film: str,
     budget: int | None,
     run_budget: int | None = None,
+    tag: SetTag = SetTag(),  # noqa: B008 - frozen
     run: str | None = None,
     observer: Observer | None = None,
     store: Store | None = None,
@@ -147,6 +150,7 @@ async def open_session(
             film=film,
             budget=budget,
             run_budget=run_budget,
+            tag=tag,
             run=run,
             observer=observer,
         )

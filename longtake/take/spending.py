@@ -9,7 +9,22 @@ if TYPE_CHECKING:
     from longtake.errors import LongtakeError
     from longtake.ledger import Attempt, Budget, Ledger, Used
 
-__all__ = ["Spending"]
+__all__ = ["SetTag", "Spending"]
+
+
+@dataclass(frozen=True, slots=True)
+class SetTag:
+    """The film set that a film belongs to.
+
+    Attributes:
+        name: the set's slug; empty for a film alone.
+        labels: what the accounts may sum its purchases by, as pairs.
+        budget: credits that all films of the set may cost together; None for no limit.
+    """
+
+    name: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    budget: int | None = None
 
 
 @dataclass(eq=False)
@@ -18,6 +33,7 @@ class Spending:
 
     Attributes:
         film: the film's slug.
+        tag: the film set that the film belongs to, and its labels.
         run: an id of the run.
         fixed: budgets that nobody lifts.
         status: the budget before any approval, or as a person lifted it.
@@ -31,6 +47,7 @@ class Spending:
     run: str
     fixed: Budget
     status: Budget
+    tag: SetTag = SetTag()
     elsewhere: int = 0
     foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
     halted: LongtakeError | None = None
@@ -47,7 +64,7 @@ class Spending:
         Raises:
             StoreError: the store is away.
         """
-        return ledger.used(film=self.film, run=self.run, elsewhere=self.elsewhere)
+        return ledger.used(film=self.film, run=self.run, film_set=self.tag.name, elsewhere=self.elsewhere)
 
     def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
         """Let the run cost `credits` in all, what it has spent included; a person decided that.

@@ -141,7 +141,7 @@ async def _claim_and_post(
         )
     claim = await asyncio.to_thread(
         ledger.claim,
-        identity.order(film=session.film, run=session.run),
+        identity.order(film=session.film, run=session.run, tag=session.spending.tag),
         body=identity.frozen_body(session.catalog),
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,

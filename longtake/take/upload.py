@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from longtake.library import Frame, Take
     from longtake.request import ResolvedShot
     from longtake.store import Store
+    from longtake.take.spending import SetTag
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class TakeKey:
         """Whether the provider is given anything beside words."""
         return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
 
-    def order(self, *, film: str, run: str) -> Purchase:
+    def order(self, *, film: str, run: str, tag: SetTag) -> Purchase:
         """What an intent for this take says it is for."""
         shot = self.wanted.shot
         return Purchase(
@@ -76,6 +77,8 @@ class TakeKey:
             run=run,
             expected=shot.expected.credits,
             reserve=shot.reserve.credits,
+            set=tag.name,
+            labels=dict(tag.labels),
             exact=shot.duration > 0 and all(i.seconds is not None for i in shot.inputs if i.role == "video"),
         )
 

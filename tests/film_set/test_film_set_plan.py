@@ -115,7 +115,7 @@ def test_labels_are_kept_with_each_film(folder):
 
 def test_the_budgets_of_the_set_and_of_a_film_are_compared(folder):
     plan = folder.plan(ROWS, budget=1500, film_budget=1000)
-    assert plan.refusals == (BudgetRefusal(scope="film", budget=1500, needed=1680, available=1500),)
+    assert plan.refusals == (BudgetRefusal(scope="set", budget=1500, needed=1680, available=1500),)
     assert [film.state for film in plan.films] == ["over budget", "to make", "to make"]
     assert not plan.fits
     assert "the set budget of 1500 credits has 1500 left, 1680 are needed" in str(plan)

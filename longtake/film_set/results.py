@@ -1,0 +1,165 @@
+"""What became of a film set: a line for each row, in the store as JSON for the next run and as CSV for people."""
+
+from __future__ import annotations
+
+import csv
+import io
+import secrets
+import time
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from longtake import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from longtake.film_set.rows import Cell
+    from longtake.store import Store
+
+__all__ = ["FilmOutcome", "SetResult", "failed_rows", "keep", "latest"]
+
+_NINES = 10**14 - 1
+_COLUMNS = ("film", "state", "seconds", "charged", "refunded", "in doubt")
+_FIELDS = (
+    "key", "row", "film", "title", "state", "place", "seconds",
+    "expected", "charged", "refunded", "in_doubt", "error", "next_step",
+)  # fmt: skip
+
+OutcomeState = Literal["whole", "incomplete", "failed", "not started"]
+
+
+class FilmOutcome(BaseModel):
+    """What became of one film. Amounts in credits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    row: int
+    film: str
+    """The film's slug."""
+    title: str
+    labels: dict[str, str]
+    state: OutcomeState
+    """`whole`; `incomplete` when shots are missing; `failed` when it could not begin; `not started`."""
+    place: str | None = None
+    """Path or URI of the film."""
+    seconds: float = 0.0
+    expected: int = 0
+    charged: int = 0
+    refunded: int = 0
+    in_doubt: int = 0
+    error: str = ""
+    next_step: str = ""
+    exit_code: int = 0
+    """As a command that makes this film alone would end."""
+
+
+class SetResult(BaseModel):
+    """What a run of a film set gave. Amounts in credits, of this run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    v: Literal[1] = 1
+    set: str
+    """The set's slug."""
+    title: str
+    run: str
+    films: tuple[FilmOutcome, ...]
+    bad_rows: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Keys of films that the last run had and the table has not; they stay in the store and count in its books."""
+    charged: int
+    refunded: int
+    in_doubt: int
+    stopped: str = ""
+    """Why the rest was not begun, where something stopped the set."""
+    place: str = ""
+    """Path or URI of the table of results."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every film is there."""
+        return all(film.state == "whole" for film in self.films) and not self.bad_rows
+
+    @property
+    def exit_code(self) -> int:
+        """Of a command: 0 when every film is there, else the gravest reason's: in doubt before budget before failed."""
+        if self.whole:
+            return 0
+        return max([1, *(film.exit_code for film in self.films)], key=[0, 1, 2, 3, 4].index)
+
+    def __str__(self) -> str:
+        states = [film.state for film in self.films]
+        counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+        lines = [f"{self.title}: {len(states)} films: {counts or 'none'}"]
+        lines += [f"{film.key}: {film.state}: {film.error}" for film in self.films if film.error][:20]
+        lines += [f"{len(self.bad_rows)} problems in rows that give no film"] if self.bad_rows else []
+        lines += [f"no longer in the table: {', '.join(self.removed[:20])}"] if self.removed else []
+        lines += [f"stopped: {self.stopped}"] if self.stopped else []
+        lines.append(f"{self.charged} credits charged, {self.refunded} refunded, {self.in_doubt} in doubt")
+        return "\n".join([*lines, *([f"results: {self.place}"] if self.place else [])])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (one.key, one.state, f"{one.seconds:.1f}", str(one.charged), str(one.refunded), str(one.in_doubt))
+            for one in self.films
+        ]
+        total = ("sum", "", "", str(self.charged), str(self.refunded), str(self.in_doubt))
+        return tables.html(self.title, _COLUMNS, rows, numbers=4, total=total)
+
+    def to_csv(self) -> str:
+        """The films as CSV: the fields of `FilmOutcome`, with each label in a column of its own."""
+        labels = tuple(dict.fromkeys(name for film in self.films for name in film.labels))
+        rows = [
+            {**{name: getattr(film, name) for name in _FIELDS}, **{f"label_{k}": v for k, v in film.labels.items()}}
+            for film in self.films
+        ]
+        return _csv((*_FIELDS, *(f"label_{name}" for name in labels)), rows)
+
+
+def failed_rows(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Rows of a table as CSV, to be given to a set again. Lists are joined with commas."""
+    found = list(rows)
+    columns = tuple(dict.fromkeys(column for row in found for column in row))
+    return _csv(columns, [{k: ", ".join(v) if isinstance(v, tuple) else v for k, v in row.items()} for row in found])
+
+
+def keep(store: Store, result: SetResult, *, failed: str = "") -> SetResult:
+    """Write the results of a run, which never replace those of an earlier one, and return them with their place.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    name = f"sets/{result.set}/{_NINES - int(time.time() * 1000):014d}-{secrets.token_hex(4)}"
+    where = store.path(f"{name}/results.csv")
+    result = result.model_copy(update={"place": str(where or f"{store.uri.rstrip('/')}/{name}/results.csv")})
+    store.put_if_absent(f"{name}/results.csv", result.to_csv().encode(), content_type="text/csv")
+    if failed:
+        store.put_if_absent(f"{name}/failed.csv", failed.encode(), content_type="text/csv")
+    store.put_if_absent(f"{name}/results.json", result.model_dump_json(indent=1).encode())
+    return result
+
+
+def latest(store: Store, film_set: str) -> SetResult | None:
+    """The results of the last run of a set; None where there are none of this release.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    for key in store.list(f"sets/{film_set}/", limit=3):
+        if key.endswith("/results.json"):
+            try:
+                return SetResult.model_validate_json(store.get(key) or b"")
+            except ValidationError:
+                return None
+    return None
+
+
+def _csv(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, tuple(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,274 @@
+"""The story of a film set: judge every row, see that all of it fits the budgets, make the films side by side, leave the results.
+
+A film that fails stops no other. What is paid for is in the ledger and in the store as for films made alone, so the next run of the
+set buys only what is missing. The budget of the set is checked with every purchase, inside the ledger, over all runs and workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from longtake import film_set as sets
+from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, PreflightError, SettingsError
+from longtake.film_set import FilmOutcome, SetResult
+from longtake.report import plain
+from longtake.studio.approval import Answer, Question
+from longtake.studio.connections import connected
+from longtake.studio.film_run import FilmRequest, film_of
+from longtake.take import SetTag, ledger_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from longtake.film_set import Admission, AdmittedFilm, FilmSet, OutcomeState, SetPlan
+    from longtake.observer import Observer
+    from longtake.settings import Settings
+    from longtake.studio.approval import Approver
+    from longtake.studio.film import Film
+    from longtake.studio.steps import ClipStep
+
+__all__ = ["SetRequest", "set_of"]
+
+_STOPS = (PreflightError, SettingsError)
+"""Errors that every film of the set would meet."""
+_ASKED_FOR = 24 * 3600.0
+"""Seconds to wait for an answer after the first films."""
+
+
+@dataclass(frozen=True)
+class SetRequest:
+    """What a run of a film set is asked for.
+
+    Attributes:
+        film_set: the set.
+        run: an id of the run.
+        budget: credits that this run may cost; None for no limit of its own.
+        skip_bad_rows: whether the other films are made where rows cannot be used.
+        approver: asks a person, after the first films and where the storyboard says so.
+        steps: the user's own steps, in order.
+        on_film: called with the outcome of each film.
+    """
+
+    film_set: FilmSet
+    run: str
+    budget: int | None = None
+    skip_bad_rows: bool = False
+    approver: Approver | None = None
+    steps: tuple[ClipStep, ...] = ()
+    on_film: Callable[[FilmOutcome], None] | None = None
+
+
+async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | None = None) -> SetResult:
+    """Make the films of a set.
+
+    Raises:
+        StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
+        SettingsError, CatalogError: the surroundings are unusable; nothing was sent.
+        BudgetError: what is missing does not fit a budget of the set, the run or the day; nothing was sent.
+    """
+    film_set = asked.film_set
+    if film_set.canary and asked.approver is None:
+        raise SettingsError(
+            "this set asks after its first films, and there is no one to ask",
+            next_step="give Studio.make_set an `approve` function, or set `canary` to 0",
+        )
+    settings.key()
+    catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
+    admission = await asyncio.to_thread(sets.admit, film_set, catalog, s3=settings.s3)
+    if not asked.skip_bad_rows:
+        admission.raise_problems(film_set.title)
+    store = stores.of(settings)
+    plan = await asyncio.to_thread(
+        sets.make, film_set, admission, catalog=catalog, store=store, settings=settings, run_budget=asked.budget
+    )
+    for refusal in plan.refusals:
+        raise refusal.error(f"the film set {film_set.title}")
+    before = await asyncio.to_thread(sets.latest, store, plan.set)
+    run = _SetRun(settings, asked, admission, plan, observer)
+    try:
+        await run.make()
+    finally:
+        # Also a cancelled run leaves its results: the films that are there, and those that were not begun.
+        result = run.result(removed=_removed(before, admission))
+        failed = [one.values for one, film in zip(admission.films, result.films, strict=True) if film.state != "whole"]
+        text = sets.failed_rows(failed) if failed else ""
+        result = await asyncio.shield(asyncio.to_thread(sets.keep, store, result, failed=text))
+    return result
+
+
+def canary_text(plan: SetPlan, first: Sequence[FilmOutcome], rest: int, *, reserve: int) -> str:
+    """What a person reads before the rest of a set is bought: the first films, what they cost, and what that says of the rest."""
+    rows = [
+        f"| {plain(one.key)} | {one.state} | {one.charged - one.refunded} | {plain(one.place or '')} |" for one in first
+    ]
+    costs = [one.charged - one.refunded for one in first if one.state == "whole"]
+    foreseen = "None of the first films is whole"
+    if costs:
+        mean = round(sum(costs) / len(costs))
+        spread = f"{min(costs) * rest} to {max(costs) * rest}"
+        foreseen = f"At the cost of the first films the rest takes about {mean * rest} credits ({spread})"
+    head = f"**{plain(plan.title)}**: the first {len(first)} films are made. {foreseen}; "
+    head += f"{reserve} credits are to be reserved for {rest} films."
+    return "\n".join([head, "", "| film | state | credits | place |", "|---|---|---:|---|", *rows])
+
+
+def _labels(one: AdmittedFilm) -> dict[str, str]:
+    return {name: "" if cell is None else str(cell) for name, cell in one.labels.items()}
+
+
+def _outcome(
+    one: AdmittedFilm, film: Film | None, error: LongtakeError | None, *, state: OutcomeState | None = None
+) -> FilmOutcome:
+    if state is None:
+        state = "failed" if film is None else "whole" if error is None else "incomplete"
+    cost = film.cost if film is not None else None
+    return FilmOutcome(
+        key=one.key,
+        row=one.row,
+        film=one.film,
+        title=one.resolved.loaded.board.title,
+        labels=_labels(one),
+        state=state,
+        place=film.place if film is not None else None,
+        seconds=float(one.resolved.seconds),
+        expected=cost.planned if cost else 0,
+        charged=cost.charged if cost else 0,
+        refunded=cost.refunded if cost else 0,
+        in_doubt=cost.in_doubt if cost else 0,
+        error=error.message if error is not None else "",
+        next_step=error.next_step if error is not None else "",
+        exit_code=error.exit_code if error is not None else 0,
+    )
+
+
+def _removed(before: SetResult | None, admission: Admission) -> tuple[str, ...]:
+    if before is None:
+        return ()
+    known = {one.key for one in admission.films} | {one.key for one in admission.problems}
+    return tuple(
+        dict.fromkeys(
+            [one.key for one in before.films if one.key not in known]
+            + [key for key in before.removed if key not in known]
+        )
+    )
+
+
+class _SetRun:
+    """One run of a set: which films are done, and what stopped it."""
+
+    def __init__(
+        self, settings: Settings, asked: SetRequest, admission: Admission, plan: SetPlan, observer: Observer | None
+    ) -> None:
+        self._settings, self._asked, self._admission = settings, asked, admission
+        self._plan, self._observer = plan, observer
+        self._turns = asyncio.Semaphore(asked.film_set.films_in_flight)
+        self._done: dict[str, FilmOutcome] = {}
+        self._stopped: LongtakeError | None = None
+        limits = (
+            asked.film_set.budget,
+            *(plan.used + one for one in (asked.budget, settings.run_budget) if one is not None),
+        )
+        self._budget = min((one for one in limits if one is not None), default=None)
+
+    async def make(self) -> None:
+        """Make the first films, ask, and make the rest."""
+        films = self._admission.films
+        first = films[: self._asked.film_set.canary]
+        if first:
+            await self._all(first)
+            rest = [one.key for one in films[len(first) :]]
+            if rest and self._stopped is None:
+                await self._ask(first, rest)
+        await self._all(films[len(first) :])
+
+    async def _all(self, films: Sequence[AdmittedFilm]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for one in films:
+                group.create_task(self._one(one))
+
+    async def _one(self, one: AdmittedFilm) -> None:
+        async with self._turns:
+            if self._stopped is not None:
+                return
+            outcome = await self._made(one)
+        self._done[one.key] = outcome
+        if self._asked.on_film is not None:
+            self._asked.on_film(outcome)
+
+    async def _made(self, one: AdmittedFilm) -> FilmOutcome:
+        film: Film | None = None
+        error: LongtakeError | None = None
+        try:
+            async with connected(
+                self._settings,
+                film=one.film,
+                budget=one.resolved.loaded.board.budget,
+                tag=SetTag(self._plan.set, tuple(sorted(_labels(one).items())), self._budget),
+                # A run for each film: what a film cost is summed by its run.
+                run=f"{self._asked.run}/{one.film}",
+                observer=self._observer,
+            ) as session:
+                request = FilmRequest(one.resolved, approver=self._asked.approver, steps=self._asked.steps)
+                film = await film_of(session, request)
+        except FilmIncompleteError as incomplete:
+            film, error = incomplete.film, incomplete
+        except _STOPS as found:
+            self._stopped = error = found
+        except LongtakeError as found:
+            error = found
+        return _outcome(one, film, error)
+
+    async def _ask(self, first: Sequence[AdmittedFilm], rest: Sequence[str]) -> None:
+        """Show a person the first films and ask about the rest; without a yes the rest is not begun."""
+        approver = self._asked.approver
+        assert approver is not None  # noqa: S101 - `set_of` saw to it
+        planned = {film.key: film.reserve for film in self._plan.films}
+        reserve = sum(planned[key] for key in rest)
+        spent = sum(one.charged - one.refunded + one.in_doubt for one in self._done.values())
+        question = Question(
+            film=self._plan.set,
+            account=ledger_of(self._settings, stores.of(self._settings)).account,
+            subject="the rest",
+            credits=spent + reserve,
+            text=canary_text(self._plan, [self._done[one.key] for one in first], len(rest), reserve=reserve),
+            pictures=(),
+            seconds=_ASKED_FOR,
+            silence=None,
+        )
+        answer: Answer | None = await approver(question)
+        if answer is None or not answer.approve:
+            said = "no one answered" if answer is None else f"{answer.by or 'a person'} did not approve it"
+            self._stopped = BudgetError(
+                f"the rest of the set was not begun: {said}",
+                scope="set",
+                budget=0,
+                needed=reserve,
+                available=0,
+                next_step="run the set again and approve; what is kept is not bought twice",
+            )
+        elif answer.credits is not None:
+            allowed = self._plan.used + answer.credits
+            self._budget = allowed if self._budget is None else min(self._budget, allowed)
+
+    def result(self, *, removed: tuple[str, ...]) -> SetResult:
+        """The results so far; films that were not begun are among them."""
+        error = self._stopped
+        films = tuple(
+            self._done.get(one.key) or _outcome(one, None, error, state="not started") for one in self._admission.films
+        )
+        return SetResult(
+            set=self._plan.set,
+            title=self._plan.title,
+            run=self._asked.run,
+            films=films,
+            bad_rows=tuple(map(str, self._admission.problems)),
+            removed=removed,
+            charged=sum(film.charged for film in films),
+            refunded=sum(film.refunded for film in films),
+            in_doubt=sum(film.in_doubt for film in films),
+            stopped=error.message if error is not None else "",
+        )

@@ -1,0 +1,187 @@
+"""Film sets are made: films side by side, each take bought once, one budget for all, and results for each row."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+from provider_process import PRICE
+
+from longtake import Answer, FilmSet
+from longtake.errors import BudgetError, SettingsError
+
+TEMPLATE = {
+    "schema": "longtake/1",
+    "title": "Film {{ sku }}",
+    "model": "seedance-2.5",
+    "defaults": {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False},
+    "scenes": [
+        {
+            "id": "s",
+            "shots": [
+                {"id": "own", "prompt": "{{ marker }} {{ name }}, wide shot"},
+                {"id": "logo", "prompt": "{{ marker }} logo, close", "continue_from": None},
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def film_set(account):
+    def make(*names, **keys):
+        rows = [{"sku": f"k{i}", "name": name, "marker": account.marker} for i, name in enumerate(names)]
+        return FilmSet(keys.pop("title", "Autumn"), storyboard=TEMPLATE, rows=rows, key="sku", **keys)
+
+    return make
+
+
+def results(result):
+    with Path(result.place).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_film_is_made_and_a_shared_take_is_bought_once(account, studio, film_set):
+    result = studio.make_set_sync(film_set("lamp", "chair", "sofa", labels=["name"]))
+    assert [(film.key, film.state) for film in result.films] == [("k0", "whole"), ("k1", "whole"), ("k2", "whole")]
+    assert account.bought() == {"lamp": 1, "chair": 1, "sofa": 1, "logo": 1}
+    assert (result.charged, result.whole, result.exit_code) == (4 * PRICE, True, 0)
+    assert sum(film.charged for film in result.films) == 4 * PRICE
+    rows = results(result)
+    assert [(row["key"], row["state"], row["label_name"]) for row in rows] == [
+        ("k0", "whole", "lamp"),
+        ("k1", "whole", "chair"),
+        ("k2", "whole", "sofa"),
+    ]
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301 - our own
+
+
+def test_the_same_set_again_buys_nothing_and_one_changed_row_buys_its_difference(account, studio, film_set):
+    studio.make_set_sync(film_set("lamp", "chair"))
+    posts = account.received()
+    again = studio.make_set_sync(film_set("lamp", "chair"))
+    assert (again.charged, account.received()) == (0, posts)
+    assert studio.plan_set(film_set("lamp", "chair")).to_buy == 0
+    changed = studio.make_set_sync(film_set("lamp", "bench"))
+    assert changed.charged == PRICE
+    assert account.received() == posts + 1
+
+
+def test_a_removed_row_deletes_nothing_and_is_reported(account, studio, film_set):
+    first = studio.make_set_sync(film_set("lamp", "chair"))
+    second = studio.make_set_sync(film_set("lamp"))
+    third = studio.make_set_sync(film_set("lamp"))
+    assert (second.removed, third.removed) == (("k1",), ("k1",))
+    assert (account.folder / "films" / "film-k1").is_dir()
+    assert first.films[1].place is not None
+
+
+def test_a_film_that_fails_stops_no_other_and_can_be_made_again(account, studio, film_set):
+    account.fault({"what": "fail-80006"}, shot="chair")
+    result = studio.make_set_sync(film_set("lamp", "chair", "sofa"))
+    assert [film.state for film in result.films] == ["whole", "incomplete", "whole"]
+    assert (result.exit_code, "80006" in result.films[1].error) == (1, True)
+    failed = account.folder / "sets" / "autumn"
+    (table,) = failed.rglob("failed.csv")
+    assert table.read_text().splitlines()[1].startswith("k1,chair,")
+    again = studio.make_set_sync(film_set("lamp", "chair", "sofa"))
+    assert (again.whole, again.charged) == (True, PRICE)
+
+
+def test_a_set_that_does_not_fit_its_budget_buys_nothing(account, studio, film_set):
+    before = account.received()
+    with pytest.raises(BudgetError) as raised:
+        studio.make_set_sync(film_set("lamp", "chair", budget=2 * PRICE))
+    assert (raised.value.scope, raised.value.needed, raised.value.available) == ("set", 3 * PRICE, 2 * PRICE)
+    with pytest.raises(BudgetError, match="the run budget of"):
+        studio.make_set_sync(film_set("lamp", "chair"), budget=2 * PRICE)
+    assert account.received() == before
+
+
+def test_the_budget_of_a_set_holds_over_runs(account, studio, film_set):
+    studio.make_set_sync(film_set("lamp", "chair", budget=4 * PRICE))
+    plan = studio.plan_set(film_set("lamp", "chair", "sofa", "desk", budget=4 * PRICE))
+    assert (plan.used, plan.refusals[0].available) == (3 * PRICE, PRICE)
+    with pytest.raises(BudgetError):
+        studio.make_set_sync(film_set("lamp", "chair", "sofa", "desk", budget=4 * PRICE))
+    assert studio.make_set_sync(film_set("lamp", "chair", "sofa", budget=4 * PRICE)).charged == PRICE
+
+
+def test_the_ledger_keeps_the_set_and_the_labels_of_each_purchase(account, studio, film_set):
+    studio.make_set_sync(film_set("lamp", labels=["name"]))
+    intents = [json.loads(path.read_text()) for path in sorted((account.folder / "ledger").rglob("0*.json"))]
+    orders = [entry["order"] for entry in intents if entry["kind"] == "intent"]
+    assert {(order["set"], tuple(order["labels"].items())) for order in orders} == {("autumn", (("name", "lamp"),))}
+    state = account.ledger.read()
+    assert (state.sets, state.used_by(film="", run="", day="2026-01-01", film_set="autumn").set) == (
+        {"autumn": 2 * PRICE},
+        2 * PRICE,
+    )
+
+
+def test_a_person_sees_the_first_films_before_the_rest_is_bought(account, studio, film_set):
+    asked = []
+
+    async def approve(question):
+        asked.append((question, account.bought()))
+        return Answer(approve=True)
+
+    result = studio.make_set_sync(film_set("lamp", "chair", "sofa", canary=1), approve=approve)
+    ((question, bought),) = asked
+    assert bought == {"lamp": 1, "logo": 1}
+    assert (question.subject, question.credits) == ("the rest", 4 * PRICE)
+    assert f"the rest takes about {4 * PRICE} credits" in question.text
+    assert f"{2 * PRICE} credits are to be reserved for 2 films" in question.text
+    assert result.whole
+
+
+@pytest.mark.parametrize("answer", [None, Answer(approve=False, by="Ada")])
+def test_without_a_yes_the_rest_is_not_begun(account, studio, film_set, answer):
+    async def approve(question):
+        return answer
+
+    result = studio.make_set_sync(film_set("lamp", "chair", canary=1), approve=approve)
+    assert [film.state for film in result.films] == ["whole", "not started"]
+    assert (result.exit_code, result.stopped) == (3, result.films[1].error)
+    assert account.bought() == {"lamp": 1, "logo": 1}
+
+
+def test_a_set_that_asks_needs_someone_to_ask(account, studio, film_set):
+    before = account.received()
+    with pytest.raises(SettingsError, match="there is no one to ask"):
+        studio.make_set_sync(film_set("lamp", canary=1))
+    assert account.received() == before
+
+
+def test_two_runs_of_one_set_share_their_films(account, studio, film_set):
+    async def both():
+        given = film_set("lamp", "chair", "sofa")
+        return await asyncio.gather(studio.make_set(given), studio.make_set(given))
+
+    one, other = asyncio.run(both())
+    assert (one.whole, other.whole) == (True, True)
+    assert account.bought() == {"lamp": 1, "chair": 1, "sofa": 1, "logo": 1}
+
+
+def test_a_cancelled_run_leaves_results_and_the_next_one_buys_the_rest(account, studio, film_set):
+    account.fault({"what": "slow", "seconds": 3600}, shot="sofa")
+
+    async def cut_short():
+        done = asyncio.Event()
+        running = asyncio.create_task(
+            studio.make_set(film_set("lamp", "chair", films_in_flight=1), on_film=lambda _: done.set())
+        )
+        await done.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cut_short())
+    (table,) = (account.folder / "sets" / "autumn").rglob("results.csv")
+    assert next(csv.DictReader(table.open(encoding="utf-8")))["state"] == "whole"
+    assert studio.make_set_sync(film_set("lamp", "chair")).whole
+    assert account.bought() == {"lamp": 1, "chair": 1, "logo": 1}

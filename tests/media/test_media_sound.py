@@ -154,3 +154,17 @@ def test_music_that_is_a_picture_is_refused(studio, tmp_path):
     with pytest.raises(MediaError, match="asked for music"):
         media.join(titled(clip), tmp_path / "film.mp4", sound=JoinSound(music=picture))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("second", "rate"), [("agree_44", 44_100), ("agree_48", 48_000)])
+def test_the_film_has_the_rate_that_all_clips_have(studio, tmp_path, second, rate):
+    clips = [
+        studio.clip("agree_44", frames=37, size="64x64"),
+        studio.clip(second, frames=37, size="64x64", hz=44_100 if rate == 44_100 else 48_000),
+    ]
+    film = tmp_path / "film.mp4"
+    media.join([JoinClip(clip, "x") for clip in clips], film)
+    sound = media.probe(film).audio
+    assert sound is not None
+    assert sound.rate == rate
+    assert sound.seconds == pytest.approx(74 / 24, abs=1 / rate)

@@ -47,6 +47,7 @@ class Samples:
     parts: Iterable[array[int]]
     count: int
     channels: int
+    rate: int = RATE
 
 
 def bit_rate(channels: int) -> int:
@@ -54,10 +55,10 @@ def bit_rate(channels: int) -> int:
     return 128_000 if channels == 1 else 192_000
 
 
-def add_stream(film: OutputContainer, channels: int) -> AudioStream:
-    """A sound track for `packets` of so many channels."""
-    stream: AudioStream = film.add_stream("aac", rate=RATE)
-    _set(stream.codec_context, channels)
+def add_stream(film: OutputContainer, sound: Samples) -> AudioStream:
+    """A sound track for the `packets` of a sound."""
+    stream: AudioStream = film.add_stream("aac", rate=sound.rate)
+    _set(stream.codec_context, sound)
     return stream
 
 
@@ -103,9 +104,9 @@ def _encode(samples: array[int], begin: int, sound: Samples) -> list[Packet[Any]
     import av  # noqa: PLC0415 - see probing.opened()
 
     encoder: AudioCodecContext = av.CodecContext.create("aac", "w")
-    _set(encoder, sound.channels)
+    _set(encoder, sound)
     layout = encoder.layout.name
-    cutter = av.AudioResampler(format="fltp", layout=layout, rate=RATE, frame_size=_PACKET)
+    cutter = av.AudioResampler(format="fltp", layout=layout, rate=sound.rate, frame_size=_PACKET)
     skipped = min(begin, _RUN_UP)
     last = (begin - skipped) * _PACKET * sound.channels + len(samples) == sound.count * sound.channels
     made: list[Packet[Any]] = []
@@ -113,7 +114,7 @@ def _encode(samples: array[int], begin: int, sound: Samples) -> list[Packet[Any]
     for at in range(0, len(samples), step):
         data = samples[at : at + step].tobytes()
         frame = av.AudioFrame(format="s16", layout=layout, samples=len(data) // 2 // sound.channels)
-        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at // sound.channels
+        frame.sample_rate, frame.time_base, frame.pts = sound.rate, Fraction(1, sound.rate), at // sound.channels
         plane = frame.planes[0]
         plane.update(data.ljust(plane.buffer_size, b"\0"))
         for cut in cutter.resample(frame):
@@ -124,16 +125,16 @@ def _encode(samples: array[int], begin: int, sound: Samples) -> list[Packet[Any]
         made += encoder.encode(None)
     chosen = made[skipped:] if last else made[skipped : skipped + _SEGMENT]
     for number, packet in enumerate(chosen, begin):
-        packet.time_base = Fraction(1, RATE)
+        packet.time_base = Fraction(1, sound.rate)
         packet.pts = packet.dts = (number - 1) * _PACKET
         packet.duration = min(_PACKET, sound.count - packet.pts)
     return chosen
 
 
-def _set(encoder: AudioCodecContext, channels: int) -> None:
-    encoder.sample_rate = RATE
-    encoder.layout = "mono" if channels == 1 else "stereo"
+def _set(encoder: AudioCodecContext, sound: Samples) -> None:
+    encoder.sample_rate = sound.rate
+    encoder.layout = "mono" if sound.channels == 1 else "stereo"
     encoder.format = "fltp"
-    encoder.bit_rate = bit_rate(channels)
-    encoder.time_base = Fraction(1, RATE)
+    encoder.bit_rate = bit_rate(sound.channels)
+    encoder.time_base = Fraction(1, sound.rate)
     encoder.options = {"aac_coder": CODER, "flags": "+bitexact"}

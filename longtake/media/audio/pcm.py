@@ -6,77 +6,112 @@ so sound and picture are together at every joint, to the sample.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import sys
 from array import array
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from longtake.media.audio.decoding import decode, soften
 from longtake.media.streams.probing import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
     from fractions import Fraction
     from pathlib import Path
 
-__all__ = ["FORMAT", "RATE", "boundary", "parts"]
+    from longtake.media.streams.probing import Audio
+
+__all__ = ["FORMAT", "RATE", "boundary", "parts", "rate_of"]
 
 RATE = 48_000
-"""Samples a second in a film."""
+"""Samples a second in a film whose clips do not agree on one of `_KEPT`."""
+_KEPT = (44_100, RATE)
+"""Samples a second that a film takes from its clips: resampling costs a third of decoding, and changes the sound."""
+_MOST_THREADS = 4
+"""Clips decoded at once; each holds its samples in memory."""
 FORMAT = f"s16{'le' if sys.byteorder == 'little' else 'be'}"
 """What ffmpeg calls these samples."""
 _QUARTER = math.pi / 2
 _FULL = 32767
 
 
-def boundary(frame: int, fps: Fraction) -> int:
+def rate_of(sounds: Iterable[Audio]) -> int:
+    """The samples a second of a film: what its clips agree on, or `RATE`."""
+    rates = {sound.rate for sound in sounds}
+    return next(iter(rates)) if len(rates) == 1 and rates <= set(_KEPT) else RATE
+
+
+def boundary(frame: int, fps: Fraction, rate: int = RATE) -> int:
     """The sample a film frame begins at."""
-    return round(frame * RATE / fps)
+    return round(frame * rate / fps)
 
 
 def parts(
-    clips: Sequence[Path], spans: Sequence[tuple[int, int]], *, fps: Fraction, channels: int
+    clips: Sequence[Path], spans: Sequence[tuple[int, int]], *, fps: Fraction, channels: int, rate: int = RATE
 ) -> Iterator[array[int]]:
-    """The samples of each clip in turn, crossfaded where they overlap; one clip is in memory at a time.
+    """The samples of each clip in turn, crossfaded where they overlap; a few clips are in memory at once, one on a core.
 
     Args:
         clips: the files; one without sound is silent.
         spans: the film frame each begins at and the one after its last.
         fps: frames a second of the film.
         channels: 1 or 2, interleaved.
+        rate: samples a second.
 
     Raises:
         MediaError: a file cannot be opened. Damaged sound is silent where it is damaged.
     """
     held: array[int] = array("h")
-    for i, (path, span) in enumerate(zip(clips, spans, strict=True)):
-        begin, end = (boundary(frame, fps) for frame in span)
-        samples = _read(path, channels, end - begin)
-        if held:
-            _mix(held, samples, channels)
-        elif i:
-            soften(samples, channels, RATE, head=True)
-        shared = 0
-        if i + 1 < len(clips):
-            shared = (end - boundary(spans[i + 1][0], fps)) * channels
-            if not shared:
-                soften(samples, channels, RATE, head=False)
-        keep = len(samples) - shared
-        held = samples[keep:]
-        del samples[keep:]
-        yield samples
+    counts = [boundary(end, fps, rate) - boundary(begin, fps, rate) for begin, end in spans]
+    with contextlib.closing(_ahead(clips, counts, channels, rate)) as sounds:
+        for i, samples in enumerate(sounds):
+            if held:
+                _mix(held, samples, channels)
+            elif i:
+                soften(samples, channels, rate, head=True)
+            shared = 0
+            if i + 1 < len(clips):
+                shared = (boundary(spans[i][1], fps, rate) - boundary(spans[i + 1][0], fps, rate)) * channels
+                if not shared:
+                    soften(samples, channels, rate, head=False)
+            keep = len(samples) - shared
+            held = samples[keep:]
+            del samples[keep:]
+            yield samples
 
 
-def _read(path: Path, channels: int, count: int) -> array[int]:
+def _ahead(clips: Sequence[Path], counts: Sequence[int], channels: int, rate: int) -> Generator[array[int], None, None]:
+    """The samples of each clip, decoded some clips ahead."""
+    threads = min(os.cpu_count() or 1, _MOST_THREADS)
+    waiting: deque[Future[array[int]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="longtake-pcm") as pool:
+        try:
+            for path, count in zip(clips, counts, strict=True):
+                waiting.append(pool.submit(_read, path, channels, count, rate))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()
+
+
+def _read(path: Path, channels: int, count: int, rate: int) -> array[int]:
     """Exactly `count` samples (of each channel) from the moment of the first picture on, silence where there are none."""
     wanted = count * channels
     samples: array[int] = array("h")
     with opened(path, known=True) as container:
         if container.streams.audio:
-            samples = decode(container, channels=channels, rate=RATE, most=count).samples
+            samples = decode(container, channels=channels, rate=rate, most=count).samples
     del samples[wanted:]
     if len(samples) < wanted:
-        soften(samples, channels, RATE, head=False)
+        soften(samples, channels, rate, head=False)
         samples.frombytes(bytes(2 * (wanted - len(samples))))
     return samples
 

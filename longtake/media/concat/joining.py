@@ -237,19 +237,21 @@ class _Join:
         self, folder: Path, progress: Callable[[float], None]
     ) -> tuple[Path | aac.Samples | None, MeasuredLoudness | None]:
         """The film's sound: samples as they are, or where music or a loudness is asked for an AAC track and how loud it is."""
-        channels = [found.probe.audio.channels for found in self.looks if found.probe.audio]
+        sounds = [found.probe.audio for found in self.looks if found.probe.audio]
         music = self.sound.music
-        if not channels and music is None:
+        if not sounds and music is None:
             return None, None
-        width = 2 if music is not None or max(channels) > 1 else 1
+        width = 2 if music is not None or max(sound.channels for sound in sounds) > 1 else 1
+        plain = music is None and self.sound.loudness is None
+        rate = pcm.rate_of(sounds) if plain else pcm.RATE
         decided, samples = self.layout, None
-        count = pcm.boundary(decided.frames, decided.target.fps)
+        count = pcm.boundary(decided.frames, decided.target.fps, rate)
         paths = [clip.path for clip in self.clips]
         spans = [(start, start + length) for start, length in zip(decided.starts, decided.lengths, strict=True)]
-        parts = pcm.parts(paths, spans, fps=decided.target.fps, channels=width)
-        if music is None and self.sound.loudness is None:
-            return aac.Samples(parts, count, width), None
-        if channels:
+        parts = pcm.parts(paths, spans, fps=decided.target.fps, channels=width, rate=rate)
+        if plain:
+            return aac.Samples(parts, count, width, rate), None
+        if sounds:
             samples = folder / "samples"
             with samples.open("wb") as file:
                 for number, part in enumerate(parts, 1):

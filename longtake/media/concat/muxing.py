@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from longtake.errors import FfmpegError, MediaError
 from longtake.media.audio import aac
-from longtake.media.audio.pcm import RATE
 from longtake.media.concat import captions, hevc
 from longtake.media.concat.tracks import rewritten
 from longtake.media.ffmpeg import file_url
@@ -87,7 +86,7 @@ def mux(
         template: the file whose picture track describes the film's.
         extradata: the codec configuration, when it is not the template's.
         fps: frames a second.
-        sound: an M4A file of `pcm.RATE` samples a second, or samples, which are encoded as the picture goes on; or None.
+        sound: an M4A file, or samples, which are encoded as the picture goes on; or None.
         labels: its texts.
         progress: called with 0 to 1; what it raises ends the work.
 
@@ -151,13 +150,15 @@ class _Sound:
         self._next: Packet[AudioStream] | None = None
         self._begun = False
         if isinstance(sound, aac.Samples):
-            self._stream = aac.add_stream(film, sound.channels)
+            self._stream = aac.add_stream(film, sound)
             self._packets = self._stack.enter_context(contextlib.closing(aac.packets(sound)))
+            self._rate = sound.rate
         elif sound is not None:
             source = self._stack.enter_context(opened(sound))
             track = source.streams.audio[0]
             self._stream = film.add_stream_from_template(track)
             self._stream.metadata.clear()
+            self._rate = track.rate
             self._packets = (packet for packet in source.demux(track) if packet.size)
 
     def __enter__(self) -> Self:
@@ -170,7 +171,7 @@ class _Sound:
         """Write what is heard up to that time of the film; None: the rest."""
         if not self._begun:
             self._begun, self._next = True, next(self._packets, None)
-        while self._next is not None and (seconds is None or (self._next.pts or 0) <= seconds * RATE):
+        while self._next is not None and (seconds is None or (self._next.pts or 0) <= seconds * self._rate):
             self._next.stream = self._stream
             self._film.mux_one(self._next)
             self._next = next(self._packets, None)

@@ -1,9 +1,8 @@
-"""From the provider's CDN into S3 as a stream, beside boto3's `upload_file` of the same bytes from the disk.
+"""From the provider's CDN into S3: a kept clip against "download to a file, then boto3's `upload_file`".
 
-The CDN and S3 (MiniStack, which keeps objects in files) are processes of their own, over the wire. The ways take turns, since
-a busy machine is busy for all of them. A stream's object gets its name when all its bytes are known: S3 copies it there by
-itself. That copy is timed alone too, since it is S3's work and not ours; "sent" is a stream without it. A ratio is the median
-of the rounds' own ratios to `upload_file`.
+The CDN and S3 (MiniStack, which keeps objects in files) are processes of their own, over the wire. Both ways do their clips in
+turns within a round, because a busy machine is busy for all of them; a ratio is the median of the rounds' own ratios. The rival
+knows the object's name beforehand and checks nothing; ours hashes, checks that it is a clip and looks whether it is there.
 """
 
 from __future__ import annotations
@@ -16,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from pydantic import SecretStr
 
 from longtake import store as stores
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 
     from longtake.store import Store
 
-SIZE = 256 * 1024 * 1024
-ROUNDS = 9
-MEGA = 1_000_000
+SIZE = 10_000_000
+CASES = {"one clip": (1, 1, 7), "40 clips, 8 at once": (40, 8, 2)}  # clips, at once, rounds
 CDN = """
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,25 +81,37 @@ def free_port() -> str:
         return str(taken.getsockname()[1])
 
 
-async def streamed(url: str, store: Store) -> None:
-    """As a run keeps a clip."""
+async def kept(urls: list[str], at_once: int, store: Store) -> None:
+    """As a run keeps clips."""
+    turns = asyncio.Semaphore(at_once)
     async with Provider(base_url="http://127.0.0.1:9/api/v1", key=SecretStr("bench")) as provider:
-        with store.incoming(content_type="video/mp4") as sink:
-            fetched = await provider.stream(url, sink, limit=SIZE, kind="any")
-            await asyncio.to_thread(sink.commit, f"media/{fetched.sha256}.mp4")
+
+        async def keep(number: int, url: str) -> None:
+            async with turns:
+                with store.spool() as path:
+                    fetched = await provider.fetch(url, path, limit=2 * SIZE, kind="video")
+                    key = f"media/{fetched.sha256}-{number}.mp4"  # one clip serves for all: else 39 were there already
+                    await asyncio.to_thread(store.put_file, key, path, content_type="video/mp4")
+
+        await asyncio.gather(*(keep(*each) for each in enumerate(urls)))
 
 
-def uploaded(path: Path) -> None:
-    """As boto3 does it when nobody tells it otherwise."""
+def uploaded(urls: list[str], at_once: int, folder: Path) -> None:
+    """As a script does it."""
     import boto3
 
-    boto3.client("s3").upload_file(str(path), "bench", "films/media/uploaded.mp4")
+    s3 = boto3.client("s3")
 
+    def one(number: int, url: str) -> None:
+        path = folder / f"{number}.mp4"
+        with httpx.stream("GET", url) as answer, path.open("wb") as file:
+            for block in answer.iter_bytes():
+                file.write(block)
+        s3.upload_file(str(path), "bench", f"films/rival/{number}.mp4")
+        path.unlink()
 
-def copied() -> None:
-    """As S3 gives a streamed object its name."""
-    there = {"Bucket": "bench", "Key": "films/media/uploaded.mp4"}
-    client("bench").copy_object(Bucket="bench", Key="films/media/copied.mp4", CopySource=there)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(at_once) as pool:
+        list(pool.map(one, range(len(urls)), urls))
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -115,10 +127,11 @@ def main() -> dict[str, Any]:
         "AWS_SECRET_ACCESS_KEY": "bench-secret",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
+    found: dict[str, Any] = {"bytes": SIZE}
     with tempfile.TemporaryDirectory(prefix="longtake-bench-") as folder:
         path, cdn, s3 = Path(folder) / "clip.mp4", free_port(), free_port()
-        path.write_bytes(os.urandom(1024 * 1024) * (SIZE // 1024 // 1024))
-        kept = {"S3_PERSIST": "1", "S3_DATA_DIR": f"{folder}/s3", "HOME": folder}
+        path.write_bytes(b"\0\0\0\x18ftypisom" + os.urandom(SIZE - 12))
+        storage = {"S3_PERSIST": "1", "S3_DATA_DIR": f"{folder}/s3", "HOME": folder}
         quiet = {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": s3,
@@ -126,37 +139,39 @@ def main() -> dict[str, Any]:
             "IOT_MTLS_ENABLED": "0",
             "AUTH": "true",
         }
-        with served(CDN, str(path), cdn, ready="serving"), served(S3, ready="Running on", **kept, **quiet):
+        with served(CDN, str(path), cdn, ready="serving"), served(S3, ready="Running on", **storage, **quiet):
             os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{s3}"
             client("bench").create_bucket(Bucket="bench")
             store = stores.open("s3://bench/films")
-            ways: dict[str, Callable[[], object]] = {
-                "stream": lambda: asyncio.run(streamed(f"http://127.0.0.1:{cdn}/clip.mp4", store)),
-                "upload_file": lambda: uploaded(path),
-                "copy": copied,
-            }
-            rounds = []
-            for _ in range(ROUNDS + 1):
-                rounds.append({way: timed(work) for way, work in ways.items()})
-                keys = [found.key for found in store.scan("") if found.size == SIZE]
-                assert len(keys) == len(ways)
-                store.delete(keys)
-    rounds.pop(0)  # the first connects
-    return told(rounds)
-
-
-def told(rounds: list[dict[str, tuple[float, float]]]) -> dict[str, Any]:
-    size = SIZE / MEGA
-    seconds = {
-        "stream": [each["stream"][0] for each in rounds],
-        "sent": [each["stream"][0] - each["copy"][0] for each in rounds],
-        "upload_file": [each["upload_file"][0] for each in rounds],
-    }
-    found: dict[str, Any] = {"bytes": SIZE, "rounds": [dict(each) for each in rounds]}
-    print(f"  {'':14}{'MB/s':>10}{'ratio':>10}{'CPU ms/MB':>12}")
-    for way, each in seconds.items():
-        ratio = statistics.median(plain / ours for ours, plain in zip(each, seconds["upload_file"], strict=True))
-        cpu = statistics.median(one["upload_file" if way == "upload_file" else "stream"][1] for one in rounds)
-        found[way] = {"mb_s": size / statistics.median(each), "ratio": ratio, "cpu_ms_mb": cpu * 1000 / size}
-        print(f"  {way:14}{found[way]['mb_s']:>10.1f}{ratio:>10.2f}{found[way]['cpu_ms_mb']:>12.2f}")
+            print(f"  {'':22}{'ours s':>9}{'rival s':>9}{'ratio':>8}{'CPU ours':>10}{'rival':>8}")
+            for case, (count, at_once, turns) in CASES.items():
+                urls = [f"http://127.0.0.1:{cdn}/clip.mp4"] * count
+                ways: list[Callable[[], object]] = [
+                    lambda urls=urls, at_once=at_once: asyncio.run(kept(urls, at_once, store)),  # type: ignore[misc]
+                    lambda urls=urls, at_once=at_once: uploaded(urls, at_once, Path(folder)),  # type: ignore[misc]
+                ]
+                rounds = []
+                for turn in range(turns + 1):
+                    order = (0, 1) if turn % 2 else (1, 0)
+                    measured = {way: timed(ways[way]) for way in order}
+                    rounds.append((measured[0], measured[1]))
+                    keys = [each.key for each in store.scan("") if each.size == SIZE]
+                    assert len(keys) == 2 * count
+                    store.delete(keys)
+                found[case] = shown(case, rounds[1:])  # the first connects
     return found
+
+
+def shown(case: str, rounds: list[tuple[tuple[float, float], tuple[float, float]]]) -> dict[str, float]:
+    result = {
+        "ours_s": statistics.median(ours[0] for ours, _ in rounds),
+        "rival_s": statistics.median(rival[0] for _, rival in rounds),
+        "ratio": statistics.median(rival[0] / ours[0] for ours, rival in rounds),
+        "ours_cpu_s": statistics.median(ours[1] for ours, _ in rounds),
+        "rival_cpu_s": statistics.median(rival[1] for _, rival in rounds),
+    }
+    print(
+        f"  {case:22}{result['ours_s']:>9.3f}{result['rival_s']:>9.3f}{result['ratio']:>8.2f}"
+        f"{result['ours_cpu_s']:>10.3f}{result['rival_cpu_s']:>8.3f}"
+    )
+    return result

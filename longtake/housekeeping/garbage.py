@@ -25,7 +25,7 @@ _MEDIA = re.compile(r"media/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")
 _LATEST = re.compile(r"(films/[^/]+/state|inputs/[0-9a-f]{32})/[^/]+\.json\Z")
 _KEPT = re.compile(r"(ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits))/")
-_LEFT = re.compile(r"(probe|incoming)/")
+_LEFT = re.compile(r"probe/")
 _CLOCKS = timedelta(hours=1)
 """How far the clocks of a store and of a run may be apart."""
 _AT_WORK = timedelta(hours=1)

@@ -17,7 +17,7 @@ __all__ = ["check_store"]
 
 
 def check_store(store: Store) -> Checked:
-    """Stream the sample clip in, read it back, and create an object twice, of which the second time must be refused.
+    """Store the sample clip, read it back, and create an object twice, of which the second time must be refused.
 
     One writer is enough here: whether racing writers are told apart is known from the race at the first use of an account
     (`store.check_conditional`). Six requests to a bucket. The objects under `probe/` are deleted where that is allowed.
@@ -50,9 +50,9 @@ def check_store(store: Store) -> Checked:
 
 def _stream(store: Store, key: str) -> None:
     data = SAMPLE.read_bytes()
-    with store.incoming(content_type="video/mp4") as sink:
-        sink.write(data)
-        sink.commit(key)
+    with store.spool() as path:
+        path.write_bytes(data)
+        store.put_file(key, path, content_type="video/mp4")
     if store.get(key) != data:
         raise PreflightError(
             f"the store {store.uri} gave back other bytes than were written", check="store", step="read"

@@ -6,7 +6,6 @@ nothing in this package, nor below it, ever sends that POST a second time.
 
 from longtake.provider.client import Provider as Provider
 from longtake.provider.error_codes import wants_rehosting as wants_rehosting
-from longtake.provider.partial_download import DownloadTarget
 from longtake.provider.partial_download import Fetched as Fetched
 from longtake.provider.polling import PollCadence
 from longtake.provider.readable import Readable as Readable
@@ -16,7 +15,6 @@ from longtake.provider.tasks import failure as failure
 from longtake.provider.url_safety import check_url as check_url
 
 __all__ = [
-    "DownloadTarget",
     "Fetched",
     "PollCadence",
     "Provider",

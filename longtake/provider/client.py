@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from longtake.provider.partial_download import DownloadKind, DownloadTarget, Fetched
+    from longtake.provider.partial_download import DownloadKind, Fetched
     from longtake.provider.readable import Readable
 
 log = logging.getLogger("longtake.provider")
@@ -290,25 +290,9 @@ class Provider:
             UrlRefusedError: the URL, or one it redirects to, must not be fetched.
             MediaError: not what was asked for, too long, or gone (then its attribute `expired` is true).
             ProviderUnavailableError: it could not be copied now.
+            StoreError: the file could not be written.
         """
         return await self._opened().media.fetch(url, into, limit=limit, kind=kind)
-
-    async def stream(self, url: str, into: DownloadTarget, *, limit: int, kind: DownloadKind) -> Fetched:
-        """Hand a result on as it comes, checked; whoever gives the receiver makes it appear only when this returns.
-
-        As `fetch` otherwise. What the receiver raises comes out as it is; cancelled, this ends once the receiver's
-        call under way has ended.
-
-        Args:
-            url: as for `fetch`.
-            into: takes the bytes, in order, and forgets them when they come again; a store's `Sink` for one.
-            limit: as for `fetch`.
-            kind: as for `fetch`.
-
-        Raises:
-            UrlRefusedError, MediaError, ProviderUnavailableError: as for `fetch`.
-        """
-        return await self._opened().media.stream(url, into, limit=limit, kind=kind)
 
     async def check_readable(self, url: str, *, digest_bytes: int | None = None, head: bool = True) -> Readable:
         """Check that an input URL about to be sent can be read, and has the length expected: a GET of its first byte decides.

@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
 import httpx
 
-from longtake.errors import MediaError, ProviderUnavailableError, UrlRefusedError
+from longtake.errors import MediaError, ProviderUnavailableError, StoreError, UrlRefusedError
 from longtake.provider import url_safety
 from longtake.provider.partial_download import (
     DownloadKind,
-    DownloadTarget,
     Fetched,
-    FileTarget,
     PartialDownload,
     unavailable,
 )
@@ -72,14 +70,19 @@ class MediaClients:
         partial = into.with_name(f".fetch-{secrets.token_hex(8)}.part")
         try:
             with partial.open("xb") as file:
-                fetched = await self.stream(url, FileTarget(file), limit=limit, kind=kind)
+                fetched = await self._copy(url, file, limit=limit, kind=kind)
             partial.replace(into)
+        except OSError as error:
+            raise StoreError(
+                f"the download of {url_safety.shown(url)} could not be written: {error.strerror or error}",
+                next_step="free disk space, then run again: the provider keeps the file for a while",
+                key=into.name,
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
         return fetched
 
-    async def stream(self, url: str, into: DownloadTarget, *, limit: int, kind: DownloadKind) -> Fetched:
-        """Hand a file on as it comes; `Provider.stream` documents it."""
+    async def _copy(self, url: str, into: BinaryIO, *, limit: int, kind: DownloadKind) -> Fetched:
         part = PartialDownload(into, kind=kind, limit=limit, url=url_safety.shown(url))
         pace = self._cadence.start()
         try:

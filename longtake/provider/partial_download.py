@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from longtake.errors import MediaError, ProviderUnavailableError
 from longtake.provider.answers import clean, retry_after
@@ -23,32 +23,6 @@ RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15}|\*)")
 _SNIFFED = 512
 _NAMES: Mapping[DownloadKind, str] = {"video": "MP4", "image": "PNG", "any": "a file"}
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]{1,256}"')
-
-
-class DownloadTarget(Protocol):
-    """Where a download goes; called in threads, one call at a time."""
-
-    def write(self, data: bytes) -> None:
-        """Append."""
-
-    def restart(self) -> None:
-        """Forget what was written: it comes again from the start."""
-
-
-class FileTarget:
-    """A file as a `DownloadTarget`."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        """See `DownloadTarget.write`."""
-        self._file.write(data)
-
-    def restart(self) -> None:
-        """See `DownloadTarget.restart`."""
-        self._file.seek(0)
-        self._file.truncate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +43,10 @@ class Fetched:
 class PartialDownload:
     """What a download brought so far: its size, its digest, and how to ask for the rest.
 
-    `resume`, `begin`, `write` and `restart` may block, as the receiver does.
+    `resume`, `begin`, `write` and `restart` block, as the file does.
     """
 
-    def __init__(self, into: DownloadTarget, *, kind: DownloadKind, limit: int, url: str) -> None:
+    def __init__(self, into: BinaryIO, *, kind: DownloadKind, limit: int, url: str) -> None:
         self.url = url
         self.content_type: str | None = None
         self._into = into
@@ -85,7 +59,8 @@ class PartialDownload:
     def restart(self) -> None:
         """Forget what was written."""
         if self.size:
-            self._into.restart()
+            self._into.seek(0)
+            self._into.truncate()
         self._empty()
 
     def _empty(self) -> None:

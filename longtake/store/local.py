@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import itertools
 import mimetypes
 import os
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from longtake.errors import StoreError
 from longtake.store.files import ABSENT, make_folder, opened, replacing, size_of, sweep, sync_folder
-from longtake.store.incoming import INCOMING, LocalSink
 from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
 
@@ -75,7 +73,10 @@ class LocalStore:
             if size_of(target) == path.stat().st_size:
                 return
             with self._temporary() as temporary:
-                shutil.copyfile(path, temporary)
+                if path.parent == temporary.parent:
+                    os.link(path, temporary)
+                else:
+                    shutil.copyfile(path, temporary)
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
                 make_folder(target.parent)
@@ -83,14 +84,12 @@ class LocalStore:
             sync_folder(target.parent)
 
     @contextlib.contextmanager
-    def incoming(self, *, content_type: str) -> Iterator[LocalSink]:  # noqa: ARG002 - a file's type is its suffix
-        """See `Store.incoming`."""
+    def spool(self) -> Iterator[Path]:
+        """See `Store.spool`."""
         with contextlib.ExitStack() as stack:
-            with self._trouble(INCOMING, "written"):
-                temporary = stack.enter_context(self._temporary())
-                sink = LocalSink(temporary, self._target, functools.partial(self._trouble, done="written"))
-            stack.callback(sink.end)
-            yield sink
+            with self._trouble(_TEMPORARY, "written"):
+                path = stack.enter_context(self._temporary())
+            yield path
 
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
         """See `Store.get`."""

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-__all__ = ["PART", "Multipart", "end_abandoned", "is_abandoned", "upload"]
+__all__ = ["LARGEST_PUT", "Multipart", "end_abandoned", "is_abandoned", "upload"]
+
+LARGEST_PUT = 64 * 1024 * 1024
+"""Bytes of the largest object sent in one piece: fewer requests than in parts, and a broken one is soon sent again."""
 
 PART = 8 * 1024 * 1024
-"""Bytes of a part, and of the largest object sent in one piece; S3 takes 5 MiB to 5 GiB."""
+"""Bytes of a part; S3 takes 5 MiB to 5 GiB."""
 
 _IN_FLIGHT = 3  # enough that receiving never waits for one part's answer, few enough to hold in memory
 _MOST_PARTS = 10_000
@@ -131,7 +134,7 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
         s3: the client.
         bucket: where to.
         name: the object's whole name in the bucket.
-        path: a file larger than one part.
+        path: a file larger than `LARGEST_PUT`.
         key: what errors call the object.
         content_type: of the object.
 

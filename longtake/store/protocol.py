@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Sink", "Store"]
+__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Store"]
 
 GET_LIMIT = 16 * 1024 * 1024
 """Bytes `Store.get` takes into memory unless told otherwise: ledger entries and manifests are far smaller."""
@@ -29,29 +29,6 @@ class ObjectInfo:
     size: int
     content_type: str | None
     modified: datetime
-
-
-class Sink(Protocol):
-    """An object on its way in; it has no name yet.
-
-    Calls block and take turns; a coroutine makes them in threads. After an error only `restart` works.
-    """
-
-    @property
-    def size(self) -> int:
-        """Bytes taken so far."""
-
-    def write(self, data: bytes) -> None:
-        """Append. Sends on while more arrives; waits when the store is slower than what arrives."""
-
-    def restart(self) -> None:
-        """Forget what was written."""
-
-    def commit(self, key: str) -> None:
-        """Give it its name: durably, and whole or not at all; it takes nothing more.
-
-        Nothing happens when an object of the same size is there (keys are content addressed).
-        """
 
 
 class Store(Protocol):
@@ -74,13 +51,16 @@ class Store(Protocol):
         """
 
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:
-        """Stream a file in; nothing happens when an object of the same size is there (keys are content addressed)."""
+        """Store a file, whole or not at all; do nothing if an object of the same size is there (keys are content addressed).
 
-    def incoming(self, *, content_type: str) -> AbstractContextManager[Sink]:
-        """Take an object in whose key is known only when its bytes are; memory stays flat whatever its size.
+        The bytes are on the way once: a bucket gets one PUT under the final name, or parts when the file is larger than
+        64 MiB; a folder gets a link to the file when it is one of its `spool`.
+        """
 
-        Leaving the block without a `Sink.commit` leaves nothing: no object, no open upload, no temporary file. What a
-        killed process left is swept a day later by another one that comes here. S3 takes up to 5 GiB this way.
+    def spool(self) -> AbstractContextManager[Path]:
+        """Give a path for bytes whose key is not known yet: write a file there, then `put_file` it without a second copy.
+
+        The file goes away with the block. What a killed process left in a folder's ``.tmp/`` is swept a day later.
         """
 
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from longtake.errors import StoreError
+from longtake.store import multipart
 from longtake.store.deleting import delete_objects
 from longtake.store.files import replacing
-from longtake.store.incoming import INCOMING, S3Sink, sweep_incoming
 from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
-from longtake.store.multipart import PART, end_abandoned, is_abandoned, upload
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
 from longtake.store.range_reader import ranged_file
 from longtake.store.s3client import client, patiently, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
     from typing import BinaryIO
 
     from mypy_boto3_s3 import S3Client
@@ -32,7 +33,8 @@ Answer = TypeVar("Answer")
 _MARK = "longtake-write"
 _PAGE = 1000
 _WEEK = 7 * DAY
-_UPLOADED = ("media/", "films/", INCOMING)
+_UPLOADED = ("media/", "films/")
+_IN_MEMORY = 16 * 1024 * 1024
 
 
 class S3Store:
@@ -102,35 +104,33 @@ class S3Store:
         return metadata[_MARK] == mark if _MARK in metadata else body == data
 
     @contextlib.contextmanager
-    def incoming(self, *, content_type: str) -> Iterator[S3Sink]:
-        """See `Store.incoming`. Up to 8 MiB go in one piece, more in parts of which four are in memory."""
-        s3 = self._s3()
-        sweep_incoming(s3, self._bucket, self._prefix)
-        sink = S3Sink(s3, self._bucket, self._prefix, content_type=content_type, head=self.head)
-        try:
-            yield sink
-        finally:
-            sink.end()
+    def spool(self) -> Iterator[Path]:
+        """See `Store.spool`: a file of the system's temporary folder."""
+        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+            yield Path(folder) / "spool"
 
     def put_file(self, key: str, path: Path, *, content_type: str) -> None:
-        """See `Store.put_file`. Up to 8 MiB go in one piece, more in parts of which four are in memory."""
+        """See `Store.put_file`. Up to 16 MiB are held in memory, more is read as it is sent."""
         s3, name = self._s3(), self._name(key)
         found = self.head(key)
         try:
-            size = path.stat().st_size
-            if found is not None and found.size == size:
-                return
-            if size > PART:
-                upload(s3, self._bucket, name, path, key=key, content_type=content_type)
-                return
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if found is not None and found.size == size:
+                    return
+                if size > multipart.LARGEST_PUT:
+                    multipart.upload(s3, self._bucket, name, path, key=key, content_type=content_type)
+                    return
+                # botocore sends a file with `Expect: 100-continue` and waits a second where the server ignores that.
+                body = file.read() if size <= _IN_MEMORY else file
+
+                def put() -> None:
+                    file.seek(0)
+                    s3.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType=content_type)
+
+                self._patiently(put, key=key, doing="written")
         except OSError as error:
             raise StoreError(f"the file of {key} could not be read: {error.strerror}", key=key) from error
-        self._patiently(
-            lambda: s3.put_object(Bucket=self._bucket, Key=name, Body=data, ContentType=content_type),
-            key=key,
-            doing="written",
-        )
 
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
         """See `Store.get`."""
@@ -303,9 +303,11 @@ class S3Store:
             StoreError: they cannot be listed or ended; not every server and not every account can.
         """
         s3 = self._s3()
-        found = [each for each in self._uploads() if is_abandoned(each["Initiated"])]
+        found = [each for each in self._uploads() if multipart.is_abandoned(each["Initiated"])]
         if end:
-            self._patiently(lambda: end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted")
+            self._patiently(
+                lambda: multipart.end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted"
+            )
         return len(found)
 
     def _uploads(self) -> Iterator[Any]:

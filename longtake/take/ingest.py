@@ -49,24 +49,25 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
             f"task {task.id} is completed without a video",
             next_step="run again later; if it stays, ask the provider about this task",
         )
-    async with _meanwhile(_given_frame(assets, task)) as given:
-        key, size = await _stream(assets, task.video_urls[0])
-        with stores.local_copy(assets.store, key) as path:
-            try:
-                seen = await asyncio.to_thread(
-                    media.examine,
-                    path,
-                    seconds=shot.duration if shot.duration > 0 else None,
-                    pixels=shot.pixels,
-                    audio=shot.generate_audio or None,
-                )
-            except MediaError as error:
-                raise MediaError(
-                    f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
-                ) from error
-            for finding in seen.findings:
-                _log.warning("%s: %s", wanted.label, finding.text)
-            frame = await given or await _own_frame(assets, path)
+    async with (
+        _meanwhile(_given_frame(assets, task)) as given,
+        _stored(assets, task.video_urls[0]) as (key, size, path),
+    ):
+        try:
+            seen = await asyncio.to_thread(
+                media.examine,
+                path,
+                seconds=shot.duration if shot.duration > 0 else None,
+                pixels=shot.pixels,
+                audio=shot.generate_audio or None,
+            )
+        except MediaError as error:
+            raise MediaError(
+                f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
+            ) from error
+        for finding in seen.findings:
+            _log.warning("%s: %s", wanted.label, finding.text)
+        frame = await given or await _own_frame(assets, path)
     tone = ClipTone.model_validate(asdict(seen.measures.tone))
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
     corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
@@ -87,23 +88,14 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
     return take
 
 
-async def _stream(assets: Assets, url: str) -> tuple[str, int]:
-    """The clip from the provider into the store, never whole in memory or in a file on the way; its key and bytes."""
-    incoming = assets.store.incoming(content_type="video/mp4")
-    sink = await asyncio.to_thread(incoming.__enter__)
-    try:
-        fetched = await assets.provider.stream(url, sink, limit=_CLIP_LIMIT, kind="video")
+@contextlib.asynccontextmanager
+async def _stored(assets: Assets, url: str) -> AsyncIterator[tuple[str, int, Path]]:
+    """Copy the clip from the provider into the store; gives its key, its bytes, and the file that was sent."""
+    with assets.store.spool() as path:
+        fetched = await assets.provider.fetch(url, path, limit=_CLIP_LIMIT, kind="video")
         key = f"media/{fetched.sha256}.mp4"
-        await asyncio.to_thread(sink.commit, key)
-    except BaseException as error:
-        # In a thread: giving up an upload may take a while, and other shots are being made meanwhile.
-        ending = asyncio.ensure_future(asyncio.to_thread(incoming.__exit__, type(error), error, error.__traceback__))
-        while not ending.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait({ending})
-        raise
-    await asyncio.to_thread(incoming.__exit__, None, None, None)
-    return key, fetched.bytes
+        await asyncio.to_thread(assets.store.put_file, key, path, content_type="video/mp4")
+        yield key, fetched.bytes, path
 
 
 async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
@@ -115,7 +107,8 @@ async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
     task = await assets.provider.poll(attempt.task_id or "")
     if not task.video_urls:
         raise MediaError(f"task {task.id} shows no video any more", next_step="ask the provider about this task")
-    key, _ = await _stream(assets, task.video_urls[0])
+    async with _stored(assets, task.video_urls[0]) as (key, _, _path):
+        pass
     digest = key.removeprefix("media/").removesuffix(".mp4")
     await asyncio.to_thread(ledger.settled, attempt, clip=digest)
     return key

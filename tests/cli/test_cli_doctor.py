@@ -112,7 +112,7 @@ def test_a_store_that_ignores_conditions_is_bad(doctor, settings, careless_bucke
 def test_uploads_that_nobody_ended_are_counted(doctor, settings, bucket):
     settings.setenv("LONGTAKE_STORE", f"s3://{bucket}/films")
     assert doctor("uploads") == (0, [])
-    for key in ("films/incoming/a", "films/incoming/b", "elsewhere/c"):  # moto says that each began in 2010
+    for key in ("films/media/a", "films/media/b", "elsewhere/c"):  # moto says that each began in 2010
         s3client.client(bucket).create_multipart_upload(Bucket=bucket, Key=key)
     code, (found,) = doctor("uploads")
     assert code == 0

@@ -69,7 +69,7 @@ def test_hours_that_are_none_are_bad_input(capsys, hours):
 def test_uploads_to_s3_that_never_ended_are_told_and_ended(bucket, capsys, monkeypatch, end):
     monkeypatch.setenv("LONGTAKE_STORE", f"s3://{bucket}/films")
     aws = s3client.client(bucket)
-    aws.create_multipart_upload(Bucket=bucket, Key="films/incoming/begun")
+    aws.create_multipart_upload(Bucket=bucket, Key="films/media/begun")
     others = ["films/backups/begun", "films/media/of others", "of-others/media/begun"]
     for key in others:
         aws.create_multipart_upload(Bucket=bucket, Key=key)
@@ -77,4 +77,4 @@ def test_uploads_to_s3_that_never_ended_are_told_and_ended(bucket, capsys, monke
     code, out = longtake(capsys, "gc", "--json", *(["--delete"] if end else []))
     assert (code, json.loads(out)["uploads"]) == (0, 1)
     left = [each["Key"] for each in aws.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
-    assert sorted(left) == sorted([*([] if end else ["films/incoming/begun"]), *others])
+    assert sorted(left) == sorted([*([] if end else ["films/media/begun"]), *others])

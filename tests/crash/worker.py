@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import importlib
 import json
 import os
@@ -89,15 +88,11 @@ class KillingStore:
 
     def put_file(self, key, path, *, content_type):
         name = {"media": "frame", "films": "film"}.get(key.partition("/")[0], key)
+        if key.endswith(".mp4") and name != "film":
+            name = "clip" if name == "frame" else "probe"
         self._moments.pass_by(f"before {name}")
         self._inner.put_file(key, path, content_type=content_type)
         self._moments.pass_by(f"after {name}")
-
-    @contextlib.contextmanager
-    def incoming(self, *, content_type):
-        """Only clips come this way."""
-        with self._inner.incoming(content_type=content_type) as sink:
-            yield KillingSink(sink, self._moments)
 
     @staticmethod
     def _object(key, data):
@@ -108,23 +103,6 @@ class KillingStore:
         if "/revisions/" in key:
             return "lead" if json.loads(data)["end"] else "redo"
         return "record" if key.startswith("takes/") else key.partition("/")[0]
-
-
-class KillingSink:
-    """An object on its way into the store, with a moment before and after it has its name."""
-
-    def __init__(self, inner, moments: Moments) -> None:
-        self._inner = inner
-        self._moments = moments
-
-    def __getattr__(self, name):
-        return getattr(self._inner, name)
-
-    def commit(self, key):
-        name = "clip" if key.startswith("media/") else "probe"
-        self._moments.pass_by(f"before {name}")
-        self._inner.commit(key)
-        self._moments.pass_by(f"after {name}")
 
 
 class KillingTransport(httpx.AsyncBaseTransport):

@@ -48,11 +48,7 @@ def rubbish(store) -> list[str]:
         plant(store, f"{film}poster.jpg"),
         plant(store, "films/another-film/state/00000000000009-aaaaaaaa.json", data=b"{}"),
         old,
-        *(
-            []
-            if store.path("probe/x") is None
-            else [aged(store, "probe/0a-1.json"), aged(store, "incoming/0123456789ab")]
-        ),
+        *([] if store.path("probe/x") is None else [aged(store, "probe/0a-1.json"), aged(store, "probe/0b-1.json")]),
     ]
 
 
@@ -292,7 +288,7 @@ def test_takes_that_a_film_holds_whole_are_not_read_one_by_one(studio, write_boa
 
 
 def test_what_somebody_is_at_work_on_is_left_even_when_all_is_asked_for(studio):
-    at_work = {plant(studio.store, "probe/0a-1.json"), plant(studio.store, "incoming/0123456789ab")}
+    at_work = {plant(studio.store, "probe/0a-1.json"), plant(studio.store, "probe/0b-1.json")}
     gc(studio.store)
     assert set(studio.listed()) == at_work
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import random
 import socket
-import threading
 
 import pytest
 
@@ -284,82 +283,10 @@ async def test_what_was_there_stays_until_the_new_is_whole(cdn, provider, into):
     assert into.read_bytes() == b"old"
 
 
-# ------------------------------------------------------------------------------------------------- as a stream
-
-
-class Taken:
-    """A receiver that remembers; it can be held in the middle of a write."""
-
-    def __init__(self):
-        self.blocks, self.restarts = [], 0
-        self.writing, self.go_on = threading.Event(), threading.Event()
-        self.go_on.set()
-
-    def write(self, data):
-        self.writing.set()
-        assert self.go_on.wait(30)
-        self.blocks.append(data)
-        self.writing.clear()
-
-    def restart(self):
-        self.blocks.clear()
-        self.restarts += 1
-
-
-async def test_a_stream_is_handed_on_in_order(cdn, provider):
-    cdn.handle = serves(MP4, content_type="video/mp4")
-    taken = Taken()
-    fetched = await provider.stream(f"{cdn.origin}/a.mp4?sig=1", taken, limit=LIMIT, kind="video")
-    assert b"".join(taken.blocks) == MP4
-    assert (fetched.sha256, fetched.bytes) == (hashlib.sha256(MP4).hexdigest(), len(MP4))
-    assert (len(taken.blocks) > 1, taken.restarts, fetched.content_type) == (True, 0, "video/mp4")
-
-
-@pytest.mark.parametrize(("options", "restarts"), [({}, 0), ({"tag": None}, 1), ({"ranges": False}, 1)])
-async def test_a_broken_stream_goes_on_or_says_that_it_starts_over(cdn, provider, options, restarts):
-    cdn.handle = breaks_after(2_500_000, MP4, **options)
-    taken = Taken()
-    fetched = await provider.stream(cdn.origin, taken, limit=LIMIT, kind="video")
-    assert b"".join(taken.blocks) == MP4
-    assert fetched.sha256 == hashlib.sha256(MP4).hexdigest()
-    assert taken.restarts == restarts
-
-
-async def test_what_is_not_wanted_is_not_handed_on(cdn, provider):
-    cdn.handle = serves(b"<!DOCTYPE html>", content_type="text/html")
-    taken = Taken()
-    with pytest.raises(MediaError, match="HTML"):
-        await provider.stream(cdn.origin, taken, limit=LIMIT, kind="video")
-    assert taken.blocks == []
-
-
-async def test_a_receiver_in_trouble_is_told_as_it_is(cdn, provider):
+async def test_a_file_that_cannot_be_written_is_an_error_of_the_store(cdn, provider, tmp_path):
     cdn.handle = serves(MP4)
-
-    class Full(Taken):
-        def write(self, data):
-            raise StoreError(f"{len(data)} bytes could not be written: the store is full", key="media/x")
-
-    with pytest.raises(StoreError, match="full"):
-        await provider.stream(cdn.origin, Full(), limit=LIMIT, kind="video")
-    assert len(cdn.requests) == 1
-
-
-async def test_a_cancelled_stream_ends_once_nobody_writes(cdn, provider):
-    cdn.handle = serves(MP4)
-    taken = Taken()
-    taken.go_on.clear()
-    streaming = asyncio.create_task(provider.stream(cdn.origin, taken, limit=LIMIT, kind="video"))
-    assert await asyncio.to_thread(taken.writing.wait, 30)
-    streaming.cancel()
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert not streaming.done()
-    taken.go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await streaming
-    assert not taken.writing.is_set()
-    assert len(taken.blocks) == 1
+    with pytest.raises(StoreError, match="could not be written: No such file"):
+        await provider.fetch(f"{cdn.origin}/a.mp4?sig=1", tmp_path / "missing" / "a.mp4", limit=LIMIT, kind="video")
 
 
 # ------------------------------------------------------------------------------------------------- where to

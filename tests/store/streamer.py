@@ -1,4 +1,4 @@
-"""A process that streams a URL into a store and says by how many bytes its memory grew: `streamer.py URL STORE`."""
+"""A process that copies a URL into a store and says by how many bytes its memory grew: `streamer.py URL STORE`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,13 @@ async def main() -> None:
     # Everything is loaded and connected before it starts to count.
     opened.put_if_absent("media/small", b"x")
     async with Provider(base_url="http://127.0.0.1:9/api/v1", key=SecretStr("sk-test")) as provider:
-        await provider.stream(url.rpartition("=")[0] + "=1000", Nowhere(), limit=1000, kind="any")
-        before = memory("VmRSS")
-        with opened.incoming(content_type="video/mp4") as sink:
-            fetched = await provider.stream(url, sink, limit=10**10, kind="any")
-            await asyncio.to_thread(sink.commit, f"media/{fetched.sha256}.mp4")
+        with opened.spool() as path:
+            await provider.fetch(url.rpartition("=")[0] + "=1000", path, limit=1000, kind="any")
+            before = memory("VmRSS")
+            fetched = await provider.fetch(url, path, limit=10**10, kind="any")
+            key = f"media/{fetched.sha256}.mp4"
+            await asyncio.to_thread(opened.put_file, key, path, content_type="video/mp4")
     json.dump({"grew": memory("VmHWM") - before, "bytes": fetched.bytes, "sha256": fetched.sha256}, sys.stdout)
-
-
-class Nowhere:
-    def write(self, data: bytes) -> None:
-        pass
-
-    def restart(self) -> None:
-        pass
 
 
 if __name__ == "__main__":

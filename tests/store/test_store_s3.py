@@ -12,6 +12,7 @@ import pytest
 
 from longtake import store
 from longtake.errors import SettingsError, StoreError
+from longtake.store import multipart
 from longtake.store.multipart import PART
 
 
@@ -84,7 +85,9 @@ def test_a_conditional_write_sends_its_condition_and_no_trailer(remote, proxy):
 
 
 @pytest.fixture
-def large(tmp_path):
+def large(tmp_path, monkeypatch):
+    """A file that goes in parts; the one-put limit is lower here."""
+    monkeypatch.setattr(multipart, "LARGEST_PUT", PART)
     source = tmp_path / "film.mp4"
     source.write_bytes(os.urandom(2 * PART + 99))
     return source

@@ -11,6 +11,7 @@ from longtake import store
 from longtake.catalog import Catalog
 from longtake.errors import PreflightError, SettingsError, StoreError
 from longtake.settings import S3Settings, Settings, from_environment
+from longtake.store import multipart
 from longtake.store.multipart import PART
 from longtake.take import open_session
 
@@ -48,6 +49,14 @@ def test_a_presigned_url_that_was_changed_opens_nothing(strict):
     assert httpx.get(url.partition("?")[0]).status_code == 403
 
 
+@pytest.fixture(params=[False, True])
+def in_parts(request, monkeypatch):
+    """Whether a file of nine MB goes in parts, as one above 64 MiB does."""
+    if request.param:
+        monkeypatch.setattr(multipart, "LARGEST_PUT", PART)
+
+
+@pytest.mark.usefixtures("in_parts")
 @pytest.mark.parametrize("checksums", ["when_required", "when_supported"])
 def test_checksums_are_taken_in_either_mode(strict_bucket, checksums, tmp_path):
     opened = store.open(f"s3://{strict_bucket}", s3=S3Settings(checksums=checksums))
@@ -63,6 +72,7 @@ def test_checksums_are_taken_in_either_mode(strict_bucket, checksums, tmp_path):
 # -- the careless one, over TLS ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("in_parts")
 def test_over_tls_a_third_party_takes_and_gives_objects(careless, tmp_path):
     source = tmp_path / "film.mp4"
     source.write_bytes(os.urandom(PART + 99))

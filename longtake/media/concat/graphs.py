@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from longtake.media import ffmpeg
 from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
-    from fractions import Fraction
     from pathlib import Path
 
     from longtake.media.measure.grading import ColorCorrection
@@ -19,6 +19,11 @@ __all__ = ["GraphClip", "Joint", "Target", "blend", "encode", "encoder", "poster
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _HD_HEIGHT = 720
+_WIDE = (9, 10)
+"""Codes of BT.2020."""
+_TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67", "": "709"}
+_FINE = 10_000
+"""The largest term of a pixel's shape. `setsar` rounds 1280:1281, which ffmpeg's own scaling writes, to 1 unless told so."""
 _FULL = 2
 """The range of colours that has no head and foot room, as `Color.range` has it."""
 _BITEXACT: dict[str, Any] = {"fflags": "+bitexact", "map_metadata": -1, "map_chapters": -1}
@@ -61,6 +66,7 @@ class Target:
     color: Color
     codec: str
     pix_fmt: str
+    sar: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def poster(film: GraphClip, at: float, into: Path, *, jpeg: bool) -> list[str]:
     # Half a frame early: seeking takes the first frame at or after the time, and times in files are rounded.
     frame = min(int(at * float(facts.fps or 1) + 1e-6), facts.frames - 1)
     early = max((frame - 0.5) / float(facts.fps or 1), 0.0)
-    shown = _video(film.path, ss=f"{early:.6f}")
+    shown = _video(film, ss=f"{early:.6f}")
     if jpeg:
         # JFIF knows one matrix (BT.601) and the full range only.
         shown = shown.filter("scale", **_scale(facts), out_color_matrix="bt601", out_range="pc").filter(
@@ -132,35 +138,41 @@ def poster(film: GraphClip, at: float, into: Path, *, jpeg: bool) -> list[str]:
     return ffmpeg.arguments(_image(shown, into, "png"))
 
 
-def _video(path: Path, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
-    # Without autorotation a frame has the size the probe says.
-    return ffmpeg.source(path, sniff(path).demuxer, noautorotate=None, **options).video
+def _video(clip: GraphClip, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    if not clip.facts.rotation:
+        options["noautorotate"] = None  # a mirrored picture keeps the size the probe says
+    return ffmpeg.source(clip.path, sniff(clip.path).demuxer, **options).video
 
 
 def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | None = None) -> Any:  # noqa: ANN401
     """Exactly these frames of a clip, evenly spaced from zero, looking like the target; read as if `late` seconds later."""
-    facts, video = clip.facts, _video(clip.path, **({"itsoffset": f"{late:.6f}"} if late is not None else {}))
+    facts, video = clip.facts, _video(clip, **({"itsoffset": f"{late:.6f}"} if late is not None else {}))
     if facts.fps != target.fps:
         video = video.filter("fps", fps=str(target.fps)).filter("tpad", stop_mode="clone", stop_duration=2)
     video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)
     if clip.correction is not None:
         for name, options in clip.correction.filters(full=facts.color.range == _FULL):
             video = video.filter(name, **options)
-    if (facts.width, facts.height) == (target.width, target.height):
-        shape: dict[str, Any] = {}
-    else:
-        shape = {"w": target.width, "h": target.height, "force_original_aspect_ratio": "decrease"}
+    read = _scale(facts)
+    if facts.color.hdr != target.color.hdr:
+        for name, options in _mapping(facts, target):
+            video = video.filter(name, **options)
+        read |= {"in_color_matrix": "bt2020" if target.color.hdr else "bt709", "in_range": "tv"}
+    width, height = _fitted(facts, target)
+    shape: dict[str, Any] = (
+        {} if facts.shown == (target.width, target.height, target.sar) else {"w": width, "h": height}
+    )
     video = video.filter(
         "scale",
         **shape,
-        **_scale(facts),
+        **read,
         out_color_matrix=_matrix(target.color.matrix, target.height),
         out_range=_range(target.color),
     )
-    if shape:
+    if (width, height) != (target.width, target.height):
         video = video.filter("pad", target.width, target.height, "(ow-iw)/2", "(oh-ih)/2")
     color = target.color
-    video = video.filter("setsar", 1).filter(
+    video = video.filter("setsar", str(target.sar), max=_FINE).filter(
         "setparams",
         range=color.range,
         color_primaries=color.primaries,
@@ -168,6 +180,45 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
         colorspace=color.matrix,
     )
     return _even(video, target).filter("format", target.pix_fmt)
+
+
+def _fitted(facts: Probe, target: Target) -> tuple[int, int]:
+    """The pixels of a clip in the film's frame: as large as fits, and in the shape that it is shown in alone."""
+    width, height, sar = facts.shown
+    wide = width * sar / target.sar
+    scale = min(target.width / wide, Fraction(target.height, height))
+    # Sides of an even number of pixels, but for those that fill the frame.
+    fitted = (round(wide * scale / 2) * 2, round(height * scale / 2) * 2)
+    full = (target.width, target.height)
+    return tuple(max(min(side, most), 2) if most - side > 1 else most for side, most in zip(fitted, full, strict=True))  # type: ignore[return-value]
+
+
+def _mapping(facts: Probe, target: Target) -> list[tuple[str, dict[str, Any]]]:
+    """The filters from one dynamic range to another, by way of linear light.
+
+    White is 203 cd/m², as ITU-R BT.2408 has it, and highlights are compressed from 1,000 cd/m². What is darker than a third of
+    white stays as it is.
+    """
+    own, film = facts.color, target.color
+    hd = "709" if facts.height >= _HD_HEIGHT or own.matrix == 1 else "170m"
+    read = {
+        "min": "2020_ncl" if own.hdr or own.matrix in _WIDE else hd,
+        "pin": "2020" if own.hdr or own.primaries == _WIDE[0] else "709",
+        "tin": _TRANSFERS[own.hdr],
+        "rin": "full" if own.range == _FULL else "limited",
+    }
+    linear = {**read, "p": read["pin"], "m": "gbr", "t": "linear", "npl": 203}
+    light: list[tuple[str, dict[str, Any]]] = [("zscale", linear), ("format", {"pix_fmts": "gbrpf32le"})]
+    if film.hdr:
+        ready = {"p": "2020", "t": _TRANSFERS[film.hdr], "m": "2020_ncl", "r": "limited", "npl": 203}
+        return [*light, ("zscale", ready), ("format", {"pix_fmts": "yuv420p10le"})]
+    return [
+        *light,
+        ("zscale", {"p": "709"}),
+        ("tonemap", {"tonemap": "mobius", "peak": 5, "desat": 0}),
+        ("zscale", {"t": "709", "m": "709", "r": "limited"}),
+        ("format", {"pix_fmts": "yuv420p10le"}),
+    ]
 
 
 def _part(video: Any, first: int, end: int, target: Target) -> Any:  # noqa: ANN401

@@ -156,6 +156,7 @@ class _Join:
         filters = [
             *(["ebur128"] if music or loud else []),
             *(["sidechaincompress"] if music and self.sound.duck else []),
+            *(["zscale", "tonemap"] if self.layout.maps(self.looks) else []),
         ]
         if encoders or filters:
             ffmpeg.require(encoders=encoders, filters=filters)

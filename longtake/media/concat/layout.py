@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -51,6 +50,10 @@ class Layout:
     pieces: tuple[cutting.Piece, ...]
     chapters: tuple[Chapter, ...]
 
+    def maps(self, looks: Sequence[JoinProbe]) -> bool:
+        """Whether clips of another dynamic range than the film's are encoded."""
+        return self.way == "encode" and any(one.probe.color.hdr != self.target.color.hdr for one in looks)
+
     @property
     def way(self) -> Literal["copy", "encode"]:
         """Whether any frame is encoded."""
@@ -60,7 +63,7 @@ class Layout:
 def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     """Decide a join.
 
-    The form most frames have is the film's. Clips of that form are copied; what has to be encoded is encoded to stand
+    The form that is shown longest is the film's. Clips of that form are copied; what has to be encoded is encoded to stand
     between them (H.264 and HEVC of 8 or 10 bits, 4:2:0). Where that is impossible all are encoded to H.264.
 
     Raises:
@@ -84,9 +87,10 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     target = _target(chosen)
     shared: Track | None = track
     if not all(isinstance(piece, cutting.Copy) for piece in pieces) and not (
-        track.open and chosen.pix_fmt in _ENCODED.get(chosen.codec, ()) and chosen.sar == 1
+        track.open and chosen.pix_fmt in _ENCODED.get(chosen.codec, ()) and not chosen.rotation
     ):
-        what = f"{chosen.codec} {chosen.pix_fmt} cannot stand beside encoded pieces: the whole film is encoded"
+        what = f"{chosen.codec} {chosen.pix_fmt}{' that is turned' * bool(chosen.rotation)} cannot stand next to encoded pieces"
+        what += f": the whole film is encoded{_mapped(chosen.color, _own(target).color)}"
         shared, target, reasons = None, _own(target), [what] * len(clips)
         pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks)))
     chapters = tuple(
@@ -110,24 +114,25 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
 
 
 def _model(looks: Sequence[JoinProbe]) -> JoinProbe:
-    """The clip the film is like: of the form, and in it of the parameter sets, that most frames have; the first of equals."""
-    forms: Counter[tuple[object, ...]] = Counter()
-    sets: Counter[tuple[object, ...]] = Counter()
+    """The clip the film is like: of the form, and in it of the parameter sets, that is shown longest; the first of equals."""
+    forms: dict[tuple[object, ...], Fraction] = {}
+    sets: dict[tuple[object, ...], Fraction] = {}
     for one in looks:
-        forms[_form(one.probe)] += one.probe.frames
-        sets[_form(one.probe), one.extradata] += one.probe.frames
-    # Counter keeps the order of arrival.
-    form = forms.most_common(1)[0][0]
-    extradata = next(record for (one, record), _ in sets.most_common() if one == form)
+        # By seconds, because a clip of many frames a second is not seen longer. Fractions, because equals must be equal.
+        form, seconds = _form(one.probe), one.probe.frames / (one.probe.fps or Fraction(24))
+        forms[form] = forms.get(form, Fraction(0)) + seconds
+        sets[form, one.extradata] = sets.get((form, one.extradata), Fraction(0)) + seconds
+    form = max(forms, key=forms.__getitem__)
+    extradata = max((key for key in sets if key[0] == form), key=sets.__getitem__)[1]
     return next(one for one in looks if _form(one.probe) == form and one.extradata == extradata)
 
 
 def _form(facts: Probe) -> tuple[object, ...]:
     """What two clips must share for their coded frames to share a track."""
-    return facts.codec, facts.pix_fmt, facts.fps, facts.color, (facts.width, facts.height), facts.sar
+    return facts.codec, facts.pix_fmt, facts.fps, facts.color, (facts.width, facts.height), facts.sar, facts.rotation
 
 
-_NAMES = ("codec", "pixel format", "rate", "colours", "size", "shape of pixels")
+_NAMES = ("codec", "pixel format", "rate", "colours", "size", "shape of pixels", "rotation")
 """Of what `_form` gives."""
 
 
@@ -144,6 +149,7 @@ def _agreements(
         elif _form(one.probe) != _form(chosen):
             pairs = zip(_NAMES, _form(one.probe), _form(chosen), strict=True)
             why = "another " + ", ".join(name for name, mine, theirs in pairs if mine != theirs) + " than the film"
+            why += _mapped(one.probe.color, chosen.color)
         elif one.index is None or not one.index.regular:
             why = "its frames are not evenly spaced"
         elif 0 not in one.index.keys:
@@ -157,6 +163,13 @@ def _agreements(
         numbers.append(number)
         reasons.append(why)
     return numbers, reasons
+
+
+def _mapped(own: Color, film: Color) -> str:
+    """What a plan says of a clip whose dynamic range is not the film's."""
+    if own.hdr == film.hdr:
+        return ""
+    return f"; {own.hdr or 'SDR'} is mapped to {film.hdr or 'SDR'}"
 
 
 def _drop(clips: Sequence[JoinClip], whole: Sequence[int], overlaps: Sequence[int], i: int) -> int:
@@ -174,13 +187,14 @@ def _length(facts: Probe, fps: Fraction) -> int:
 
 def _target(facts: Probe) -> Target:
     fps = facts.fps or Fraction(24)
-    return Target(facts.width, facts.height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt)
+    width, height, sar = facts.shown
+    return Target(width, height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt, sar=sar)
 
 
 def _own(target: Target) -> Target:
-    """The target when nothing is copied: what every player shows, 4:2:0 (even sides) in limited range."""
+    """The target when nothing is copied: what every player shows, SDR, 4:2:0 (even sides) in limited range."""
     color = target.color
-    if color.matrix in _NOT_YUV:
+    if color.matrix in _NOT_YUV or color.hdr:
         color = Color(matrix=1, primaries=1, transfer=1)
     return replace(
         target,

@@ -45,6 +45,7 @@ def encode(path: Path, frames: range, target: Target, options: dict[str, Any], i
             stream: Any = file.add_stream(options["c:v"], rate=target.fps, options={**own, "flags": "+bitexact"})
             context = stream.codec_context
             context.width, context.height, context.pix_fmt = target.width, target.height, target.pix_fmt
+            context.sample_aspect_ratio = target.sar
             context.time_base = 1 / target.fps
             context.thread_count = options.get("threads", 0)
             color = target.color

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipFinding", "ClipFindingKind", "Examination", "Measures", "examine"]
 
-ClipFindingKind = Literal["frames", "size", "rate", "black", "frozen", "cut", "silent", "short sound", "broken sound"]
+ClipFindingKind = Literal[
+    "frames", "size", "rate", "black", "frozen", "cut", "silent", "short sound", "broken sound", "hdr"
+]
 
 BLACK_LEVEL = 25
 """Luma (0..255) up to which a part of a picture is black, as ffmpeg's blackdetect has it (a tenth)."""
@@ -147,6 +149,9 @@ def _as_asked(seen: JoinProbe, seconds: int | None, pixels: tuple[int, int] | No
     if pixels and max(abs(facts.width - pixels[0]), abs(facts.height - pixels[1])) > SIZE_TOLERANCE:
         text = f"asked for {pixels[0]}×{pixels[1]} pixels, got {facts.width}×{facts.height}"
         found.append(ClipFinding("size", text, grave=True))
+    if facts.color.hdr:
+        text = f"its picture is HDR ({facts.color.hdr}): the film is too when most of it is, and else this clip is tone-mapped"
+        found.append(ClipFinding("hdr", text, grave=False))
     return found
 
 

@@ -6,6 +6,7 @@ may also name files and addresses elsewhere. Both are refused here, from the box
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from longtake.errors import MediaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_SAMPLES", "MAX_STREAMS", "check_boxes"]
+__all__ = ["MAX_SAMPLES", "MAX_STREAMS", "check_boxes", "rotation"]
 
 MAX_SAMPLES = 8_000_000
 """Samples (frames and sound packets) of all tracks together: a day of film at 24 frames a second with its sound."""
@@ -31,6 +32,8 @@ _HOLDERS = {
     *(b"gmhd", b"tref", b"mvex", b"moof", b"traf", b"sinf", b"schi", b"rmra", b"rmda", b"ilst"),
 }
 _DEPTH = 12
+_HEAD = 60
+"""Bytes of a box that are read: up to the matrix in the header of a track."""
 _INSIDE_DREF = 8  # version, flags and the count of entries come before its boxes
 
 
@@ -81,6 +84,22 @@ def check_boxes(file: BinaryIO, name: str) -> None:
             raise MediaError(f"{name} plays {track.samples} frames or sound packets in {track.edits} pieces, too many")
 
 
+def rotation(file: BinaryIO) -> int:
+    """Degrees by which a player turns the first picture track of an MP4 (clockwise; 0, 90, 180 or 270)."""
+    turned = 0
+    for number, box in enumerate(_walk(file, 0, file.seek(0, os.SEEK_END), 0)):
+        if box.kind == b"tkhd":
+            # The matrix follows times and lengths, which have 8 bytes each from version 1 on.
+            at = 52 if box.body[:1] == b"\1" else 40
+            across, down = (struct.unpack(">i", box.body[at + i : at + i + 4].rjust(4, b"\0"))[0] for i in (0, 4))
+            turned = round(math.degrees(math.atan2(down, across)) / 90) * 90 % 360
+        elif box.kind == b"hdlr" and box.body[8:12] == b"vide":
+            return turned
+        if number > _MAX_BOXES:
+            break
+    return 0
+
+
 @dataclass(slots=True)
 class _Track:
     """What the boxes of one track said so far."""
@@ -113,7 +132,7 @@ def _walk(file: BinaryIO, start: int, end: int, depth: int) -> Iterator[_Box]:
     """The boxes from `start` to `end` and those in the boxes that hold others; a broken size ends its level."""
     while end - start >= 8:
         file.seek(start)
-        head = file.read(32)
+        head = file.read(_HEAD + 16)
         if len(head) < 8:
             return
         size, kind = struct.unpack(">I4s", head[:8])
@@ -124,7 +143,7 @@ def _walk(file: BinaryIO, start: int, end: int, depth: int) -> Iterator[_Box]:
         body = start + skip
         if stop < body:
             return
-        yield _Box(kind, head[skip : skip + min(16, stop - body)], stop - body)
+        yield _Box(kind, head[skip : skip + min(_HEAD, stop - body)], stop - body)
         if kind in _HOLDERS and depth < _DEPTH:
             # A list of references has its version and a count before the boxes in it; `meta` may have a version.
             lead = 8 if kind == b"dref" else 4 if kind == b"meta" and head[skip + 4 : skip + 8] != b"hdlr" else 0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from longtake.errors import MediaError
 from longtake.media.ffmpeg import file_url
-from longtake.media.safety.atoms import MAX_STREAMS
+from longtake.media.safety.atoms import MAX_STREAMS, rotation
 from longtake.media.streams.index import Index
-from longtake.media.streams.sniff import MAX_PIXELS, MediaKind, Sniffed, check_size, name_of, size_of, sniff
+from longtake.media.streams.sniff import MAX_PIXELS, MediaKind, Sniffed, check_size, name_of, reading, size_of, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,11 @@ class Color:
     transfer: int = 2
     range: int = 0
 
+    @property
+    def hdr(self) -> str:
+        """The kind of high dynamic range: PQ, HLG, or "" for none."""
+        return {16: "PQ", 18: "HLG"}.get(self.transfer, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -57,7 +62,8 @@ class Probe:
 
     `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
     duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is
-    the rate the frames are spaced at.
+    the rate the frames are spaced at. `width` and `height` are those of the coded picture, which a player turns by `rotation`
+    degrees.
     """
 
     kind: MediaKind
@@ -75,6 +81,14 @@ class Probe:
     sar: Fraction = Fraction(1)
     color: Color = Color()
     audio: Audio | None = None
+    rotation: int = 0
+
+    @property
+    def shown(self) -> tuple[int, int, Fraction]:
+        """Width, height and shape of the pixels as a player shows them, once it has turned the picture."""
+        if self.rotation % 180:
+            return self.height, self.width, 1 / self.sar
+        return self.width, self.height, self.sar
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +123,7 @@ def look(source: MediaSource, *, most: int = _MAX_FRAMES, seen: dict[object, Pro
         with opened(source, found, known=True) as container:
             key = _says(container)
             if key in seen:
-                return _counted(name, found, container, size, most, like=seen[key])
+                return _counted(source, found, container, size, most, like=seen[key])
     with opened(source, found) as container:
         sound = _sound(container)
         if not container.streams.video or (found.kind == "audio" and sound):
@@ -122,21 +136,25 @@ def look(source: MediaSource, *, most: int = _MAX_FRAMES, seen: dict[object, Pro
         if found.kind == "image":
             frames = _decode_one(name, container)
             return JoinProbe(_picture(name, found, video, size, frames=frames, sound=None, fps=None), None, extradata)
-        made = _counted(name, found, container, size, most)
+        made = _counted(source, found, container, size, most)
         if seen is not None and key is not None:
             seen[key] = made.probe
         return made
 
 
 def _counted(
-    name: str, found: Sniffed, container: InputContainer, size: int, most: int, *, like: Probe | None = None
+    source: MediaSource, found: Sniffed, container: InputContainer, size: int, most: int, *, like: Probe | None = None
 ) -> JoinProbe:
     """The look at a video; `like` is one that is coded in the same way."""
+    name = name_of(source)
     video = container.streams.video[0]
     check_size(name, video.width, video.height)
     times, keys, hidden = _times(name, container, video, most)
     fps = _rate(video, sorted(times))
     facts = _picture(name, found, video, size, frames=len(times), sound=_sound(container), fps=fps)
+    if found.demuxer == "mov":
+        with reading(source) as file:
+            facts = replace(facts, rotation=rotation(file))
     if like is not None:
         audio = facts.audio
         if audio is not None and like.audio is not None:

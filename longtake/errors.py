@@ -22,6 +22,7 @@
     │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
     │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
     │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
+    │   │   └── LedgerGapError         entries of the log are missing: what hangs on them is in doubt
     │   ├── SceneError                 runs that scenes were handed out to did not make them
     │   └── FilmIncompleteError        a run ended without every shot
     └── TransientError                 the same call may succeed later
@@ -52,6 +53,7 @@ __all__ = [
     "InDoubtError",
     "KeyRefusedError",
     "LedgerError",
+    "LedgerGapError",
     "LongtakeError",
     "MediaError",
     "NoCreditsError",
@@ -285,6 +287,13 @@ class LedgerError(TerminalError):
     """The log holds something it should not, or an order to it does not fit the attempt's state."""
 
     default_next_step = "look at the entry named with `longtake credits --json`; nothing was written"
+
+
+class LedgerGapError(LedgerError):
+    """Entries are missing that were written, so what they said of money is unknown: nothing is bought."""
+
+    exit_code = 4
+    default_next_step = "restore the objects from a backup of the store; nothing is bought until the log is whole"
 
 
 class SceneError(TerminalError):

@@ -6,6 +6,7 @@ credits; all times are UTC.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -28,6 +29,8 @@ class _Entry(BaseModel):
     """The process that wrote it, see `owner.py`."""
     nonce: str = Field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Makes equal entries of two writers differ, so that a lost answer of the store can be cleared up by reading back."""
+    before: str | None = None
+    """`digest_of` the entry before this one; None in the first, and in those of releases that did not write it."""
 
 
 class Purchase(BaseModel):
@@ -268,6 +271,11 @@ _ADAPTER: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator=
 def dump(entry: Entry) -> bytes:
     """The bytes of an entry as they lie in the store: indented JSON with a final newline."""
     return _ADAPTER.dump_json(entry, indent=1, exclude_none=True) + b"\n"
+
+
+def digest_of(data: bytes) -> str:
+    """Return the name that the next entry gives to an entry with these bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def parse(data: bytes, *, key: str) -> Entry:

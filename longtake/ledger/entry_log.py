@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from longtake.errors import LedgerError, StoreError
+from longtake.errors import LedgerGapError, StoreError
 from longtake.ledger import entries as e
 from longtake.ledger.state import CHECKPOINT_EVERY, Closed, LedgerState
 from longtake.store import GET_LIMIT
@@ -38,7 +39,29 @@ class _Checkpoint(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     v: Literal[1] = 1
+    digest: str | None = None
+    """`digest_of` its state in canonical JSON; None in those of releases that did not write it."""
     state: LedgerState
+
+
+def checkpoint_of(state: LedgerState) -> bytes:
+    """Return a checkpoint as it lies in the store."""
+    text = state.model_dump_json()
+    return b'{"v":1,"digest":"%s","state":%s}\n' % (_canonical(json.loads(text)).encode(), text.encode())
+
+
+def state_in(checkpoint: bytes) -> LedgerState | None:
+    """Return the state in a checkpoint; None for one of another release, and for one that was damaged."""
+    try:
+        found = _Checkpoint.model_validate_json(checkpoint)
+    except ValidationError:
+        return None
+    whole = found.digest is None or found.digest == _canonical(json.loads(checkpoint)["state"])
+    return found.state if whole else None
+
+
+def _canonical(state: object) -> str:
+    return e.digest_of(json.dumps(state, sort_keys=True, separators=(",", ":")).encode())
 
 
 class _Part(BaseModel):
@@ -93,6 +116,8 @@ class EntryLog:
         self.account = account
         self._prefix = f"ledger/{account}/"
         self._state = LedgerState()
+        self._last: str | None = None
+        """Digest of the entry at the head; None where this instance has not seen its bytes."""
         self._lock = threading.RLock()
         self._started = False
 
@@ -103,6 +128,7 @@ class EntryLog:
 
         Raises:
             LedgerError: an object of the log cannot be read.
+            LedgerGapError: entries are missing though later ones exist.
             StoreError: the store is away.
         """
         with self._lock:
@@ -164,6 +190,7 @@ class EntryLog:
             The entry's sequence number, None when nothing was written.
 
         Raises:
+            LedgerGapError: entries are missing though later ones exist, found before an intent.
             StoreError: it is unknown whether the entry was written (the next `read` shows it).
         """
         with self._lock:
@@ -173,8 +200,11 @@ class EntryLog:
                 if entry is None:
                     return None
                 sequence = self._state.head + 1
-                if self.store.put_if_absent(self._key(sequence), e.dump(entry)):
-                    self._apply(sequence, entry)
+                if isinstance(entry, e.Intent):
+                    self._check_gap()
+                data = e.dump(entry.model_copy(update={"before": self._digest()}))
+                if self.store.put_if_absent(self._key(sequence), data):
+                    self._apply(sequence, entry, data)
                     return sequence
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -186,23 +216,36 @@ class EntryLog:
         down = _NINES - sequence
         return f"{self._prefix}checkpoints/{down // _FOLDER:08d}/{down:012d}.json"
 
-    def _gap(self, sequence: int) -> LedgerError:
-        return LedgerError(
-            f"entry {sequence} of {self.account} is missing though later ones exist",
-            next_step="restore the object from a backup: the log is append-only and nothing here deletes",
-            key=self._key(sequence),
+    def _gap(self, sequence: int) -> LedgerGapError:
+        return LedgerGapError(
+            f"entry {sequence} of {self.account} is missing though later ones exist", key=self._key(sequence)
         )
+
+    def _check_gap(self) -> None:
+        """Raise where entries lie behind the place that comes next.
+
+        Without this the fold would end at a lost entry, and what the lost one claimed would be bought again.
+        """
+        place = self._state.head + 1
+        behind = next(self.store.list(self._prefix, limit=1, after=self._key(place)), "")
+        name = behind.removeprefix(self._prefix).removesuffix(".json")
+        # Another writer may just have written this place, and the one behind it.
+        if name.isdigit() and self.store.get(self._key(place)) is None:
+            raise self._gap(place)
+
+    def _digest(self) -> str | None:
+        if self._last is None and self._state.head:
+            data = self.store.get(self._key(self._state.head))
+            self._last = None if data is None else e.digest_of(data)
+        return self._last
 
     def _load(self, sequence: int) -> LedgerState | None:
         key = self._checkpoint_key(sequence)
         data = self.store.get(key, limit=_CHECKPOINT_LIMIT)
         if data is None:
             return None
-        try:
-            return _Checkpoint.model_validate_json(data).state
-        except ValidationError:
-            # Another release's: it is only a shortcut, the entries say the same.
-            return None
+        # Where it is of another release the entries say the same: it is only a shortcut.
+        return state_in(data)
 
     def _fold(self, state: LedgerState | None, end: int) -> LedgerState:
         """The state at `end`, from an earlier one or from the first entry."""
@@ -227,21 +270,24 @@ class EntryLog:
             newest = next(self.store.list(f"{self._prefix}checkpoints/", limit=1), None)
             if newest is not None:
                 known = self._load(_NINES - int(newest.rpartition("/")[2].removesuffix(".json")))
-                self._state = known or self._state
-            self._started = True
+                self._state, self._last = known or self._state, None
         width = 1
         while True:
             wanted = [self._key(self._state.head + 1 + i) for i in range(width)]
             for key, data in zip(wanted, self._get(wanted), strict=True):
                 if data is None:
+                    if not self._started:
+                        self._check_gap()
+                        self._started = True
                     return
-                self._apply(self._state.head + 1, e.parse(data, key=key))
+                self._apply(self._state.head + 1, e.parse(data, key=key), data)
             width = 1 if self.store.path(wanted[0]) is not None else _READ_AHEAD
 
-    def _apply(self, sequence: int, entry: e.Entry) -> None:
+    def _apply(self, sequence: int, entry: e.Entry, data: bytes) -> None:
         self._state.apply(sequence, entry)
+        self._last = e.digest_of(data)
         if sequence % CHECKPOINT_EVERY == 0:
-            body = _Checkpoint(state=self._state).model_dump_json().encode() + b"\n"
+            body = checkpoint_of(self._state)
             # Only a shortcut: failing to write it must not look like failing to write the entry.
             with contextlib.suppress(StoreError):
                 self.store.put_if_absent(self._checkpoint_key(sequence), body)

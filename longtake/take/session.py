@@ -8,9 +8,10 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from longtake import library
 from longtake import store as stores
 from longtake.assets.assets import Assets
-from longtake.errors import PreflightError, StoreError
+from longtake.errors import LedgerGapError, PreflightError, StoreError
 from longtake.ledger import Budget, EntryLog, Ledger, Limits, account_of, accounts_in
 from longtake.observer import Observer
 from longtake.provider import Provider
@@ -133,6 +134,7 @@ async def open_session(
     ledger = ledger if ledger is not None else ledger_of(settings, store)
     state = await asyncio.to_thread(ledger.read)
     if state.head == 0:
+        await asyncio.to_thread(_check_new, store, ledger.account)
         try:
             await asyncio.to_thread(stores.check_conditional, store)
         except StoreError as error:
@@ -156,6 +158,17 @@ async def open_session(
         )
         session.spending.foreign, session.spending.elsewhere = foreign, spent
         yield session
+
+
+def _check_new(store: Store, account: str) -> None:
+    """Raise for an empty ledger of an account that takes were bought with: it was lost, and with it every claim and doubt."""
+    for key in store.list("takes/"):
+        take = library.load(store, key.removeprefix("takes/").removesuffix(".json"))
+        if take is not None and take.account == account:
+            raise LedgerGapError(
+                f"the ledger of {account} is empty, but {take.shot} of {take.film} was bought with it (attempt {take.attempt})",
+                key=f"ledger/{account}/",
+            )
 
 
 def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[str, tuple[str, Attempt]], int]:

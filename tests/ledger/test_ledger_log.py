@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from longtake import store as stores
-from longtake.errors import LedgerError
+from longtake.errors import LedgerError, LedgerGapError
 from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
+from longtake.ledger.entries import digest_of
 
 ACCOUNT = "account"
 
@@ -115,7 +116,10 @@ def test_a_reader_asks_for_the_newest_checkpoint_and_what_came_after(store) -> N
     assert head == CHECKPOINT_EVERY + 7
     watching = Watching(store)
     assert Ledger(watching, ACCOUNT).read() == ledger.read() == replay(ledger.log.entries())
-    assert watching.listed == [(f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1})]
+    assert watching.listed == [
+        (f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1}),
+        (f"ledger/{ACCOUNT}/", {"limit": 1, "after": f"ledger/{ACCOUNT}/{head + 1:012d}.json"}),
+    ]
     assert sum("checkpoints" in key for key in watching.got) == 1
     assert len(watching.got) <= 1 + 7 + 16
 
@@ -259,6 +263,85 @@ def test_a_lost_entry_is_named(local) -> None:
     local.path(f"ledger/{ACCOUNT}/{7:012d}.json").unlink()
     with pytest.raises(LedgerError, match="entry 7 of account is missing"):
         list(ledger.log.history())
+
+
+def lose(store, *sequences):
+    for sequence in sequences:
+        store.path(f"ledger/{ACCOUNT}/{sequence:012d}.json").unlink()
+
+
+@pytest.mark.parametrize("lost", [(9,), (1, 2, 3), (8, 9)])
+def test_a_hole_in_the_log_is_found_before_anything_is_bought(local, lost) -> None:
+    ledger = Ledger(local, ACCOUNT)
+    for number in range(3):
+        buy(ledger, number, settle=number < 2)
+    lose(local, *lost)
+    late = Ledger(local, ACCOUNT)
+    for use in (late.read, lambda: claim(late, 7)):
+        with pytest.raises(LedgerGapError, match=f"entry {lost[0]} of account is missing") as caught:
+            use()
+        assert caught.value.exit_code == 4
+
+
+def test_a_hole_that_comes_while_a_process_works_stops_its_next_purchase(local) -> None:
+    mine, other = Ledger(local, ACCOUNT), Ledger(local, ACCOUNT)
+    mine.read()
+    buy(other, 1)
+    lose(local, 1)
+    with pytest.raises(LedgerGapError, match="entry 1 of account"):
+        claim(mine, 2)
+
+
+def test_each_entry_names_the_one_before_it(store) -> None:
+    """Also behind a checkpoint, and behind an entry of a release that wrote no digests."""
+    for number in range(CHECKPOINT_EVERY // 4):
+        buy(Ledger(store, ACCOUNT), number)
+    old = {"v": 1, "kind": "adjusted", "at": "2026-11-22T12:00:00Z", "by": "h/-/1/-", "nonce": "n", "credits": 0}
+    old |= {"who": "me", "why": "an entry of an earlier release"}
+    store.put_if_absent(f"ledger/{ACCOUNT}/{CHECKPOINT_EVERY + 1:012d}.json", json.dumps(old).encode())
+    claim(Ledger(store, ACCOUNT), 1000)
+    entries = [store.get(f"ledger/{ACCOUNT}/{n:012d}.json") for n in range(1, CHECKPOINT_EVERY + 3)]
+    named = [json.loads(data).get("before") for data in entries]
+    expected = [None, *map(digest_of, entries[:-1])]
+    expected[CHECKPOINT_EVERY] = None
+    assert named == expected
+
+
+def test_a_damaged_checkpoint_is_read_past(local) -> None:
+    ledger = Ledger(local, ACCOUNT)
+    for number in range(20):
+        buy(ledger, number)
+    (key,) = local.list(f"ledger/{ACCOUNT}/checkpoints/")
+    path = local.path(key)
+    damaged = path.read_text().replace('"debits":', '"debits":1')
+    path.unlink()
+    path.write_text(damaged)
+    assert Ledger(local, ACCOUNT).read() == ledger.read()
+
+
+GOLDEN = """
+{"kind": "intent", "order": ORDER, "number": 1, "lease_until": "2026-11-22T12:00:30Z", "body": {}}
+{"kind": "accepted", "attempt": "a1", "task_id": "task_00000001"}
+{"kind": "completed", "attempt": "a1", "credits": 80}
+{"kind": "settled", "attempt": "a1", "credits": 80, "basis": "usage", "clip": "c"}
+{"kind": "balance", "balance": 1000}
+{"kind": "intent", "order": ORDER, "number": 1, "lease_until": "2026-11-22T12:00:30Z", "body": {}}
+{"kind": "in_doubt", "attempt": "a6", "reason": "lost"}
+{"kind": "held", "attempt": "a6", "why": "short"}
+"""
+
+
+def test_a_log_of_an_earlier_release_is_read_as_before(local) -> None:
+    stamp = {"v": 1, "at": "2026-11-22T12:00:00Z", "by": "h/-/1/-", "nonce": "n"}
+    text = GOLDEN.replace("ORDER", order(1).model_dump_json())
+    for number, line in enumerate(text.split("\n")[1:-1], start=1):
+        local.put_if_absent(f"ledger/{ACCOUNT}/{number:012d}.json", json.dumps(stamp | json.loads(line)).encode())
+    ledger = Ledger(local, ACCOUNT)
+    state = ledger.read()
+    assert (state.head, state.debits, state.opening, state.films) == (8, 80, 1080, {"film": 80})
+    assert [(a.id, a.phase) for a in state.doubts()] == [("a6", "held")]
+    ledger.resolve("a6", "written_off", who="me", why="lost")
+    assert Ledger(local, ACCOUNT).read().expected_balance == 900
 
 
 def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) -> None:

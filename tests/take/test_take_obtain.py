@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ from longtake.errors import (
     BudgetError,
     InDoubtError,
     KeyRefusedError,
+    LedgerGapError,
     MediaError,
     NoCreditsError,
     TaskFailedError,
@@ -249,6 +251,14 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
     (attempt,) = state(studio).attempts.values()
     (task,) = studio.books()["tasks"]
     assert (attempt.phase, attempt.task_id, studio.posts()) == ("accepted", task["id"], 1)
+
+
+def test_an_empty_ledger_of_an_account_that_bought_takes_is_not_new(studio) -> None:
+    obtain_one(studio)
+    shutil.rmtree(studio.folder / "ledger")
+    with pytest.raises(LedgerGapError, match=r"is empty, but s/one.* was bought with it"):
+        obtain_one(studio, number=2)
+    assert studio.posts() == 1
 
 
 def test_an_error_that_has_no_class_leaves_the_attempt_in_doubt(studio) -> None:

@@ -271,7 +271,7 @@ async def test_the_first_of_a_kind_that_ends_tells_when_to_ask_for_the_others(se
 
     server.handle = ended
     first, other, stranger = (ID[:-1] + last for last in "123")
-    async with connect(server.base_url, cadence=PollCadence(shortest=3600, longest=3600)) as provider:
+    async with connect(server.base_url, cadence=PollCadence(soonest=3600, shortest=3600, longest=3600)) as provider:
         waiting = asyncio.create_task(provider.wait(stranger, longest=7200, kind="long"))
         short = [provider.wait(first, longest=0.05, kind="short"), provider.wait(other, longest=7200, kind="short")]
         found = await asyncio.gather(*short)
@@ -304,9 +304,11 @@ async def test_cancelling_a_wait_goes_through(server, provider):
 
 
 def test_polls_slow_down_to_the_longest_delay_and_never_beat_in_step():
-    delays = [[pace.after_answer() for _ in range(20)] for pace in (PollCadence().start(), PollCadence().start())]
+    paces = PollCadence().start(), PollCadence().start()
+    delays = [[pace.after_answer(60.0 * minute) for minute in range(25)] for pace in paces]
     for one in delays:
-        assert 1 <= one[0] <= 3
+        assert 0.07 <= one[0] <= 0.13
+        assert 1.1 <= one[1] <= 1.9
         assert 7.5 <= one[-1] <= 12.5
         assert sum(one[10:]) > sum(one[:10])
     assert delays[0] != delays[1]

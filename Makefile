@@ -8,7 +8,7 @@ TESTS  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui up deploy test test-all lint bench constraints clean
+.PHONY: help demo ui up deploy test test-all test-deep lint bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,8 +28,11 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' $(TESTS)
 
-test-all: $(VENV)/.dev ## the tests with the slow ones; TESTS='...' adds words for pytest
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not deep' $(TESTS)
+
+test-deep: $(VENV)/.dev ## the tests that repeat a crash through another door: for changes of the tasks or of Studio
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m deep $(TESTS)
 
 lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 	$(BIN)/ruff check .

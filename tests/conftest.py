@@ -34,6 +34,8 @@ def pytest_xdist_make_scheduler(config, log):
     class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             folder = nodeid.split("/")[1]
+            if "::test_killed_behind_a_door[" in nodeid:
+                return "doors"
             # Each of these folders starts something of its own that is dear: a server, a cluster, a film of thirty shots.
             # The scope with most tests is begun first, which is e2e: so the longest of them does not end alone.
             return folder if folder in {"e2e", "cluster", "edits", "examples", "tasks"} else nodeid

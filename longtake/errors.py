@@ -293,7 +293,9 @@ class LedgerGapError(LedgerError):
     """Entries are missing that were written, so what they said of money is unknown: nothing is bought."""
 
     exit_code = 4
-    default_next_step = "restore the objects from a backup of the store; nothing is bought until the log is whole"
+    default_next_step = (
+        "look with `longtake doctor --ledger`, and restore the objects from a backup; nothing is bought before"
+    )
 
 
 class SceneError(TerminalError):

@@ -18,7 +18,9 @@ from longtake import store as stores
 from longtake.cli import urls
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.finding import Finding
+from longtake.ledger import audit
 from longtake.store.s3 import S3Store
+from longtake.take import ledger_of
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fix", action="store_true", help="with --prefect: mend there what can be mended, install what is missing"
     )
+    parser.add_argument(
+        "--ledger", action="store_true", help="read the whole ledger of the account, and say what is wrong with it"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -58,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
     if options.fix and not options.prefect:
         raise SettingsError("--fix mends what --prefect looks at", next_step="`longtake doctor --prefect --fix`")
     findings = list(_look())
+    if options.ledger:
+        findings += _ledger()
     more: dict[str, Any] = {}
     if options.prefect:
         found, more = _prefect(fix=options.fix)
@@ -73,6 +80,22 @@ def main(options: argparse.Namespace) -> int:
             for name, value in lines.items():
                 print(f"  {name}={value}")
     return max((f.exit_code for f in findings if f.state == "bad"), default=0)
+
+
+def _ledger() -> Iterator[Finding]:
+    """Read the account's whole log, one finding for each thing that is wrong."""
+    try:
+        settings = env.from_environment()
+        found = audit(ledger_of(settings, stores.of(settings)).log)
+    except LongtakeError as error:
+        yield Finding("ledger", "bad", str(error), error.exit_code)
+        return
+    for problem in found.problems:
+        yield Finding("ledger", "bad", problem, 4)
+    for note in found.notes:
+        yield Finding("ledger", "warn", note)
+    if not found.problems and not found.notes:
+        yield Finding("ledger", "ok", f"{found.entries} entries and {found.checkpoints} checkpoints, all whole")
 
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:

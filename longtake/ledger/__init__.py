@@ -4,6 +4,7 @@ One log per account, kept in the store beside the media as write-once objects; i
 machine. Nothing is overwritten and no total is stored that a fold could not derive.
 """
 
+from longtake.ledger.audit import LogAudit, audit
 from longtake.ledger.balance import ReconcileReport, ask, check_balance, poll_known
 from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
 from longtake.ledger.entries import Purchase
@@ -25,6 +26,7 @@ __all__ = [
     "Ledger",
     "LedgerState",
     "Limits",
+    "LogAudit",
     "Purchase",
     "ReconcileReport",
     "Scope",
@@ -32,6 +34,7 @@ __all__ = [
     "account_of",
     "accounts_in",
     "ask",
+    "audit",
     "check_balance",
     "doubt",
     "poll_known",

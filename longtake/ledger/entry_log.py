@@ -153,6 +153,23 @@ class EntryLog:
             yield sequence, entry
             sequence += 1
 
+    def names(self) -> tuple[set[int], set[int]]:
+        """Return the numbers of all entries and of all checkpoints that the store lists."""
+        entries, checkpoints = set[int](), set[int]()
+        for key in self.store.list(self._prefix):
+            folder, _, name = key.removeprefix(self._prefix).removesuffix(".json").rpartition("/")
+            if name.isdigit():
+                checkpoints.add(_NINES - int(name)) if folder else entries.add(int(name))
+        return entries, checkpoints
+
+    def raw(self, sequences: Sequence[int]) -> list[bytes | None]:
+        """Return entries as they lie in the store, None for each that is not there."""
+        return self._get([self._key(sequence) for sequence in sequences])
+
+    def raw_checkpoint(self, sequence: int) -> bytes | None:
+        """Return the checkpoint behind an entry as it lies in the store."""
+        return self.store.get(self._checkpoint_key(sequence), limit=_CHECKPOINT_LIMIT)
+
     def history(self, *, since: int = 0, until: int | None = None) -> Iterator[Closed]:
         """Closed attempts in the order they closed, from the checkpoints and the entries behind the last.
 

@@ -1,9 +1,10 @@
 """What joining costs next to ffmpeg's concat demuxer and a full re-encode of the same clips, in one run.
 
 Clips are of real size: H.264 with B-frames in one GOP, 24 fps with grain, 3 Mbit/s, mono AAC at 44.1 kHz; 60 of 5 s in 720p and
-1,000 of 2 s in 480p. Some are made once by ffmpeg, the others are copies with other bytes at their end. Each way is a process
-of its own; wall and CPU seconds and memory count it and its children. The ways take turns, because a busy machine is busy for all
-of them: the ratios count. A full re-encode is measured on some clips and scaled by their number.
+1,000 of 2 s in 480p. Continuing shots have the tails that ingest stores with them. Some clips are made once by ffmpeg, the others
+are copies with other bytes at their end. Each way is a process of its own; wall and CPU seconds and memory count it and its
+children. The ways take turns, because a busy machine is busy for all of them: the ratios count. A full re-encode is measured on
+some clips and scaled by their number.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from longtake import media
 from longtake.media import ffmpeg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SOURCES = 12
 ROUNDS = 3
@@ -32,7 +37,7 @@ OURS = """
 import json, sys
 from pathlib import Path
 from longtake.media import JoinClip, JoinTransition, join
-names, into, fades, continues = json.loads(sys.argv[1])
+names, tails, into, fades = json.loads(sys.argv[1])
 step = len(names) // fades if fades else 0
 join(
     [
@@ -40,7 +45,8 @@ join(
             Path(name),
             str(i),
             JoinTransition("crossfade", 0.5) if step and i % step == step // 2 else None,
-            continues=continues,
+            continues=bool(tails),
+            tail=Path(tails[i % len(tails)]) if tails else None,
         )
         for i, name in enumerate(names)
     ],
@@ -117,8 +123,17 @@ def measured(command: list[str]) -> dict[str, float]:
     }
 
 
-def ours(clips: list[Path], into: Path, *, fades: int = 0, continues: bool = False) -> list[str]:
-    return [sys.executable, "-c", OURS, json.dumps([[str(clip) for clip in clips], str(into), fades, continues])]
+def tails_of(made: list[Path]) -> list[Path]:
+    """What ingest stores with each clip."""
+    tails = [path.with_suffix(".tail") for path in made]
+    for path, tail in zip(made, tails, strict=True):
+        media.examine(path, tail=tail)
+    return tails
+
+
+def ours(clips: list[Path], into: Path, *, fades: int = 0, tails: Sequence[Path] = ()) -> list[str]:
+    words = [[str(clip) for clip in clips], [str(tail) for tail in tails], str(into), fades]
+    return [sys.executable, "-c", OURS, json.dumps(words)]
 
 
 def concat(clips: list[Path], into: Path) -> list[str]:
@@ -163,12 +178,13 @@ def main() -> dict[str, Any]:
     print(f"  {'':<18}{'clips':>6}{'wall s':>9}{'CPU s':>9}{'MB':>9}{'wall ×':>9}{'CPU ×':>9}  over")
     with tempfile.TemporaryDirectory(prefix="longtake-bench-") as name:
         film = Path(name) / "film.mp4"
-        few = copies(sources(FEW, out), Path(name) / "few", FEW.count)
+        made = sources(FEW, out)
+        few = copies(made, Path(name) / "few", FEW.count)
         many = copies(sources(MANY, out), Path(name) / "many", MANY.count)
         ways = {
             "concat demuxer": concat(few, film),
             "hard cuts": ours(few, film),
-            "continuing shots": ours(few, film, continues=True),
+            "continuing shots": ours(few, film, tails=tails_of(made)),
             f"{FADES} crossfades": ours(few, film, fades=FADES),
         }
         figures = rounds(ways, film, ROUNDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from longtake import media
+from longtake import library, media
 from longtake import store as stores
 from longtake.errors import StoreError
 from longtake.film.film_objects import sha256_of
@@ -19,7 +20,7 @@ from longtake.manifest import Software
 from longtake.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from longtake.request import Resolved
     from longtake.store import Store
@@ -77,7 +78,7 @@ def render(
     paths = _fetched(store, wanted, clips, check=check, tell=lambda part: tell(share * part))
     film, captions = folder / "film.mp4", any(cut.caption for cut in line.cuts)
     result = media.join(
-        _clips(line, paths),
+        _clips(line, paths, _tails(line, store, clips)),
         film,
         sound=_sound(line, paths[line.sound.music] if line.sound.music is not None else None),
         title=line.title,
@@ -103,7 +104,7 @@ def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
         paths = _fetched(store, wanted, Path(name), check=False, tell=lambda _share: None)
         # Music is put into the store by the first join and decides nothing here but that there is some.
         music = line.sound.music
-        return media.plan_join(_clips(line, paths), sound=_sound(line, Path(music) if music is not None else None))
+        return media.plan_join(_clips(line, paths, {}), sound=_sound(line, Path(music) if music is not None else None))
 
 
 def check_tools(resolved: Resolved) -> None:
@@ -163,7 +164,25 @@ def _fetched(
     return paths
 
 
-def _clips(line: Timeline, paths: dict[str, Path]) -> list[media.JoinClip]:
+def _tails(line: Timeline, store: Store, folder: Path) -> dict[str, Path]:
+    """The stored tails of the clips whose last frame is not shown, by digest; clips of older releases have none."""
+
+    def fetch(digest: str) -> Path | None:
+        key = library.tail_key(digest)
+        own = store.path(key)
+        if own is not None:
+            return own if own.is_file() else None
+        data = store.get(key)
+        path = folder / f"{digest}.tail"
+        return path if data is not None and path.write_bytes(data) else None
+
+    pairs = itertools.pairwise(line.cuts)
+    wanted = sorted({cut.sha256 for cut, after in pairs if after.continues and after.transition is None})
+    with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="longtake-fetch") as pool:
+        return {digest: path for digest, path in zip(wanted, pool.map(fetch, wanted), strict=True) if path is not None}
+
+
+def _clips(line: Timeline, paths: dict[str, Path], tails: Mapping[str, Path]) -> list[media.JoinClip]:
     return [
         media.JoinClip(
             paths[cut.clip],
@@ -172,6 +191,7 @@ def _clips(line: Timeline, paths: dict[str, Path]) -> list[media.JoinClip]:
             continues=cut.continues,
             caption=cut.caption,
             correction=media.ColorCorrection(**cut.correction.model_dump()) if cut.correction is not None else None,
+            tail=tails.get(cut.sha256),
         )
         for cut in line.cuts
     ]

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Garbage", "Survey", "clear", "survey"]
 
-_MEDIA = re.compile(r"media/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
+_MEDIA = re.compile(r"(?:media|tails)/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
+"""Media by digest; a tail has the digest of its clip, and goes with it."""
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")
 _LATEST = re.compile(r"(films/[^/]+/state|inputs/[0-9a-f]{32})/[^/]+\.json\Z")
 _KEPT = re.compile(r"(ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits))/")

@@ -5,7 +5,19 @@ from longtake.library.edits import read as read_edits
 from longtake.library.edits import write as write_edit
 from longtake.library.revisions import Revision
 from longtake.library.revisions import write as write_revision
-from longtake.library.take import DESCRIPTIONS, Checks, ClipFile, ClipTone, Frame, PriceSource, Take, key_of, load, save
+from longtake.library.take import (
+    DESCRIPTIONS,
+    Checks,
+    ClipFile,
+    ClipTone,
+    Frame,
+    PriceSource,
+    Take,
+    key_of,
+    load,
+    save,
+    tail_key,
+)
 from longtake.library.take_library import TakeLibrary, TakeNames
 from longtake.library.take_library import read as read_holdings
 
@@ -27,6 +39,7 @@ __all__ = [
     "read_edits",
     "read_holdings",
     "save",
+    "tail_key",
     "write_edit",
     "write_revision",
 ]

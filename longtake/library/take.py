@@ -119,6 +119,11 @@ def key_of(fingerprint: str) -> str:
     return f"takes/{fingerprint}.json"
 
 
+def tail_key(sha256: str) -> str:
+    """Where the tail of a clip lies: it is made from the clip alone, so it has the clip's digest in its name."""
+    return f"tails/{sha256}.mp4"
+
+
 def load(store: Store, fingerprint: str) -> Take | None:
     """The kept take, None where there is none.
 

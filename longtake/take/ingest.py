@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from longtake.assets.assets import Assets
     from longtake.ledger import Attempt, Ledger
+    from longtake.media import Examination
     from longtake.provider import ProviderTask
+    from longtake.request import ResolvedShot
     from longtake.take.upload import TakeRequest
 
 _log = logging.getLogger("longtake.take")
@@ -53,14 +55,9 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
         _meanwhile(_given_frame(assets, task)) as given,
         _stored(assets, task.video_urls[0]) as (key, size, path),
     ):
+        digest = key.removeprefix("media/").removesuffix(".mp4")
         try:
-            seen = await asyncio.to_thread(
-                media.examine,
-                path,
-                seconds=shot.duration if shot.duration > 0 else None,
-                pixels=shot.pixels,
-                audio=shot.generate_audio or None,
-            )
+            seen = await asyncio.to_thread(_examine, assets, path, shot, digest)
         except MediaError as error:
             raise MediaError(
                 f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
@@ -73,7 +70,7 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
     corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
     clip = ClipFile(
         key=key,
-        sha256=key.removeprefix("media/").removesuffix(".mp4"),
+        sha256=digest,
         bytes=size,
         width=seen.probe.width,
         height=seen.probe.height,
@@ -96,6 +93,22 @@ async def _stored(assets: Assets, url: str) -> AsyncIterator[tuple[str, int, Pat
         key = f"media/{fetched.sha256}.mp4"
         await asyncio.to_thread(assets.store.put_file, key, path, content_type="video/mp4")
         yield key, fetched.bytes, path
+
+
+def _examine(assets: Assets, path: Path, shot: ResolvedShot, digest: str) -> Examination:
+    """Examine the clip, and store its tail where a joint to a shot that continues it would have to encode one."""
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        tail = Path(folder) / "tail.mp4"
+        seen = media.examine(
+            path,
+            seconds=shot.duration if shot.duration > 0 else None,
+            pixels=shot.pixels,
+            audio=shot.generate_audio or None,
+            tail=tail,
+        )
+        if tail.exists():
+            assets.store.put_file(library.tail_key(digest), tail, content_type="video/mp4")
+    return seen
 
 
 async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:

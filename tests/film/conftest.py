@@ -40,6 +40,7 @@ class Clips:
     """Small clips with sound, no two alike, and their last frames."""
 
     folder: Path
+    coding: tuple[str, ...] = ("-preset", "ultrafast")
     _made: list[tuple[Path, Path]] = field(default_factory=list)
 
     def __getitem__(self, number: int) -> tuple[Path, Path]:
@@ -51,7 +52,7 @@ class Clips:
             )
             args = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
             args += ["-f", "lavfi", "-i", f"sine=f={200 + 20 * n}:r=44100:d={FRAMES / 24}"]
-            args += ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4"]
+            args += ["-c:v", "libx264", *self.coding, "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4"]
             ffmpeg.run([*args, ffmpeg.file_url(clip)])
             media.last_frame(clip, last)
             self._made.append((clip, last))

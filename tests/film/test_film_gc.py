@@ -44,6 +44,7 @@ def rubbish(store) -> list[str]:
     return [
         plant(store, f"media/{digest('a clip nobody names')}.mp4"),
         plant(store, f"media/{digest('a frame nobody names')}.png"),
+        plant(store, f"tails/{digest('a clip nobody names')}.mp4"),
         plant(store, f"{film}film.mp4"),
         plant(store, f"{film}poster.jpg"),
         plant(store, "films/another-film/state/00000000000009-aaaaaaaa.json", data=b"{}"),
@@ -65,6 +66,7 @@ def keepsakes(store) -> list[str]:
     return [
         plant(store, f"media/{digest('an uploaded picture')}.png"),
         plant(store, f"media/{digest('after')}.png"),
+        plant(store, f"tails/{digest('an uploaded picture')}.mp4"),
         plant(store, f"media/{digest('a frame to lead to')}.png"),
         plant(
             store,

@@ -8,9 +8,10 @@ import wave
 
 import pytest
 
+from longtake import library, media
 from longtake import manifest as manifests
-from longtake import media
 from longtake.errors import MediaError, StoreError
+from longtake.film.rendering import render
 
 FRAMES = 9
 
@@ -181,3 +182,21 @@ def test_a_manifest_that_somebody_changed_is_told(studio, write_board, change):
         found["shots"][0]["used"]["clip"]["sha256"] = "0" * 64
     with pytest.raises(StoreError, match="was changed"):
         manifests.load(json.dumps(found).encode(), name="it")
+
+
+@pytest.mark.parametrize("where", ["studio", "remote_studio"])
+def test_a_stored_tail_is_what_a_joint_shows_and_a_film_needs_none(request, where, write_board, tmp_path):
+    studio = request.getfixturevalue(where)
+    (tmp_path / "bent").mkdir()
+    studio.clips = type(studio.clips)(tmp_path / "bent", ("-preset", "veryfast", "-bf", "3", "-b_strategy", "0"))
+    bare, _ = studio.run(write_board("one: A, two: B"))
+    assert (bare.manifest.dropped, bare.manifest.encoded > 0) == (1, True)
+    digest = bare.manifest.timeline.cuts[0].sha256
+    for source, equal in ((studio.clips[0][0], True), (studio.clips[3][0], False)):
+        tail = tmp_path / "tail.mp4"
+        media.examine(source, tail=tail)
+        studio.store.put_file(library.tail_key(digest), tail, content_type="video/mp4")
+        folder = tmp_path / str(equal)
+        folder.mkdir()
+        made = render(bare.manifest.timeline, studio.store, folder)
+        assert (made.sha256 == bare.manifest.sha256) == equal

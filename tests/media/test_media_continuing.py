@@ -76,3 +76,41 @@ def test_an_odd_parent_is_encoded_without_its_last_frame(studio, tmp_path, hashe
     done = media.join(chain(odd, clip), film)
     assert (done.frames, done.dropped) == (19 + 49, 1)
     assert hashes(film)[19:] == hashes(clip)
+
+
+@pytest.mark.parametrize("make", ["plain", "hevc-10-bit", "short-gops"])
+def test_a_stored_tail_makes_the_same_film(studio, tmp_path, make):
+    clip, tail = studio.make(make), tmp_path / "tail.mp4"
+    media.examine(clip, tail=tail)
+    assert 0 < media.probe(tail).frames < 6
+    films = []
+    for stored in (None, tail):
+        film = tmp_path / "film.mp4"
+        media.join([JoinClip(clip, "one", tail=stored), JoinClip(clip, "two", continues=True)], film)
+        films.append(film.read_bytes())
+    assert films[0] == films[1]
+
+
+def test_a_stored_tail_is_shown_where_it_fits_and_left_out_where_it_does_not(studio, tmp_path, hashes):
+    options = ("-bf", "3", "-b_strategy", "0", "-g", "250")
+    clips = [studio.clip(f"bent{i}", frames=49, pattern=i, audio=False, options=options) for i in (0, 1)]
+    tail, film = tmp_path / "tail.mp4", tmp_path / "film.mp4"
+    media.examine(clips[1], tail=tail)
+    frames = media.probe(tail).frames
+
+    def joined(stored):
+        parts = [JoinClip(clips[0], "one", tail=stored), JoinClip(clips[1], "two", continues=True)]
+        assert media.join(parts, film).frames == 97
+        return hashes(film)
+
+    alone, shown = joined(None), joined(tail)
+    assert shown[48 - frames : 48] == hashes(tail) != alone[48 - frames : 48]
+    assert shown[: 48 - frames] + shown[48:] == alone[: 48 - frames] + alone[48:]
+    (tmp_path / "broken.mp4").write_bytes(tail.read_bytes()[:200])
+    for misfit in (tmp_path / "none.mp4", tmp_path / "broken.mp4", clips[1]):
+        assert joined(misfit) == alone
+
+
+def test_a_clip_without_b_frames_has_no_tail(studio, tmp_path):
+    media.examine(studio.clip("flat0", frames=49, options=FLAT), tail=tmp_path / "tail.mp4")
+    assert not (tmp_path / "tail.mp4").exists()

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from longtake import film as films
-from longtake import media
+from longtake import library, media
 from longtake.catalog import Catalog
 
 KEY = "key-of-the-take-tests"
@@ -154,3 +154,11 @@ def test_captions_transitions_and_a_playlist(small) -> None:
     assert len(keys) > 2
     assert film.manifest.frames == 25 + 25 - 6
     assert film.manifest.timeline.cuts[1].transition.kind == "wipe-left"
+
+
+def test_the_tail_of_a_clip_is_stored_with_it(make_studio) -> None:
+    studio = make_studio(speed="veryfast")
+    keys = {library.tail_key(result.take.clip.sha256) for result in studio.film().values()}
+    stored = set(studio.store.list("tails/"))
+    assert stored  # a clip whose last frame is one that no other leans on has none
+    assert stored <= keys

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from longtake.media.measure.grading import ColorCorrection
     from longtake.media.streams.probing import Color, Probe
 
-__all__ = ["GraphClip", "Joint", "Target", "blend", "encode", "encoder", "poster"]
+__all__ = ["GraphClip", "Joint", "Target", "blend", "encodable", "encode", "encoder", "poster", "target"]
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_CODECS, _PIXELS = ("h264", "hevc"), ("yuv420p", "yuv420p10le")
 _HD_HEIGHT = 720
 _WIDE = (9, 10)
 """Codes of BT.2020."""
@@ -81,6 +82,18 @@ class Joint:
     before: int
     count: int
     after: int
+
+
+def encodable(facts: Probe) -> bool:
+    """Whether encoded pieces can have this form, so that they can stand among copied ones."""
+    return facts.codec in _CODECS and facts.pix_fmt in _PIXELS and not facts.rotation
+
+
+def target(facts: Probe) -> Target:
+    """What encoded pieces have to agree with when clips of this form are copied."""
+    fps = facts.fps or Fraction(24)
+    width, height, sar = facts.shown
+    return Target(width, height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt, sar=sar)
 
 
 def encode(clip: GraphClip, frames: range, target: Target, into: Path) -> list[str]:

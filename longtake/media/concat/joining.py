@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake.errors import FfmpegError, LongtakeError, MediaError
 from longtake.media import ffmpeg
 from longtake.media.audio import aac, loudness, pcm
-from longtake.media.concat import captions, graphs, layout, muxing, planning, tails
-from longtake.media.concat.cutting import Blend, Copy, Encode, Piece
+from longtake.media.concat import captions, layout, muxing, planning
+from longtake.media.concat.cutting import Copy, Piece
+from longtake.media.concat.encoding import Pieces
 from longtake.media.concat.model import JoinResult, JoinSound
 from longtake.media.files import replacing
-from longtake.media.streams.probing import JoinProbe, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from longtake.media.concat.model import JoinClip, MeasuredLoudness
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.probing import JoinProbe
 
 __all__ = ["join"]
 
 _PLAIN = JoinSound()
-_MOST_THREADS = 4
-"""Ends of clips made at the same time: each holds some frames of its clip in memory."""
 
 
 def join(
@@ -111,14 +107,13 @@ class _Join:
         self.sound = sound
         self.on_progress = on_progress
         self.objection: BaseException | None = None
-        self._seen: dict[object, Probe] = {}
 
     def write(self, folder: Path, into: Path, labels: muxing.Labels) -> MeasuredLoudness | None:
         """Make what has to be encoded, then the sound, then the film; half of the time or more goes to the first."""
         middle = 0.8 if self.layout.way == "encode" else 0.0
         changed = self.sound.music is not None or self.sound.loudness is not None
         heard = middle + (1 - middle) * (0.6 if changed else 0.0)
-        made = self._encode(folder, self._part(0.0, middle))
+        made = Pieces(self.clips, self.looks, self.layout).encode(folder, self._part(0.0, middle))
         stretches = [self._stretch(piece, made) for piece in self.layout.pieces]
         track, measured = self._sound(folder, self._part(middle, heard))
         muxing.mux(
@@ -160,65 +155,6 @@ class _Join:
         ]
         if encoders or filters:
             ffmpeg.require(encoders=encoders, filters=filters)
-
-    def _encode(self, folder: Path, progress: Callable[[float], None]) -> dict[Piece, tuple[Path, JoinProbe]]:
-        copied = {piece.clip for piece in self.layout.pieces if isinstance(piece, Copy)}
-        todo = [piece for piece in self.layout.pieces if not isinstance(piece, Copy)]
-        total = sum(piece.frames for piece in todo)
-        made: dict[Piece, tuple[Path, JoinProbe]] = {}
-        done = 0
-        # ffmpeg uses all cores by itself. The ends of clips are made in the process, one on a core.
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), thread_name_prefix="longtake-tail") as pool:
-            paths = {piece: folder / f"{number}.mp4" for number, piece in enumerate(todo)}
-            ends = {
-                piece: pool.submit(self._end, piece, paths[piece])
-                for piece in todo
-                if isinstance(piece, Encode) and piece.first and piece.clip in copied
-            }
-            try:
-                for piece in todo:
-                    begin, share = done / total, piece.frames / total
-                    if piece in ends:
-                        ends[piece].result()
-                    else:
-                        self._run(piece, paths[piece], lambda part, b=begin, s=share: progress(b + s * part))  # type: ignore[misc]
-                    made[piece] = paths[piece], self._checked(piece, paths[piece])
-                    done += piece.frames
-                    progress(done / total)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        if self.layout.track is None and len({found.extradata for _, found in made.values()}) > 1:
-            raise FfmpegError("ffmpeg encoded the pieces of one film in different ways")
-        return made
-
-    def _end(self, piece: Encode, into: Path) -> None:
-        target = self.layout.target
-        frames = range(piece.first, piece.first + piece.frames)
-        tails.encode(self.clips[piece.clip].path, frames, target, graphs.encoder(target), into)
-
-    def _run(self, piece: Blend | Encode, into: Path, progress: Callable[[float], None]) -> None:
-        seconds = piece.frames / float(self.layout.target.fps)
-        command = self._command(piece, into)
-        ffmpeg.run(command, timeout=120 + 5.0 * piece.frames, seconds=seconds, on_progress=progress)
-
-    def _checked(self, piece: Piece, path: Path) -> JoinProbe:
-        found = look(path, seen=self._seen)
-        if found.probe.frames != piece.frames:
-            name = self.clips[piece.clip].path.name
-            raise FfmpegError(f"ffmpeg made {found.probe.frames} frames of {name}, not {piece.frames}")
-        return found
-
-    def _command(self, piece: Blend | Encode, into: Path) -> list[str]:
-        target = self.layout.target
-        if isinstance(piece, Blend):
-            joint = graphs.Joint(self.layout.kinds[piece.clip], piece.first, piece.before, piece.count, piece.after)
-            return graphs.blend(self._clip(piece.clip - 1), self._clip(piece.clip), joint, target, into)
-        return graphs.encode(self._clip(piece.clip), range(piece.first, piece.first + piece.frames), target, into)
-
-    def _clip(self, number: int) -> graphs.GraphClip:
-        clip = self.clips[number]
-        return graphs.GraphClip(clip.path, self.looks[number].probe, clip.correction)
 
     def _stretch(self, piece: Piece, made: dict[Piece, tuple[Path, JoinProbe]]) -> muxing.Stretch:
         track = self.layout.track

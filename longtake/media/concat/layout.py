@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from longtake.media.concat import cutting, transitions
-from longtake.media.concat.graphs import Target
+from longtake.media.concat import cutting, graphs, transitions
 from longtake.media.concat.model import Chapter
 from longtake.media.concat.tracks import Track
 from longtake.media.streams.probing import Color
@@ -15,16 +14,17 @@ from longtake.media.streams.probing import Color
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from longtake.media.concat.graphs import Target
     from longtake.media.concat.model import JoinClip
     from longtake.media.streams.index import Index
     from longtake.media.streams.probing import JoinProbe, Probe
 
 __all__ = ["Layout", "plan"]
 
+_KEPT = 3
+"""Set numbers of a track that no clip gets."""
 _NOT_YUV = (0, 8)
 """Matrices of RGB and YCgCo (ITU-T H.273), which encoded pieces never have."""
-_ENCODED = {"h264": ("yuv420p", "yuv420p10le"), "hevc": ("yuv420p", "yuv420p10le")}
-"""Codecs and pixel formats that encoded pieces can have, so that they can stand among copied ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,9 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
         one.index if number is not None else None for one, number in zip(looks, numbers, strict=True)
     ]
     pieces = tuple(cutting.cut(lengths, overlaps, indexes))
-    target = _target(chosen)
+    target = graphs.target(chosen)
     shared: Track | None = track
-    if not all(isinstance(piece, cutting.Copy) for piece in pieces) and not (
-        track.open and chosen.pix_fmt in _ENCODED.get(chosen.codec, ()) and not chosen.rotation
-    ):
+    if not all(isinstance(piece, cutting.Copy) for piece in pieces) and not (track.open and graphs.encodable(chosen)):
         what = f"{chosen.codec} {chosen.pix_fmt}{' that is turned' * bool(chosen.rotation)} cannot stand next to encoded pieces"
         what += f": the whole film is encoded{_mapped(chosen.color, _own(target).color)}"
         shared, target, reasons = None, _own(target), [what] * len(clips)
@@ -155,8 +153,8 @@ def _agreements(
         elif 0 not in one.index.keys:
             why = "it begins with a frame that needs an earlier one"
         else:
-            # Two numbers are kept for what we encode, by ffmpeg and in the process.
-            number = track.add(one.extradata, keep=2)
+            # Numbers are kept for what is encoded: by ffmpeg, in the process, and at ingest by an older version of either.
+            number = track.add(one.extradata, keep=_KEPT)
             why = "as the film" if not number else f"as the film; its parameter sets get number {number}"
             if number is None:
                 why = "its parameter sets cannot share a track with the film's"
@@ -183,12 +181,6 @@ def _length(facts: Probe, fps: Fraction) -> int:
     if facts.fps == fps or facts.fps is None:
         return facts.frames
     return max(1, round(facts.frames * fps / facts.fps))
-
-
-def _target(facts: Probe) -> Target:
-    fps = facts.fps or Fraction(24)
-    width, height, sar = facts.shown
-    return Target(width, height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt, sar=sar)
 
 
 def _own(target: Target) -> Target:

@@ -1,7 +1,8 @@
-"""The last frames of a clip without its very last: what a joint between two shots that share a frame has to encode.
+"""The tail of a clip: its last frames without the very last, which a joint between two shots that share a frame has to encode.
 
 It is a handful of frames at every such joint, so it is done in the process and decodes only what they lean on; a run of ffmpeg
-would decode the whole clip.
+would decode the whole clip. A clip's tail is the same in every film that copies the clip, so ingest makes it from the frames
+it decodes anyway (`wanted`, `write`), and a join copies it.
 """
 
 from __future__ import annotations
@@ -9,17 +10,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError
+from longtake.media.concat import graphs
 from longtake.media.ffmpeg import file_url
+from longtake.media.files import replacing
 from longtake.media.streams.probing import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from av import VideoFrame
 
     from longtake.media.concat.graphs import Target
+    from longtake.media.streams.probing import JoinProbe
 
-__all__ = ["encode"]
+__all__ = ["encode", "wanted", "write"]
+
+_MOST_FRAMES = 24
+"""Of a stored tail: its frames are in memory while a clip is ingested."""
+
+
+def wanted(seen: JoinProbe) -> range:
+    """The shown frames of a clip that are its tail; none where it needs none, or where a join cannot copy the clip anyway."""
+    facts, index = seen.probe, seen.index
+    if index is None or not index.regular or not graphs.encodable(facts):
+        return range(0)
+    end = facts.frames - 1
+    first = index.cut(end)
+    return range(first, end) if first and end - first <= _MOST_FRAMES else range(0)
+
+
+def write(frames: Sequence[VideoFrame], seen: JoinProbe, into: Path) -> None:
+    """Write a clip's tail, given its decoded frames, to the MP4 `into`.
+
+    Raises:
+        FfmpegError: the frames cannot be encoded.
+    """
+    target = graphs.target(seen.probe)
+    with replacing(into) as beside:
+        _encode(frames, target, graphs.encoder(target), beside, name="a clip")
 
 
 def encode(path: Path, frames: range, target: Target, options: dict[str, Any], into: Path) -> None:
@@ -36,9 +65,12 @@ def encode(path: Path, frames: range, target: Target, options: dict[str, Any], i
         MediaError: the clip cannot be decoded.
         FfmpegError: the frames cannot be encoded.
     """
+    _encode(_decode(path, frames), target, options, into, name=path.name)
+
+
+def _encode(frames: Sequence[VideoFrame], target: Target, options: dict[str, Any], into: Path, *, name: str) -> None:
     import av  # noqa: PLC0415 - see probing.opened()
 
-    found = _decode(path, frames)
     own = {name: str(value) for name, value in options.items() if name not in ("c:v", "bsf:v", "tag:v", "threads")}
     try:
         with av.open(file_url(into), "w", format="mp4", options={"fflags": "+bitexact"}) as file:
@@ -54,7 +86,7 @@ def encode(path: Path, frames: range, target: Target, options: dict[str, Any], i
             if "tag:v" in options:
                 context.codec_tag = options["tag:v"]
             clean: Any = None
-            for number, frame in enumerate([*found, None]):
+            for number, frame in enumerate([*frames, None]):
                 if frame is not None:
                     frame.pts, frame.time_base = number, 1 / target.fps
                     # What it was coded as is no order to the encoder.
@@ -65,7 +97,7 @@ def encode(path: Path, frames: range, target: Target, options: dict[str, Any], i
                     file.mux(clean.filter(packet))
     except (av.FFmpegError, av.codec.codec.UnknownCodecError) as error:
         what = getattr(error, "strerror", None) or f"PyAV has no encoder {options['c:v']}"
-        raise FfmpegError(f"the end of {path.name} cannot be encoded: {what}") from error
+        raise FfmpegError(f"the end of {name} cannot be encoded: {what}") from error
 
 
 def _decode(path: Path, frames: range) -> list[VideoFrame]:

@@ -6,6 +6,7 @@ a wrong length or size, black or frozen pictures, silence, a cut inside.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -13,13 +14,19 @@ from math import prod
 from operator import sub
 from typing import TYPE_CHECKING, Literal
 
+from longtake.errors import FfmpegError
 from longtake.media.audio.decoding import decode
+from longtake.media.concat import tails
 from longtake.media.measure.checks import FPS, SIZE_TOLERANCE, decoded, usable
 from longtake.media.measure.thumbs import Reducer, apart, likeness, mean
 from longtake.media.measure.tones import THUMB, MeasuredTone, ToneMeter
 from longtake.media.streams.probing import opened
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+
     from longtake.media.streams.probing import JoinProbe, Probe
     from longtake.media.streams.sniff import MediaSource
 
@@ -108,7 +115,12 @@ class Examination:
 
 
 def examine(
-    clip: MediaSource, *, seconds: int | None = None, pixels: tuple[int, int] | None = None, audio: bool | None = None
+    clip: MediaSource,
+    *,
+    seconds: int | None = None,
+    pixels: tuple[int, int] | None = None,
+    audio: bool | None = None,
+    tail: Path | None = None,
 ) -> Examination:
     """Look at a generated clip: a path, or an open seekable file, which is read twice or three times from its beginning.
 
@@ -118,13 +130,19 @@ def examine(
             None, or less than 1 (the provider chose): any length.
         pixels: width and height asked for, ± `SIZE_TOLERANCE`; None: any size.
         audio: True when sound was asked for. Sound that was not asked for is no finding: the clip is paid for.
+        tail: where to write the clip's tail, for `JoinClip.tail`. No file is written where a join needs none, or where it cannot
+            be encoded: then the join encodes it.
 
     Raises:
         MediaError: it is no MP4 of H.264 or H.265, or does not decode to its end.
     """
     seen = usable(clip)
     facts, rate = seen.probe, float(seen.probe.fps or FPS)
-    watched = _watch(clip, seen, rate)
+    kept: list[VideoFrame] = []
+    watched = _watch(clip, seen, rate, tails.wanted(seen) if tail is not None else range(0), kept)
+    if tail is not None and kept:
+        with contextlib.suppress(FfmpegError):
+            tails.write(kept, seen, tail)
     heard = _listen(clip, facts)
     measures = Measures(watched.black, watched.frozen, heard.silent, watched.cuts, watched.tone)
     findings = [
@@ -206,14 +224,16 @@ class _Watched:
     tone: MeasuredTone
 
 
-def _watch(clip: MediaSource, seen: JoinProbe, rate: float) -> _Watched:
-    """Decode every frame, once: into thumbs, which are kept (2 kB a frame), and into a tone."""
+def _watch(clip: MediaSource, seen: JoinProbe, rate: float, wanted: range, kept: list[VideoFrame]) -> _Watched:
+    """Decode every frame, once: into thumbs, which are kept (2 kB a frame), and into a tone; those `wanted` go into `kept`."""
     meter, reducer = ToneMeter(), Reducer(seen.probe, *THUMB)
     lumas: list[bytes] = []
     for number, frame in enumerate(decoded(clip, seen.probe)):
         thumb = reducer.reduce(frame)
         lumas.append(thumb.luma)
         meter.add(number, frame, thumb)
+        if number in wanted:
+            kept.append(frame)
     steps = [0.0, *(apart(one, other) for one, other in pairwise(lumas))]
     return _Watched(
         black=round(sum(_black(luma) for luma in lumas) / rate, 2),

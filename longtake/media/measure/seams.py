@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from longtake.errors import MediaError
 from longtake.media.image.frames import end_frame
 from longtake.media.measure.thumbs import Reducer, apart
-from longtake.media.streams.probing import probe
+from longtake.media.streams.probing import Probe, color_of, opened, probe
+from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,11 +67,22 @@ def seam(before: Path, after: Path) -> MeasuredSeam:
 
 
 def _end(path: Path, *, last: bool) -> Thumb:
-    facts = probe(path)
-    if facts.kind == "audio":
-        raise MediaError(f"{path.name}: asked for a picture, got {facts.format.upper()}")
-    # The only frame of a still is its first.
-    return Reducer(facts, *_SIZE).reduce(end_frame(path, facts, last=last and facts.kind == "video"))
+    found = sniff(path)
+    if found.kind == "audio":
+        raise MediaError(f"{path.name}: asked for a picture, got {found.format.upper()}")
+    if last and found.kind == "video":
+        facts = probe(path)
+        return Reducer(facts, *_SIZE).reduce(end_frame(path, facts, last=True))
+    # Opened once and one frame decoded: a probe would decode it three times more.
+    with opened(path, found, known=True) as container:
+        context = container.streams.video[0].codec_context if container.streams.video else None
+        if context is not None:
+            context.skip_frame = "DEFAULT"
+        frame = next(container.decode(video=0), None) if context is not None else None
+        if context is None or frame is None or frame.is_corrupt:
+            raise MediaError(f"{path.name}: its first frame cannot be decoded")
+        facts = Probe(found.kind, found.format, 0, frame.width, frame.height, color=color_of(context))
+        return Reducer(facts, *_SIZE).reduce(frame)
 
 
 def _similarity(one: bytes, other: bytes) -> float:

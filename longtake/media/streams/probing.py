@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["Audio", "Color", "JoinProbe", "Probe", "look", "opened", "probe"]
+__all__ = ["Audio", "Color", "JoinProbe", "Probe", "color_of", "look", "opened", "probe"]
 
 _MAX_FRAMES = 2_000_000  # a day at 24 fps
 _MAX_SECONDS = 7 * 24 * 3600
@@ -256,6 +256,13 @@ def _rate(video: VideoStream, times: list[int]) -> Fraction | None:
     return measured.limit_denominator(1001)
 
 
+def color_of(context: Any) -> Color:  # noqa: ANN401 - a VideoCodecContext
+    """The colours that a decoder found."""
+    return Color(
+        int(context.colorspace), int(context.color_primaries), int(context.color_trc), int(context.color_range)
+    )
+
+
 def _decode_one(name: str, container: InputContainer) -> int:
     for _ in container.decode(video=0):
         return 1
@@ -307,8 +314,6 @@ def _picture(
         pix_fmt=context.pix_fmt or "",
         extradata_sha256=hashlib.sha256(context.extradata or b"").hexdigest(),
         sar=Fraction(context.sample_aspect_ratio or 1),
-        color=Color(
-            int(context.colorspace), int(context.color_primaries), int(context.color_trc), int(context.color_range)
-        ),
+        color=color_of(context),
         audio=sound,
     )

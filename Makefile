@@ -8,7 +8,7 @@ TESTS  ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui up deploy test test-all test-deep lint bench constraints clean
+.PHONY: help demo ui up deploy test test-all test-deep catalog lint bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; T
 
 test-deep: $(VENV)/.dev ## the tests that repeat a crash through another door: for changes of the tasks or of Studio
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m deep $(TESTS)
+
+catalog: $(VENV)/.dev ## write longtake/catalog/catalog.json after a change of catalog.yaml
+	$(BIN)/python -c "from longtake.catalog import load; load.COMPILED.write_text(load.compile_shipped())"
 
 lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 	$(BIN)/ruff check .

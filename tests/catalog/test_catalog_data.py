@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from longtake.catalog import Catalog
+from longtake.catalog import Catalog, load
 from longtake.errors import CatalogError
 
 CATALOG = Catalog.load()
@@ -17,6 +17,27 @@ def over(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     return Catalog.load(path)
+
+
+def test_the_copy_in_json_is_that_of_the_shipped_file_and_has_text_for_keys():
+    assert load.COMPILED.read_text() == load.compile_shipped(), "run `make catalog`"
+
+    def check(tree):
+        for key, value in tree.items():
+            assert isinstance(key, str)
+            if isinstance(value, dict):
+                check(value)
+
+    check(load.read(load.SHIPPED))
+
+
+def test_a_changed_file_counts_before_its_copy_is_written_again(tmp_path, monkeypatch):
+    changed = tmp_path / "catalog.yaml"
+    changed.write_text(load.SHIPPED.read_text().replace("stale_days: ", "stale_days: 1"))
+    monkeypatch.setattr(load, "SHIPPED", changed)
+    load._shipped.cache_clear()
+    assert Catalog.load().billing.stale_days != CATALOG.billing.stale_days
+    load._shipped.cache_clear()
 
 
 def test_holds_every_model_of_the_contract():

@@ -205,7 +205,7 @@ def test_parents_come_first_whatever_the_order(links: list[int | None]) -> None:
 def test_planning_loads_neither_prefect_nor_a_network_client() -> None:
     code = (
         "import sys; from longtake.cli import main; main(['plan', sys.argv[1], '--json']); "
-        "heavy = {'prefect', 'boto3', 'av', 'fastapi', 'httpx'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'prefect', 'boto3', 'av', 'fastapi', 'httpx', 'jinja2'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     )
     board = storyboard.starter()
     import pathlib

@@ -24,7 +24,8 @@
     │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
     │   │   └── LedgerGapError         entries of the log are missing: what hangs on them is in doubt
     │   ├── SceneError                 runs that scenes were handed out to did not make them
-    │   └── FilmIncompleteError        a run ended without every shot
+    │   ├── FilmIncompleteError        a run ended without every shot
+    │   └── SetIncompleteError         a run of a film set ended without every film
     └── TransientError                 the same call may succeed later
         ├── NotSentError               not a byte of the request left: nothing was charged
         ├── RateLimitedError           429: nothing was charged
@@ -64,6 +65,7 @@ __all__ = [
     "RateLimitedError",
     "RefusedError",
     "SceneError",
+    "SetIncompleteError",
     "SettingsError",
     "StoreError",
     "StoryboardError",
@@ -318,6 +320,16 @@ class FilmIncompleteError(TerminalError):
     would_cost: int = 0
     film: Any = None
     default_next_step = "see the reasons above and run again: only what is missing is bought"
+
+
+class SetIncompleteError(TerminalError):
+    """A run of a film set ended without every film. `exit_code` is the gravest of its reasons.
+
+    `result` says what became of each film (`longtake.SetResult`).
+    """
+
+    result: Any = None
+    default_next_step = "see the results named above and run the set again: only what is missing is bought"
 
 
 class NotSentError(TransientError):

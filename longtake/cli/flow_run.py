@@ -1,4 +1,4 @@
-"""The flow `storyboard` at a terminal: the Prefect API of the active profile, or a temporary server."""
+"""The flows `storyboard` and `film_set` at a terminal: the Prefect API of the active profile, or a temporary server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 from prefect.exceptions import PrefectException
@@ -20,6 +20,8 @@ from prefect.settings import get_current_settings
 
 from longtake.cli.progress import warnings
 from longtake.errors import LongtakeError
+from longtake.film_set import SetResult
+from longtake.flows.film_set import film_set as films_of
 from longtake.flows.storyboard import storyboard
 from longtake.prefect.observer import also
 from longtake.report import stale_note
@@ -27,9 +29,12 @@ from longtake.report import stale_note
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
-    from longtake.cli.progress import ProgressDisplay
+    from longtake.cli.progress import ProgressDisplay, SetLines
     from longtake.storyboard import Downstream
     from longtake.studio import Film
+
+
+_Answer = TypeVar("_Answer")
 
 
 class _StoppedError(LongtakeError):
@@ -48,15 +53,37 @@ def main(
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow once, show its progress and print the answer; return the exit code."""
+    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream)
+    return _shown(call, progress=progress, as_json=as_json, signals=signals)
+
+
+def main_set(
+    film_set: str, *, progress: SetLines, skip_bad_rows: bool, as_json: bool, signals: Collection[signal.Signals]
+) -> int:
+    """Run the flow `film_set` once, as `main` does `storyboard`."""
+    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows)
+    return _shown(call, progress=progress, as_json=as_json, signals=signals)
+
+
+def _place(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())
+
+
+def _shown(
+    call: Coroutine[Any, Any, Film | SetResult],
+    *,
+    progress: ProgressDisplay | SetLines,
+    as_json: bool,
+    signals: Collection[signal.Signals],
+) -> int:
     # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
     logging.raiseExceptions = False
     logging.getLogger("longtake").addHandler(warnings(progress))
-    place = board if "://" in board else str(Path(board).absolute())
     try:
         with progress, also(progress):
-            answer = _run(storyboard(place, retake=tuple(retake), downstream=downstream), signals)
+            answer = _run(call, signals)
     except LongtakeError as error:
-        _tell(getattr(error, "film", None), error, as_json=as_json)
+        _tell(getattr(error, "film", None) or getattr(error, "result", None), error, as_json=as_json)
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         away = LongtakeError(
@@ -76,7 +103,7 @@ def main(
     return 0
 
 
-def _run(flow: Coroutine[Any, Any, Film], signals: Collection[signal.Signals]) -> Film:
+def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]) -> _Answer:
     """Run the flow in a thread and cancel it on SIGINT and SIGTERM: what comes of an open POST is written down before it ends.
 
     Prefect takes SIGTERM for itself where a flow runs in the main thread, and leaves at once.
@@ -84,11 +111,11 @@ def _run(flow: Coroutine[Any, Any, Film], signals: Collection[signal.Signals]) -
     Raises:
         _StoppedError: it was cancelled by a signal.
     """
-    done: Future[Film] = Future()
+    done: Future[_Answer] = Future()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
     caught: list[int] = []
 
-    async def work() -> Film:
+    async def work() -> _Answer:
         task = asyncio.ensure_future(flow)
         running.append((asyncio.get_running_loop(), task))
         if caught:
@@ -124,7 +151,7 @@ def _run(flow: Coroutine[Any, Any, Film], signals: Collection[signal.Signals]) -
     raise stopped from None
 
 
-def _tell(film: Film | None, error: LongtakeError | None, *, as_json: bool) -> None:
+def _tell(film: Film | SetResult | None, error: LongtakeError | None, *, as_json: bool) -> None:
     if as_json:
         body = film.answer() if film is not None else {}
         if error is not None:
@@ -134,6 +161,8 @@ def _tell(film: Film | None, error: LongtakeError | None, *, as_json: bool) -> N
                 "next_step": error.next_step,
             }
         print(json.dumps(body, indent=2))
+    elif isinstance(film, SetResult):
+        print(film)
     elif film is not None:
         cost = film.cost
         print(f"film: {film.place or 'not whole yet'}")

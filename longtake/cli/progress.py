@@ -176,6 +176,43 @@ class Lines(ProgressDisplay):
     """Progress as plain lines on standard error: one for each shot that is not current, and some for the join."""
 
 
+class SetLines(Observer):
+    """Progress of a film set as plain lines on standard error: one for each film, with the time left.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun = clock()
+        self._charged = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        print(text, file=sys.stderr, flush=True)
+
+    def notify(self, event: Event) -> None:
+        """Say that a film ended."""
+        if event.name != "set.film":
+            return
+        done, films = int(event.data["done"]), int(event.data["films"])
+        self._charged += int(event.data["charged"]) - int(event.data["refunded"])
+        facts = [
+            f"[{done:>{len(str(films))}}/{films}] {event.data['key']}: {event.data['state']}",
+            f"{self._charged:,} credits",
+        ]
+        if done < films:
+            facts.append(time_left((self._clock() - self._begun) / done * (films - done)))
+        self.say(" · ".join(facts))
+
+
 class Bar(ProgressDisplay):
     """Progress as a bar on a terminal, with credits, time left and what is in flight; lines for shots scroll above it.
 
@@ -252,7 +289,7 @@ def time_left(seconds: float) -> str:
     return f"about {minutes} min left" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min left"
 
 
-def warnings(progress: ProgressDisplay) -> logging.Handler:
+def warnings(progress: ProgressDisplay | SetLines) -> logging.Handler:
     """A log handler that prints warnings next to the progress."""
     handler = _Warnings(progress)
     handler.setLevel(logging.WARNING)
@@ -261,7 +298,7 @@ def warnings(progress: ProgressDisplay) -> logging.Handler:
 
 
 class _Warnings(logging.Handler):
-    def __init__(self, progress: ProgressDisplay) -> None:
+    def __init__(self, progress: ProgressDisplay | SetLines) -> None:
         super().__init__()
         self._progress = progress
 

@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from longtake import film_set, settings
+from longtake.catalog import Catalog
 from longtake.cli import board
 from longtake.errors import SettingsError
 
@@ -32,7 +34,7 @@ SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("board", metavar="BOARD", nargs="?", help="a storyboard, YAML or JSON")
+    parser.add_argument("board", metavar="BOARD", nargs="?", help="a storyboard or a film set, YAML or JSON")
     board.add_choices(parser)
     parser.add_argument(
         "--from-manifest",
@@ -43,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--progress",
         choices=("bar", "lines"),
         help="how progress is shown on standard error (a bar on a terminal, lines elsewhere, with --json and in CI)",
+    )
+    parser.add_argument(
+        "--skip-bad-rows", action="store_true", help="of a film set: make the other films where rows cannot be used"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
@@ -62,12 +67,11 @@ def main(options: argparse.Namespace) -> int:
             "run wants either a storyboard or --from-manifest, which takes no other options",
             next_step="`longtake run film.yaml`, or `longtake run --from-manifest FILM/DIGEST`",
         )
+    if film_set.is_film_set(options.board):
+        return _run_set(options)
     found = board.read(options.board)
     found.settings.key()
-    for name, value in _PREFECT.items():
-        os.environ.setdefault(name, value)
-    # Signals wait while Prefect is loaded: the flow takes them once it can stop without losing an answer.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    _before_prefect()
     from longtake.cli import flow_run, progress
 
     shown = progress.Bar if (options.progress or progress.style(as_json=options.json)) == "bar" else progress.Lines
@@ -79,3 +83,37 @@ def main(options: argparse.Namespace) -> int:
         as_json=options.json,
         signals=SIGNALS,
     )
+
+
+def _run_set(options: argparse.Namespace) -> int:
+    """Run the flow `film_set`; what is wrong with the set is said before Prefect is loaded.
+
+    Raises:
+        SettingsError, StoryboardError, CatalogError: the set, the options or the settings are unusable.
+    """
+    if options.retake or options.downstream:
+        raise SettingsError("--retake and --downstream are for one film", next_step="run that film's storyboard")
+    current = settings.from_environment()
+    current.key()
+    admission = film_set.admit(
+        film_set.load(options.board, s3=current.s3), Catalog.load(current.catalog), s3=current.s3
+    )
+    if not options.skip_bad_rows:
+        admission.raise_problems(options.board)
+    _before_prefect()
+    from longtake.cli import flow_run, progress
+
+    return flow_run.main_set(
+        options.board,
+        progress=progress.SetLines(),
+        skip_bad_rows=options.skip_bad_rows,
+        as_json=options.json,
+        signals=SIGNALS,
+    )
+
+
+def _before_prefect() -> None:
+    """Set what Prefect reads when it is imported. Signals wait until the flow can stop without losing an answer."""
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

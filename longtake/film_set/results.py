@@ -6,11 +6,13 @@ import csv
 import io
 import secrets
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake import tables
+from longtake.errors import SetIncompleteError
+from longtake.report.words import link, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -108,6 +110,39 @@ class SetResult(BaseModel):
         ]
         total = ("sum", "", "", str(self.charged), str(self.refunded), str(self.in_doubt))
         return tables.html(self.title, _COLUMNS, rows, numbers=4, total=total)
+
+    def answer(self) -> dict[str, Any]:
+        """The result as `longtake run --json` prints it."""
+        return self.model_dump(mode="json")
+
+    def error(self) -> SetIncompleteError:
+        """The error to raise where films are missing; it carries this result."""
+        missing = [film for film in self.films if film.state != "whole"]
+        reasons = "".join(f"\n  {film.key}: {film.error}" for film in missing[:12])
+        found = SetIncompleteError(
+            f"{self.title}: {len(missing)} of {len(self.films)} films are missing{reasons}", result=self
+        )
+        found.exit_code = self.exit_code
+        return found
+
+    def page(self) -> str:
+        """The result as a page of Markdown."""
+        states = [film.state for film in self.films]
+        facts = [f"{states.count(state)} films: {state}" for state in dict.fromkeys(states)]
+        facts.append(f"{self.charged} credits charged, {self.refunded} refunded, {self.in_doubt} in doubt in this run")
+        facts += [f"results: {link(self.place)}"] if self.place else []
+        facts += [f"stopped: {plain(self.stopped)}"] if self.stopped else []
+        facts += [f"no longer in the table: {plain(', '.join(self.removed[:50]))}"] if self.removed else []
+        sections = [f"# {plain(self.title)}", "\n".join(f"* {fact}" for fact in facts)]
+        failed = [
+            f"* **{plain(one.key)}**: {plain(one.error)} Next: {plain(one.next_step)}"
+            for one in self.films
+            if one.error
+        ]
+        sections += ["## Films that are missing", "\n".join(failed[:100])] if failed else []
+        rows = [f"* {plain(line)}" for line in self.bad_rows[:100]]
+        sections += ["## Rows that give no film", "\n".join(rows)] if rows else []
+        return "\n\n".join(sections) + "\n"
 
     def to_csv(self) -> str:
         """The films as CSV: the fields of `FilmOutcome`, with each label in a column of its own."""

@@ -15,7 +15,7 @@ from longtake.prefect.retrying import options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-__all__ = ["PrefectObserver", "also"]
+__all__ = ["PrefectObserver", "also", "others"]
 
 _Result = TypeVar("_Result")
 
@@ -54,6 +54,11 @@ def also(observer: Observer) -> Iterator[None]:
         yield
     finally:
         _others.remove(observer)
+
+
+def others() -> list[Observer]:
+    """The observers that `also` added."""
+    return list(_others)
 
 
 class PrefectObserver(Observer):

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 
 from longtake.blocks import ArtifactStore, ReapiCredentials
 from longtake.errors import SettingsError
+from longtake.film_set import FilmSet
 from longtake.storyboard import Approval, Storyboard
 from longtake.storyboard import Downstream as _Downstream
 
@@ -31,6 +32,7 @@ __all__ = [
     "CreditsParameter",
     "DeploymentParameter",
     "DownstreamParameter",
+    "FilmSetParameter",
     "RetakeParameter",
     "SceneCreditsParameter",
     "StepsParameter",
@@ -164,10 +166,10 @@ def _at(content: object, path: list[str]) -> object:
 
 
 def _plain(board: object) -> object:
-    """Accept a storyboard that was built in Python, and a path object."""
+    """Accept a storyboard or a film set that was built in Python, and a path object."""
     if isinstance(board, PathLike):
         return fspath(board)
-    return board.model_dump(mode="json") if isinstance(board, Storyboard) else board
+    return board.model_dump(mode="json") if isinstance(board, (Storyboard, FilmSet)) else board
 
 
 def _asks(approval: Approval | None) -> Approval | None:
@@ -177,6 +179,11 @@ def _asks(approval: Approval | None) -> Approval | None:
 
 BoardParameter = Annotated[
     str | dict[str, Any] | Storyboard,
+    BeforeValidator(_plain),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
+]
+FilmSetParameter = Annotated[
+    str | dict[str, Any] | FilmSet,
     BeforeValidator(_plain),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object"}]}),
 ]

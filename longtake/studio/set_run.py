@@ -7,6 +7,7 @@ set buys only what is missing. The budget of the set is checked with every purch
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, PreflightError, SettingsError
 from longtake.film_set import FilmOutcome, SetResult
+from longtake.observer import Event, Observer
 from longtake.report import plain
 from longtake.studio.approval import Answer, Question
 from longtake.studio.connections import connected
@@ -22,10 +24,9 @@ from longtake.studio.film_run import FilmRequest, film_of
 from longtake.take import SetTag, ledger_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from longtake.film_set import Admission, AdmittedFilm, FilmSet, OutcomeState, SetPlan
-    from longtake.observer import Observer
     from longtake.settings import Settings
     from longtake.studio.approval import Approver
     from longtake.studio.film import Film
@@ -50,7 +51,6 @@ class SetRequest:
         skip_bad_rows: whether the other films are made where rows cannot be used.
         approver: asks a person, after the first films and where the storyboard says so.
         steps: the user's own steps, in order.
-        on_film: called with the outcome of each film.
     """
 
     film_set: FilmSet
@@ -59,7 +59,6 @@ class SetRequest:
     skip_bad_rows: bool = False
     approver: Approver | None = None
     steps: tuple[ClipStep, ...] = ()
-    on_film: Callable[[FilmOutcome], None] | None = None
 
 
 async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | None = None) -> SetResult:
@@ -165,6 +164,8 @@ class _SetRun:
     ) -> None:
         self._settings, self._asked, self._admission = settings, asked, admission
         self._plan, self._observer = plan, observer
+        self._events = observer or Observer()
+        self._account = ledger_of(settings, stores.of(settings)).account
         self._turns = asyncio.Semaphore(asked.film_set.films_in_flight)
         self._done: dict[str, FilmOutcome] = {}
         self._stopped: LongtakeError | None = None
@@ -196,8 +197,26 @@ class _SetRun:
                 return
             outcome = await self._made(one)
         self._done[one.key] = outcome
-        if self._asked.on_film is not None:
-            self._asked.on_film(outcome)
+        done, films = len(self._done), len(self._admission.films)
+        text = f"{done} of {films} films: {one.key} is {outcome.state}"
+        self._events.notify(
+            Event(
+                "set.film",
+                one.film,
+                self._account,
+                text=f"{text}: {outcome.error}" if outcome.error else text,
+                level=logging.WARNING if outcome.error else logging.INFO,
+                data={
+                    "set": self._plan.set,
+                    "key": one.key,
+                    "state": outcome.state,
+                    "done": done,
+                    "films": films,
+                    "charged": outcome.charged,
+                    "refunded": outcome.refunded,
+                },
+            )
+        )
 
     async def _made(self, one: AdmittedFilm) -> FilmOutcome:
         film: Film | None = None
@@ -231,7 +250,7 @@ class _SetRun:
         spent = sum(one.charged - one.refunded + one.in_doubt for one in self._done.values())
         question = Question(
             film=self._plan.set,
-            account=ledger_of(self._settings, stores.of(self._settings)).account,
+            account=self._account,
             subject="the rest",
             credits=spent + reserve,
             text=canary_text(self._plan, [self._done[one.key] for one in first], len(rest), reserve=reserve),

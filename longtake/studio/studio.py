@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from longtake.errors import LongtakeError
-    from longtake.film_set import FilmOutcome, FilmSet, SetPlan, SetResult
+    from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
     from longtake.library import Take
@@ -283,7 +283,6 @@ class Studio:
         skip_bad_rows: bool = False,
         approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
         run: str | None = None,
-        on_film: Callable[[FilmOutcome], None] | None = None,
     ) -> SetResult:
         """Make the films of a set, several at once. A film that fails stops no other; calling it again buys only what is missing.
 
@@ -293,7 +292,6 @@ class Studio:
             skip_bad_rows: make the other films where rows cannot be used; `SetResult.bad_rows` says which.
             approve: asks a person after the first films (`canary`), and where the storyboard asks.
             run: an id of the run.
-            on_film: called with the outcome of each film, on the event loop.
 
         Raises:
             StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
@@ -314,7 +312,6 @@ class Studio:
             skip_bad_rows=skip_bad_rows,
             approver=approve,
             steps=self._own_steps(),
-            on_film=on_film,
         )
         return await set_of(self.settings, asked, observer=self._observer)
 

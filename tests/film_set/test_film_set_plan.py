@@ -143,7 +143,7 @@ def test_a_data_frame_gives_its_records(folder):
 
 def test_the_set_of_the_guide_is_planned(folder):
     page = (Path(__file__).parents[2] / "docs/how-to/film-sets.md").read_text(encoding="utf-8")
-    film_set_text, template = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    film_set_text, template, *_ = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
     folder.write("set.yaml", film_set_text)
     folder.write("product.yaml", template.replace('"pictures/{{ sku }}.png"', '"https://example.com/{{ sku }}.png"'))
     folder.write("products.csv", "sku,name,locale,campaign,seconds,offer,note,mood\na1,Lamp,de,autumn,5,20 %,,\n")

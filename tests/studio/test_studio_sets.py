@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from provider_process import PRICE
 
-from longtake import Answer, FilmSet
+from longtake import Answer, FilmSet, Observer, Studio
 from longtake.errors import BudgetError, SettingsError
 
 TEMPLATE = {
@@ -167,14 +167,19 @@ def test_two_runs_of_one_set_share_their_films(account, studio, film_set):
     assert account.bought() == {"lamp": 1, "chair": 1, "sofa": 1, "logo": 1}
 
 
-def test_a_cancelled_run_leaves_results_and_the_next_one_buys_the_rest(account, studio, film_set):
+def test_a_cancelled_run_leaves_results_and_the_next_one_buys_the_rest(account, film_set):
     account.fault({"what": "slow", "seconds": 3600}, shot="sofa")
 
+    class FirstFilm(Observer):
+        def notify(self, event):
+            if event.name == "set.film":
+                done.set()
+
+    done = asyncio.Event()
+    studio = Studio.from_env(observers=[FirstFilm()])
+
     async def cut_short():
-        done = asyncio.Event()
-        running = asyncio.create_task(
-            studio.make_set(film_set("lamp", "chair", films_in_flight=1), on_film=lambda _: done.set())
-        )
+        running = asyncio.create_task(studio.make_set(film_set("lamp", "chair", films_in_flight=1)))
         await done.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,91 @@
+"""Show a film set in Prefect: a log line and an event for each film, one progress artifact, one table at the end.
+
+No task run for each step: a set has thousands of steps, and a burst of task runs loses states at the Prefect server.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prefect import get_run_logger
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+
+from longtake.observer import Event, Observer, Observers
+from longtake.prefect import artifacts
+from longtake.prefect.observer import others
+
+if TYPE_CHECKING:
+    from longtake.film_set import SetResult
+
+__all__ = ["SetObserver", "show"]
+
+_SILENT = frozenset({"shot.done", "film.joining", "film.started", "attempt.accepted", "take.kept"})
+"""Events that a set of hundreds of films would flood an event feed with."""
+_MOST_ROWS = 1000
+"""Rows of a table that the Prefect UI still shows quickly."""
+
+
+class _SetProgress(artifacts.ProgressArtifact):
+    """How many films are done."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._begun = time.monotonic()
+
+    @property
+    def percent(self) -> float:
+        """0 to 100."""
+        return round(100.0 * self.done / self.takes, 1)
+
+    def notify(self, event: Event) -> None:
+        """Move with each film that ends."""
+        if event.name == "set.film":
+            self.takes, self.done = int(event.data["films"]), int(event.data["done"])
+            left = (time.monotonic() - self._begun) / self.done * (self.takes - self.done)
+            self.note = event.text + (f"; about {left / 60:.0f} min left" if left > 90 else "")
+
+
+class SetObserver(Observer):
+    """Shows one film set in the flow run under way. Showing never fails a film.
+
+    Args:
+        name: the set's slug.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.progress = _SetProgress(name)
+        self._log = get_run_logger()
+
+    def notify(self, event: Event) -> None:
+        """Log films and warnings, emit what automations may want, and move the progress."""
+        if event.text and (event.name == "set.film" or event.level > 20):
+            self._log.log(event.level, "%s", event.text)
+        self.progress.notify(event)
+        if event.name and event.name not in _SILENT:
+            artifacts.emit(event)
+        Observers(others()).notify(event)
+
+
+async def show(result: SetResult) -> None:
+    """Write the table of a set's films and its page."""
+    rows = [
+        {
+            "key": one.key,
+            "state": one.state,
+            "film": one.place or "",
+            "seconds": round(one.seconds, 1),
+            "charged": one.charged,
+            "refunded": one.refunded,
+            "in doubt": one.in_doubt,
+            "error": one.error,
+            **{f"label {name}": value for name, value in one.labels.items()},
+        }
+        for one in result.films[:_MOST_ROWS]
+    ]
+    about = f"Films of {result.set}"
+    await artifacts.harmless(acreate_table_artifact(rows, key=f"{result.set}-films", description=about))
+    page = result.page()
+    await artifacts.harmless(
+        acreate_markdown_artifact(page, key=f"{result.set}-summary", description=f"Summary of {result.set}")
+    )

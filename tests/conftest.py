@@ -23,9 +23,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    """The folder of the Prefect server: its database and nothing of a person's own profile."""
+    return tmp_path_factory.mktemp("prefect-server")
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home):
+    """The URL of the Prefect server of this worker, which starts when the first test asks for it."""
+    from prefect_server import prefect_server
+
+    with prefect_server(prefect_home) as (_, api):
+        yield api
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Send all of tests/e2e to one worker, because a Prefect server is started there, and a few others; spread everything else.
+    """Keep tests together that use one dear thing, as a Prefect server; spread everything else.
 
     `--dist loadgroup` would do it by a mark, but xdist 3.8 writes the group into an attribute that pytest 9.2 does not read.
     """

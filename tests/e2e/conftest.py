@@ -1,4 +1,4 @@
-"""One Prefect server for the session, providers over real HTTP, and the `longtake` command in processes of its own."""
+"""Providers over real HTTP, and the `longtake` command in processes of its own."""
 
 from __future__ import annotations
 
@@ -48,19 +48,6 @@ def until_fixture():
 
 
 # -- Prefect -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    """The folder of the server: its database and nothing of a person's own profile."""
-    return tmp_path_factory.mktemp("prefect-server")
-
-
-@pytest.fixture(scope="session")
-def prefect_api(prefect_home):
-    """The URL of a real Prefect server, one for all tests of the session."""
-    with prefect_server(prefect_home) as (_, api):
-        yield api
 
 
 @pytest.fixture

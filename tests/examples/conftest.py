@@ -1,21 +1,16 @@
-"""An emulator for each test, a Prefect server for all of them, and scripts run as a person would run them."""
+"""An emulator for each test, and scripts run as a person would run them."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 
 import pytest
+from prefect_server import PATIENCE
 from standing import standing
 
-PATIENCE = 240.0
-"""Seconds before something that never happens fails a test; a loaded machine needs far less."""
 SMALL = {
     "inputs": {"image": {"side": {"min": 16}}},
     "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
@@ -69,35 +64,3 @@ def run(environment, tmp_path):
         return done.stdout
 
     return run
-
-
-@pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory):
-    """The URL of a Prefect server for all tests of this folder."""
-    home = tmp_path_factory.mktemp("prefect-server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    env = {**kept, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not _answers(f"http://127.0.0.1:{port}/api/health"):
-            assert server.poll() is None, (home / "server.log").read_text()
-            assert time.monotonic() < deadline, "the Prefect server does not answer"
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/api"
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def _answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=10):  # noqa: S310 - this test's own server
-            return True
-    except (urllib.error.URLError, OSError):
-        return False

@@ -1,11 +1,11 @@
-"""A Prefect server, a provider in a process of its own, and an account for each test."""
+"""A provider in a process of its own, and an account for each test."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from prefect_server import clean_environment, prefect_server
+from prefect_server import clean_environment
 from provider_process import connections_to, provider_process
 
 _HERE = Path(__file__).parent
@@ -17,12 +17,6 @@ def pytest_collection_modifyitems(items):
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.prefect)
             item.add_marker(pytest.mark.timeout(600))
-
-
-@pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory):
-    with prefect_server(tmp_path_factory.mktemp("prefect-server")) as (_, api):
-        yield api
 
 
 @pytest.fixture(scope="session")

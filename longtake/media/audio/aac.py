@@ -124,8 +124,9 @@ def _encode(samples: array[int], begin: int, sound: Samples) -> list[Packet[Any]
             made += encoder.encode(cut)
         made += encoder.encode(None)
     chosen = made[skipped:] if last else made[skipped : skipped + _SEGMENT]
+    base = Fraction(1, sound.rate)
     for number, packet in enumerate(chosen, begin):
-        packet.time_base = Fraction(1, sound.rate)
+        packet.time_base = base
         packet.pts = packet.dts = (number - 1) * _PACKET
         packet.duration = min(_PACKET, sound.count - packet.pts)
     return chosen

@@ -58,8 +58,12 @@ def _look(clip: JoinClip, seen: dict[object, Probe], *, entered: bool) -> JoinPr
     index = found.index
     if found.probe.kind != "video" or index is None:
         raise MediaError(f"{clip.path.name}: asked for a clip, got {found.probe.format.upper()}")
-    keys = tracks.entries(clip.path, found.probe.codec, index.keys, all_of=entered)
-    return replace(found, index=replace(index, keys=keys))
+    if entered:
+        keys = tracks.entries(clip.path, found.probe.codec, index.keys)
+    else:
+        keys = index.keys & {0} if tracks.is_entry(found.first, found.probe.codec) else frozenset()
+    # A film of a thousand clips does not hold a thousand frames.
+    return replace(found, index=replace(index, keys=keys), first=b"")
 
 
 def describe(clips: Sequence[JoinClip], looks: Sequence[JoinProbe], decided: Layout, sound: JoinSound) -> JoinPlan:

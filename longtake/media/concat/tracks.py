@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-__all__ = ["Track", "entries", "rewritten"]
+__all__ = ["Track", "entries", "is_entry", "rewritten"]
 
 _CODECS: dict[str, ModuleType] = {"h264": avc, "hevc": hevc}
 _NUMBERS = range(1, 16)
@@ -63,23 +63,28 @@ class Track:
         return merged
 
 
-def entries(path: Path, codec: str, keys: frozenset[int], *, all_of: bool) -> frozenset[int]:
-    """Which key frames (stored positions) a decoder can begin at with pictures of another clip before; the first, or all.
+def is_entry(coded: bytes, codec: str) -> bool:
+    """Whether a decoder can begin at this coded frame with pictures of another clip before."""
+    coding = _CODECS.get(codec)
+    return coding is None or any(coding.is_entry(unit) for unit in _units(coded) if unit)
+
+
+def entries(path: Path, codec: str, keys: frozenset[int]) -> frozenset[int]:
+    """Which key frames (stored positions) `is_entry` holds for.
 
     Raises:
         MediaError: the file cannot be read.
     """
-    coding = _CODECS.get(codec)
-    if coding is None:
+    if codec not in _CODECS:
         return keys
-    wanted = sorted(keys if all_of else keys & {0})
+    wanted = sorted(keys)
     found = set()
     with opened(path, known=True) as container:
         position = 0
         for packet in container.demux(container.streams.video[0]):
             if packet.size == 0 or packet.is_discard:
                 continue
-            if position in wanted and any(coding.is_entry(unit) for unit in _units(bytes(packet)) if unit):
+            if position in keys and is_entry(bytes(packet), codec):
                 found.add(position)
             position += 1
             if not wanted or position > wanted[-1]:

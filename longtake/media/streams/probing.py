@@ -93,11 +93,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class JoinProbe:
-    """A probe and what only a join needs: the order of the frames (None but for a video) and the codec's configuration."""
+    """A probe and what only a join needs of a video: the order of its frames, the codec's configuration, its first coded frame."""
 
     probe: Probe
     index: Index | None = None
     extradata: bytes = b""
+    first: bytes = b""
 
 
 def probe(source: MediaSource) -> Probe:
@@ -149,7 +150,7 @@ def _counted(
     name = name_of(source)
     video = container.streams.video[0]
     check_size(name, video.width, video.height)
-    times, keys, hidden = _times(name, container, video, most)
+    times, keys, hidden, first = _times(name, container, video, most)
     fps = _rate(video, sorted(times))
     facts = _picture(name, found, video, size, frames=len(times), sound=_sound(container), fps=fps)
     if found.demuxer == "mov":
@@ -162,7 +163,7 @@ def _counted(
         facts = replace(facts, pix_fmt=like.pix_fmt, profile=like.profile, sar=like.sar, color=like.color, audio=audio)
     ticks = float(1 / (fps * video.time_base)) if fps and video.time_base else 0.0
     extradata = bytes(video.codec_context.extradata or b"")
-    return JoinProbe(facts, Index.build(times, keys, ticks=ticks, whole=hidden == 0), extradata)
+    return JoinProbe(facts, Index.build(times, keys, ticks=ticks, whole=hidden == 0), extradata, first)
 
 
 def _says(container: InputContainer) -> object:
@@ -217,9 +218,10 @@ def opened(source: MediaSource, found: Sniffed | None = None, *, known: bool = F
 
 def _times(
     name: str, container: InputContainer, video: VideoStream, most: int
-) -> tuple[list[int], frozenset[int], int]:
-    """Presentation times (ticks) and key positions of the frames that are shown, in stored order; how many are not."""
+) -> tuple[list[int], frozenset[int], int, bytes]:
+    """Presentation times (ticks) and key positions of the frames that are shown, in stored order; how many are not; the first."""
     times: list[int] = []
+    first = b""
     keys: set[int] = set()
     hidden = 0
     for packet in container.demux(video):
@@ -234,6 +236,7 @@ def _times(
             raise MediaError(f"{name} has a frame without a time")
         if packet.is_keyframe:
             keys.add(len(times))
+        first = first if times else bytes(packet)
         times.append(packet.pts)
         if len(times) + hidden > most:
             raise MediaError(f"{name} has more than {most} frames")
@@ -241,7 +244,7 @@ def _times(
         raise MediaError(f"{name} has no frames")
     if not hidden and len(times) < video.frames:
         raise MediaError(f"{name} is cut short: {len(times)} of {video.frames} frames are there")
-    return times, frozenset(keys), hidden
+    return times, frozenset(keys), hidden, first
 
 
 def _rate(video: VideoStream, times: list[int]) -> Fraction | None:

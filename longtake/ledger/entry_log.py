@@ -87,14 +87,22 @@ def _safe(host: str) -> str:
     )
 
 
-def accounts_in(store: Store, *, host: str) -> list[str]:
-    """The accounts with a provider that have a log in this store."""
+def accounts_in(store: Store, *, host: str, account: str | None = None) -> list[str]:
+    """Return the accounts with a provider that have a log in this store.
+
+    Args:
+        store: where the logs lie.
+        host: the provider's.
+        account: one whose key is looked for under every host: one provider may have several names (`localhost`, a proxy).
+    """
+    key_digest = account.rpartition("-")[2] if account is not None else None
     found: list[str] = []
     after: str | None = None
     while True:
         key = next(store.list("ledger/", limit=1, after=after), None)
         if key is None:
-            return [name for name in found if name.rpartition("-")[0] == _safe(host)]
+            parts = ((name, *name.rpartition("-")[::2]) for name in found)
+            return [name for name, named, digest in parts if named == _safe(host) or digest == key_digest]
         name = key.split("/")[1]
         found.append(name)
         # '0' is the character behind '/': the next key that does not lie under this account.

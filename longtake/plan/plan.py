@@ -248,14 +248,16 @@ def read_books(
         StoreError: the store is away.
     """
     payer = own.account if own is not None else account
-    return view_of(read_ledgers(store, host, own=own), film, payer=payer, run=run)
+    return view_of(read_ledgers(store, host, own=own, account=payer), film, payer=payer, run=run)
 
 
-def read_ledgers(store: Store | None, host: str, *, own: EntryLog | None = None) -> dict[str, LedgerState]:
+def read_ledgers(
+    store: Store | None, host: str, *, own: EntryLog | None = None, account: str | None = None
+) -> dict[str, LedgerState]:
     """Read the ledgers of all accounts with a provider, by account. Arguments and errors are those of `read_books`."""
     if store is None:
         return {}
-    names = accounts_in(store, host=host)
+    names = accounts_in(store, host=host, account=account)
     return {name: (own if own is not None and own.account == name else EntryLog(store, name)).read() for name in names}
 
 

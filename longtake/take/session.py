@@ -172,10 +172,10 @@ def _check_new(store: Store, account: str) -> None:
 
 
 def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[str, tuple[str, Attempt]], int]:
-    """Open attempts under other keys of the provider, and what the film has used of theirs, in credits."""
+    """Open attempts under other keys of the provider or this key at another host, and what the film used of theirs (credits)."""
     found: dict[str, tuple[str, Attempt]] = {}
     spent = 0
-    for other in accounts_in(store, host=host):
+    for other in accounts_in(store, host=host, account=account):
         if other != account:
             state = EntryLog(store, other).read()
             spent += state.used(film=film)

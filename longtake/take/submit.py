@@ -135,9 +135,10 @@ async def _claim_and_post(
     if identity.fingerprint in session.spending.foreign:
         account, other = session.spending.foreign[identity.fingerprint]
         raise InDoubtError(
-            f"{other.order.label} was bought with another key: attempt {other.id} of account {account} is open ({other.phase})",
+            f"{other.order.label} was bought with another key or under another host: attempt {other.id} of account {account} "
+            f"is open ({other.phase})",
             attempt=other.id,
-            next_step="run once with that key to fetch or settle it; then this key goes on",
+            next_step="run once with that key and host to fetch or settle it; then this run goes on",
         )
     claim = await asyncio.to_thread(
         ledger.claim,

@@ -47,7 +47,9 @@ class Seam(_Part):
     likeness: float
     """Structural similarity: 1 is the same picture; under 0.9 shapes have moved or gone."""
     seen: bool
-    """Whether somebody may see it."""
+    """Whether it may be seen in the film."""
+    matched: float | None = None
+    """The distance that is left after the shot's colors were matched; the same as `distance` where the seam is not seen."""
 
 
 class FilmShot(_Part):

@@ -6,7 +6,6 @@ It holds everything that decides the film's bytes, with digests in place of file
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -157,7 +156,11 @@ def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]
     from longtake import media  # noqa: PLC0415 - loads libav, and only films that ask for it pay
 
     step = media.correction(media.MeasuredTone(**first.model_dump()), media.MeasuredTone(**own.model_dump()))
-    return ClipCorrection.model_validate(asdict(step)) if step is not None else None
+    return (
+        ClipCorrection(**{name: getattr(step, name) for name in ClipCorrection.model_fields})
+        if step is not None
+        else None
+    )
 
 
 def _sound(resolved: Resolved) -> TimelineSound:

@@ -85,7 +85,7 @@ def join(
                     outcomes,
                     takes,
                     made.result.chapters,
-                    seams(resolved, takes, store=store, folder=made.folder / "clips"),
+                    seams(resolved, takes, store=store, folder=made.folder / "clips", matches=made.matches),
                     drifts(resolved, takes),
                 )
             ),

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["drifts", "seams"]
 
 
-def seams(resolved: Resolved, takes: Sequence[Take], *, store: Store, folder: Path) -> list[Seam | None]:
+def seams(
+    resolved: Resolved,
+    takes: Sequence[Take],
+    *,
+    store: Store,
+    folder: Path,
+    matches: Sequence[media.SeamMatch | None],
+) -> list[Seam | None]:
     """The seam in front of each shot that continues the one just before it in the film; None in front of all others.
 
     It is measured against the frame that the shot before it left, also where the shot was made from an older one.
@@ -30,15 +37,20 @@ def seams(resolved: Resolved, takes: Sequence[Take], *, store: Store, folder: Pa
         takes: the takes in film order.
         store: where their media are.
         folder: where copies of them are, or go.
+        matches: what the join measured and hid, for each take.
 
     Raises:
         StoreError: the store is away, or a clip is gone.
     """
     found: list[Seam | None] = []
     before = None
-    for shot, take in zip(resolved.shots, takes, strict=True):
+    for shot, take, match in zip(resolved.shots, takes, matches, strict=True):
         seam = None
-        if before is not None and shot.parent == before[0].id:
+        if match is not None:
+            left = match.after
+            was = match.before
+            seam = Seam(distance=was.distance, likeness=was.likeness, seen=left.seen, matched=left.distance)
+        elif before is not None and shot.parent == before[0].id:
             frame = stores.fetch(store, before[1].leaves.key, folder)
             try:
                 seen = media.seam(frame, stores.fetch(store, take.clip.key, folder))

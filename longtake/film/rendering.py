@@ -35,9 +35,13 @@ _FETCHED = 0.3
 
 @dataclass(frozen=True, slots=True)
 class RenderedFilm:
-    """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` and `hls/` in `folder`."""
+    """What came of a join: `film.mp4`, `poster.jpg` and perhaps `film.vtt` and `hls/` in `folder`.
+
+    `matches` has an entry for each clip: the seam in front of it where the timeline asks for its colors to be matched.
+    """
 
     folder: Path
+    matches: tuple[media.SeamMatch | None, ...]
     result: media.JoinResult
     sha256: str
     bytes: int
@@ -77,8 +81,9 @@ def render(
     clips.mkdir()
     paths = _fetched(store, wanted, clips, check=check, tell=lambda part: tell(share * part))
     film, captions = folder / "film.mp4", any(cut.caption for cut in line.cuts)
+    matches = _matches(line, paths)
     result = media.join(
-        _clips(line, paths, _tails(line, store, clips)),
+        _clips(line, paths, _tails(line, store, clips), matches),
         film,
         sound=_sound(line, paths[line.sound.music] if line.sound.music is not None else None),
         title=line.title,
@@ -89,7 +94,7 @@ def render(
     media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
     if line.hls:
         media.hls(film, folder / "hls")
-    return RenderedFilm(folder, result, sha256_of(film), film.stat().st_size)
+    return RenderedFilm(folder, matches, result, sha256_of(film), film.stat().st_size)
 
 
 def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
@@ -104,7 +109,8 @@ def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
         paths = _fetched(store, wanted, Path(name), check=False, tell=lambda _share: None)
         # Music is put into the store by the first join and decides nothing here but that there is some.
         music = line.sound.music
-        return media.plan_join(_clips(line, paths, {}), sound=_sound(line, Path(music) if music is not None else None))
+        joined = _clips(line, paths, {}, _matches(line, paths))
+        return media.plan_join(joined, sound=_sound(line, Path(music) if music is not None else None))
 
 
 def check_tools(resolved: Resolved) -> None:
@@ -182,7 +188,18 @@ def _tails(line: Timeline, store: Store, folder: Path) -> dict[str, Path]:
         return {digest: path for digest, path in zip(wanted, pool.map(fetch, wanted), strict=True) if path is not None}
 
 
-def _clips(line: Timeline, paths: dict[str, Path], tails: Mapping[str, Path]) -> list[media.JoinClip]:
+def _matches(line: Timeline, paths: dict[str, Path]) -> tuple[media.SeamMatch | None, ...]:
+    """The seams in front of clips that are to be matched. Without a shared frame there is nothing to match a clip to."""
+    found: list[media.SeamMatch | None] = [None] * len(line.cuts)
+    for number, cut in enumerate(line.cuts):
+        if number and cut.correction is not None and cut.continues:
+            found[number] = media.match_seam(paths[line.cuts[number - 1].clip], paths[cut.clip])
+    return tuple(found)
+
+
+def _clips(
+    line: Timeline, paths: dict[str, Path], tails: Mapping[str, Path], matches: Sequence[media.SeamMatch | None]
+) -> list[media.JoinClip]:
     return [
         media.JoinClip(
             paths[cut.clip],
@@ -190,10 +207,10 @@ def _clips(line: Timeline, paths: dict[str, Path], tails: Mapping[str, Path]) ->
             transition=_transition(cut.transition),
             continues=cut.continues,
             caption=cut.caption,
-            correction=media.ColorCorrection(**cut.correction.model_dump()) if cut.correction is not None else None,
+            correction=match.correction if match is not None else None,
             tail=tails.get(cut.sha256),
         )
-        for cut in line.cuts
+        for cut, match in zip(line.cuts, matches, strict=True)
     ]
 
 

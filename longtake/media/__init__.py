@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from longtake.media.measure.checks import check_clip, check_image
     from longtake.media.measure.examination import ClipFinding, Examination, Measures, examine
     from longtake.media.measure.grading import ColorCorrection, correction
+    from longtake.media.measure.matching import SeamMatch, match_seam
     from longtake.media.measure.seams import MeasuredSeam, seam
     from longtake.media.measure.tones import Drift, MeasuredTone, drift, measure_look
     from longtake.media.streams.inspection import InputFacts, inspect
@@ -57,6 +58,7 @@ __all__ = [
     "MeasuredTone",
     "Measures",
     "Probe",
+    "SeamMatch",
     "Thumbnail",
     "check_clip",
     "check_image",
@@ -69,6 +71,7 @@ __all__ = [
     "inspect",
     "join",
     "last_frame",
+    "match_seam",
     "measure_look",
     "plan_join",
     "poster",
@@ -97,6 +100,7 @@ _HOME = {
     "Probe": "streams.probing",
     "MeasuredSeam": "measure.seams",
     "JoinSound": "concat.model",
+    "SeamMatch": "measure.matching",
     "Thumbnail": "image.sheets",
     "MeasuredTone": "measure.tones",
     "JoinTransition": "concat.model",
@@ -111,6 +115,7 @@ _HOME = {
     "inspect": "streams.inspection",
     "join": "concat.joining",
     "last_frame": "image.frames",
+    "match_seam": "measure.matching",
     "measure_look": "measure.tones",
     "plan_join": "concat.planning",
     "poster": "image.frames",

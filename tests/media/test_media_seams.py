@@ -76,5 +76,5 @@ def test_a_seam_is_measured_in_true_colours_and_across_sizes(studio, given):
 
 def test_only_pictures_have_seams(studio, given):
     sound = studio.file("seam.wav", "-f", "lavfi", "-i", "sine=440", "-t", "1")
-    with pytest.raises(MediaError, match=r"seam\.wav: asked for a picture, got WAV"):
+    with pytest.raises(MediaError, match=r"seam\.wav: expected a picture, got WAV"):
         media.seam(given, sound)

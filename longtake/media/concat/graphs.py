@@ -23,6 +23,8 @@ _HD_HEIGHT = 720
 _WIDE = (9, 10)
 """Codes of BT.2020."""
 _TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67", "": "709"}
+_LONGEST_FADE = 60.0
+"""Seconds: `xfade` takes no more."""
 _FINE = 10_000
 """The largest term of a pixel's shape. `setsar` rounds 1280:1281, which ffmpeg's own scaling writes, to 1 unless told so."""
 _FULL = 2
@@ -162,10 +164,9 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
     facts, video = clip.facts, _video(clip, **({"itsoffset": f"{late:.6f}"} if late is not None else {}))
     if facts.fps != target.fps:
         video = video.filter("fps", fps=str(target.fps)).filter("tpad", stop_mode="clone", stop_duration=2)
-    video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)
     if clip.correction is not None:
-        for name, options in clip.correction.filters(full=facts.color.range == _FULL):
-            video = video.filter(name, **options)
+        video = _corrected(video, clip, clip.correction, target)
+    video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)
     read = _scale(facts)
     if facts.color.hdr != target.color.hdr:
         for name, options in _mapping(facts, target):
@@ -193,6 +194,21 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
         colorspace=color.matrix,
     )
     return _even(video, target).filter("format", target.pix_fmt)
+
+
+def _corrected(video: Any, clip: GraphClip, step: ColorCorrection, target: Target) -> Any:  # noqa: ANN401
+    """A clip, with its colors changed; an eased step is a crossfade from the changed clip to the clip as it is."""
+    import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
+
+    halves = _even(video, target).split() if step.eased else None
+    changed = halves[0] if halves else video
+    for name, options in step.filters(full=clip.facts.color.range == _FULL):
+        changed = changed.filter(name, **options)
+    if halves is None:
+        return changed
+    seconds = min(clip.facts.seconds, _LONGEST_FADE)
+    faded = graph.filter([changed, halves[1]], "xfade", transition="fade", duration=f"{seconds:.6f}", offset=0)
+    return faded.filter("format", clip.facts.pix_fmt)
 
 
 def _fitted(facts: Probe, target: Target) -> tuple[int, int]:

@@ -26,7 +26,7 @@ MAX_TINT = 6.0
 
 @dataclass(frozen=True, slots=True)
 class ColorCorrection:
-    """One step of colour for a whole clip; two equal ones give equal pictures.
+    """One step of color for a clip; two equal ones give equal pictures.
 
     Attributes:
         gain: brightness is multiplied by it, around `pivot`.
@@ -35,6 +35,8 @@ class ColorCorrection:
         saturation: distance from grey is multiplied by it.
         blue: levels of tint towards blue that are added.
         red: levels of tint towards red, likewise.
+        hue: degrees that color is turned by, last.
+        eased: whether it fades out over the clip: in full at its first frame, gone at its last.
     """
 
     gain: float
@@ -43,6 +45,8 @@ class ColorCorrection:
     saturation: float
     blue: float
     red: float
+    hue: float = 0.0
+    eased: bool = False
 
     def filters(self, *, full: bool = False) -> list[tuple[str, dict[str, Any]]]:
         """The ffmpeg filters that do it, in order: for YUV pictures of any depth and matrix.
@@ -64,7 +68,8 @@ class ColorCorrection:
 
         y = line(self.gain, low + self.pivot * luma, self.shift * luma, white)
         u, v = (line(self.saturation, 128, tint * chroma, strong) for tint in (self.blue, self.red))
-        return [("lutyuv", {"y": y, "u": u, "v": v})]
+        turn: list[tuple[str, dict[str, Any]]] = [("hue", {"h": self.hue})] if self.hue else []
+        return [("lutyuv", {"y": y, "u": u, "v": v}), *turn]
 
 
 def correction(first: MeasuredTone, shot: MeasuredTone) -> ColorCorrection | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from longtake.media.measure.thumbs import Thumb
 
-__all__ = ["SEEN_DISTANCE", "SEEN_LIKENESS", "MeasuredSeam", "seam"]
+__all__ = ["SEEN_DISTANCE", "SEEN_LIKENESS", "MeasuredSeam", "between", "end", "seam"]
 
 SEEN_DISTANCE = 3.0
 """Levels from which a seam may be seen. Coding a frame again makes 0.3 to 2, the most in fine and gaudy patterns."""
@@ -61,15 +61,24 @@ def seam(before: Path, after: Path) -> MeasuredSeam:
     Raises:
         MediaError: one of them is a sound or cannot be decoded.
     """
-    one, other = _end(before, last=True), _end(after, last=False)
+    return between(end(before, last=True), end(after, last=False))
+
+
+def between(one: Thumb, other: Thumb) -> MeasuredSeam:
+    """The seam between two frames made small by `end`."""
     distance = hypot(apart(one.luma, other.luma), apart(one.blue, other.blue), apart(one.red, other.red))
     return MeasuredSeam(round(distance, 2), round(_similarity(one.luma, other.luma), 3))
 
 
-def _end(path: Path, *, last: bool) -> Thumb:
+def end(path: Path, *, last: bool) -> Thumb:
+    """The last or the first frame of a clip, or a still, made small.
+
+    Raises:
+        MediaError: it is a sound or cannot be decoded.
+    """
     found = sniff(path)
     if found.kind == "audio":
-        raise MediaError(f"{path.name}: asked for a picture, got {found.format.upper()}")
+        raise MediaError(f"{path.name}: expected a picture, got {found.format.upper()}")
     if last and found.kind == "video":
         facts = probe(path)
         return Reducer(facts, *_SIZE).reduce(end_frame(path, facts, last=True))

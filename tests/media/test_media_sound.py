@@ -10,6 +10,7 @@ import pytest
 from longtake import media
 from longtake.errors import MediaError
 from longtake.media import JoinClip, JoinSound, JoinTransition
+from longtake.media.audio import decoding
 
 SHORT = 0.005
 """Seconds that sound and picture may be apart, after any number of joints."""
@@ -168,3 +169,17 @@ def test_the_film_has_the_rate_that_all_clips_have(studio, tmp_path, second, rat
     assert sound is not None
     assert sound.rate == rate
     assert sound.seconds == pytest.approx(74 / 24, abs=1 / rate)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+@pytest.mark.parametrize("make", ["plain", "stereo-48", "short-sound", "edited"])
+def test_frames_resampled_together_give_the_same_samples(studio, monkeypatch, make, rate):
+    import av
+
+    def samples(batch):
+        monkeypatch.setattr(decoding, "_BATCH", batch)
+        with av.open(str(studio.make(make))) as container:
+            return decoding.decode(container, channels=1, rate=rate, most=3 * rate)
+
+    assert len(samples(1).samples) > rate
+    assert samples(32) == samples(1)

@@ -19,6 +19,8 @@ _GAP = Fraction(1, 100)
 """Seconds between two frames from which what is between them is silence; times in files are rounded by less."""
 _PADDING = 2 * 1024 / 48_000
 """Seconds that an encoder may add to fill its last packet."""
+_BATCH = 32
+"""Frames resampled at once."""
 _QUARTER = math.pi / 2
 _FADES = 200
 """Fades take one second divided by this: 5 ms. Without them, two waves that do not meet would click."""
@@ -50,7 +52,7 @@ def decode(container: av.container.InputContainer, *, channels: int, rate: int, 
     for frame in _frames(container):
         if frame is None:
             track.damage()
-        else:
+        elif not track.follow(frame):
             start = frame.pts * frame.time_base - picture if frame.pts is not None and frame.time_base else None
             track.add(frame, start)
         if track.full:
@@ -97,6 +99,10 @@ def _frames(container: av.container.InputContainer) -> Iterator[Any]:
         )
 
 
+def _form(frame: Any) -> tuple[str, str, int]:  # noqa: ANN401 - an AudioFrame
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
 class _Track:
     """Samples in their places: stretches of sound, and silence between them."""
 
@@ -106,28 +112,45 @@ class _Track:
         self._stretch: array[int] = array("h")
         self._early = 0
         self._resampler: Any = None
-        self._form: object = None
+        self._form: tuple[str, str, int] = ("", "", 0)
         self._expected: Fraction | None = None
+        self._next: int | None = None
+        self._last: int | None = None
+        self._held: list[Any] = []
+        self._waiting = 0
         self._damaged = self._fade_in = False
         self._lost: list[tuple[float, float]] = []
 
     @property
     def full(self) -> bool:
-        return len(self._samples) + len(self._stretch) - self._early >= self._most
+        held = self._waiting * self._rate // self._form[2] * self._channels if self._held else 0
+        return len(self._samples) + len(self._stretch) + held - self._early >= self._most
 
     def damage(self) -> None:
         self._damaged = True
+
+    def follow(self, frame: Any) -> bool:  # noqa: ANN401 - an AudioFrame
+        """Take a frame that begins exactly where the one before ended, as nearly all do: no fractions are made for it."""
+        if frame.pts is None or frame.pts != self._next or not frame.samples or _form(frame) != self._form:
+            return False
+        self._next = frame.pts + frame.samples
+        self._hold(frame)
+        return True
 
     def add(self, frame: Any, start: Fraction | None) -> None:  # noqa: ANN401 - an AudioFrame
         """Take a frame that begins `start` seconds after the first picture (None: where the one before ended)."""
         if not frame.samples or not frame.sample_rate:
             return
+        if self._expected is not None and self._next is not None and self._last is not None:
+            self._expected += Fraction(self._next - self._last, self._form[2])
         start = start if start is not None else self._expected or Fraction(0)
-        form = frame.format.name, frame.layout.name, frame.sample_rate
+        form = _form(frame)
         if self._expected is None or form != self._form or start - self._expected > _GAP:
             self._begin(start, form)
-        self._resample(frame)
+        self._hold(frame)
         self._expected = start + Fraction(frame.samples, frame.sample_rate)
+        exact = frame.pts is not None and frame.time_base == Fraction(1, frame.sample_rate)
+        self._next = self._last = frame.pts + frame.samples if exact else None
 
     def finish(self, end: int, *, padding: int) -> DecodedSound:
         """The samples, less what only fills the last packet: less than `padding` samples after the `end` that the file names."""
@@ -140,7 +163,7 @@ class _Track:
             self._lose(end)
         return DecodedSound(self._samples, tuple(self._lost))
 
-    def _begin(self, start: Fraction, form: object) -> None:
+    def _begin(self, start: Fraction, form: tuple[str, str, int]) -> None:
         import av  # noqa: PLC0415 - see probing.opened()
 
         self._close()
@@ -161,12 +184,37 @@ class _Track:
     def _close(self) -> None:
         """End the stretch under way."""
         if self._resampler is not None:
+            self._flush()
             self._resample(None)
             del self._stretch[: self._early]
             if self._fade_in:
                 soften(self._stretch, self._channels, self._rate, head=True)
             self._samples += self._stretch
         self._stretch, self._early, self._resampler = array("h"), 0, None
+
+    def _hold(self, frame: Any) -> None:  # noqa: ANN401
+        self._held.append(frame)
+        self._waiting += frame.samples
+        if len(self._held) == _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Resample the frames that are held as one: a call for each costs more than the resampling."""
+        import av  # noqa: PLC0415 - see probing.opened()
+
+        held, self._held, count, self._waiting = self._held, [], self._waiting, 0
+        if len(held) < 2:
+            for frame in held:
+                self._resample(frame)
+            return
+        first = held[0]
+        whole = av.AudioFrame(format=first.format.name, layout=first.layout.name, samples=count)
+        whole.sample_rate, whole.time_base, whole.pts = first.sample_rate, first.time_base, first.pts
+        size = first.format.bytes * (1 if first.format.is_planar else len(first.layout.channels))
+        for number, plane in enumerate(whole.planes):
+            data = b"".join(bytes(frame.planes[number])[: frame.samples * size] for frame in held)
+            plane.update(data.ljust(plane.buffer_size, b"\0"))
+        self._resample(whole)
 
     def _resample(self, frame: Any) -> None:  # noqa: ANN401
         import av  # noqa: PLC0415 - see probing.opened()

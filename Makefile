@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo-film
 UP     ?= longtake-up
 TESTS  ?=
+QUICK  := catalog plan report request storyboard $(foreach part,budget fold pacing safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -27,6 +28,9 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' $(TESTS)
+
+test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
 
 test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not deep' $(TESTS)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 # A busy machine is slow to draw and to run an example; that says nothing about the code.
 settings.register_profile("longtake", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("longtake"), max_examples=20)
 settings.load_profile("longtake")
 
 ROOT = Path(__file__).parents[1]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options and its subcommands."""
     parser.add_argument("--film", help="only this film (its slug, as `plan --json` shows it)")
+    parser.add_argument("--by", metavar="LABEL", help="sum by a label of film sets, such as campaign")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     verbs = parser.add_subparsers(dest="verb", metavar="reconcile | resolve | adjust")
     settle = _verb(
@@ -121,10 +122,11 @@ def _reconcile(settings: Settings, options: argparse.Namespace) -> int:
     return 4 if report.in_doubt else 0
 
 
-def answer(ledger: Ledger, *, film: str | None = None) -> dict[str, Any]:
+def answer(ledger: Ledger, *, film: str | None = None, by: str | None = None) -> dict[str, Any]:
     """Everything the accounts say, for machines. Credits."""
     state = ledger.read()
-    attempts = accounts.lines(ledger, film=film)
+    attempts = accounts.lines(ledger, film=film, label=by)
+    labels = {"labels": [line.row() for line in accounts.grouped(attempts, ("label",))]} if by is not None else {}
     return {
         "account": ledger.account,
         "total": accounts.total(attempts).row(),
@@ -146,6 +148,7 @@ def answer(ledger: Ledger, *, film: str | None = None) -> dict[str, Any]:
             if film is None or a.order.film == film
         ],
         "balance": _balance(state),
+        **labels,
     }
 
 
@@ -167,15 +170,15 @@ def _balance(state: LedgerState) -> dict[str, Any]:
 
 
 def _show(ledger: Ledger, options: argparse.Namespace) -> None:
-    found = answer(ledger, film=options.film)
+    found = answer(ledger, film=options.film, by=options.by)
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    attempts = accounts.lines(ledger, film=options.film)
+    attempts = accounts.lines(ledger, film=options.film, label=options.by)
     if not attempts:
         print(f"account {ledger.account}: nothing was bought yet")
         return
-    _table(f"Account {ledger.account}", attempts)
+    _table(f"Account {ledger.account}", attempts, by=options.by)
     balance = found["balance"]
     if balance["opening"] is not None:
         print(
@@ -193,14 +196,14 @@ def _show(ledger: Ledger, options: argparse.Namespace) -> None:
         print(f"in doubt: {doubt['attempt']} {doubt['shot']}, {doubt['credits']} credits: {doubt['reason']}")
 
 
-def _table(title: str, attempts: list[SpendLine]) -> None:
+def _table(title: str, attempts: list[SpendLine], *, by: str | None) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     # Names stay whole on a narrow terminal.
-    table.add_column("film, shot", no_wrap=True)
+    table.add_column(by or "film, shot", no_wrap=True)
     numbers = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
@@ -208,8 +211,12 @@ def _table(title: str, attempts: list[SpendLine]) -> None:
     def add(name: str, line: SpendLine, style: str | None = None) -> None:
         table.add_row(name, *(str(getattr(line, number)) for number in numbers), style=style)
 
+    if by is not None:
+        for line in accounts.grouped(attempts, ("label",)):
+            add(line.label, line)
+        table.add_section()
     shots = accounts.grouped(attempts, ("film", "scene", "shot"))
-    for film in accounts.grouped(attempts, ("film",)):
+    for film in accounts.grouped(attempts, ("film",)) if by is None else ():
         add(film.film, film, "bold")
         for line in shots:
             if line.film == film.film:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from longtake.ledger.ledger import Ledger
     from longtake.ledger.state import Attempt, Closed
 
-GroupBy = Literal["film", "scene", "shot", "day"]
+GroupBy = Literal["film", "scene", "shot", "day", "label"]
 
 _FAR = 16 * CHECKPOINT_EVERY
 
@@ -35,6 +35,8 @@ class SpendLine:
     scene: str = ""
     shot: str = ""
     day: str = ""
+    label: str = ""
+    """The value of the label that the lines were asked for by; "(none)" for purchases without it."""
     attempts: int = 0
     estimate: int = 0
     settled: int = 0
@@ -50,6 +52,7 @@ class SpendLine:
             scene=self.scene,
             shot=self.shot,
             day=self.day,
+            label=self.label,
             attempts=self.attempts + other.attempts,
             estimate=self.estimate + other.estimate,
             settled=self.settled + other.settled,
@@ -95,13 +98,26 @@ def _of_closed(c: Closed) -> SpendLine:
     )
 
 
-def lines(ledger: Ledger, *, film: str | None = None) -> list[SpendLine]:
-    """One line per attempt, the oldest closed first, the open ones last."""
+def lines(ledger: Ledger, *, film: str | None = None, label: str | None = None) -> list[SpendLine]:
+    """One line per attempt, the oldest closed first, the open ones last.
+
+    Args:
+        ledger: the account's ledger.
+        film: only this film, by its slug.
+        label: the label whose value the lines get.
+
+    Raises:
+        StoreError: the store is away.
+    """
     state = ledger.read()
     # What closes while this is read is still among the open.
-    found = [_of_closed(c) for c in ledger.log.history(until=state.head)]
-    found += [_of_open(a) for a in state.attempts.values()]
-    return [line for line in found if film is None or line.film == film]
+    found = [(c.order, _of_closed(c)) for c in ledger.log.history(until=state.head)]
+    found += [(a.order, _of_open(a)) for a in state.attempts.values()]
+    return [
+        line if label is None else replace(line, label=order.labels.get(label) or "(none)")
+        for order, line in found
+        if film is None or line.film == film
+    ]
 
 
 class SpendSums(BaseModel):

@@ -372,11 +372,12 @@ class Studio:
 
     # -- money -----------------------------------------------------------------------------------------------------------
 
-    def credits(self, film: str | None = None) -> tuple[SpendLine, ...]:
-        """Where every credit of the account went: one line for each film, or for each shot of one film.
+    def credits(self, film: str | None = None, *, by: str | None = None) -> tuple[SpendLine, ...]:
+        """Where every credit of the account went: a line for each film, for each shot of one film, or for each value of a label.
 
         Args:
             film: a film's slug.
+            by: a label of film sets, such as `campaign`.
 
         Raises:
             SettingsError: there is no key.
@@ -387,7 +388,9 @@ class Studio:
         from longtake.take import ledger_of
 
         ledger = ledger_of(self.settings, stores.of(self.settings))
-        lines = accounts.lines(ledger, film=film)
+        lines = accounts.lines(ledger, film=film, label=by)
+        if by is not None:
+            return tuple(accounts.grouped(lines, ("label",)))
         return tuple(accounts.grouped(lines, ("film",) if film is None else ("film", "scene", "shot")))
 
     async def reconcile(self) -> ReconcileReport:

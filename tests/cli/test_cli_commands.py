@@ -102,7 +102,7 @@ def test_a_plan_needs_no_key_and_says_what_a_run_would_do(longtake, board, tmp_p
         ("two/gull", "missing", 1, 2, None),
     ]
     assert (plan["film"], plan["expected"], plan["reserve"], plan["budget"], plan["used"]["film"]) == (
-        "the-pier", 4 * PRICE, 4 * PRICE, {"film": 1000, "run": None, "day": None}, 0,
+        "the-pier", 4 * PRICE, 4 * PRICE, {"film": 1000, "set": None, "run": None, "day": None}, 0,
     )  # fmt: skip
     assert (plan["frames"], plan["chains"], plan["longest_chain"], plan["longest_chain_seconds"]) == (
         3 * 97 - 1,
@@ -154,7 +154,7 @@ def test_a_plan_asks_the_budgets_that_a_run_would_ask(longtake, settings, board)
     code, out, _ = longtake("plan", board, "--json")
     plan = json.loads(out)
     assert code == 0
-    assert plan["budget"] == {"film": 1280, "run": 10, "day": 5000}
+    assert plan["budget"] == {"film": 1280, "set": None, "run": 10, "day": 5000}
     assert plan["refusals"] == [{"scope": "run", "budget": 10, "needed": 1280, "available": 10}]
 
 

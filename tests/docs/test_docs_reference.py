@@ -245,7 +245,7 @@ def test_every_entry_of_the_ledger_with_its_fields_is_in_the_reference():
 def test_every_phase_outcome_and_sum_is_in_the_reference():
     sections = _sections(REFERENCE / "ledger.md")
     assert set(_rows(sections["An attempt"])) == {*typing.get_args(state.Phase), *typing.get_args(state.AttemptOutcome)}
-    names = {"film", "scene", "shot", "day"}
+    names = {"film", "scene", "shot", "day", "label"}
     assert set(_rows(sections["Sums"])) == set(accounts.SpendLine.__dataclass_fields__) - names
     assert f"every {state.CHECKPOINT_EVERY}th entry" in sections["Where things lie"]
     assert str(ledger.CHECKPOINT_EVERY) in sections["Where things lie"]

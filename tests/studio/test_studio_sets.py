@@ -116,6 +116,8 @@ def test_the_ledger_keeps_the_set_and_the_labels_of_each_purchase(account, studi
     intents = [json.loads(path.read_text()) for path in sorted((account.folder / "ledger").rglob("0*.json"))]
     orders = [entry["order"] for entry in intents if entry["kind"] == "intent"]
     assert {(order["set"], tuple(order["labels"].items())) for order in orders} == {("autumn", (("name", "lamp"),))}
+    assert [(line.label, line.settled) for line in studio.credits(by="name")] == [("lamp", 2 * PRICE)]
+    assert [line.label for line in studio.credits(by="campaign")] == ["(none)"]
     state = account.ledger.read()
     assert (state.sets, state.used_by(film="", run="", day="2026-01-01", film_set="autumn").set) == (
         {"autumn": 2 * PRICE},

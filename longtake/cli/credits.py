@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import getpass
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import help_of
-from longtake.ledger import accounts
+from longtake.ledger import accounts, owner
 from longtake.take import ledger_of
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def main(options: argparse.Namespace) -> int:
             asyncio.run(_known(settings, options.adopt))
             ledger.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
         else:
+            if options.not_charged:
+                _warn_of_owner(ledger, options.attempt)
             ledger.resolve(
                 options.attempt,
                 "not_charged" if options.not_charged else "written_off",
@@ -93,6 +96,17 @@ def main(options: argparse.Namespace) -> int:
     else:
         _show(ledger, options)
     return 4 if ledger.read().doubts() else 0
+
+
+def _warn_of_owner(ledger: Ledger, attempt_id: str) -> None:
+    attempt = ledger.read().attempts.get(attempt_id)
+    if attempt is not None and owner.is_alive(attempt.owner):
+        pid = attempt.owner.split("/")[2]
+        print(
+            f"warning: the process that sent {attempt_id} is still running (pid {pid}): its answer may still come, and then both "
+            f"this attempt and a new one are charged",
+            file=sys.stderr,
+        )
 
 
 def _who() -> str:

@@ -52,10 +52,33 @@ def current() -> str:
 
 def is_dead(owner: str) -> bool:
     """True only when the owner certainly no longer runs; False when it does, or when that cannot be known from here."""
+    return _runs(owner) is False
+
+
+def is_alive(owner: str) -> bool:
+    """True only when the owner certainly runs on this machine."""
+    return _runs(owner) is True
+
+
+def _runs(owner: str) -> bool | None:
+    """Whether the owner runs; None where that cannot be known from here."""
     parts = owner.split("/")
     if len(parts) != 4 or not parts[2].isdigit():
-        return False
+        return None
     _, machine, pid, started = parts
     if _UNKNOWN in (machine, started) or machine != _machine():
+        return None
+    return None if _hidden(int(pid)) else _started(int(pid)) == started
+
+
+def _hidden(pid: int) -> bool:
+    """Whether a process is there of which nothing may be read: /proc mounted with `hidepid`, and another user's."""
+    if _read(f"/proc/{pid}/stat") != _UNKNOWN:
         return False
-    return _started(int(pid)) != started
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from longtake import store as stores
+from longtake.cli import main
 from longtake.errors import BudgetError, InDoubtError, LedgerError
 from longtake.ledger import Budget, Ledger, Purchase, account_of, owner
 from longtake.ledger import entries as e
@@ -91,6 +92,28 @@ def test_a_process_of_another_machine_is_alive_as_long_as_its_lease(ledger) -> N
     assert not owner.is_dead(ELSEWHERE)
     intent_of_another_machine(ledger, lease_until=now() + LEASE)
     assert claim(ledger).kind == "wait"
+
+
+def test_a_process_that_proc_hides_is_not_taken_for_dead(monkeypatch) -> None:
+    """As with `hidepid`, where another user's processes cannot be looked at."""
+    mine, read = owner.current(), owner._read
+    monkeypatch.setattr(owner, "_read", lambda path: "-" if path.endswith("/stat") else read(path))
+    assert (owner.is_dead(mine), owner.is_alive(mine)) == (False, False)
+
+
+def test_a_person_who_frees_a_doubt_is_warned_of_a_process_that_may_still_get_the_answer(
+    desk, monkeypatch, capsys
+) -> None:
+    here = desk()
+    for name, value in here.environment().items():
+        monkeypatch.setenv(name, value)
+    for shot, by in (("rocks", owner.current()), ("sea", owner.current()[:-1]), ("sky", ELSEWHERE)):
+        entry = e.Intent(at=now(), by=by, order=order(shot), number=1, lease_until=now() + LEASE, body={})
+        sequence = here.ledger.log.append(lambda _, entry=entry: entry)
+        here.ledger.in_doubt(here.ledger.read().attempts[f"a{sequence}"], "lost")
+        main(["credits", "resolve", f"a{sequence}", "--not-charged", "--why", "not in the list"])
+        assert ("still running" in capsys.readouterr().err) is (shot == "rocks")
+    assert here.ledger.read().attempts == {}
 
 
 # -- reconciling ---------------------------------------------------------------------------------------------------------

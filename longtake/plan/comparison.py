@@ -16,48 +16,19 @@ from longtake.plan.assessment import ShotAssessment
 from longtake.plan.changes import Change
 from longtake.plan.index import TakeIndex
 from longtake.plan.status import Lack, ShotStatus
-from longtake.storyboard import failure, listed, places
+from longtake.storyboard import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from longtake.catalog import Catalog
-    from longtake.ledger import Attempt
-    from longtake.library import TakeLibrary
-    from longtake.request import Resolved, ResolvedShot
+    from longtake.request import ResolvedShot
     from longtake.storyboard import Downstream
 
 __all__ = ["Comparison"]
 
 
 class Comparison(TakeIndex):
-    """Compares shots one by one, each after the one it continues.
-
-    Args:
-        resolved: the storyboard with the catalog's rules applied.
-        take_library: what is kept; `load` need not have been called.
-        catalog: for the field names of requests.
-        realm: whose clips count.
-        attempts: open attempts of all accounts, for any film.
-        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
-
-    Raises:
-        StoryboardError: `use` names a take that is not there.
-        StoreError: the store is away.
-    """
-
-    def __init__(
-        self,
-        resolved: Resolved,
-        take_library: TakeLibrary,
-        *,
-        catalog: Catalog,
-        realm: str,
-        attempts: Iterable[Attempt] = (),
-        downstream: Downstream | None = None,
-    ) -> None:
-        super().__init__(resolved, take_library, catalog=catalog, realm=realm, attempts=attempts, downstream=downstream)
-        self._check_use()
+    """Compares the shots of a storyboard with what is kept. Built with the arguments of `TakeIndex`."""
 
     def with_downstream(self, downstream: Downstream) -> Comparison:
         """The same comparison with another answer to what becomes of the shots after a retake."""
@@ -127,20 +98,6 @@ class Comparison(TakeIndex):
                 return shot
         known = listed([shot.id for shot in self.resolved.shots], name)
         raise SettingsError(f"no shot is called {name[:64]}", next_step=f"name one of {known}")
-
-    def _check_use(self) -> None:
-        loaded, problems = self.resolved.loaded, []
-        by_id = {shot.id: shot for shot in self.resolved.shots}
-        for place, written in places(loaded.board):
-            shot = by_id[written.id]
-            if shot.use is None or shot.use <= shot.takes or shot.id not in self.descriptions:
-                continue
-            kept = {take.take for take in self.take_library.of(self.descriptions[shot.id])}
-            if shot.use not in kept:
-                allowed = ", ".join(map(str, sorted(kept | set(range(1, shot.takes + 1)))))
-                problems.append(loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} is not there", allowed))
-        if problems:
-            raise failure(loaded.name, tuple(problems))
 
     # -- how a shot stands ---------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from longtake import request
 from longtake.plan.changes import Change, between
 from longtake.plan.status import select
+from longtake.storyboard import failure, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +35,8 @@ class TakeIndex:
         downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
 
     Raises:
-        StoreError: the store is away.
+        StoryboardError: `use` names a take that does not exist.
+        StoreError: the store cannot be reached.
     """
 
     def __init__(
@@ -69,6 +71,21 @@ class TakeIndex:
             if (found := self.digests[shot.id]) is not None
         }
         take_library.load(self.descriptions.values())
+        self._check_use()
+
+    def _check_use(self) -> None:
+        loaded, problems = self.resolved.loaded, []
+        by_id = {shot.id: shot for shot in self.resolved.shots}
+        for place, written in places(loaded.board):
+            shot = by_id[written.id]
+            if shot.use is None or shot.use <= shot.takes or shot.id not in self.descriptions:
+                continue
+            kept = {take.take for take in self.take_library.of(self.descriptions[shot.id])}
+            if shot.use not in kept:
+                allowed = ", ".join(map(str, sorted(kept | set(range(1, shot.takes + 1)))))
+                problems.append(loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} is not there", allowed))
+        if problems:
+            raise failure(loaded.name, tuple(problems))
 
     def start(self, parent: ShotStatus | None) -> Take | None:
         """The take whose last frame a shot begins with, None while that is not known."""

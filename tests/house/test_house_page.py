@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +21,9 @@ def layers() -> list[list[str]]:
 
 def diagram(found: list[list[str]]) -> str:
     """The layers as a Mermaid flowchart: one box each, and an arrow to the layer below."""
-    boxes = [f'    {rooms[0]}["{" · ".join(rooms)}"]' for rooms in found]
-    arrows = [f"    {upper[0]} --> {lower[0]}" for upper, lower in zip(found, found[1:], strict=False)]
-    return "\n".join(["```mermaid", "flowchart TB", *boxes, *arrows, "```"])
+    boxes = [rooms[0] if len(rooms) == 1 else f'{rooms[0]}["{" · ".join(rooms)}"]' for rooms in found]
+    arrows = [f"    {upper} --> {lower}" for upper, lower in pairwise(boxes)]
+    return "\n".join(["```mermaid", "flowchart TB", *arrows, "```"])
 
 
 def test_the_page_has_each_layer_in_its_place():

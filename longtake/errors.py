@@ -40,10 +40,8 @@ Attributes are plain values, so errors survive pickling (Prefect does that), and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 __all__ = [
     "BudgetError",
@@ -87,27 +85,28 @@ def _rebuild(cls: type[LongtakeError], attributes: dict[str, Any]) -> LongtakeEr
     return error
 
 
+@dataclass(eq=False, repr=False)
 class LongtakeError(Exception):
     """The root: catch this to catch everything Longtake raises on purpose.
 
+    Subclasses declare their attributes as keyword-only fields, so that type checkers know which ones an error takes.
+
     Args:
         message: what happened, naming the place; one sentence without a full stop at the end.
-        next_step: what a person does now; a class gives a default.
-        **attributes: plain values kept on the instance under these names.
+        next_step: what a person does now; where it is empty, the default of the class.
     """
 
-    exit_code: int = 1
+    exit_code = 1
     """The exit code of `longtake` when this ends a command (0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt)."""
-    default_next_step: ClassVar[str] = "run again; if it stays, report it with the message above"
+    default_next_step: ClassVar[str] = "run again; if the problem persists, open an issue with the message above"
 
     message: str
-    next_step: str
+    _: KW_ONLY
+    next_step: str = ""
 
-    def __init__(self, message: str, *, next_step: str | None = None, **attributes: Any) -> None:  # noqa: ANN401 - plain values of any kind
-        super().__init__(message)
-        self.message = message
-        self.next_step = next_step or self.default_next_step
-        self.__dict__.update(attributes)
+    def __post_init__(self) -> None:
+        super().__init__(self.message)
+        self.next_step = self.next_step or self.default_next_step
 
     def __str__(self) -> str:
         return f"{self.message}. Next: {self.next_step}"
@@ -124,16 +123,14 @@ class TransientError(LongtakeError):
     """The same call may succeed later."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class StoryboardError(TerminalError):
     """A storyboard that cannot be used. `problems` holds all of them, in file order."""
 
     exit_code = 2
     default_next_step = "fix the lines listed above, then run `longtake plan` again"
-    problems: tuple[Any, ...]
-    source: str
-
-    def __init__(self, message: str, *, problems: Sequence[Any] = (), source: str = "", **attributes: Any) -> None:  # noqa: ANN401
-        super().__init__(message, problems=tuple(problems), source=source, **attributes)
+    problems: tuple[Any, ...] = ()
+    source: str = ""
 
     def __str__(self) -> str:
         lines = "".join(f"\n  {problem}" for problem in self.problems)
@@ -154,13 +151,14 @@ class CatalogError(TerminalError):
     default_next_step = "name a model of the catalog, or give your own catalog file in LONGTAKE_CATALOG"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RefusedError(TerminalError):
     """The provider answered 4xx to a request: nothing was charged. 429 is `RateLimitedError`."""
 
-    default_next_step = "mend what the provider names; nothing was charged"
-    status: int
-    code: int | None
-    request_id: str | None
+    default_next_step = "correct what the provider names; nothing was charged"
+    status: int = 0
+    code: int | None = None
+    request_id: str | None = None
 
 
 class KeyRefusedError(RefusedError):
@@ -191,6 +189,7 @@ class UnknownTaskError(RefusedError):
     default_next_step = "check that the key is the one the task was bought with"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TaskFailedError(TerminalError):
     """A task ended `failed`: the provider refunds it by itself, once.
 
@@ -199,10 +198,11 @@ class TaskFailedError(TerminalError):
 
     default_next_step = "change the prompt or the inputs of this shot and run again; the attempt is refunded"
     task_id: str
-    code: int | None
-    retryable: bool
+    code: int | None = None
+    retryable: bool = False
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TakeRefusedError(TerminalError):
     """A user's own step refused a take: it was paid for and is kept, and the film does not use it.
 
@@ -213,18 +213,26 @@ class TakeRefusedError(TerminalError):
     reason: str = ""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class MediaError(TerminalError):
     """Bytes that are not what was asked for: not an MP4, not a PNG, another length, too large."""
 
-    default_next_step = "look at the file named; run again to fetch it anew (fetching costs nothing)"
+    default_next_step = "check the file named; the next run fetches it again (fetching costs nothing)"
+    status: int | None = None
+    """The HTTP status, where a URL was refused."""
+    expired: bool = False
+    """Whether the URL expired or its file is gone."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class UrlRefusedError(TerminalError):
     """A URL that must not be fetched or sent: not http(s), private, with a password in it, or loopback for a remote."""
 
     default_next_step = "give a public http(s) URL"
+    status: int | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class FfmpegError(TerminalError):
     """ffmpeg is missing, too old, or ended with an error; `log` holds the end of what it said."""
 
@@ -232,6 +240,7 @@ class FfmpegError(TerminalError):
     log: str = ""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PreflightError(TerminalError):
     """Something that a run needs does not work here, found before anything was sent.
 
@@ -246,31 +255,38 @@ class PreflightError(TerminalError):
     cause: str = ""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class BudgetError(TerminalError):
     """A budget would be passed, so nothing was sent. All amounts are whole credits."""
 
     exit_code = 3
     default_next_step = "raise the budget named, or shorten the film; what is kept is not bought twice"
-    scope: str
-    budget: int
-    needed: int
-    available: int
+    scope: str = ""
+    budget: int = 0
+    needed: int = 0
+    available: int = 0
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class InDoubtError(TerminalError):
     """An attempt that may or may not have been charged: it is never repeated until that is settled."""
 
     exit_code = 4
     attempt: str
+    label: str = ""
+    """`scene/shot`."""
+    credits: int = 0
+    """The credits that are held for it."""
 
-    def __init__(self, message: str, *, attempt: str, next_step: str | None = None, **attributes: Any) -> None:  # noqa: ANN401
-        step = next_step or (
-            f"run `longtake credits reconcile`, or look at the provider's own task list and say "
-            f"`longtake credits resolve {attempt} --adopt TASK_ID | --not-charged | --write-off`"
+    def __post_init__(self) -> None:
+        self.next_step = self.next_step or (
+            f"run `longtake credits reconcile`, or look the attempt up in the provider's task list and run "
+            f"`longtake credits resolve {self.attempt} --adopt TASK_ID | --not-charged | --write-off`"
         )
-        super().__init__(message, attempt=attempt, next_step=step, **attributes)
+        super().__post_init__()
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TaskIdNotRecordedError(TerminalError):
     """The provider accepted and charged, but the ledger could not write the task id down: here it is."""
 
@@ -278,17 +294,18 @@ class TaskIdNotRecordedError(TerminalError):
     attempt: str
     task_id: str
 
-    def __init__(self, message: str, *, attempt: str, task_id: str, **attributes: Any) -> None:  # noqa: ANN401
-        step = (
-            f"when the store works again: `longtake credits resolve {attempt} --adopt {task_id} --why 'store was away'`"
-        )
-        super().__init__(message, attempt=attempt, task_id=task_id, next_step=step, **attributes)
+    def __post_init__(self) -> None:
+        found = f"--adopt {self.task_id} --why 'store was away'"
+        self.next_step = f"when the store works again: `longtake credits resolve {self.attempt} {found}`"
+        super().__post_init__()
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LedgerError(TerminalError):
     """The log holds something it should not, or an order to it does not fit the attempt's state."""
 
     default_next_step = "look at the entry named with `longtake credits --json`; nothing was written"
+    key: str = ""
 
 
 class LedgerGapError(LedgerError):
@@ -300,15 +317,17 @@ class LedgerGapError(LedgerError):
     )
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SceneError(TerminalError):
     """Runs that scenes were handed out to did not make them. `scenes` says of each why."""
 
     default_next_step = (
         "look at the runs of these scenes in the Prefect UI and run again: only what is missing is bought"
     )
-    scenes: tuple[str, ...]
+    scenes: tuple[str, ...] = ()
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class FilmIncompleteError(TerminalError):
     """A run ended without every shot; everything paid for is kept. `exit_code` is the gravest of its reasons.
 
@@ -338,15 +357,20 @@ class NotSentError(TransientError):
     default_next_step = "check the network and LONGTAKE_BASE_URL, then run again; nothing was charged"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RateLimitedError(TransientError):
     """429: the provider wants fewer requests. `retry_after` is in seconds, or None when it did not say."""
 
     default_next_step = (
         "wait and run again, or lower LONGTAKE_SUBMITS_PER_SECOND or LONGTAKE_ACCOUNT_IN_FLIGHT; nothing was charged"
     )
-    retry_after: float | None
+    retry_after: float | None = None
+    status: int = 429
+    code: int | None = None
+    request_id: str | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DoubtfulAnswerError(TransientError):
     """A POST left and no readable acceptance came back. Whoever catches this records it and never sends again."""
 
@@ -354,13 +378,15 @@ class DoubtfulAnswerError(TransientError):
     reason: str
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ProviderUnavailableError(TransientError):
     """A GET (poll, balance, media) did not answer usefully. It changes nothing of what is known about a task."""
 
     default_next_step = "run again later: accepted tasks are polled, not bought again"
-    retry_after: float | None
+    retry_after: float | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class PollTimeoutError(TransientError):
     """A task was still processing when the longest wait was over. Its id is in the ledger; the next run polls on."""
 
@@ -368,8 +394,10 @@ class PollTimeoutError(TransientError):
     task_id: str
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class StoreError(TransientError):
     """The store did not take or give an object. `key` names it; it is never a signed URL."""
 
     default_next_step = "check that the store can be reached and written to, then run again"
-    key: str
+    exit_code: int = 1
+    key: str = ""

@@ -227,4 +227,4 @@ def _unusable(error: ValidationError) -> SettingsError:
                 else known.default
             )
             steps.append(f"correct {variables[field]}, or unset it (default: {default})")
-    return SettingsError(explain(error, Settings, variables), next_step="; ".join(steps) or None)
+    return SettingsError(explain(error, Settings, variables), next_step="; ".join(steps))

@@ -37,7 +37,7 @@ def check_store(store: Store) -> Checked:
             raise  # a setting that is wrong says so itself
         raise PreflightError(
             f"the store {store.uri} does not work: {reason(error)}",
-            next_step=getattr(error, "next_step", None),
+            next_step=getattr(error, "next_step", ""),
             check="store",
             step="write and read",
             cause=type(error).__name__,

@@ -132,7 +132,7 @@ def _refusal(answer: ProviderAnswer, model: str, secret: SecretStr) -> RefusedEr
         )
     error = _BY_STATUS.get(answer.status, RefusedError)
     code = CODES.get(complaint.code) if complaint.code is not None else None
-    step = code.step if code is not None else None
+    step = code.step if code is not None else ""
     if answer.status in (403, 404) and not said:
         step = "check LONGTAKE_BASE_URL: the answer is not in the provider's own words; nothing was charged"
     return error(message, next_step=step, status=answer.status, code=complaint.code, request_id=complaint.request_id)

@@ -76,7 +76,7 @@ def failure(task: ProviderTask) -> TaskFailedError:
     said = f": {task.error_message}" if task.error_message else ""
     return TaskFailedError(
         f"task {task.id} failed {number}{said}",
-        next_step=code.step if code else None,
+        next_step=code.step if code else "",
         task_id=task.id,
         code=task.error_code,
         retryable=code.another if code else False,

@@ -239,7 +239,7 @@ class LocalStore:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             message = f"{key} could not be {done} in {self.uri}: {reason}"
-            step = None
+            step = ""
             if error.errno in {errno.EPERM, errno.ENOTSUP, errno.EMLINK} and done == "written":
                 step = "the folder must be writable and on a file system with hard links"
             elif error.errno in {errno.EACCES, errno.EROFS}:

@@ -46,7 +46,7 @@ def answered(error: Exception, s3: S3Client, bucket: str, *, key: str, doing: st
         reason, step = found
         return _bad_input(f"{reason.format(where)}; {failed}", key, step)
     step_411 = "set LONGTAKE_S3_CHECKSUMS=when_required: the server does not take checksums it did not ask for"
-    return StoreError(f"{failed}, from {where}", key=key, next_step=step_411 if number == 411 else None)
+    return StoreError(f"{failed}, from {where}", key=key, next_step=step_411 if number == 411 else "")
 
 
 def _bad_setting(code: str, number: int, bucket: str, region: str | None) -> tuple[str, str] | None:

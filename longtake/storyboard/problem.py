@@ -47,9 +47,9 @@ def bare_url(url: str) -> str:
     return re.sub(r"(?<=//)[^/]*@", "", bare)
 
 
-def failure(name: str, problems: tuple[Problem, ...], *, next_step: str | None = None) -> StoryboardError:
+def failure(name: str, problems: tuple[Problem, ...], *, next_step: str = "") -> StoryboardError:
     """The error that carries all problems of a storyboard, in file order."""
     count = f"{len(problems)} problem" + ("" if len(problems) == 1 else "s")
-    if next_step is None and any(problem.at is not None for problem in problems):
-        next_step = "change the values named above; `plan` looks at them again and spends nothing"
+    if not next_step and any(problem.at is not None for problem in problems):
+        next_step = "change the values named above; `longtake plan` checks them again and spends nothing"
     return StoryboardError(f"{name} has {count}", problems=problems, source=name, next_step=next_step)

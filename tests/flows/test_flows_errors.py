@@ -13,7 +13,14 @@ from longtake import errors
 from longtake.errors import LongtakeError, TerminalError, TransientError
 
 ALL = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, LongtakeError)]
-NEEDS = {"InDoubtError": {"attempt": "a17"}, "TaskIdNotRecordedError": {"attempt": "a17", "task_id": "task_0123456789"}}
+NEEDS = {
+    "DoubtfulAnswerError": {"reason": "lost"},
+    "InDoubtError": {"attempt": "a17"},
+    "PollTimeoutError": {"task_id": "task_0123456789"},
+    "PreflightError": {"check": "disk"},
+    "TaskFailedError": {"task_id": "task_0123456789"},
+    "TaskIdNotRecordedError": {"attempt": "a17", "task_id": "task_0123456789"},
+}
 
 
 def tree():
@@ -46,14 +53,20 @@ def test_no_error_of_the_product_is_outside_of_the_tree():
 @pytest.mark.parametrize("pickler", [pickle, cloudpickle], ids=["pickle", "cloudpickle"])
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
 def test_errors_survive_pickling(cls, pickler):
-    error = cls("it broke", **NEEDS.get(cls.__name__, {}), place="here")
+    error = cls("it broke", **NEEDS.get(cls.__name__, {}), next_step="look here")
     error.exit_code = 4
     again = pickler.loads(pickler.dumps(error))
     assert type(again) is cls
     assert str(again) == str(error)
     assert again.args == error.args == ("it broke",)
     assert vars(again) == vars(error)
-    assert (again.place, again.exit_code) == ("here", 4)
+    assert again.exit_code == 4
+
+
+@pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+def test_an_error_takes_only_the_attributes_it_declares(cls):
+    with pytest.raises(TypeError, match="place"):
+        cls("it broke", **NEEDS.get(cls.__name__, {}), place="here")
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)

@@ -341,6 +341,7 @@ class FilmIncompleteError(TerminalError):
     default_next_step = "see the reasons above and run again: only what is missing is bought"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SetIncompleteError(TerminalError):
     """A run of a film set ended without every film. `exit_code` is the gravest of its reasons.
 

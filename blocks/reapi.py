@@ -23,7 +23,7 @@ from longtake.settings import PROVIDER, Settings
 
 
 class ReapiCredentials(CredentialsBlock):
-    """The key of a reAPI account, where the API is, and the limits every run with this key keeps to.
+    """The key of a reAPI account, the address of the API, and the limits of every run with this key.
 
     Example:
         Save one with `ReapiCredentials(api_key="...", day_budget=50_000).save("BLOCK_NAME")`, then name it in the parameter
@@ -103,7 +103,7 @@ class ReapiCredentials(CredentialsBlock):
         return Provider(base_url=self.base_url, key=self.api_key)
 
     def settings(self, base: Settings) -> Settings:
-        """The settings of a run: these values over those of `base`."""
+        """The settings of a run: `base` with this block's values."""
         return Settings.model_validate(
             {
                 **base.model_dump(exclude={"api_key"}),

@@ -1,4 +1,4 @@
-"""The place where media, takes, films and the ledger lie."""
+"""The block for the store of media, takes, films and the ledger."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class ArtifactStore(Block):
         return stores.open(self.uri, public_url=self.public_url, s3=self.s3())
 
     def settings(self, base: Settings) -> Settings:
-        """The settings of a run: these values over those of `base`.
+        """The settings of a run: `base` with this block's values.
 
         Raises:
             SettingsError: how to reach S3 is unusable.
@@ -159,10 +159,10 @@ class ArtifactStore(Block):
         return base.model_copy(update={"store": self.uri, "public_url": self.public_url, "s3": self.s3()})
 
     def s3(self) -> S3Settings:
-        """How to reach S3: the fields, and what they leave empty from the credentials.
+        """How to reach S3: this block's fields, with empty ones filled from the credentials.
 
         Raises:
-            SettingsError: they do not fit together, or the credentials ask for something that is not done here.
+            SettingsError: they do not fit together, or the credentials use an unsupported option.
         """
         said = {"endpoint_url": self.endpoint_url, "region": self.region}
         manners = {"addressing_style": self.addressing_style, "checksums": self.checksums}
@@ -173,14 +173,14 @@ class ArtifactStore(Block):
             first = error.errors(include_input=False)[0]
             raise SettingsError(
                 f"the store's block: {'.'.join(map(str, first['loc']))} {first['msg']}".replace("  ", " "),
-                next_step="mend the ArtifactStore block or the credentials it names",
+                next_step="correct the ArtifactStore block or its credentials block",
             ) from None
 
 
 def _told(block: Credentials) -> dict[str, object]:
-    """What a block of prefect-aws says, in our words."""
+    """The fields of a prefect-aws block under the names of `S3Settings`."""
     client = block.aws_client_parameters
-    # A role's keys would be asked for once and end within the hour, with the film half made.
+    # A role's keys would be requested once and expire within the hour, in the middle of a film.
     role = None if isinstance(block, MinIOCredentials) else block.assume_role_arn
     for name, set_ in (
         ("assume_role_arn", role),
@@ -189,7 +189,7 @@ def _told(block: Credentials) -> dict[str, object]:
     ):
         if set_:
             raise SettingsError(
-                f"the credentials block sets {name}, which a store does not take",
+                f"the credentials block sets {name}, which a store does not support",
                 next_step="put a role into a profile; addressing style and checksums are fields of the ArtifactStore block",
             )
     bundle = client.verify_cert_path or (client.verify if isinstance(client.verify, Path) else None)

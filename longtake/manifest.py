@@ -1,6 +1,6 @@
-"""A film's manifest: what it was joined from, with which takes and for how much, so that the store alone can give it again.
+"""A film's manifest: its takes, timeline and credits, so that the film can be joined again from the store alone.
 
-It lies beside the film and is written once. `longtake schema --manifest` prints its JSON Schema.
+It is stored next to the film and written once. `longtake schema --manifest` prints its JSON Schema.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class FilmShot(_Part):
     end: float
     """Seconds into the film."""
     used: Take
-    """The take that is seen."""
+    """The used take."""
     alternates: tuple[Take, ...] = ()
     """The other kept takes of the shot as described."""
     seam: Seam | None = None
@@ -81,21 +81,21 @@ class FilmCredits(_Part):
     """What the film cost when it was joined, in credits."""
 
     used_takes: int
-    """The takes that are seen, each counted once."""
+    """The used takes, each counted once."""
     alternates: int
-    """The kept takes that are not seen: test spend."""
+    """The kept takes that are not used."""
     settled: int
-    """All that was spent on this film for good, also on takes of storyboards before this one."""
+    """Everything spent on this film for good, takes of earlier storyboards included."""
     reserved: int
-    """Held for attempts under way."""
+    """Held for attempts in flight."""
     in_doubt: int
     """Held for attempts that may have been charged."""
     refunded: int | None
-    """Given back for failed attempts."""
+    """Refunded for failed attempts."""
 
 
 class Software(_Part):
-    """Versions of what joined the film. `prefect` is there when it ran inside Prefect."""
+    """Versions of the software that joined the film; `prefect` only if it ran inside Prefect."""
 
     longtake: str
     python: str
@@ -105,7 +105,7 @@ class Software(_Part):
 
 
 class Level(_Part):
-    """How loud a sound is by EBU R128."""
+    """Loudness by EBU R128."""
 
     integrated: float
     """LUFS; -70 is silence."""
@@ -116,7 +116,7 @@ class Level(_Part):
 
 
 class Loudness(_Part):
-    """The loudness of the film's sound before it was changed, and of the finished track."""
+    """The loudness of the film's sound before and after processing."""
 
     before: Level
     after: Level
@@ -143,12 +143,12 @@ class Manifest(_Part):
     way: Literal["copy", "encode"]
     """`copy` when no frame was encoded again."""
     loudness: Loudness | None = None
-    """Where the storyboard asks for a loudness."""
+    """Present if the storyboard asks for a loudness."""
     joined_at: datetime
     run: str | None = None
     """The id of the run that joined it; in Prefect the flow run's."""
     timeline: Timeline
-    """All that decides the film's bytes."""
+    """Everything that determines the film's bytes."""
     shots: tuple[FilmShot, ...]
     """In film order, one for each cut of the timeline."""
     credits: FilmCredits
@@ -164,15 +164,15 @@ class Manifest(_Part):
 
 
 def dump(manifest: Manifest) -> bytes:
-    """The bytes of a manifest as they lie in the store: indented JSON with a final newline."""
+    """The stored form of a manifest: indented JSON with a final newline."""
     return manifest.model_dump_json(indent=1).encode() + b"\n"
 
 
 def load(data: bytes, *, name: str) -> Manifest:
-    """Read a manifest; `name` is what it is called in errors.
+    """Read a manifest; errors refer to it as `name`.
 
     Raises:
-        StoreError: it is none, is another release's, or was changed.
+        StoreError: it is not a manifest, is from another release, or was changed.
     """
     try:
         return Manifest.model_validate_json(data)
@@ -183,7 +183,9 @@ def load(data: bytes, *, name: str) -> Manifest:
         said = f"is a manifest of another release ({found})" if found else "is not a manifest"
     else:
         where = ".".join(str(part) for part in first["loc"])
-        said = f"is not a whole manifest ({where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')})"
+        said = (
+            f"is not a complete manifest ({where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')})"
+        )
     raise StoreError(
         f"{name} {said}",
         next_step="move it away and run the storyboard with `longtake run`: its takes are kept, and joining costs nothing",

@@ -1,4 +1,4 @@
-"""Watch a film being made: every step runs through an observer, and every change is told to it.
+"""Watch a film being made: every step runs through an observer, and it is notified of every change.
 
 An observer shows, counts or wraps what happens; it never decides what is bought. Prefect's task runs, events and progress are one
 observer (`longtake.prefect.observer`), a progress bar is another.
@@ -80,7 +80,7 @@ class Observer:
 
 
 class Observers(Observer):
-    """Several observers as one: each is told, and the first is outermost around a step."""
+    """Several observers as one: each is notified, and the first is outermost around a step."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)

@@ -1,4 +1,4 @@
-"""What a run is told by its surroundings: environment variables here, blocks in Prefect.
+"""Settings of a run, from environment variables here and from blocks in Prefect.
 
 Only this module reads the environment for Longtake's own settings; the AWS variables are boto3's.
 """
@@ -27,18 +27,18 @@ Checksums = Literal["auto", "when_required", "when_supported"]
 
 
 class S3Settings(BaseModel):
-    """How to speak with an S3 server. What is left empty boto3 finds itself: its variables, its files, the machine's role."""
+    """How to reach an S3 server. boto3 fills empty fields from its variables, its files or the machine's role."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     endpoint_url: str | None = None
     region: str | None = None
     addressing_style: Addressing = "auto"
-    """Where the bucket's name stands. `auto`: in the path where an endpoint is named, in the host's name at AWS."""
+    """Where the bucket's name goes. `auto`: into the path with an endpoint of your own, into the host name at AWS."""
     checksums: Checksums = "auto"
-    """Whether checksums go along unasked. `auto`: `when_required` where an endpoint is named, `when_supported` at AWS."""
+    """Whether checksums are sent. `auto`: `when_required` with an endpoint of your own, `when_supported` at AWS."""
     ca_bundle: Path | None = None
-    """Certificates to trust instead of those that came with botocore."""
+    """Certificates to trust instead of botocore's own."""
     profile: str | None = None
     access_key_id: str | None = Field(default=None, repr=False)
     secret_access_key: SecretStr | None = None
@@ -62,7 +62,7 @@ class S3Settings(BaseModel):
 
 
 class Settings(BaseModel):
-    """Where things are and how much may be used. The key is held as a secret and never shown."""
+    """Places, limits and the key of a run. The key is a secret and never shown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,11 +73,11 @@ class Settings(BaseModel):
     s3: S3Settings = S3Settings()
     catalog: Path | None = None
     max_in_flight: int = Field(default=8, ge=1, le=1000)
-    """Takes under way at once in one run (the provider's own limit is unknown, provider-contract.md §3)."""
+    """Takes in flight at once in one run (the provider's own limit is unknown, provider-contract.md §3)."""
     account_in_flight: int | None = Field(default=None, ge=1, le=10_000)
-    """Tasks and POSTs of the account under way at once, over all its runs; None leaves it to the runs."""
+    """Tasks and POSTs of the account in flight at once, over all its runs; None for no limit."""
     submits_per_second: float | None = Field(default=5.0, ge=0.01, le=1000)
-    """Submits of the account a second, over all its runs; None does not limit (the provider's own rate is unknown)."""
+    """Submits per second of the account, over all its runs; None for no limit (the provider's own rate is unknown)."""
     max_attempts: int = Field(default=3, ge=1, le=20)
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0, le=30 * 86400)
@@ -94,12 +94,12 @@ class Settings(BaseModel):
 
     @property
     def loopback(self) -> bool:
-        """Whether the provider runs on this machine, which is what the emulator does."""
+        """Whether the provider runs on this machine, as the emulator does."""
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
     def realm(self) -> str:
-        """What kind of provider clips come from: those of one on loopback never count as the real one's."""
+        """The kind of provider that clips come from: clips of one on loopback never count as real ones."""
         return "loopback" if self.loopback else "provider"
 
     def key(self) -> SecretStr:
@@ -130,7 +130,7 @@ _VARIABLES = {
     "day_budget": "LONGTAKE_DAY_BUDGET",
 }
 _RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
-"""Old names are refused and not ignored, because a budget that does not count lets a run spend more than was meant."""
+"""Old names are errors, because an ignored budget would let a run spend more than intended."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}
 
 
@@ -138,7 +138,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings.
 
     Raises:
-        SettingsError: a variable holds something unusable or has an old name; names it.
+        SettingsError: a variable has an unusable value or an old name; the message names it.
     """
     env = os.environ if environ is None else environ
     for old, new in _RENAMED.items():
@@ -168,7 +168,7 @@ def explain(error: ValidationError, model: type[BaseModel], names: Mapping[str, 
     Args:
         error: what `model` raised.
         model: holds the types and ranges.
-        names: what a person calls a field, by field; a field without a name here keeps its own.
+        names: names for the message, by field; a field not in here keeps its own name.
     """
     found = []
     for one in error.errors():
@@ -182,7 +182,7 @@ def explain(error: ValidationError, model: type[BaseModel], names: Mapping[str, 
 
 
 def _allowed(model: type[BaseModel], place: Sequence[str]) -> str:
-    """The numbers or words a field takes, for example "a whole number from 1 to 1000"; empty for other kinds."""
+    """The values a field takes, for example "a whole number from 1 to 1000"; empty for other kinds."""
     schema: dict[str, Any] = model.model_json_schema()
     at = schema
     for part in place:

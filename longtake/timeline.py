@@ -1,6 +1,7 @@
-"""The timeline: which take of which shot, in what order, with what between them and under them. Its digest names the film.
+"""The timeline: which take of which shot, in order, with transitions, captions and music. Its digest names the film.
 
-It holds everything that decides the film's bytes, with digests in place of files: a film can be joined again from the store alone.
+It holds everything that determines the film's bytes and refers to files by digest, so a film can be joined again from the store
+alone.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ class _Part(BaseModel):
 
 
 class TimelineTransition(_Part):
-    """How a cut follows the one before it; `seconds` are shared by both."""
+    """How a clip follows the one before it; both overlap for `seconds`."""
 
     kind: str
     seconds: float
 
 
 class ClipCorrection(_Part):
-    """One step of colour for a whole clip, as `longtake.media.Correction` has it."""
+    """A color correction for a complete clip; see `longtake.media.ColorCorrection`."""
 
     gain: float
     pivot: float
@@ -52,18 +53,18 @@ class Clip(_Part):
     sha256: str
     transition: TimelineTransition | None = None
     continues: bool = False
-    """Whether it begins with the frame that the cut before it ends with: that moment is shown once."""
+    """Whether it begins with the last frame of the clip before it, which is then shown once."""
     caption: str | None = None
-    """Shown as a subtitle for as long as the clip is."""
+    """Subtitle for the length of the clip."""
     correction: ClipCorrection | None = None
-    """Brings its colours back towards those of its chain's first shot."""
+    """Moves its colors back towards those of its chain's first shot."""
 
 
 class TimelineSound(_Part):
-    """What is done to the film's sound."""
+    """How the film's sound is mixed."""
 
     loudness: float | None = None
-    """LUFS wanted; the clips' own where there is none."""
+    """Target loudness in LUFS; None keeps the clips' own."""
     peak: float = -1.0
     """True peak it is limited to, dBTP."""
     music: str | None = None
@@ -72,7 +73,7 @@ class TimelineSound(_Part):
     music_gain: float = -12.0
     """LU above the clips' own sound."""
     duck: float = 6.0
-    """dB the music goes down while the clips are heard."""
+    """dB by which the music is lowered while the clips have sound."""
     fade_out: float = 2.0
     """Seconds over which the music fades at the end."""
 
@@ -81,16 +82,16 @@ class Timeline(_Part):
     """A film before it is joined."""
 
     v: Literal["longtake-timeline/2"] = "longtake-timeline/2"
-    """It also stands for the way of joining: where that gives other bytes, it is another version and so another film."""
+    """The version of the join as well: a join that gives other bytes gets a new version, and so makes another film."""
     title: str
     cuts: tuple[Clip, ...]
     sound: TimelineSound = TimelineSound()
     hls: bool = False
-    """Whether it is also kept as an HLS playlist."""
+    """Whether an HLS playlist is stored as well."""
 
     @property
     def digest(self) -> str:
-        """32 hex digits of SHA-256: equal timelines are equal films, to the byte."""
+        """32 hex digits of SHA-256: equal timelines give equal films, byte for byte."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
 
@@ -123,7 +124,7 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
 
 
 def of_takes(takes: Sequence[Take], *, title: str) -> Timeline:
-    """The timeline of takes that belong to no storyboard: hard cuts, and a shared frame shown once."""
+    """The timeline of takes without a storyboard: hard cuts, and a shared frame shown once."""
     cuts = tuple(
         Clip(
             label=take.shot,
@@ -138,7 +139,7 @@ def of_takes(takes: Sequence[Take], *, title: str) -> Timeline:
 
 
 def joined(before: Take, after: Take) -> bool:
-    """Whether a take begins where another ends: with its last frame, or because that one was led to it."""
+    """Whether a take begins where another ends: with its last frame, or because that one was pinned to its first frame."""
     return after.frame == before.leaves.sha256 or before.bridges == after.fingerprint
 
 
@@ -153,7 +154,7 @@ def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]
     first, own = anchor(resolved, shot, used).tone, used[shot.id].tone
     if first is None or own is None:
         return None
-    from longtake import media  # noqa: PLC0415 - loads libav, and only films that ask for it pay
+    from longtake import media  # noqa: PLC0415 - loads libav, which only films with color matching need
 
     step = media.correction(media.MeasuredTone(**first.model_dump()), media.MeasuredTone(**own.model_dump()))
     return (

@@ -61,7 +61,7 @@ async def place(assets: Assets, path: Path, *, digest: str, format: str | None, 
         digest: SHA-256 of what it is taken for; a file that was edited since is refused.
         format: what its bytes are, as `media.inspect` says.
         name: what a person calls it.
-        anew: look again, although the run has put it there before.
+        anew: check the store, even if this run stored it before.
 
     Raises:
         MediaError: the file changed, or cannot be read any more.
@@ -219,4 +219,4 @@ def _unchanged(path: Path, name: str, digest: str) -> None:
             f"{name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
         ) from None
     if found != digest:
-        raise MediaError(f"{name} changed while the run was under way", next_step="run again: it is read anew then")
+        raise MediaError(f"{name} changed while the run was under way", next_step="run again to read it again")

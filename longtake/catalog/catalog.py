@@ -142,7 +142,7 @@ class Catalog(Data):
         return OldRate(model_id, resolution, rate.as_of, days) if days > self.billing.stale_days else None
 
     def price(self, model_id: str, *, resolution: str, seconds: int, source_seconds: float | Fraction = 0) -> Price:
-        """Credits for so many whole seconds of output and so many seconds of video inputs (provider-contract.md §2).
+        """Credits for whole seconds of output and seconds of video inputs (provider-contract.md §2).
 
         Raises:
             CatalogError: the model or a rate for this is not known. An unknown price is never zero.

@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look at the Prefect server of the active profile and what is deployed there",
     )
     parser.add_argument(
-        "--fix", action="store_true", help="with --prefect: mend there what can be mended, install what is missing"
+        "--fix",
+        action="store_true",
+        help="with --prefect: repair what can be repaired there and install what is missing",
     )
     parser.add_argument(
         "--ledger", action="store_true", help="read the whole ledger of the account, and say what is wrong with it"
@@ -61,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
         SettingsError: options that do not go together.
     """
     if options.fix and not options.prefect:
-        raise SettingsError("--fix mends what --prefect looks at", next_step="`longtake doctor --prefect --fix`")
+        raise SettingsError("--fix works only with --prefect", next_step="`longtake doctor --prefect --fix`")
     findings = list(_look())
     if options.ledger:
         findings += _ledger()

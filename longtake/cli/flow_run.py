@@ -95,7 +95,7 @@ def _shown(
         )
         _tell(None, away, as_json=as_json)
         if get_current_settings().api.url is not None:
-            # Prefect would try for minutes to get rid of its events, and there is nobody to take them.
+            # Prefect would retry for minutes to send its events, and no server receives them.
             sys.stdout.flush()
             os._exit(away.exit_code)
         return away.exit_code

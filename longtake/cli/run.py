@@ -23,7 +23,7 @@ _PREFECT = {
     # The log goes to the API, for the UI; at the terminal the flow shows its own lines.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "longtake",
-    # What could not be sent to an API that went away is told once, by the flow.
+    # The flow reports once what could not be sent to an API that went away.
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
 }
 """Settings of Prefect for a run at a terminal, read when it is imported; what is set in the shell goes before them."""

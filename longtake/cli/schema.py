@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--set", action="store_true", help="the schema of a film set")
-    parser.add_argument("--manifest", action="store_true", help="the schema of the manifest that lies beside a film")
+    parser.add_argument(
+        "--manifest", action="store_true", help="the schema of the manifest that is stored next to a film"
+    )
 
 
 def main(options: argparse.Namespace) -> int:

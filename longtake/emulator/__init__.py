@@ -46,7 +46,7 @@ async def serve(
     ready: Callable[[EmulatorAddress], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until cancelled, signalled or `stop` is set; `ready` is told the address once connections are taken."""
+    """Serve until cancelled, signalled or `stop` is set; `ready` gets the address once connections are accepted."""
     from longtake.emulator import server  # noqa: PLC0415 - uvicorn is loaded only to serve
 
     await server.serve(config, host=host, port=port, ready=ready, stop=stop)

@@ -47,7 +47,7 @@ class Copies:
 
 
 def _copied(original: RenderedClip, folder: Path, mark: bytes) -> RenderedClip:
-    """The files once more, each with a mark where nobody looks for pictures."""
+    """The files once more, each with a mark outside of the picture data."""
     made = RenderedClip(folder / "0.mp4", folder / "0.png")
     box = struct.pack(">I4s", 8 + len(mark), b"free") + mark
     made.clip.write_bytes(original.clip.read_bytes() + box)

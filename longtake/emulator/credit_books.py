@@ -60,7 +60,7 @@ class CreditBooks:
             return tuple(self._entries)
 
     def accounts(self) -> dict[Party, int]:
-        """The balance of each account; their sum is the opening balance for ever."""
+        """The balance of each account; their sum is always the opening balance."""
         with self._lock:
             return dict(self._accounts)
 

@@ -43,7 +43,7 @@ _ALLOWED: dict[Where, frozenset[str]] = {
 class Rule(BaseModel):
     """One fault. Without `times` and `share` it strikes every time.
 
-    `times` ends the rule after so many strikes; `share` (0 to 1) strikes that part of the occasions, the same ones for the
+    `times` ends the rule after this many strikes; `share` (0 to 1) strikes that part of the occasions, the same ones for the
     same seed; `match` restricts it to prompts that hold this text (never true for a balance). `retry_after` goes into the
     header of a 429 (seconds, or an HTTP date as text). `seconds` is the length of `slow`: longer processing on submit, a
     later answer elsewhere.

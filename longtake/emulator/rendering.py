@@ -49,7 +49,7 @@ class RenderOrder:
     first: Path | None = None
     last: Path | None = None
     black: bool = False
-    """Show nothing: a clip that was paid for and that nobody wants."""
+    """Show black: a clip that was paid for and is useless."""
 
     @property
     def seconds(self) -> float:

@@ -100,7 +100,7 @@ def check(body: _Json, catalog: Catalog) -> Wish:
             400, MIXED_MODES, f"{names.frames} cannot be combined with reference images, videos or audio"
         )
     if model.media.audio.needs_picture and sounds and not (images or videos):
-        _refuse(f"{names.audio} needs an image or a video beside it")
+        _refuse(f"{names.audio} needs an image or a video with it")
     prompt = _prompt(body, model, with_media=bool(images or videos or sounds or pinned))
     size = _choice(body, names.size, model.size.values, model.size.default)
     if pinned and model.sent_size(size, framed=True) != size:

@@ -1,8 +1,8 @@
-"""Where a film lies in the store, and how it comes there.
+"""The objects of a film in the store: find them, write them, verify them.
 
 ``films/<film>/<digest>/`` holds `film.mp4`, `poster.jpg`, `manifest.json`, `film.vtt` where there are captions, and `hls/` where
-the storyboard asks for it. Nothing there is overwritten by something else: when another ffmpeg makes other bytes of the same
-timeline, they lie beside, in a folder named after the first 12 hex digits of their SHA-256, with a manifest of their own.
+the storyboard asks for it. These objects are never overwritten: if another ffmpeg makes other bytes of the same
+timeline, they go into a subfolder named after the first 12 hex digits of their SHA-256, with a manifest of their own.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JoinedFilm:
         return str(path) if path is not None else f"{store.uri.rstrip('/')}/{self.key}"
 
     def links(self, store: Store, *, public_url: str | None) -> dict[str, str]:
-        """Where film and manifest are, for people: public URLs where there is a public base, else paths or URIs."""
+        """Links to film and manifest: public URLs if there is a public base, else paths or URIs."""
         if public_url is None:
             return {"film": self.place(store), "manifest": self.manifest_place(store)}
         folder = self.key.removesuffix("film.mp4")
@@ -50,25 +50,25 @@ class JoinedFilm:
         return {name: f"{public_url.rstrip('/')}/{key}" for name, key in keys.items()}
 
     def manifest_place(self, store: Store) -> str:
-        """Where the manifest is, as `place`."""
+        """Path or URI of the manifest; see `place`."""
         return self.place(store).removesuffix("film.mp4") + "manifest.json"
 
 
 def folder_of(film: str, digest: str) -> str:
-    """Where the film of a timeline lies."""
+    """The key prefix of a timeline's film."""
     return f"films/{film}/{digest}/"
 
 
 def find(store: Store, folder: str, *, sha256: str | None = None) -> JoinedFilm | None:
-    """The film below a folder whose file has the size its manifest says; None where there is none.
+    """Find the film below a folder whose file has the size its manifest states; None if there is none.
 
     Args:
         store: where to look.
         folder: a timeline's.
-        sha256: the film's, where only one of these very bytes is wanted.
+        sha256: accept only a film with this digest.
 
     Raises:
-        StoreError: the store is away, or a manifest there is none of this release.
+        StoreError: the store cannot be reached, or a manifest there is from another release.
     """
     for home in _homes(store, folder):
         manifest = _manifest(store, home)
@@ -81,7 +81,7 @@ def find(store: Store, folder: str, *, sha256: str | None = None) -> JoinedFilm 
 
 
 def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> JoinedFilm:
-    """Put the files of a film that was joined into the store, the manifest last. What is there already stays.
+    """Store the files of a joined film, the manifest last. Existing objects are kept.
 
     Raises:
         StoreError: the store is away.
@@ -96,7 +96,7 @@ def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> JoinedFi
 
 
 def complete(store: Store, film: JoinedFilm, files: Path) -> None:
-    """Put back what a film that is there lacks beside it; what is there stays.
+    """Restore missing files of a stored film; existing objects are kept.
 
     Raises:
         StoreError: the store is away.
@@ -108,7 +108,7 @@ def complete(store: Store, film: JoinedFilm, files: Path) -> None:
 
 
 def verified(store: Store, film: JoinedFilm) -> bool:
-    """Whether the film's file is, byte for byte, what its manifest says. It is read whole, a piece at a time.
+    """Whether the film's SHA-256 matches its manifest. Reads the complete file in pieces.
 
     Raises:
         StoreError: the store is away.
@@ -127,7 +127,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    """The names of a joined film's files and what they are served as."""
+    """The names of a joined film's files and their content types."""
     for name, kind in _FILES.items():
         if (folder / name).exists():
             yield name, kind

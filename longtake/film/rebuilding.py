@@ -40,7 +40,7 @@ def rebuild(manifest: Manifest, store: Store, *, on_progress: Callable[[float], 
     """Check every clip's digest, join, and put back what is missing of the film.
 
     A film whose bytes are not what the manifest says is put right. Other bytes than the manifest's, from another ffmpeg, are kept
-    beside the film and not over it.
+    next to the film and does not overwrite it.
 
     Raises:
         StoreError: the store is away, or lacks a clip, or holds one that is not what its name says.

@@ -30,7 +30,7 @@ _LEFT = re.compile(r"probe/")
 _CLOCKS = timedelta(hours=1)
 """How far the clocks of a store and of a run may be apart."""
 _AT_WORK = timedelta(hours=1)
-"""What is on its way in, or raced for, is left for so long whatever was asked for: whoever is at it needs it."""
+"""The least age of objects that are swept, whatever was asked for, because an upload or a race in progress still needs them."""
 _BATCH = 1000
 
 

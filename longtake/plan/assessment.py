@@ -1,4 +1,4 @@
-"""A look at one shot: what there is of it, whether that begins where the shot before it ends, and what is lacking."""
+"""The status of one shot: its kept takes, whether they begin where the previous shot ends, and what is missing."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ __all__ = ["ShotAssessment"]
 
 
 class ShotAssessment:
-    """The look at one shot. See `Comparison`."""
+    """Finds the status of one shot. See `Comparison`."""
 
     def __init__(self, of: TakeIndex, shot: ResolvedShot, parent: ShotStatus | None, description: str) -> None:
         self.of, self.shot, self.parent, self.description = of, shot, parent, description
         self.decided = of.take_library.decided(shot.id, description)
         self.retake = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
         self.start = of.start(parent)
-        # Another shot may be described alike: its takes are of use here only where they begin with the right frame.
+        # Another shot may have the same description; its takes are usable here only if they begin with the right frame.
         self.kept = [take for take in of.take_library.of(description) if of.own(shot, take) or self._joined(take)]
         self.downstream, self.since = self._downstream()
 
     def _downstream(self) -> tuple[Downstream, datetime]:
-        """The command's choice, else the latest decision on this shot or one before it in the chain, else the storyboard's."""
+        """The command's choice, else the latest decision on this shot or an earlier one of the chain, else the storyboard's."""
         board = self.of.resolved.loaded.board.downstream
         found = [(r.at, r.follow) for r in self.decided]
-        # What was decided further up counts where this shot is concerned: where a kept take of it continues something else.
+        # A decision on an earlier shot applies here only if a kept take of this shot continues something else.
         if self.parent is not None and not all(self._joined(take) for take in self.kept):
             found.append((self.parent.decided, self.parent.downstream))
         at, downstream = max(found, default=(EVER, board), key=lambda one: one[0])
         return self.of.downstream or downstream, at
 
     def status(self) -> ShotStatus:
-        """How the shot stands."""
+        """The status of the shot."""
         shot = self.shot
         kept = {number: self._newest(number) for number in {take.take for take in self.kept}}
         current = {number: take for number in self._numbers(set(kept)) if (take := self._current(number)) is not None}
@@ -54,7 +54,7 @@ class ShotAssessment:
             return self._made("current", select(shot, current, focus))
         whole = focus in current if focus is not None else bool(current)
         if whole:
-            # A second take that only begins with an older frame is an alternate; it is not bought again for that.
+            # A second take that begins with an older frame is an alternate and is not bought again.
             lacking = [n for n in lacking if n not in kept or self._cascades()]
         older = {number: take for number, take in kept.items() if take is not None}
         usable = focus in older if focus is not None else bool(older)
@@ -103,7 +103,7 @@ class ShotAssessment:
         return sorted({self.retake, *(number for number in base if number not in kept)})
 
     def _last(self) -> int:
-        """The highest take that is wanted: more than asked for where none passed its checks and the storyboard has it try again."""
+        """The highest wanted take: more than `takes` if none passed its checks and the storyboard allows retakes."""
         takes, most = self.shot.takes, self.shot.takes + self.of.resolved.loaded.board.retakes
         while takes < most and all(map(self._failed, range(1, takes + 1))):
             takes += 1
@@ -117,7 +117,7 @@ class ShotAssessment:
         return next((take for take in reversed(self.kept) if take.take == number), None)
 
     def _current(self, number: int) -> Take | None:
-        """The kept take of this number that begins where the shot before it ends."""
+        """The kept take of this number that begins where the previous shot ends."""
         for take in reversed(self.kept):
             if take.take == number and self._joined(take):
                 return take
@@ -148,11 +148,11 @@ class ShotAssessment:
         ends = [r.end for r in decided if r.end is not None]
         names = of.names(self.shot, number, self.start, ends)
         if not names:
-            # What it continues is not there yet, and an attempt from an older frame is another take.
+            # The frame it starts from does not exist yet, and an attempt from an older frame would be another take.
             return Lack(number, f"{self.description} {number} after {self.shot.parent}", led)
         attempt = of.attempt(*names)
         if attempt is not None:
-            # It goes on as it was asked for, led somewhere or not.
+            # The attempt continues as it was submitted, with or without an end frame.
             index = names.index(attempt.order.fingerprint)
             if not index:
                 return Lack(number, names[0], attempt=attempt)
@@ -165,7 +165,7 @@ class ShotAssessment:
         return Lack(number, names[1 + known], led, ends[known])
 
     def _parted(self) -> tuple[Change, ...]:
-        """Why a kept take is stale: what it continued is not what comes before it now."""
+        """Why a kept take is stale: the frame it continued is not the one before it now."""
         before = self.kept[-1].frame if self.kept else None
         after = self.start.leaves.sha256 if self.start is not None else None
         what = f"the last frame of {self.shot.parent}"
@@ -176,5 +176,5 @@ class ShotAssessment:
             return (Change(what="retake"),)
         if self.kept:
             numbers = ", ".join(str(lack.number) for lack in lacks)
-            return (Change(what=f"take {numbers} is not there"),)
+            return (Change(what=f"take {numbers} is missing"),)
         return self.of.changes(self.shot)

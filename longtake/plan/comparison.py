@@ -1,4 +1,4 @@
-"""A storyboard against what is kept: for each shot what is there, what is wanted and why. Plans and runs decide by it alike.
+"""Compare a storyboard with the kept takes: the status of each shot, what it lacks and why. Plans and runs share it.
 
 A kept take is a shot's as described when model, fields and inputs agree. It is *current* when it also begins where the shot it
 continues ends: with that very frame, or because a new take of the shot before it is pinned to its first frame (a bridge). Otherwise
@@ -31,29 +31,29 @@ class Comparison(TakeIndex):
     """Compares the shots of a storyboard with what is kept. Built with the arguments of `TakeIndex`."""
 
     def with_downstream(self, downstream: Downstream) -> Comparison:
-        """The same comparison with another answer to what becomes of the shots after a retake."""
+        """The same comparison with another choice of what happens downstream of a retake."""
         other = copy(self)
         other.downstream = downstream
         return other
 
     def running(self) -> Comparison:
-        """The same comparison for a run that buys as it goes."""
+        """The same comparison for a run, which uses takes as they are bought."""
         other = copy(self)
         other._running = True  # noqa: SLF001 - a copy of itself
         return other
 
-    # -- what is asked for ---------------------------------------------------------------------------------------------
+    # -- retakes ---------------------------------------------------------------------------------------------
 
     def retake(self, shots: Iterable[str], *, run: str) -> list[Revision]:
         """The decisions to retake shots, given by id or `scene/shot`; none for a shot whose last retake is not carried out yet.
 
-        That is so until a run has used its take and had a whole film: the same command after a run that died or failed asks for
-        the same.
+        A retake stays open until a run has used its take in a complete film, so repeating the command after a run that died or
+        failed does not ask for another one.
 
-        They count once `TakeLibrary.decide` was told of them: a run writes them down first, a plan only supposes them.
+        They take effect through `TakeLibrary.decide`: a run records them first, a plan only assumes them.
 
         Raises:
-            SettingsError: no such shot, its take is pinned by `use`, or `bridge` is asked for and cannot be had.
+            SettingsError: the shot does not exist, its take is pinned by `use`, or it cannot be bridged.
         """
         found = []
         for shot in dict.fromkeys(map(self._named, shots)):
@@ -61,7 +61,7 @@ class Comparison(TakeIndex):
             alike = self.take_library.of(description) if description is not None else []
             kept = [take for take in alike if self.own(shot, take)]
             if description is None or not kept:
-                continue  # it is bought in any case
+                continue  # it is missing, so it is bought anyway
             if shot.use is not None:
                 raise SettingsError(
                     f"{shot.label} says use: {shot.use}, so a new take would not be used",
@@ -97,15 +97,15 @@ class Comparison(TakeIndex):
             if name in (shot.id, shot.label):
                 return shot
         known = listed([shot.id for shot in self.resolved.shots], name)
-        raise SettingsError(f"no shot is called {name[:64]}", next_step=f"name one of {known}")
+        raise SettingsError(f"no shot has the id {name[:64]}", next_step=f"name one of {known}")
 
     # -- how a shot stands ---------------------------------------------------------------------------------------------
 
     def look(self, shot: ResolvedShot, parent: ShotStatus | None) -> ShotStatus:
-        """How a shot stands, given how the one it continues does."""
+        """The status of a shot, given that of the shot it continues."""
         description = self.descriptions.get(shot.id)
         if description is None:
-            # No run has read this input yet, so nothing can be there that was made from it.
+            # No run has read this input yet, so no take can have been made from it.
             lacks = tuple(Lack(k, f"{shot.label} {k}") for k in range(1, shot.takes + 1))
             waits = parent is not None and parent.used is None
             said = (Change(what="an input given as a URL was never read"),)

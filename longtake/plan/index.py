@@ -28,11 +28,11 @@ class TakeIndex:
 
     Args:
         resolved: the storyboard with the catalog's rules applied.
-        take_library: what is kept; `load` need not have been called.
+        take_library: the kept takes; `load` need not have been called.
         catalog: for the field names of requests.
-        realm: whose clips count.
+        realm: the provider whose clips count, the real one or an emulator.
         attempts: open attempts of all accounts, for any film.
-        downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
+        downstream: what happens downstream of a retake; None as the storyboard and earlier decisions say.
 
     Raises:
         StoryboardError: `use` names a take that does not exist.
@@ -55,7 +55,7 @@ class TakeIndex:
         self.catalog = catalog
         self._realm = realm
         self._running = False
-        """A run uses what it has; a plan supposes what will be bought."""
+        """Whether a run asks: it uses kept takes only, while a plan assumes the purchases it lists."""
         self._attempts: dict[object, Attempt] = {}
         for attempt in attempts:
             self._attempts[attempt.order.fingerprint] = attempt
@@ -83,18 +83,20 @@ class TakeIndex:
             kept = {take.take for take in self.take_library.of(self.descriptions[shot.id])}
             if shot.use not in kept:
                 allowed = ", ".join(map(str, sorted(kept | set(range(1, shot.takes + 1)))))
-                problems.append(loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} is not there", allowed))
+                problems.append(
+                    loaded.problem((*place, "use"), f"take {shot.use} of {shot.id} does not exist", allowed)
+                )
         if problems:
             raise failure(loaded.name, tuple(problems))
 
     def start(self, parent: ShotStatus | None) -> Take | None:
-        """The take whose last frame a shot begins with, None while that is not known."""
+        """The take whose last frame a shot begins with; None while it is unknown."""
         if parent is None or parent.used is None:
             return None
         return parent.used if self._running or parent.settled else None
 
     def names(self, shot: ResolvedShot, number: int, start: Take | None, ends: Iterable[Frame]) -> list[str]:
-        """The fingerprints a take may have: left open first, then pinned to each of `ends`."""
+        """The possible fingerprints of a take: with an open end first, then pinned to each of `ends`."""
         frame = start.leaves.sha256 if start is not None and shot.parent is not None else None
         if (frame is None) != (shot.parent is None):
             return []
@@ -109,7 +111,7 @@ class TakeIndex:
         return next((self._attempts[name] for name in names if name in self._attempts), None)
 
     def _after(self, shot: ResolvedShot) -> tuple[ResolvedShot, Take] | None:
-        """The shot that continues this one and the kept take it uses; None where it has none or is retaken itself."""
+        """The shot that continues this one and its used take; None if there is none or it is retaken itself."""
         child = self._next.get(shot.id)
         description = self.descriptions.get(child.id) if child is not None else None
         if child is None or description is None:
@@ -124,7 +126,7 @@ class TakeIndex:
         return (child, take) if take is not None else None
 
     def own(self, shot: ResolvedShot, take: Take) -> bool:
-        """Whether a kept take is this very shot's; one that starts fresh is anybody's who describes it alike."""
+        """Whether a kept take belongs to this shot. A take that starts fresh belongs to every shot with the same description."""
         before = self.take_library.used_before(shot.id)
         if shot.parent is None or (before is not None and take.fingerprint == before.fingerprint):
             return True
@@ -136,7 +138,7 @@ class TakeIndex:
         return found[1].fingerprint if found is not None and shot.open_end is None else None
 
     def no_bridge(self, shot: ResolvedShot) -> str | None:
-        """Why a new take of a shot cannot be pinned to the kept shot after it; None where it can, or there is none."""
+        """Why a new take of a shot cannot be pinned to the kept shot after it; None if it can, or if there is none."""
         return shot.open_end if shot.open_end is not None and self._after(shot) is not None else None
 
     def changes(self, shot: ResolvedShot) -> tuple[Change, ...]:
@@ -148,7 +150,7 @@ class TakeIndex:
         names = model.fields
         frame = "0" * 64 if shot.parent is not None else None
         now = request.frozen_body(shot, digests=self.digests[shot.id], frame=frame, catalog=self.catalog)
-        # Frames are the chain's: which one changed is said where a shot is stale. The last frame's flag decides nothing.
+        # Frames belong to the chain and are reported for stale shots. The flag for the last frame does not change a take.
         ignored = {names.last_frame, *([names.frames] if not any("frame" in i.role for i in shot.inputs) else [])}
         ignored |= set(model.constant_fields)
         then: Mapping[str, object] = before.request
@@ -161,7 +163,7 @@ class TakeIndex:
         return found
 
     def _digests(self, shot: ResolvedShot) -> Mapping[int, str] | None:
-        """What inputs given as URLs served when last read, by index; None when one was never read."""
+        """The digests that input URLs served when last read, by index; None if one was never read."""
         found: dict[int, str] = {}
         for index, item in enumerate(shot.inputs):
             if item.sha256 is None:

@@ -107,7 +107,7 @@ class Plan(BaseModel):
     used: Used
     """What the ledgers in the store already hold against each budget: settled, reserved and in doubt."""
     refusals: tuple[BudgetRefusal, ...] = ()
-    """The budgets that what is missing does not fit into; a run would refuse, or ask a person where it was told to."""
+    """The budgets that the missing takes exceed; a run would refuse, or ask a person if it is set to."""
     seconds: float
     frames: int
     chains: int
@@ -215,7 +215,7 @@ def make(
 
     Raises:
         SettingsError: `retake` names a shot that cannot get a new take.
-        StoryboardError: `use` names a take that is not there.
+        StoryboardError: `use` names a take that does not exist.
         StoreError: the store is away.
     """
     take_library = library.read_holdings(store, film)

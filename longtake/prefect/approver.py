@@ -1,7 +1,7 @@
 """Ask a person before credits are spent: in Prefect's own form, or at the terminal.
 
 A run of a deployment is suspended: its worker is free, and on resume the flow begins again and comes to the same place, because
-all it knows lies in the store and the ledger. A local run, and one that goes on by itself when nobody answers, is paused and keeps
+all it knows lies in the store and the ledger. A local run, and one that goes on by itself without an answer, is paused and keeps
 its process.
 """
 
@@ -68,7 +68,7 @@ class ApprovalForm(RunInput):
 
 
 async def patiently(call: Callable[[], Awaitable[_Given]]) -> _Given:
-    """Call Prefect's API until it answers; where it is away, nothing is lost but time.
+    """Call Prefect's API until it answers; while it is down, only time is lost.
 
     Raises:
         httpx.HTTPStatusError: it answers, and will not.
@@ -96,15 +96,15 @@ def check_approver(approval: Approval) -> None:
     """
     if approval.before and _temporary() and not sys.stdin.isatty():
         raise SettingsError(
-            "this run asks before it spends, and there is nobody to ask: no Prefect server and no terminal",
+            "this run asks before it spends, and no one can be asked: there is no Prefect server and no terminal",
             next_step="set PREFECT_API_URL to a server, run it at a terminal, or remove `before` from the storyboard's `approval`",
         )
 
 
 async def ask(question: Question) -> Answer | None:
-    """Put a question to a person; None when nobody answered in time.
+    """Ask a person; None if no answer came in time.
 
-    At a Prefect server the run is suspended or paused until somebody fills in the form, else the terminal is asked.
+    At a Prefect server the run is suspended or paused until a person fills in the form; without a server the terminal is asked.
     """
     if _temporary():
         return await _at_terminal(question)
@@ -112,7 +112,7 @@ async def ask(question: Question) -> Answer | None:
 
 
 def _temporary() -> bool:
-    """Whether Prefect's API is one that lives as long as this process, where nobody sees a form."""
+    """Whether Prefect's API lives only as long as this process, so that its forms cannot be seen."""
     return get_current_settings().api.url is None
 
 

@@ -111,7 +111,7 @@ class ProgressArtifact:
         self._artifact: UUID | None = None
         self._shown: tuple[float, str] | None = None
         self._current = 0
-        """Shots that needed nothing and were not told of yet."""
+        """Shots that needed nothing and were not logged yet."""
 
     @property
     def percent(self) -> float:
@@ -239,7 +239,7 @@ async def page(film: str, text: str, *, patience: float = _PATIENCE) -> None:
 
 
 def event(name: str, *, film: str | None, account: str, **data: Any) -> None:  # noqa: ANN401 - an event's own values
-    """Emit an event that no observer was told of."""
+    """Emit an event that does not go to observers."""
     emit(Event(name, film, account, data=data))
 
 

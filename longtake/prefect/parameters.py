@@ -47,7 +47,7 @@ class _Optional:
     """Describes an optional parameter to Prefect's form by its type alone, without null and without a default.
 
     With null the form shows `Property is type "None"`. With the type and `default: null` it fills in null, refuses its own value
-    (`None is not of type 'integer'`), and no run can be submitted. Without a default it leaves out what nobody filled in.
+    (`None is not of type 'integer'`), and no run can be submitted. Without a default it leaves out empty fields.
     """
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -173,7 +173,7 @@ def _plain(board: object) -> object:
 
 
 def _asks(approval: Approval | None) -> Approval | None:
-    """Leave it to the storyboard where nothing is asked: Prefect's form sends an approval that nobody filled in."""
+    """Leave it to the storyboard where nothing is asked: Prefect's form sends an approval even if it was left empty."""
     return approval if approval is not None and approval.before else None
 
 

@@ -1,7 +1,7 @@
 """When task runs may start: no faster than a Prefect server takes them in.
 
 A default server spends 43 ms of CPU on a task run and holds 10,000 events of those it has not come to, three for each task run.
-5,000 task runs started at once left 4,644 of them Running for ever (measured with Prefect 3.9.1 on SQLite, November 2026). So a
+5,000 task runs started at once left 4,644 of them Running forever (measured with Prefect 3.9.1 on SQLite, November 2026). So a
 process starts `BURST` of them as quickly as it likes, which is a film of 250 shots, and then no more than `PER_SECOND` a second.
 
 It is the start of a step that waits, before there is a task run, and so never what happens between a claim in the ledger and

@@ -28,7 +28,7 @@ __all__ = ["Spool", "check_disk", "estimate"]
 _MARGIN = 64 * 1024**2
 """Bytes that have to be free whatever the film: logs, snapshots, the ledger."""
 _RATE, _AREA, _GROWTH = 3.2e6, 854 * 480, 0.75
-"""Bits a second of a clip of so many pixels (measured at 480p), and the power of its area that the rate grows with."""
+"""The bit rate of a clip of this area in pixels (measured at 480p), and the exponent by which the rate grows with the area."""
 _LARGEST = 1920, 1080
 """Pixels of a clip where they cannot be known before."""
 _LARGER = "free some disk, or set TMPDIR or LONGTAKE_STORE to a folder on a larger one; nothing was charged"

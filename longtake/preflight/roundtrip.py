@@ -19,7 +19,7 @@ __all__ = ["check_store"]
 def check_store(store: Store) -> Checked:
     """Store the sample clip, read it back, and create an object twice, of which the second time must be refused.
 
-    One writer is enough here: whether racing writers are told apart is known from the race at the first use of an account
+    One writer is enough here: the race at the first use of an account shows whether the store tells concurrent writers apart
     (`store.check_conditional`). Six requests to a bucket. The objects under `probe/` are deleted where that is allowed.
 
     Raises:
@@ -34,7 +34,7 @@ def check_store(store: Store) -> Checked:
         raise
     except Exception as error:
         if isinstance(error, LongtakeError) and error.exit_code != 1:
-            raise  # a setting that is wrong says so itself
+            raise  # such an error names the setting itself
         raise PreflightError(
             f"the store {store.uri} does not work: {reason(error)}",
             next_step=getattr(error, "next_step", ""),

@@ -1,4 +1,4 @@
-"""What a run says of itself: the outcome of every shot, a table, a page and a contact sheet for people."""
+"""Reports of a run: the outcome of every shot, a table, a page and a contact sheet."""
 
 from __future__ import annotations
 

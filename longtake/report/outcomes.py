@@ -1,4 +1,4 @@
-"""What became of every shot in a run, what the run spent, and the error that sums it up."""
+"""The outcome of every shot in a run, the credits spent, and the error that sums up what is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OutcomeStatus = Literal["current", "bought", "stale", "failed", "blocked", "in d
 
 @dataclass(frozen=True, slots=True)
 class ShotOutcome:
-    """What became of one shot in a run: the take that is used, all takes that are kept, and why others are not."""
+    """The outcome of one shot in a run: the take used, all kept takes, and the error that prevented others."""
 
     shot: ResolvedShot
     state: OutcomeStatus
@@ -31,12 +31,12 @@ class ShotOutcome:
     takes: tuple[Take, ...] = ()
     error: LongtakeError | None = None
     seconds: float = 0.0
-    """Wall seconds the run spent on it."""
+    """Wall-clock seconds the run spent on it."""
     why: str = ""
     """Why it is stale."""
 
     def answer(self) -> dict[str, Any]:
-        """The same for machines: one element of `shots` in `longtake run --json`."""
+        """As plain values: one element of `shots` in `longtake run --json`."""
         return {
             "id": self.shot.id,
             "state": self.state,
@@ -60,7 +60,7 @@ class Money(BaseModel):
 
 
 def money_of(state: LedgerState, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
-    """What one run of a film spent, from the open attempts and the closed ones given; doubts are the whole film's."""
+    """Sum up what one run of a film spent, from open and closed attempts; doubts are those of the entire film."""
     mine = [a for a in state.attempts.values() if a.order.run == run]
     done = [c for c in closed if c.order.run == run]
     doubts = {"in_doubt", "held"}
@@ -76,10 +76,10 @@ def money_of(state: LedgerState, closed: Sequence[Any], *, run: str, film: str, 
 def incomplete(
     outcomes: Sequence[ShotOutcome], *, would_cost: int, unjoined: LongtakeError | None
 ) -> LongtakeError | None:
-    """The error that sums up a run that did not get everything; None when it did.
+    """The error that sums up an incomplete run; None if nothing is missing.
 
-    A second take that failed for good is a note, not an error: the shot has another. The exit code is the gravest reason's: in
-    doubt before budget before failed.
+    A second take that failed for good is a note, not an error, because the shot has another. The exit code is that of the
+    gravest reason: in doubt, then budget, then failed.
     """
     missing = [o for o in outcomes if o.take is None]
     reasons = [o for o in missing if o.error is not None]
@@ -95,7 +95,7 @@ def incomplete(
     said = (
         f"{len(missing)} of {len(outcomes)} shots are missing ({would_cost} credits to buy)"
         if missing
-        else f"the film is whole, {len(reasons)} of its extra takes are not ({would_cost} credits to buy)"
+        else f"the film is complete, but {len(reasons)} of its extra takes are missing ({would_cost} credits to buy)"
     )
     error = FilmIncompleteError(
         said + "\n  " + "\n  ".join(lines), missing=tuple(o.shot.label for o in missing), would_cost=would_cost
@@ -103,6 +103,6 @@ def incomplete(
     codes = [o.error.exit_code for o in reasons if o.error is not None]
     error.exit_code = min(codes, key=(4, 3, 1, 2).index, default=1)
     if error.exit_code == 2 and any(o.state == "bought" for o in outcomes):
-        # 2 promises that nothing was bought: a key that is revoked halfway is a failure.
+        # Exit code 2 promises that nothing was bought, so a key that is revoked halfway is a failure.
         error.exit_code = 1
     return error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RunLedger", "cut_short", "page"]
 
 _MOST = 40
-"""Lines of one part of the page; how many more there are is said."""
+"""Lines of one part of the page; a last line counts the rest."""
 
 _LONGEST = 1500
 """Characters of one line."""
@@ -26,7 +26,7 @@ _LONGEST = 1500
 
 @dataclass(frozen=True, slots=True)
 class RunLedger:
-    """What a page takes from the ledger: open attempts of the film, closed ones of the run, refunds that did not come."""
+    """What a page needs from the ledger: open attempts of the film, closed ones of the run, refunds not received."""
 
     film: str
     run: str
@@ -41,7 +41,7 @@ class RunLedger:
 
     @property
     def under_way(self) -> list[Attempt]:
-        """The film's attempts that the next run takes up."""
+        """The film's attempts that the next run continues."""
         return [one for one in self.attempts if one.order.film == self.film and one.phase not in DOUBTS]
 
 
@@ -56,17 +56,17 @@ def page(
     links: Mapping[str, str],
     notes: Sequence[str] = (),
 ) -> str:
-    """The page of a run that came to its end.
+    """Write the page of a run that ended by itself.
 
     Args:
         title: the film's.
         outcomes: one for each shot.
-        plan: what the run set out to do.
-        money: what it spent.
-        books: what the ledger says.
-        pictures: Markdown of ours that shows pictures.
+        plan: the run's plan.
+        money: the credits it spent.
+        books: the ledger's entries for it.
+        pictures: Markdown that shows pictures, already escaped.
         links: names to paths or public URLs, never signed ones.
-        notes: what else people must know, plain text.
+        notes: further remarks, as plain text.
     """
     made = sum(one.state == "bought" for one in outcomes)
     there = sum(one.state in {"current", "stale"} for one in outcomes)
@@ -95,7 +95,7 @@ def page(
 
 
 def cut_short(film: str, books: RunLedger, *, links: Mapping[str, str]) -> str:
-    """The page of a run that was cancelled: what it leaves open and what that will cost."""
+    """Write the page of a cancelled run: the attempts it leaves open and their price."""
     open_ones = books.under_way
     rows = _listed(
         f"| {plain(one.order.label)} | {one.id} | {one.phase} | {one.money} | {plain(one.task_id or '')} |"
@@ -105,7 +105,7 @@ def cut_short(film: str, books: RunLedger, *, links: Mapping[str, str]) -> str:
     said = under_way(len(open_ones), sum(one.money for one in open_ones))
     parts = [
         f"# {plain(film)}",
-        f"The run was cancelled: {said}. They are paid for once, whoever takes them up."
+        f"The run was cancelled: {said}. Each is paid for once, whichever run continues it."
         if open_ones
         else f"The run was cancelled: {said}.",
         *_part("Under way", [*head, *rows] if rows else []),
@@ -125,7 +125,7 @@ def _listed(lines: Iterable[str]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    """What names a thousand shots in one sentence ends with a few of them."""
+    """Shorten a sentence that names a thousand shots."""
     return plain(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
@@ -176,7 +176,7 @@ def _doubts(books: RunLedger) -> list[str]:
         "",
         (
             "Nothing is bought for these takes until that is settled. `longtake credits reconcile` settles what the balance "
-            f"tells; for the rest look at the provider's list of tasks and run `longtake credits resolve {doubts[0].id}` with "
+            f"shows; for the rest look at the provider's list of tasks and run `longtake credits resolve {doubts[0].id}` with "
             "`--adopt TASK_ID`, `--not-charged` or `--write-off`."
         ),
     ]

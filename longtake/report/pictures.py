@@ -1,4 +1,4 @@
-"""A picture in a page of Markdown."""
+"""Pictures in Markdown."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ import re
 __all__ = ["picture"]
 
 _PICTURE_LIMIT = 300_000
-"""Bytes of a picture that is put into a page."""
+"""Bytes of the largest picture that is embedded in a page."""
 _PUBLIC = re.compile(r"https?://[^\s<>()\[\]`\\?#@]+")
-"""An address that can stand in a page: nothing in it is a secret or means something in Markdown."""
+"""An address that is safe in a page: it holds no secret and no Markdown."""
 
 
 def picture(name: str, data: bytes | None, *, url: str | None) -> list[str]:
-    """Markdown that shows a JPEG: from its public URL where there is one, else from within the page when it is small.
-
-    Nothing where neither can be: image artifacts, and pages too, show public URLs only.
-    """
+    """Markdown that shows a JPEG: by its public URL, else embedded if it is small; an empty list if neither works."""
     if url is not None and _PUBLIC.fullmatch(url):
         return [f"![{name}]({url})"]
     if data is None or len(data) > _PICTURE_LIMIT:

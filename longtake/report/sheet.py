@@ -1,4 +1,4 @@
-"""The contact sheet of takes: how each of them ends, from the frames that the store has anyway."""
+"""The contact sheet of takes: the last frame of each, read from the store."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["MOST_PICTURES", "contact_sheet", "kept_sheet"]
 
 MOST_PICTURES = 60
-"""Of more takes, so many are shown, evenly spread: a page that shows all of a thousand shows none."""
+"""The most takes on a sheet; of more, an evenly spread selection is shown, because a thousand would be too small to see."""
 _READERS = 4
 
 
 def contact_sheet(takes: Sequence[Take], store: Store, *, labels: Sequence[str] = ()) -> bytes:
     """A JPEG with the last frame of each take above its label; at most a quarter of a megabyte.
 
-    Of more than `MOST_PICTURES` takes so many are shown, evenly spread, the first and the last among them. A frame that cannot be
-    read is a grey field.
+    Of more than `MOST_PICTURES` takes an evenly spread selection is shown, which includes the first and the last. A frame that
+    cannot be read is a gray field.
 
     Args:
-        takes: one at least.
+        takes: at least one.
         store: where their frames are.
-        labels: one for each take; without them what each was bought as (`scene/shot`, with its number from the second on).
+        labels: one for each take; by default `scene/shot`, with the take's number from the second on.
 
     Raises:
-        StoreError, MediaError: not one of the frames can be read.
+        StoreError, MediaError: none of the frames can be read.
     """
     named = list(zip(takes, labels or map(_label, takes), strict=True))
     shown = [named[index] for index in _spread(len(named), MOST_PICTURES)]
@@ -56,10 +56,10 @@ def contact_sheet(takes: Sequence[Take], store: Store, *, labels: Sequence[str] 
 
 
 def kept_sheet(key: str, takes: Sequence[Take], store: Store, *, labels: Sequence[str] = ()) -> bytes:
-    """The contact sheet that lies under a key, drawn and put there when it is not. The key stands for these very takes.
+    """The contact sheet stored under a key; drawn and stored first if it is missing. The key must identify these takes.
 
     Raises:
-        StoreError, MediaError: as `contact_sheet`, or the store is away.
+        StoreError, MediaError: as `contact_sheet`, or the store cannot be reached.
     """
     there = store.get(key)
     if there is not None:
@@ -74,7 +74,7 @@ def _label(take: Take) -> str:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """So many places of a row, evenly spread, its ends among them."""
+    """Up to `most` indexes of `count`, evenly spread, first and last included."""
     if count <= most:
         return list(range(count))
     return [round(place * (count - 1) / (most - 1)) for place in range(most)]

@@ -1,4 +1,4 @@
-"""The table of shots: how each of them stands, and where its credits went in all runs."""
+"""The table of shots: the status of each, and its credits over all runs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 __all__ = ["rows"]
 
 _MONEY = ("settled", "refunded", "reserved", "in_doubt", "written_off")
-"""What a shot cost in all runs, in the words of `longtake credits`."""
+"""What a shot cost over all runs, named as in `longtake credits`."""
 _ALWAYS = {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "task id", "note"}
 
 
 def rows(
     outcomes: Sequence[ShotOutcome], lines: Iterable[SpendLine], *, seams: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """One row for each shot in film order, then what the film spent on shots that are gone, then the sums.
+    """One row for each shot in film order, then shots that were removed from the storyboard, then the totals.
 
-    Columns that would be empty are left out, but for those that every film has.
+    Empty columns are left out, except those that every film has.
 
     Args:
         outcomes: one for each shot.
-        lines: what the ledger says the film has cost, by scene and shot.
-        seams: how far shots are from the ones they continue (levels of 0 to 255), by label.
+        lines: the ledger's spending on the film, by scene and shot.
+        seams: distance of shots from the ones they continue (levels of 0 to 255), by label.
     """
     spent = {f"{line.scene}/{line.shot}": line for line in lines}
     whole = accounts.total(spent.values())
@@ -45,7 +45,7 @@ def rows(
 
 
 def _blank(name: str) -> dict[str, Any]:
-    """A row without values; it says which columns there are, and in which order."""
+    """A row without values; it defines the columns and their order."""
     names = ("state", "take", "credits", "seconds", "attempt", "attempts", *_MONEY, "seam", "note", "task id")
     return {"shot": name, **{name.replace("_", " "): None for name in names}}
 

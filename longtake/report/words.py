@@ -1,4 +1,4 @@
-"""Sentences about a run, and how any text becomes Markdown without bringing markup of its own."""
+"""Sentences about a run, and escaping of text for Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["failed_checks", "link", "many", "plain", "seam_note", "stale_note", "under_way"]
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:.]|^[-=]")
-"""What Markdown, or the HTML in it, may mean something by; colons and points for bare addresses, which become links."""
+"""Characters with a meaning in Markdown or its HTML; `:` and `.` because bare addresses become links."""
 
 
 def failed_checks(outcomes: Sequence[ShotOutcome]) -> list[str]:
@@ -26,7 +26,7 @@ def failed_checks(outcomes: Sequence[ShotOutcome]) -> list[str]:
 
 
 def seam_note(seams: Mapping[str, float]) -> str | None:
-    """The seams that somebody may see, by shot, in levels; None when there are none."""
+    """The sentence about visible seams, given by shot in levels; None if there are none."""
     if not seams:
         return None
     named = ", ".join(f"{label} ({distance:g})" for label, distance in seams.items())
@@ -34,7 +34,7 @@ def seam_note(seams: Mapping[str, float]) -> str | None:
 
 
 def stale_note(labels: Sequence[str]) -> str | None:
-    """What people must know of shots that were used though an input of theirs changed; None when there are none."""
+    """The sentence about shots that were used although an input changed; None if there are none."""
     if not labels:
         return None
     named = ", ".join(labels)
@@ -44,7 +44,7 @@ def stale_note(labels: Sequence[str]) -> str | None:
 
 
 def under_way(count: int, credits: int) -> str:
-    """What a run that ends leaves open."""
+    """The sentence about attempts that a run leaves open."""
     if not count:
         return "nothing is under way"
     are, them = ("is", "it") if count == 1 else ("are", "them")
@@ -52,17 +52,17 @@ def under_way(count: int, credits: int) -> str:
 
 
 def many(count: int, what: str) -> str:
-    """A number of things."""
+    """A count with its noun: `1 shot`, `2 shots`."""
     return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def plain(text: str) -> str:
-    """Text from a storyboard, a person or the provider as one line of Markdown that shows just that."""
+    """Escape text from a storyboard, a person or the provider as one line of Markdown."""
     return _MARKUP.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
 
 
 def link(place: str, text: str | None = None) -> str:
-    """A place for people: a link where it is a URL, else the place itself."""
+    """A place in Markdown: a link if it is a URL, else code."""
     if re.fullmatch(r"https?://[^\s<>()\[\]`\\]+", place):
         return f"<{place}>" if text is None else f"[{plain(text)}]({place})"
     return f"`{place}`" if "`" not in place else plain(place)

@@ -90,7 +90,7 @@ class _HideQueries(logging.Filter):
     """httpx logs the whole URL of every request, with its signature, at INFO."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        import httpx  # noqa: PLC0415 - loaded by whoever logs
+        import httpx  # noqa: PLC0415 - already loaded where logging is set up
 
         if isinstance(record.args, tuple):
             record.args = tuple(_name(str(arg)) if isinstance(arg, httpx.URL) else arg for arg in record.args)

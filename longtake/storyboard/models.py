@@ -1,7 +1,7 @@
-"""What a storyboard holds, as frozen models; `Allowed` says for each field what may stand there.
+"""The storyboard as frozen models; `Allowed` describes the values of each field in error messages.
 
 Values are typed strictly (no text for numbers) and nothing unknown is accepted. Whether a model of the catalog takes
-the values is a question for `longtake.request`.
+the values is checked by `longtake.request`.
 
 Built in Python, a model also takes a list for a tuple, a `Path` for a file, a plain dict for a nested model, and None for a
 value that is not given. The `…Fields` TypedDicts repeat the fields for type checkers: a synthesized `__init__` can neither
@@ -188,7 +188,7 @@ class GenerationFields(TypedDict, total=False):
 
 
 class Generation(Strict):
-    """What decides a clip beside its prompt; a shot's own value goes before the storyboard's defaults."""
+    """What determines a clip in addition to its prompt; a shot's own value overrides the storyboard's defaults."""
 
     resolution: Annotated[Word | None, Allowed("a resolution as text, such as 480p")] = Field(
         default=None, description="Lines of the picture. What a model offers is in the catalog."
@@ -220,7 +220,7 @@ class TransitionFields(TypedDict, total=False):
 
 
 class Transition(Strict):
-    """How a scene or a shot follows the one before it."""
+    """How a scene or a shot follows the previous one."""
 
     kind: Annotated[TransitionKind, Allowed(", ".join(get_args(TransitionKind)))] = Field(
         description="`cut` puts one behind the other; every other kind overlaps the two clips."
@@ -411,7 +411,7 @@ class ApprovalFields(TypedDict, total=False):
 
 
 class Approval(Strict):
-    """Whether a person is asked before credits are spent, and what happens when nobody answers."""
+    """Whether a person is asked before credits are spent, and what happens without an answer."""
 
     before: Annotated[tuple[Ask, ...], Allowed("a list of spending, the rest, more than the budget")] = Field(
         default=(),
@@ -426,7 +426,7 @@ class Approval(Strict):
     )
     silence: Annotated[Silence, Allowed("stop or go on")] = Field(
         default="stop",
-        title="When nobody answers",
+        title="Without an answer",
         description="`stop` ends the run with what is bought so far; the next run uses it and asks again. `go on` spends what the "
         "budgets allow; such a run keeps its worker while it waits.",
     )
@@ -506,7 +506,7 @@ class Storyboard(Strict):
     )
     approval: Annotated[Approval, Allowed("a mapping of before, hours and silence")] = Field(
         default=Approval(),
-        description="Whether a run asks a person before it spends; a run may be told otherwise.",
+        description="Whether a run asks a person before it spends; a run's own setting overrides it.",
     )
     references: Annotated[dict[ReferenceName, PathOrUrl], REFERENCE_TEXT, MAPPED] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."

@@ -1,4 +1,4 @@
-"""One mistake in a storyboard, in words that are enough to fix it."""
+"""One mistake in a storyboard, with the place and the allowed values."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Problem:
 
 
 def quoted(value: object) -> str:
-    """A value as a message may show it: on one line, no control characters, not long."""
+    """A value for an error message: on one line, without control characters, shortened."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def bare_url(url: str) -> str:
-    """A URL without what may be secret in it: its query, its fragment, a user's name and password."""
+    """A URL without its possible secrets: query, fragment, user name and password."""
     bare = re.split(r"[?#]", url, maxsplit=1)[0]
     return re.sub(r"(?<=//)[^/]*@", "", bare)
 

@@ -33,14 +33,14 @@ def load_any(
     base: str | PathLike[str] | None = None,
     s3: S3Settings | None = None,
 ) -> Loaded:
-    """Load a storyboard from whatever names it.
+    """Load a storyboard from any of its forms.
 
     Problems of the storyboard stay on the result (`Loaded.problems`): `longtake.request.resolve` raises them together
-    with those of files, models and prices, so that a person sees all of them at once.
+    with those of files, models and prices, so that they are reported at once.
 
     Args:
         board: a `Storyboard`; a mapping with the keys of a file; or the path, `file://`, `http(s)://` or `s3://bucket/key` URL of
-            a YAML or JSON file. A URL is read within a minute, up to 2 MB.
+            a YAML or JSON file. A URL is read up to 2 MB, within a minute.
         base: the folder that relative paths start from. By default the file's folder, or the one a `Storyboard` knows, else the
             current one.
         s3: how to speak with the S3 server of an `s3://` URL.
@@ -75,7 +75,7 @@ async def aload_any(
     s3: S3Settings | None = None,
 ) -> Loaded:
     """As `load_any`, for a running event loop: files and URLs are read in a thread."""
-    import asyncio  # noqa: PLC0415 - already loaded by whoever awaits this; otherwise it takes longer than all of this package
+    import asyncio  # noqa: PLC0415 - already loaded where this is awaited; elsewhere it takes longer to load than all of this package
 
     return await asyncio.to_thread(load_any, board, base=base, s3=s3)
 
@@ -90,7 +90,7 @@ def of_board(board: Storyboard, *, base: Path | None = None) -> Loaded:
     data = plain(board)
     text = json.dumps(data, indent=1)
     tree = of_json(data)
-    # Other runs read this text when scenes are handed out to them, so the limits of files hold.
+    # Other runs read this text when scenes are dispatched to them, so the limits of files apply.
     if len(text) > LARGEST:
         raise unreadable(name, "the storyboard is too large")
     if tree.values > MOST_VALUES:
@@ -103,7 +103,7 @@ def _json(board: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(board), indent=1, default=_default)
     except (TypeError, ValueError, RecursionError) as error:
-        said = "it holds itself, or is nested too deep" if not isinstance(error, TypeError) else str(error)
+        said = "it contains itself or is nested too deeply" if not isinstance(error, TypeError) else str(error)
         raise unreadable(INLINE, f"this is not data that a file could hold: {said}") from None
 
 

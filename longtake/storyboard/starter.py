@@ -8,5 +8,5 @@ __all__ = ["starter"]
 
 
 def starter() -> str:
-    """The text of a commented storyboard that needs no files beside it."""
+    """The text of a commented storyboard that needs no other files."""
     return Path(__file__).with_name("starter.yaml").read_text(encoding="utf-8")

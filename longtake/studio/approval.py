@@ -58,7 +58,7 @@ class Question:
         text: what would be bought and its price, Markdown.
         pictures: Markdown with pictures, for a page; may be empty.
         seconds: how long to wait for an answer.
-        silence: the answer when nobody gives one; None ends the run.
+        silence: the answer to assume when none comes in time; None ends the run.
     """
 
     film: str
@@ -72,7 +72,7 @@ class Question:
 
 
 Approver = Callable[[Question], Awaitable[Answer | None]]
-"""Puts a question to a person; None when nobody answered in time. A yes holds for the whole run, also when it is replayed."""
+"""Asks a person; None after the deadline. An approval holds for the rest of the run and for its replays."""
 
 
 def check_approver(approval: Approval, approver: Approver | None) -> None:
@@ -83,7 +83,7 @@ def check_approver(approval: Approval, approver: Approver | None) -> None:
     """
     if approval.before and approver is None:
         raise SettingsError(
-            "this run asks before it spends, and nobody can be asked",
+            "this run must ask before it spends, and no approver is set",
             next_step="give Studio.make an `approve` function, or remove `before` from the storyboard's `approval`",
         )
 
@@ -101,7 +101,7 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
         await _afford(session, session.spending.budget, plan.reserve)
     except BudgetError as error:
         if "more than the budget" in approval.before:
-            # Budgets that nobody may lift here refuse without a question.
+            # Budgets that an approval cannot raise refuse without a question.
             await _afford(session, session.spending.fixed, plan.reserve)
             text = _text(plan, plan.shots, credits, about=f"what is missing does not fit: {error.message}.")
             await _ask(session, approval, approver, "more than the budget", credits=credits, text=text)
@@ -158,10 +158,10 @@ async def _ask(
     text: str,
     pictures: Sequence[str] = (),
 ) -> None:
-    """Ask whether this run may cost so many credits in all; the approved amount becomes the run's budget.
+    """Ask whether this run may cost `credits` in total; the approved amount becomes the run's budget.
 
     Raises:
-        BudgetError: it was not approved, or nobody answered and silence means that.
+        BudgetError: it was not approved, or no answer came in time and silence means no.
     """
     session.events.line(f"asking whether this run may cost {credits} credits ({subject})")
     # Silence never spends more than the budget, nor more than a person approved before.
@@ -182,7 +182,7 @@ async def _ask(
     answer = await approver(question) if approver is not None else None
     by = f" by {answer.by}" if answer is not None and answer.by else ""
     if answer is None or not answer.approve:
-        reason = "nobody answered in time" if answer is None else f"spending {credits} credits was not approved{by}"
+        reason = "no answer came in time" if answer is None else f"spending {credits} credits was not approved{by}"
         raise BudgetError(
             reason,
             scope="run",

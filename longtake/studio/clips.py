@@ -1,6 +1,6 @@
 """One clip in four parts: upload, submit, poll, ingest. Each takes a value and gives the next one's.
 
-The values are frozen, pickle and print; whoever holds one can go on with it in another thread, process or machine, because all that
+The values are frozen, pickle and print; each can continue in another thread, process or machine, because all that
 matters is in the ledger and the store. Calling a part twice buys nothing twice.
 """
 
@@ -236,7 +236,7 @@ async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noq
 async def _get_ready(session: Session) -> None:
     """Before the first purchase of a run: see that its clips could be used, and open the account with a reading of the balance.
 
-    Without that reading nobody could tell later by the balance whether an attempt in doubt was charged.
+    Without that reading the balance could not show later whether an attempt in doubt was charged.
     """
     run = shared_run(session.settings, session.run)
     if run.ready:

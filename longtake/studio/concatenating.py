@@ -34,7 +34,7 @@ async def concatenate(
         takes: at least one.
         title: the film's; the store keeps it under the title's slug.
         run: an id of this run.
-        observer: told of the step.
+        observer: notified of the step.
 
     Raises:
         MediaError, FfmpegError: the clips cannot be concatenated.

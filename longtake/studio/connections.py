@@ -106,7 +106,7 @@ async def connected(
         budget: credits the film may ever cost; None for no limit.
         run_budget: credits the run may cost, besides the budget of the settings; None for none of its own.
         tag: the film set that the film belongs to.
-        observer: told of each step and each change. Sessions are shared only by callers with the same observer.
+        observer: notified of each step and each change. Sessions are shared only by callers with the same observer.
 
     Raises:
         SettingsError: no key, or a store URI that cannot be used.

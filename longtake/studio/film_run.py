@@ -49,16 +49,16 @@ _LAST_WORDS = 4.0
 
 @dataclass(frozen=True)
 class FilmRequest:
-    """What a run of a film is asked for.
+    """What a run of a film should do.
 
     Attributes:
         resolved: the storyboard with the catalog's rules applied.
         retake: ids of shots that get a new take although they have one.
-        downstream: what becomes of the shots after those; None as the storyboard says.
+        downstream: what happens to the shots after those; None as the storyboard says.
         approval: whether a person is asked; None as the storyboard says.
-        approver: puts the question to a person.
-        dispatch: lets others make what the film lacks and waits for them; gives the error that says what they did not make.
-        links: more places for the page, by name.
+        approver: asks a person.
+        dispatch: has other runs make the missing shots and waits for them; returns the error that names what they did not make.
+        links: more links for the page, by name.
         steps: the user's own steps, in order.
     """
 
@@ -77,9 +77,9 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
 
     Raises:
         StoryboardError, SettingsError: bad input; nothing was sent.
-        PreflightError: this machine could not use what it would buy; nothing was sent.
+        PreflightError: this machine could not process what it would buy; nothing was sent.
         BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
-        FilmIncompleteError: shots are missing; it says which, why, what they would cost, and carries the film.
+        FilmIncompleteError: shots are missing; names them, the reasons and the price, and carries the film.
     """
     try:
         film, incomplete = await _make(session, asked)
@@ -96,7 +96,7 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
 
 
 async def scenes_of(session: Session, asked: FilmRequest, shots: Sequence[str]) -> list[ShotOutcome]:
-    """Make whole chains of a film and leave them in the store; the run that dispatched them concatenates.
+    """Make complete chains of a film and leave them in the store; the run that dispatched them concatenates.
 
     Args:
         session: opened with the run that pays and its budgets.
@@ -128,18 +128,18 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     await read_inputs(session.assets, resolved)
     comparison, plan = await _compare(session, asked, asked.retake)
     await asyncio.to_thread(_check_hosting, session, comparison)
-    # A step may refuse takes that are there, and retakes are bought then.
+    # A step may refuse kept takes, and then retakes are bought.
     if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
     state = await asyncio.to_thread(session.ledger.read)
-    # A run that comes back after a pause or a crash accounts for what it bought before, too.
+    # A run that resumes after a pause or a crash also accounts for what it bought before.
     head = 0 if state.used(run=session.run) else state.head
     try:
         await approve_plan(session, plan, approval, asked.approver)
     except BudgetError as error:
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
-        # What was bought before is fetched and kept all the same; nothing more is bought.
+        # Takes bought before are still fetched and kept; nothing more is bought.
         session.spending.halted = session.spending.refused = error
     session.events.event(
         "film.started",
@@ -151,7 +151,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     heads = {shot.id for shot in resolved.shots if shot.parent is None}
     in_steps = "the rest" in approval.before
     if asked.retake:
-        # Until here retakes were only supposed: a refused one leaves no trace.
+        # Up to here retakes were only planned, so that a refused one leaves no trace.
         comparison, _ = await _compare(session, asked)
     await _decide(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
@@ -164,7 +164,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         await _decide(session, comparison, asked.retake)
     if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)
-        # What failed here may have been made there.
+        # A shot that failed in this run may have been made by another.
         made = {}
     made = await shoot(session, comparison.running(), made=made, steps=asked.steps)
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
@@ -207,7 +207,7 @@ def _with_refused(
 
 
 async def _dispatched(session: Session, comparison: Comparison, asked: FilmRequest) -> Comparison:
-    """Let others make the scenes; give the film as it stands afterwards. If they failed, nothing more is bought."""
+    """Have other runs make the scenes, then compare the film again. If they failed, nothing more is bought."""
     failed: LongtakeError | None = None
     if asked.dispatch is not None:
         try:
@@ -227,7 +227,7 @@ async def _dispatched(session: Session, comparison: Comparison, asked: FilmReque
 async def _concatenate(
     session: Session, resolved: Resolved, outcomes: list[ShotOutcome]
 ) -> tuple[JoinedFilm | None, LongtakeError | None]:
-    """The film when every shot is there; a failed concatenation is reported after the account."""
+    """The film, if no shot is missing; a failed concatenation is reported after the account."""
     if not all(outcome.take for outcome in outcomes):
         return None, None
 
@@ -262,7 +262,7 @@ def _afford(session: Session, credits: int) -> None:
 
 
 def _check_hosting(session: Session, comparison: Comparison) -> None:
-    """See that the provider can read what shots to buy start from, before the first of a chain is bought for nothing."""
+    """Check that the provider can read the frames that shots start from, before the first shot of a chain is bought in vain."""
     if can_host(session.assets):
         return
     found = plans.statuses(comparison)
@@ -271,7 +271,7 @@ def _check_hosting(session: Session, comparison: Comparison) -> None:
         ours = found[shot.id].bridges is not None or needs_host(session.assets, shot, parent)
         if found[shot.id].to_buy and ours:
             raise SettingsError(
-                f"{shot.label} starts from pictures and the provider cannot read them: {session.store.uri} has no URL for others",
+                f"{shot.label} starts from pictures that the provider cannot read: {session.store.uri} has no public URL",
                 next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
             )
 
@@ -279,7 +279,7 @@ def _check_hosting(session: Session, comparison: Comparison) -> None:
 async def _leave_snapshot(
     session: Session, comparison: Comparison, outcomes: Sequence[ShotOutcome]
 ) -> SpendSums | None:
-    """Leave a snapshot, so that the next run knows what was used and spent without reading each take and entry."""
+    """Save a snapshot, so that the next run need not read each take and entry to know what was used and spent."""
     before = comparison.take_library.snapshot
     known = {shot.id for shot in comparison.resolved.shots}
     used = {shot: name for shot, name in (before.used if before else {}).items() if shot in known}
@@ -300,14 +300,14 @@ async def _leave_snapshot(
             whole=not lacks(outcomes),
         )
     except StoreError as error:
-        session.events.line(f"no snapshot of the film was left: {error.message}", level=logging.WARNING)
+        session.events.line(f"no snapshot of the film was saved: {error.message}", level=logging.WARNING)
     return sums
 
 
 async def _left_over(session: Session, comparison: Comparison) -> list[str]:
-    """Keep the clips of finished attempts that no shot asks for any more, because it was changed while they were in flight."""
+    """Keep the clips of finished attempts that no shot needs any more because it changed while they were in flight."""
     wanted = {lack.name for one in plans.statuses(comparison).values() for lack in one.lacks}
-    # Clips that are made alone may be accounted to the film; whoever asked for them comes back for them.
+    # Leave clips that were made alone and are accounted to the film: their caller ingests them.
     alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
     state = await asyncio.to_thread(session.ledger.read)
     notes = []

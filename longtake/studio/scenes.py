@@ -53,7 +53,7 @@ async def make_scenes(
         film_budget: credits the film may ever cost, as it holds now.
         run_budget: credits the paying run may cost, as it was approved.
         steps: the user's own steps, as functions or `module:function`.
-        observer: told of each step and each change.
+        observer: notified of each step and each change.
 
     Raises:
         FilmIncompleteError: some shots are missing; says which and why.

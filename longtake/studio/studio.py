@@ -71,7 +71,7 @@ class Studio:
         credentials: the provider's key, or a `ReapiCredentials` block.
         store: a folder, an `s3://bucket/prefix` URI, or an `ArtifactStore` block.
         settings: everything else: limits, the public URL, the catalog. `credentials` and `store` go before it.
-        observers: told of each step and each change.
+        observers: notified of each step and each change.
         steps: your own steps, as functions or `module:function`: each sees every take before it is used, and may replace its clip
             or refuse it (`longtake.studio.steps`).
 
@@ -122,7 +122,7 @@ class Studio:
 
         Args:
             store: used instead of `LONGTAKE_STORE`.
-            observers: told of each step and each change.
+            observers: notified of each step and each change.
             steps: your own steps.
 
         Raises:

@@ -168,7 +168,7 @@ def test_a_shot_to_retake_must_be_one(longtake, board):
     code, out, err = longtake("plan", board, "--retake", "bot", "--json")
     assert code == 2
     assert json.loads(out)["error"]["kind"] == "SettingsError"
-    assert "no shot is called bot" in err
+    assert "no shot has the id bot" in err
     assert "name one of boat, pier, gull" in err
     assert longtake("plan", board, "--retake", "boat", "--retake", "two/gull")[0] == 0
 

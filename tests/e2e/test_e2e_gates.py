@@ -122,7 +122,7 @@ def test_silence_goes_on_where_that_was_said_and_stops_otherwise(stage):
     assert here.provider.posts == 2
     other, board = approving(stage, "Stopping", CHAIN, "spending", approval={"hours": second, "silence": "stop"})
     ran = other.run(board, code=3)
-    assert "nobody answered" in ran.answer["error"]["message"]
+    assert "no answer came" in ran.answer["error"]["message"]
     assert other.provider.posts == 0
 
 
@@ -174,7 +174,7 @@ def test_with_nobody_to_ask_nothing_begins(stage):
     here.env.clear()
     here.env.update(env)
     ran = here.run(board, code=2)
-    assert "nobody to ask" in ran.answer["error"]["message"]
+    assert "no one can be asked" in ran.answer["error"]["message"]
     assert here.provider.posts == 0
 
 

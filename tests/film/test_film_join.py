@@ -161,7 +161,7 @@ def test_no_secret_and_no_url_is_in_a_manifest(studio, write_board):
     ("data", "said"),
     [
         (b'{"v": "longtake-film/1", "title": "x"}', "another release \\(longtake-film/1\\)"),
-        (b'{"v": "longtake-film/2"}', "not a whole manifest"),
+        (b'{"v": "longtake-film/2"}', "not a complete manifest"),
         (b"\xff\x00", "is not a manifest"),
         (b"[1]", "is not a manifest"),
     ],

@@ -278,7 +278,7 @@ def test_use_pins_an_older_take_against_a_retake(film):
 
 def test_a_retake_of_a_shot_that_is_not_there_is_nothing_more(film):
     assert film.bought(retake=["two"]) == ["one", "two", "three", "four"]
-    with pytest.raises(SettingsError, match="no shot is called tow") as caught:
+    with pytest.raises(SettingsError, match="no shot has the id tow") as caught:
         film.plan(retake=["tow"])
     assert "two" in caught.value.next_step
 
@@ -322,7 +322,7 @@ def test_use_of_a_take_that_is_not_there_names_the_line(film):
     with pytest.raises(StoryboardError) as caught:
         film.plan()
     assert "b.yaml:10" in str(caught.value)
-    assert "take 4 of two is not there" in str(caught.value)
+    assert "take 4 of two does not exist" in str(caught.value)
 
 
 def test_one_more_take_is_one_more_to_buy_and_is_pinned_too(film):
@@ -331,7 +331,7 @@ def test_one_more_take_is_one_more_to_buy_and_is_pinned_too(film):
     assert film.bought() == ["two"]
     row = film.row("two")
     assert (row.used, row.pinned_to) == (1, "a/three")
-    assert [str(reason) for reason in row.reasons] == ["take 2 is not there"]
+    assert [str(reason) for reason in row.reasons] == ["take 2 is missing"]
 
 
 def test_an_inserted_shot_is_pinned_to_the_one_after_it(film):

@@ -56,7 +56,7 @@ def test_an_extra_take_that_failed_for_good_is_no_error_and_one_that_money_stopp
     stopped = incomplete([outcome("a/1", "bought", error=budget())], would_cost=3, unjoined=None)
     assert stopped is not None
     assert stopped.exit_code == 3
-    assert "the film is whole" in str(stopped)
+    assert "the film is complete" in str(stopped)
 
 
 def test_what_is_under_way_is_counted_with_its_credits() -> None:

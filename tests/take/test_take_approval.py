@@ -92,7 +92,7 @@ def test_silence_never_lifts_a_budget(make_studio, subject):
     if subject == "spending":
         assert asyncio.run(inside()) == Budget(film=found.reserve, run=found.reserve)
     else:
-        with pytest.raises(BudgetError, match="nobody answered in time"):
+        with pytest.raises(BudgetError, match="no answer came in time"):
             asyncio.run(inside())
     assert asked == [(subject, subject == "spending")]
 

@@ -1,6 +1,6 @@
-"""Four automations that end the runs nobody tells Prefect of: killed, lost before they began, or cancelled where nobody listens.
+"""Four automations that end runs which cannot report their own end: killed, lost before they began, or cancelled without a worker.
 
-They match the flows of this project only. A run of a film that is run again buys nothing twice; another flow may not bear it.
+They match the flows of this project only. Running a film again buys nothing twice; other flows may not be safe to run again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["AGAIN", "BEATS", "look", "silence_of", "wanted"]
 
 BEATS = 3
-"""Heartbeats that may be missing before a run counts as lost."""
+"""Missing heartbeats after which a run counts as lost."""
 
 AGAIN = 5
-"""Times a run may have begun when it is still put back: one that crashes for ever ends crashed."""
+"""Starts after which a crashed run is no longer rescheduled, so that one that always crashes ends."""
 
 _SETTLE = 60
 """Seconds between a crash and the next try: a worker that cancels a run may call it crashed first and cancelled then."""
@@ -46,18 +46,18 @@ def wanted(flows: Sequence[str], silence: int) -> list[dict[str, Any]]:
         silence: seconds without a heartbeat after which a run counts as lost.
     """
     ours: list[dict[str, Any]] = [{"prefect.resource.role": "flow", "prefect.resource.name": list(flows)}]
-    # What has no deployment was started at a terminal: no worker would ever take it up again.
+    # A run without a deployment was started at a terminal, and no worker would pick it up again.
     deployed = [*ours, {"prefect.resource.role": "deployment"}]
     begun = {"prefect.run-count": [str(count) for count in range(1, AGAIN + 1)]}
     lost = _automation(
         "silent",
-        "A run that was killed cannot say so. This one says it instead.",
+        "A killed run cannot report its own end, so this automation does.",
         _trigger(ours, ["heartbeat"], ["heartbeat", *_WAITING, *_ENDED, "Cancelling"], silence),
         {"state": "CRASHED", "message": f"no heartbeat for {silence} s"},
     )
     unbegun = _automation(
         "unbegun",
-        "A worker that was lost between taking a run and starting it leaves it pending for ever.",
+        "A worker that was lost between taking a run and starting it leaves it pending forever.",
         _trigger(deployed, _CLAIMED, ["heartbeat", "Running", *_WAITING, *_ENDED, "Cancelling"], silence),
         {"state": "SCHEDULED", "message": "the worker that took it never began it"},
     )
@@ -68,18 +68,18 @@ def wanted(flows: Sequence[str], silence: int) -> list[dict[str, Any]]:
         | {"match": {"prefect.resource.id": "prefect.flow-run.*", **begun}},
         {"state": "SCHEDULED", "message": "it crashed and is run again"},
     )
-    # Sooner than `lost` would crash it, and `again` so begin what a person wanted to end.
+    # Fires before `lost` would crash the run and `again` would restart what a person wanted to end.
     cancelled = _automation(
         "cancelling",
         "The worker that should have stopped it is gone.",
         _trigger(ours, ["Cancelling"], [*_ENDED, *_WAITING], silence // 2),
-        {"state": "CANCELLED", "message": "nobody was left to cancel it"},
+        {"state": "CANCELLED", "message": "its worker is gone and could not cancel it"},
     )
     return [lost, unbegun, again, cancelled]
 
 
 def _trigger(related: list[dict[str, Any]], after: Sequence[str], expect: Sequence[str], within: int) -> dict[str, Any]:
-    """Fires for a run that one of `after` was heard of, and none of `expect` within so many seconds."""
+    """A trigger that fires for a run after an event of `after` if none of `expect` follows within `within` seconds."""
     return {
         "type": "event",
         "posture": "Proactive",
@@ -106,7 +106,7 @@ def silence_of(server: Server, beat: int | None) -> int:
 
 
 def look(server: Server, flows: Sequence[str], silence: int, *, fix: bool) -> Iterator[Finding]:
-    """Whether the automations are there and as they should be; `fix` installs and mends them, by name."""
+    """Check that the automations are installed and up to date; `fix` installs and updates them, by name."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in _installed(server):
         found.setdefault(one["name"], []).append(one)
@@ -120,20 +120,20 @@ def _installed(server: Server) -> list[dict[str, Any]]:
 
 def _one(server: Server, automation: dict[str, Any], there: list[dict[str, Any]], *, fix: bool) -> Finding:
     name = automation["name"]
-    told: Literal["ok", "warn"] = "ok" if fix else "warn"
+    state: Literal["ok", "warn"] = "ok" if fix else "warn"
     if not there:
         if fix:
             server.ask("POST", "/automations/", automation)
-        return Finding("automation", told, f"{name!r} {'is installed now' if fix else 'is not installed'}")
+        return Finding("automation", state, f"{name!r} {'is installed now' if fix else 'is not installed'}")
     first, *more = there
     if _core(first) != _core(automation) or more:
         if fix:
             server.ask("PUT", f"/automations/{first['id']}", {**automation, "enabled": first["enabled"]})
             for other in more:
                 server.ask("DELETE", f"/automations/{other['id']}")
-        return Finding("automation", told, f"{name!r} {'is as it should be now' if fix else 'is not as it should be'}")
+        return Finding("automation", state, f"{name!r} {'is as it should be now' if fix else 'is not as it should be'}")
     if not first["enabled"]:
-        # A person did that, and may have had reasons.
+        # A person switched it off, so it stays off.
         return Finding("automation", "warn", f"{name!r} is switched off")
     return Finding("automation", "ok", f"{name!r} is installed")
 

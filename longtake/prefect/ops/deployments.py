@@ -35,7 +35,7 @@ _LONG = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The deployments of flows with our names, some of which may be somebody else's."""
+    """The deployments of flows with our names, some of which may belong to others."""
 
     server: Server
     every: Sequence[dict[str, Any]]
@@ -106,7 +106,7 @@ class Deployed:
     def _entrypoint(self, one: Mapping[str, Any]) -> Iterator[Finding]:
         entrypoint = str(one.get("entrypoint") or "")
         if ":" in entrypoint:
-            # Only a folder of this machine can be looked into; a relative one is that of whoever serves the flow.
+            # Only a folder on this machine can be checked; a relative path belongs to the process that serves the flow.
             folder = Path(one.get("path") or ".")
             there = not folder.is_absolute() or not folder.is_dir() or (folder / entrypoint.rpartition(":")[0]).exists()
         else:
@@ -138,7 +138,7 @@ class Deployed:
         yield Finding("limit", "ok", f"{text}; put that into its file too, the next `prefect deploy` goes by it")
 
     def _slots(self, one: Mapping[str, Any], *, fix: bool) -> Iterator[Finding]:
-        """Slots that a restarted server thinks are taken, by nobody."""
+        """Slots that a restarted server counts as taken although their holders are gone."""
         limit = one.get("global_concurrency_limit")
         if not limit or not limit["active_slots"]:
             return
@@ -257,7 +257,7 @@ def lost_runs(server: Server, flows: Sequence[str], silence: int, *, fix: bool) 
             continue
         text = f"{run['name']} ({run['id']}) is {run['state']['name']}, and nothing was heard of it for {_words(quiet)}"
         if fix:
-            # By another name than Crashed: a film that somebody wanted long ago is not to be bought now, by an automation.
+            # Not named Crashed, because an automation would then restart, and buy, a film that was requested long ago.
             gone = {"type": "CRASHED", "name": "Lost", "message": f"nothing was heard of it for {_words(quiet)}"}
             if run["state"]["type"] == "CANCELLING":
                 gone |= {"type": "CANCELLED", "name": "Cancelled"}

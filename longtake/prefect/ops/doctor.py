@@ -72,7 +72,7 @@ def _this_machine() -> Iterator[Finding]:
     settings = get_current_settings()
     beat = settings.flows.heartbeat_frequency
     if beat is None:
-        text = "off here: a run of this machine that is killed stays Running for ever; set PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+        text = "off here: a killed run of this machine stays Running forever; set PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
         yield Finding("heartbeat", "warn", f"{text} (seconds, at least 30)")
     else:
         yield Finding("heartbeat", "ok", f"runs here send one every {beat} s")
@@ -112,7 +112,7 @@ def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
     lease = str(found["concurrency"]["lease_storage"])
     if lease.endswith(".memory"):
         environment[LEASES.variable] = str(LEASES.value) if alone else "prefect_redis.lease_storage"
-        text = "kept in the server's memory: after a restart, limits count slots as taken that nobody holds"
+        text = "kept in the server's memory: after a restart, limits count slots as taken whose holders are gone"
         yield Finding("leases", "warn", text)
     else:
         yield Finding("leases", "ok", f"kept by {lease}")

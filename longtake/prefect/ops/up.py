@@ -1,6 +1,6 @@
 """A Prefect server with its UI, work pools and workers on this machine, for a person to try.
 
-Without a key in the environment the provider is the emulator, and nobody pays.
+Without a key in the environment the provider is the emulator, which costs nothing.
 """
 
 from __future__ import annotations

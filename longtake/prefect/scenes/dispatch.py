@@ -137,7 +137,7 @@ class Dispatcher:
         made = ScenesProgress(session, wanted)
         await made.look()
         board = await pack(session.assets, comparison.resolved)
-        title, handed, failed = comparison.resolved.loaded.board.title, list[SceneRun](), list[str]()
+        title, dispatched, failed = comparison.resolved.loaded.board.title, list[SceneRun](), list[str]()
         deployment = self.deployment
         try:
             for name, shots in groups(comparison.resolved, wanted):
@@ -153,12 +153,12 @@ class Dispatcher:
                     "steps": list(self.steps) or None,
                 }
                 run = await _start(session, deployment, f"film {title} · {name}", given)
-                handed.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
-            get_run_logger().info("%d scenes are dispatched to %s", len(handed), deployment)
+                dispatched.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
+            get_run_logger().info("%d scenes are dispatched to %s", len(dispatched), deployment)
             async with get_client() as client:
                 # An earlier life of this run may have dispatched what is not asked for like that any more.
-                await _cancel(client, session.run, but={one.run.id for one in handed})
-                await _wait(client, handed, failed, self.progress, made)
+                await _cancel(client, session.run, but={one.run.id for one in dispatched})
+                await _wait(client, dispatched, failed, self.progress, made)
         except (httpx.HTTPStatusError, ObjectNotFound) as error:
             status = (
                 f"answered {error.response.status_code}"
@@ -196,14 +196,14 @@ def _tag(run: str) -> str:
 
 async def _wait(
     client: PrefectClient,
-    handed: list[SceneRun],
+    dispatched: list[SceneRun],
     failed: list[str],
     progress: artifacts.ProgressArtifact,
     made: ScenesProgress,
 ) -> None:
     """Look at the runs until all have ended, and put back those that are lost."""
     log = get_run_logger()
-    open_ones, began, warned, before = list(handed), time.monotonic(), False, progress.done
+    open_ones, began, warned, before = list(dispatched), time.monotonic(), False, progress.done
     for looks in itertools.count(1):
         if not open_ones:
             return
@@ -223,17 +223,17 @@ async def _wait(
                 failed += [f"the run of {one.name}: {ended}"] if ended else []
         if looks % _COUNT == 0:
             await made.look()
-        over = sum(one.shots for one in handed) - sum(one.shots for one in open_ones)
+        over = sum(one.shots for one in dispatched) - sum(one.shots for one in open_ones)
         progress.done = min(before + max(over, made.shots), progress.takes)
         progress.note = (
             f"{progress.done} of {progress.takes} shots, {made.under_way} takes under way, "
-            f"{len(handed) - len(open_ones)} of {len(handed)} scenes have ended"
+            f"{len(dispatched) - len(open_ones)} of {len(dispatched)} scenes have ended"
         )
-        late = all(one.run.state is not None and one.run.state.is_scheduled() for one in handed)
+        late = all(one.run.state is not None and one.run.state.is_scheduled() for one in dispatched)
         if late and not warned and time.monotonic() - began > UNBEGUN:
             warned = True
             log.warning(
-                "no worker has taken a scene yet: their pool needs a worker with free slots, beside those of the films"
+                "no worker has taken a scene yet: their pool needs a worker with free slots, in addition to those of the films"
             )
 
 
@@ -254,7 +254,7 @@ async def _cancel_all(run: str) -> None:
 
 
 async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:
-    """Cancel what a run has handed out and what has not ended; one that cannot be cancelled keeps the others from nothing."""
+    """Cancel the unfinished runs that a run dispatched; a failure to cancel one does not affect the others."""
     tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[_tag(run)]))
     offset = 0
     while found := await client.read_flow_runs(flow_run_filter=tagged, limit=_PAGE, offset=offset):
@@ -265,5 +265,5 @@ async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:
 
 
 def _cancelled(run: FlowRun) -> State[Any]:
-    """What has begun is told to stop; what has not is not begun."""
+    """Ask running scenes to stop and keep the others from starting."""
     return Cancelled() if run.state is not None and run.state.is_scheduled() else Cancelling()

@@ -1,4 +1,4 @@
-"""What was handed out: whether a run goes on, has ended, or is lost and is put back for another worker; and what all have made."""
+"""Watch dispatched runs: whether one goes on, has ended, or is lost and rescheduled; and what all have made so far."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["UNBEGUN", "SceneRun", "ScenesProgress", "look"]
 
 _SILENT = 4 * BEAT
-"""Seconds without a sign of life after which a run that began counts as lost."""
+"""Seconds without a heartbeat after which a started run counts as lost."""
 _SETTLE = 25.0
-"""Seconds a crash is left alone: a worker's runner and the worker itself both report it, the later one some seconds after."""
+"""Seconds to wait after a crash: a worker's runner and the worker itself both report it, the later one some seconds after."""
 _TRIES = 5
-"""How often one run is put back."""
+"""How often one run is rescheduled."""
 UNBEGUN = 180.0
 """Seconds after which a run that a worker has taken and not begun counts as lost: images may have to be pulled."""
 _LONGEST_MESSAGE = 2000
@@ -80,7 +80,7 @@ async def look(client: PrefectClient, one: SceneRun, found: FlowRun) -> str | No
 def _ended(one: SceneRun) -> str | None:
     state = one.run.state
     if state is not None and state.is_cancelling() and time.monotonic() - one.since > UNBEGUN:
-        return "it is being cancelled, and nobody is left to end it"
+        return "it is being cancelled, but its worker is gone"
     if state is None or not state.is_final() or state.is_crashed():
         return None
     return "" if state.is_completed() else f"{state.name}, {(state.message or '')[:_LONGEST_MESSAGE]}"
@@ -122,7 +122,7 @@ async def _put_back(client: PrefectClient, one: SceneRun, why: str) -> None:
 
 
 class ScenesProgress:
-    """What the runs that a film's scenes were handed to have made so far, as the ledger tells: for the progress bar only."""
+    """Counts the takes that dispatched runs have made, by the ledger; for the progress bar only."""
 
     def __init__(self, session: Session, wanted: Collection[str]) -> None:
         self.under_way = 0

@@ -5,11 +5,13 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo-film
 UP     ?= longtake-up
 TESTS  ?=
-QUICK  := catalog plan report request storyboard $(foreach part,budget fold pacing safeguards sums,ledger/test_ledger_$(part).py)
+WORKERS ?= 2
+QUICK  := catalog plan report request $(foreach board,fuzz loading python schema,storyboard/test_storyboard_$(board).py) \
+  $(foreach part,budget fold pacing safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui up deploy test test-all test-deep catalog lint bench constraints clean
+.PHONY: help demo ui up deploy test test-quick test-all test-deep catalog lint bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,16 +29,16 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 	$(BIN)/longtake deploy
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow' $(TESTS)
 
 test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
 
 test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not deep' $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not deep' $(TESTS)
 
 test-deep: $(VENV)/.dev ## the tests that repeat a crash through another door: for changes of the tasks or of Studio
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m deep $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m deep $(TESTS)
 
 catalog: $(VENV)/.dev ## write longtake/catalog/catalog.json after a change of catalog.yaml
 	$(BIN)/python -c "from longtake.catalog import load; load.COMPILED.write_text(load.compile_shipped())"

@@ -475,7 +475,7 @@ def itself():
         ("file:///nowhere/film.yaml", "/nowhere/film.yaml:1: the file cannot be read: No such file"),
         ({"title": Decimal(5)}, "a value is a Decimal"),
         ({"title": {5}}, "a value is a set"),
-        (itself(), "holds itself"),
+        (itself(), "contains itself"),
         ({}, "title is missing"),
         (Storyboard(title="T", scenes=[Scene("a", [Shot(f"s{n}", "x" * 50_000) for n in range(50)])]), "is too large"),
         ("s3://films", "s3://films is not there"),

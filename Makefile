@@ -37,7 +37,7 @@ test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
 test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not deep' $(TESTS)
 
-test-deep: $(VENV)/.dev ## the tests that repeat a crash through another door: for changes of the tasks or of Studio
+test-deep: $(VENV)/.dev ## more of what slow tests do: other doors of a crash, more damaged clips
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m deep $(TESTS)
 
 catalog: $(VENV)/.dev ## write longtake/catalog/catalog.json after a change of catalog.yaml

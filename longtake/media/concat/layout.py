@@ -117,7 +117,8 @@ def _model(looks: Sequence[JoinProbe]) -> JoinProbe:
     sets: dict[tuple[object, ...], Fraction] = {}
     for one in looks:
         # By seconds, because a clip of many frames a second is not seen longer. Fractions, because equals must be equal.
-        form, seconds = _form(one.probe), one.probe.frames / (one.probe.fps or Fraction(24))
+        # A rate below 8 is damage in the file's times: one frame of minutes must not outvote the others.
+        form, seconds = _form(one.probe), one.probe.frames / max(one.probe.fps or Fraction(24), Fraction(8))
         forms[form] = forms.get(form, Fraction(0)) + seconds
         sets[form, one.extradata] = sets.get((form, one.extradata), Fraction(0)) + seconds
     form = max(forms, key=forms.__getitem__)

@@ -165,9 +165,9 @@ def make(
         StoreError: the store is away.
     """
     names = library.TakeNames(store) if store is not None else None
-    ledgers = plans.read_ledgers(store, settings.host)
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     payer = account_of(settings.host, key) if key else None
+    ledgers = plans.read_ledgers(store, settings.host, account=payer)
     priced: set[str] = set()
     needed: list[int] = []
     planned: list[tuple[AdmittedFilm, Plan]] = []

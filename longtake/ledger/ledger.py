@@ -20,10 +20,11 @@ from longtake.ledger.state import DOUBTS, Attempt, LedgerState, day_of
 from longtake.ledger.throttle import LOOK_AGAIN, SKEW, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from longtake.errors import LongtakeError
     from longtake.ledger.budget import Budget, Used
+    from longtake.ledger.state import Closed
     from longtake.store import Store
 
 LEASE = timedelta(seconds=30)
@@ -101,6 +102,7 @@ class Ledger:
         Raises:
             InDoubtError: an earlier attempt may have been charged.
             BudgetError: the reserve does not fit into a budget.
+            LedgerError: the log cannot be read back to its beginning; nothing was sent.
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []
@@ -108,7 +110,6 @@ class Ledger:
 
         def decide(state: LedgerState) -> e.Entry | None:
             nonlocal began
-            began = elapsed()
             answer.clear()
             found = state.find(order.fingerprint)
             if found is not None and found.phase == "intent" and self._abandoned(found):
@@ -129,6 +130,8 @@ class Ledger:
                     answer.append(Claim("wait", after=after))
             if answer:
                 return None
+            self._learn_tasks(state.head)  # what cannot be read is found before the money
+            began = elapsed()
             stamp = self._stamp()
             return e.Intent(
                 **stamp,
@@ -198,7 +201,7 @@ class Ledger:
                     e.InDoubt, attempt, reason=f"answered with task {task_id}, which attempt {other} has"
                 )
             if current is None:
-                closed = [c for c in self.log.history(since=attempt.sequence, until=state.head) if c.id == attempt.id]
+                closed = [c for c in self._closed(attempt.sequence, state.head) if c.id == attempt.id]
                 if any(c.task_id == task_id for c in closed):
                     # Written by an earlier call whose answer was lost, and settled by another run since.
                     return None
@@ -329,13 +332,26 @@ class Ledger:
         return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
 
     def _has_task(self, state: LedgerState, task_id: str, *, but: str) -> str | None:
-        """Return an attempt that has the task, open or closed, `but` apart."""
-        for closed in self.log.history(since=self._tasks_until, until=state.head):
-            if closed.task_id is not None:
-                self._tasks.setdefault(closed.task_id, set()).add(closed.id)
-        self._tasks_until = state.head
+        """Return an attempt that has the task, open or closed (as far as the log can be read), `but` apart."""
+        try:
+            self._learn_tasks(state.head)
+        except LedgerError as error:
+            _log.warning("not known whether a closed attempt has task %s: %s", task_id, error.message)
         found = {a.id for a in state.attempts.values() if a.task_id == task_id} | self._tasks.get(task_id, set())
         return min(found - {but}, default=None)
+
+    def _learn_tasks(self, until: int) -> None:
+        for closed in self.log.history(since=self._tasks_until, until=until):
+            if closed.task_id is not None:
+                self._tasks.setdefault(closed.task_id, set()).add(closed.id)
+        self._tasks_until = until
+
+    def _closed(self, since: int, until: int) -> Iterator[Closed]:
+        """What closed, as far as the log can be read: for outcomes, which are worth more than what it would say."""
+        try:
+            yield from self.log.history(since=since, until=until)
+        except LedgerError as error:
+            _log.warning("not all closed attempts of %s are known: %s", self.account, error.message)
 
     @staticmethod
     def _abandoned(attempt: Attempt) -> bool:

@@ -292,6 +292,24 @@ def test_a_hole_that_comes_while_a_process_works_stops_its_next_purchase(local) 
         claim(mine, 2)
 
 
+def test_a_hole_behind_the_newest_checkpoint_is_found_before_the_money_and_not_after_it(local) -> None:
+    ledger = Ledger(local, ACCOUNT)
+    for number in range(CHECKPOINT_EVERY // 2):
+        buy(ledger, number)
+    bought, lost = claim(ledger, 1000), claim(ledger, 1001)
+    ledger.in_doubt(lost, "lost")
+    first, *_ = reversed(list(local.list(f"ledger/{ACCOUNT}/checkpoints/")))
+    local.path(first).unlink()
+    lose(local, 7)
+    head = ledger.read().head
+    with pytest.raises(LedgerGapError, match="entry 7 of account is missing"):
+        claim(Ledger(local, ACCOUNT), 1002)
+    assert Ledger(local, ACCOUNT).read().head == head, "no intent"
+    Ledger(local, ACCOUNT).accepted(bought, "task_00001000")
+    Ledger(local, ACCOUNT).adopt(lost.id, "task_00001001", who="me", why="found")
+    assert {a.task_id for a in ledger.read().attempts.values()} == {"task_00001000", "task_00001001"}
+
+
 def test_each_entry_names_the_one_before_it(store) -> None:
     """Also behind a checkpoint, and behind an entry of a release that wrote no digests."""
     for number in range(CHECKPOINT_EVERY // 4):

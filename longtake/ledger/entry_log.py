@@ -246,6 +246,12 @@ class EntryLog:
             f"entry {sequence} of {self.account} is missing though later ones exist", key=self._key(sequence)
         )
 
+    def _refilled(self, sequence: int) -> LedgerGapError:
+        return LedgerGapError(
+            f"entry {sequence} of {self.account} is not the one that entry {sequence + 1} was written behind: that one is lost",
+            key=self._key(sequence),
+        )
+
     def _check_gap(self) -> None:
         """Raise where entries lie behind the place that comes next.
 
@@ -305,7 +311,10 @@ class EntryLog:
                         self._check_gap()
                         self._started = True
                     return
-                self._apply(self._state.head + 1, e.parse(data, key=key), data)
+                entry = e.parse(data, key=key)
+                if self._last is not None and entry.before not in {None, self._last}:
+                    raise self._refilled(self._state.head)
+                self._apply(self._state.head + 1, entry, data)
             width = 1 if self.store.path(wanted[0]) is not None else _READ_AHEAD
 
     def _apply(self, sequence: int, entry: e.Entry, data: bytes) -> None:

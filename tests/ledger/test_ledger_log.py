@@ -292,6 +292,19 @@ def test_a_hole_that_comes_while_a_process_works_stops_its_next_purchase(local) 
         claim(mine, 2)
 
 
+def test_a_hole_that_a_running_writer_fills_stops_the_next_purchase(local) -> None:
+    """Its outcome lands in the place of another's lost intent: what that one claimed must not be bought again."""
+    mine, other = Ledger(local, ACCOUNT), Ledger(local, ACCOUNT)
+    attempt = claim(mine, 1)
+    theirs = claim(other, 2)
+    other.accepted(theirs, "task_00000002")
+    lose(local, 2)
+    mine.accepted(attempt, "task_00000001")
+    for ledger in (mine, Ledger(local, ACCOUNT)):
+        with pytest.raises(LedgerGapError, match="entry 2 of account is not the one that entry 3 was written behind"):
+            claim(ledger, 2)
+
+
 def test_a_hole_behind_the_newest_checkpoint_is_found_before_the_money_and_not_after_it(local) -> None:
     ledger = Ledger(local, ACCOUNT)
     for number in range(CHECKPOINT_EVERY // 2):

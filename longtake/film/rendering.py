@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import platform
 import sys
 import tempfile
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from longtake.timeline import Timeline, TimelineTransition
 
 __all__ = ["RenderedFilm", "check_tools", "plan_render", "render", "software"]
+
+_log = logging.getLogger("longtake.film")
 
 _FETCHERS = 8
 _FETCHED = 0.3
@@ -175,12 +178,16 @@ def _tails(line: Timeline, store: Store, folder: Path) -> dict[str, Path]:
 
     def fetch(digest: str) -> Path | None:
         key = library.tail_key(digest)
-        own = store.path(key)
-        if own is not None:
-            return own if own.is_file() else None
-        data = store.get(key)
         path = folder / f"{digest}.tail"
-        return path if data is not None and path.write_bytes(data) else None
+        try:
+            own = store.path(key)
+            if own is not None:
+                return own if own.is_file() else None
+            data = store.get(key)
+            return path if data is not None and path.write_bytes(data) else None
+        except (StoreError, OSError) as error:  # its frames are encoded then
+            _log.warning("%s cannot be read: %s", key, error)
+            return None
 
     pairs = itertools.pairwise(line.cuts)
     wanted = sorted({cut.sha256 for cut, after in pairs if after.continues and after.transition is None})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from longtake import library, media
 from longtake import store as stores
 from longtake.assets.assets import remember_frame
-from longtake.errors import MediaError, ProviderUnavailableError
+from longtake.errors import LongtakeError, MediaError, ProviderUnavailableError
 from longtake.library import Checks, ClipFile, ClipTone, Frame, PriceSource, Take
 
 if TYPE_CHECKING:
@@ -107,7 +107,10 @@ def _examine(assets: Assets, path: Path, shot: ResolvedShot, digest: str) -> Exa
             tail=tail,
         )
         if tail.exists():
-            assets.store.put_file(library.tail_key(digest), tail, content_type="video/mp4")
+            try:
+                assets.store.put_file(library.tail_key(digest), tail, content_type="video/mp4")
+            except (LongtakeError, OSError) as error:  # only a shortcut of a later join
+                _log.warning("the tail of clip %s is not stored: %s", digest, error)
     return seen
 
 

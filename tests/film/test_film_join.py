@@ -12,6 +12,7 @@ from longtake import library, media
 from longtake import manifest as manifests
 from longtake.errors import MediaError, StoreError
 from longtake.film.rendering import render
+from longtake.store import GET_LIMIT
 
 FRAMES = 9
 
@@ -182,6 +183,22 @@ def test_a_manifest_that_somebody_changed_is_told(studio, write_board, change):
         found["shots"][0]["used"]["clip"]["sha256"] = "0" * 64
     with pytest.raises(StoreError, match="was changed"):
         manifests.load(json.dumps(found).encode(), name="it")
+
+
+def test_a_stored_tail_that_cannot_be_read_is_encoded_as_if_there_were_none(remote_studio, write_board, tmp_path):
+    studio = remote_studio
+    (tmp_path / "bent").mkdir()
+    studio.clips = type(studio.clips)(tmp_path / "bent", ("-preset", "veryfast", "-bf", "3", "-b_strategy", "0"))
+    bare, _ = studio.run(write_board("one: A, two: B"))
+    large = tmp_path / "large"
+    large.write_bytes(bytes(GET_LIMIT + 1))
+    key = library.tail_key(bare.manifest.timeline.cuts[0].sha256)
+    studio.store.put_file(key, large, content_type="video/mp4")
+    with pytest.raises(StoreError):
+        studio.store.get(key)
+    folder = tmp_path / "again"
+    folder.mkdir()
+    assert render(bare.manifest.timeline, studio.store, folder).sha256 == bare.manifest.sha256
 
 
 @pytest.mark.parametrize("where", ["studio", "remote_studio"])

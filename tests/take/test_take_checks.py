@@ -163,3 +163,10 @@ def test_the_tail_of_a_clip_is_stored_with_it(make_studio) -> None:
     stored = set(studio.store.list("tails/"))
     assert stored  # a clip whose last frame is one that no other leans on has none
     assert stored <= keys
+
+
+def test_a_tail_that_cannot_be_stored_does_not_cost_the_take(make_studio, caplog) -> None:
+    studio = make_studio(speed="veryfast")
+    (studio.folder / "tails").write_text("a file where the folder should be")
+    assert [result.state for result in studio.film().values()] == ["bought", "bought"]
+    assert "the tail of clip" in caplog.text

@@ -141,7 +141,7 @@ def examine(
     kept: list[VideoFrame] = []
     watched = _watch(clip, seen, rate, tails.wanted(seen) if tail is not None else range(0), kept)
     if tail is not None and kept:
-        with contextlib.suppress(FfmpegError):
+        with contextlib.suppress(FfmpegError, OSError):
             tails.write(kept, seen, tail)
     heard = _listen(clip, facts)
     measures = Measures(watched.black, watched.frozen, heard.silent, watched.cuts, watched.tone)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from longtake import library
 from longtake import store as stores
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 __all__ = ["KEPT_AT_ONCE", "Session", "ledger_of", "open_session"]
+
+_log = logging.getLogger("longtake.take")
 
 KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
 """Takes that are fetched and checked side by side. Each needs a core for a while: a hundred at once would all be done at the end,
@@ -134,7 +139,7 @@ async def open_session(
     ledger = ledger if ledger is not None else ledger_of(settings, store)
     state = await asyncio.to_thread(ledger.read)
     if state.head == 0:
-        await asyncio.to_thread(_check_new, store, ledger.account)
+        await asyncio.to_thread(_check_new, store, ledger)
         try:
             await asyncio.to_thread(stores.check_conditional, store)
         except StoreError as error:
@@ -160,14 +165,20 @@ async def open_session(
         yield session
 
 
-def _check_new(store: Store, account: str) -> None:
+def _check_new(store: Store, ledger: Ledger) -> None:
     """Raise for an empty ledger of an account that takes were bought with: it was lost, and with it every claim and doubt."""
     for key in store.list("takes/"):
-        take = library.load(store, key.removeprefix("takes/").removesuffix(".json"))
-        if take is not None and take.account == account:
+        try:
+            take = library.Take.model_validate_json(store.get(key) or b"")
+        except ValidationError:
+            _log.warning("%s is not a take record: whose it is cannot be told", key)
+            continue
+        # Another process may have begun the ledger since it was read.
+        if take.account == ledger.account and ledger.read().head == 0:
             raise LedgerGapError(
-                f"the ledger of {account} is empty, but {take.shot} of {take.film} was bought with it (attempt {take.attempt})",
-                key=f"ledger/{account}/",
+                f"the ledger of {take.account} is empty, but {take.shot} of {take.film} was bought with it "
+                f"(attempt {take.attempt})",
+                key=f"ledger/{take.account}/",
             )
 
 

@@ -20,7 +20,7 @@ from longtake.errors import (
 )
 from longtake.ledger import Ledger
 from longtake.observer import Observer
-from longtake.take import TakeSpec, ensure_take, ledger_of
+from longtake.take import TakeSpec, ensure_take, ledger_of, session
 
 
 def state(studio):
@@ -259,6 +259,20 @@ def test_an_empty_ledger_of_an_account_that_bought_takes_is_not_new(studio) -> N
     with pytest.raises(LedgerGapError, match=r"is empty, but s/one.* was bought with it"):
         obtain_one(studio, number=2)
     assert studio.posts() == 1
+
+
+def test_a_damaged_record_of_another_take_does_not_stop_a_new_key(studio, caplog) -> None:
+    (studio.folder / "takes").mkdir()
+    (studio.folder / "takes" / f"{'0' * 64}.json").write_text("{")
+    assert obtain_one(studio).state == "bought"
+    assert "is not a take record" in caplog.text
+
+
+def test_a_ledger_that_another_process_began_meanwhile_is_not_lost(studio) -> None:
+    late = ledger_of(studio.settings, studio.store)
+    assert late.read().head == 0
+    obtain_one(studio)
+    session._check_new(studio.store, late)
 
 
 def test_an_error_that_has_no_class_leaves_the_attempt_in_doubt(studio) -> None:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from longtake.errors import LedgerGapError, StoreError
+from longtake.errors import LedgerError, LedgerGapError, StoreError
 from longtake.ledger import entries as e
 from longtake.ledger.state import CHECKPOINT_EVERY, Closed, LedgerState
 from longtake.store import GET_LIMIT
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from longtake.store import Store
+
+_log = logging.getLogger("longtake.ledger")
 
 _READ_AHEAD = 16
 _NINES = 10**12 - 1
@@ -142,6 +145,19 @@ class EntryLog:
         with self._lock:
             self._catch_up()
             return self._state.copied()
+
+    def read_as_far(self) -> LedgerState:
+        """The state up to the first entry that is missing or cannot be read: of an account other than the one that pays.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        try:
+            return self.read()
+        except LedgerError as error:
+            state = self.known()
+            _log.warning("the ledger of account %s counts up to entry %s: %s", self.account, state.head, error.message)
+            return state
 
     def known(self) -> LedgerState:
         """The state as far as this instance has read or written, without asking the store."""

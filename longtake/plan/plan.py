@@ -257,8 +257,13 @@ def read_ledgers(
     """Read the ledgers of all accounts with a provider, by account. Arguments and errors are those of `read_books`."""
     if store is None:
         return {}
-    names = accounts_in(store, host=host, account=account)
-    return {name: (own if own is not None and own.account == name else EntryLog(store, name)).read() for name in names}
+    payer = own.account if own is not None else account
+
+    def read(name: str) -> LedgerState:
+        log = own if own is not None and own.account == name else EntryLog(store, name)
+        return log.read() if payer in {None, name} else log.read_as_far()
+
+    return {name: read(name) for name in accounts_in(store, host=host, account=account)}
 
 
 def view_of(

@@ -188,7 +188,7 @@ def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[s
     spent = 0
     for other in accounts_in(store, host=host, account=account):
         if other != account:
-            state = EntryLog(store, other).read()
+            state = EntryLog(store, other).read_as_far()
             spent += state.used(film=film)
             found |= {a.order.fingerprint: (other, a) for a in state.attempts.values()}
     return found, spent

@@ -23,6 +23,7 @@ from longtake.errors import (
     BudgetError,
     InDoubtError,
     LedgerError,
+    LedgerGapError,
     MediaError,
     NotSentError,
     PollTimeoutError,
@@ -229,6 +230,24 @@ def test_what_is_in_doubt_under_another_name_of_the_provider_is_not_bought(small
         get(dataclasses.replace(small, settings=small.settings.model_copy(update={"base_url": alias})))
     assert caught.value.attempt == mine.value.attempt
     assert small.posts() == 1
+
+
+def test_a_hole_in_the_ledger_of_another_key_stops_only_that_key(small, caplog) -> None:
+    small.faults({"where": "submit", "what": "drop-before", "times": 1})
+    with pytest.raises(InDoubtError) as mine:
+        get(small)
+    get(small, "two")
+    account, head = ledger(small).account, ledger(small).read().head
+    (small.folder / "ledger" / account / f"{head - 1:012d}.json").unlink()
+    other = with_key(small, OTHER)
+    with pytest.raises(InDoubtError, match=mine.value.attempt):
+        get(other)
+    assert f"ledger of account {account} counts up to entry {head - 2}" in caplog.text
+    assert get(other, "two", take=2).state == "bought"
+    books = plan.read_books(small.store, small.settings.host, FILM, account=ledger(other).account)
+    assert mine.value.attempt in {attempt.id for attempt in books.attempts}
+    with pytest.raises(LedgerGapError, match=account):
+        get(small, "two", take=3)
 
 
 def test_what_is_accepted_under_another_key_is_fetched_with_that_key(make_small) -> None:

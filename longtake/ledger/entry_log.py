@@ -90,13 +90,19 @@ def _safe(host: str) -> str:
     )
 
 
+def _is_loopback(named: str) -> bool:
+    """Whether the host in an account's name is this machine."""
+    return named in {"localhost", _safe("::1")} or named.startswith("127.")
+
+
 def accounts_in(store: Store, *, host: str, account: str | None = None) -> list[str]:
     """Return the accounts with a provider that have a log in this store.
 
     Args:
         store: where the logs lie.
         host: the provider's.
-        account: one whose key is looked for under every host: one provider may have several names (`localhost`, a proxy).
+        account: one whose key is looked for under every host: one provider may have several names (`localhost`, a proxy). But
+            what an emulator on this machine was paid is not the provider's, nor the other way round.
     """
     key_digest = account.rpartition("-")[2] if account is not None else None
     found: list[str] = []
@@ -105,7 +111,12 @@ def accounts_in(store: Store, *, host: str, account: str | None = None) -> list[
         key = next(store.list("ledger/", limit=1, after=after), None)
         if key is None:
             parts = ((name, *name.rpartition("-")[::2]) for name in found)
-            return [name for name, named, digest in parts if named == _safe(host) or digest == key_digest]
+            own = _safe(host)
+            return [
+                name
+                for name, named, digest in parts
+                if named == own or (digest == key_digest and _is_loopback(named) == _is_loopback(own))
+            ]
         name = key.split("/")[1]
         found.append(name)
         # '0' is the character behind '/': the next key that does not lie under this account.

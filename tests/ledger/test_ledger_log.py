@@ -10,7 +10,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import LedgerError, LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase, account_of, accounts_in
 from longtake.ledger.entries import digest_of
 
 ACCOUNT = "account"
@@ -321,6 +321,17 @@ def test_a_hole_behind_the_newest_checkpoint_is_found_before_the_money_and_not_a
     Ledger(local, ACCOUNT).accepted(bought, "task_00001000")
     Ledger(local, ACCOUNT).adopt(lost.id, "task_00001001", who="me", why="found")
     assert {a.task_id for a in ledger.read().attempts.values()} == {"task_00001000", "task_00001001"}
+
+
+def test_the_ledger_of_an_emulator_with_the_same_key_is_not_the_providers(local) -> None:
+    hosts = ("api.example.com", "proxy.example.com", "localhost", "127.0.0.1", "::1")
+    names = [account_of(host, "one key") for host in hosts]
+    for name in names:
+        claim(Ledger(local, name), 1)
+    for real in (0, 1):
+        assert sorted(accounts_in(local, host=hosts[real], account=names[real])) == sorted(names[:2])
+    for emulated in (2, 3, 4):
+        assert sorted(accounts_in(local, host=hosts[emulated], account=names[emulated])) == sorted(names[2:])
 
 
 def test_each_entry_names_the_one_before_it(store) -> None:

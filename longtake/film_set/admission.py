@@ -150,6 +150,14 @@ class _Rows:
                 shot = f" (shot {one.shot})" if one.shot else ""
                 self._refuse(row, name, columns, f"{one.message}{shot}", one.allowed)
             return
+        if resolved.loaded.board.approval.before:
+            # Each film would put a question of its own, and answers are found by the run, which films share.
+            said, allowed = (
+                "the template asks before it spends",
+                "`canary` in the set, which asks once, after the first films",
+            )
+            self._refuse(row, name, (), said, allowed)
+            return
         film = slug(resolved.loaded.board.title)
         if film in self._slugs:
             said = f"the film would be called {quoted(resolved.loaded.board.title)}, as that of row {self._slugs[film]}"

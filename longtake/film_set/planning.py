@@ -150,6 +150,7 @@ def make(
     store: Store | None,
     settings: Settings,
     run_budget: int | None = None,
+    run: str = "",
 ) -> SetPlan:
     """Compare the films of a set with what the store holds.
 
@@ -160,6 +161,7 @@ def make(
         store: where takes lie; None when there is no store yet.
         settings: whose clips and whose ledgers count, and the budgets of a run and a day.
         run_budget: credits that the run may cost, besides the budget of the settings.
+        run: the id of the run, for what it has used so far.
 
     Raises:
         StoreError: the store is away.
@@ -188,7 +190,7 @@ def make(
     budget = Budget(set=film_set.budget, run=run_budget, day=settings.day_budget).within(
         Budget(run=settings.run_budget)
     )
-    used = plans.view_of(ledgers, "", payer=payer, film_set=name).used
+    used = plans.view_of(ledgers, "", payer=payer, run=run, film_set=name).used
     oldest = {rate.model: rate for _, plan in planned for rate in plan.old_rates}
     return SetPlan(
         set=name,

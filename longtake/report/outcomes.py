@@ -61,8 +61,9 @@ class Money(BaseModel):
 
 def money_of(state: LedgerState, closed: Sequence[Any], *, run: str, film: str, planned: int) -> Money:
     """Sum up what one run of a film spent, from open and closed attempts; doubts are those of the entire film."""
-    mine = [a for a in state.attempts.values() if a.order.run == run]
-    done = [c for c in closed if c.order.run == run]
+    # The films of a set share one run.
+    mine = [a for a in state.attempts.values() if a.order.run == run and a.order.film == film]
+    done = [c for c in closed if c.order.run == run and c.order.film == film]
     doubts = {"in_doubt", "held"}
     return Money(
         planned=planned,

@@ -133,7 +133,8 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
     state = await asyncio.to_thread(session.ledger.read)
     # A run that resumes after a pause or a crash also accounts for what it bought before.
-    head = 0 if state.used(run=session.run) else state.head
+    # The films of a set share one run: what it bought for others is not this film's.
+    head = 0 if state.used(run=session.run) and state.used(film=session.film) else state.head
     try:
         await approve_plan(session, plan, approval, asked.approver)
     except BudgetError as error:

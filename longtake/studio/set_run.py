@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from longtake import film_set as sets
@@ -49,7 +49,7 @@ class SetRequest:
         run: an id of the run.
         budget: credits that this run may cost; None for no limit of its own.
         skip_bad_rows: whether the other films are made where rows cannot be used.
-        approver: asks a person, after the first films and where the storyboard says so.
+        approver: asks a person after the first films.
         steps: the user's own steps, in order.
     """
 
@@ -82,14 +82,31 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         admission.raise_problems(film_set.title)
     store = stores.of(settings)
     plan = await asyncio.to_thread(
-        sets.make, film_set, admission, catalog=catalog, store=store, settings=settings, run_budget=asked.budget
+        sets.make,
+        film_set,
+        admission,
+        catalog=catalog,
+        store=store,
+        settings=settings,
+        run_budget=asked.budget,
+        run=asked.run,
     )
-    for refusal in plan.refusals:
-        raise refusal.error(f"the film set {film_set.title}")
+    refused = plan.refusals[0].error(f"the film set {film_set.title}") if plan.refusals else None
+    paid: set[str] = set()
+    if refused is not None:
+        state = await asyncio.to_thread(ledger_of(settings, store).read)
+        paid = {attempt.order.film for attempt in state.attempts.values()} & {one.film for one in admission.films}
+        if not paid:
+            raise refused
     before = await asyncio.to_thread(sets.latest, store, plan.set)
-    run = _SetRun(settings, asked, admission, plan, observer)
+    run = _SetRun(settings, asked, admission, plan, observer, refused=refused)
+    if refused is not None:
+        # What was bought before is fetched and kept all the same; nothing more is bought.
+        admission = replace(admission, films=tuple(one for one in admission.films if one.film in paid))
+        await run.make(admission.films)
+        raise refused
     try:
-        await run.make()
+        await run.make(admission.films)
     finally:
         # Also a cancelled run leaves its results: the films that are there, and those that were not begun.
         result = run.result(removed=_removed(before, admission))
@@ -160,7 +177,14 @@ class _SetRun:
     """One run of a set: which films are done, and what stopped it."""
 
     def __init__(
-        self, settings: Settings, asked: SetRequest, admission: Admission, plan: SetPlan, observer: Observer | None
+        self,
+        settings: Settings,
+        asked: SetRequest,
+        admission: Admission,
+        plan: SetPlan,
+        observer: Observer | None,
+        *,
+        refused: BudgetError | None,
     ) -> None:
         self._settings, self._asked, self._admission = settings, asked, admission
         self._plan, self._observer = plan, observer
@@ -169,16 +193,14 @@ class _SetRun:
         self._turns = asyncio.Semaphore(asked.film_set.films_in_flight)
         self._done: dict[str, FilmOutcome] = {}
         self._stopped: LongtakeError | None = None
-        limits = (
-            asked.film_set.budget,
-            *(plan.used + one for one in (asked.budget, settings.run_budget) if one is not None),
-        )
-        self._budget = min((one for one in limits if one is not None), default=None)
+        self._begun: set[str] = set()
+        self._refused = refused
+        self._tag = SetTag(plan.set, budget=asked.film_set.budget)
+        self._run_budget = asked.budget
 
-    async def make(self) -> None:
+    async def make(self, films: Sequence[AdmittedFilm]) -> None:
         """Make the first films, ask, and make the rest."""
-        films = self._admission.films
-        first = films[: self._asked.film_set.canary]
+        first = films[: self._asked.film_set.canary] if self._refused is None else ()
         if first:
             await self._all(first)
             rest = [one.key for one in films[len(first) :]]
@@ -195,6 +217,7 @@ class _SetRun:
         async with self._turns:
             if self._stopped is not None:
                 return
+            self._begun.add(one.key)
             outcome = await self._made(one)
         self._done[one.key] = outcome
         done, films = len(self._done), len(self._admission.films)
@@ -226,13 +249,13 @@ class _SetRun:
                 self._settings,
                 film=one.film,
                 budget=one.resolved.loaded.board.budget,
-                tag=SetTag(self._plan.set, tuple(sorted(_labels(one).items())), self._budget),
-                # A run for each film: what a film cost is summed by its run.
-                run=f"{self._asked.run}/{one.film}",
+                run_budget=self._run_budget,
+                tag=replace(self._tag, labels=tuple(sorted(_labels(one).items()))),
+                run=self._asked.run,
                 observer=self._observer,
             ) as session:
-                request = FilmRequest(one.resolved, approver=self._asked.approver, steps=self._asked.steps)
-                film = await film_of(session, request)
+                session.spending.halted = session.spending.refused = self._refused
+                film = await film_of(session, FilmRequest(one.resolved, steps=self._asked.steps))
         except FilmIncompleteError as incomplete:
             film, error = incomplete.film, incomplete
         except _STOPS as found:
@@ -247,7 +270,8 @@ class _SetRun:
         assert approver is not None  # noqa: S101 - `set_of` saw to it
         planned = {film.key: film.reserve for film in self._plan.films}
         reserve = sum(planned[key] for key in rest)
-        spent = sum(one.charged - one.refunded + one.in_doubt for one in self._done.values())
+        state = await asyncio.to_thread(ledger_of(self._settings, stores.of(self._settings)).read)
+        spent = state.used(run=self._asked.run)
         question = Question(
             film=self._plan.set,
             account=self._account,
@@ -270,14 +294,15 @@ class _SetRun:
                 next_step="run the set again and approve; what is kept is not bought twice",
             )
         elif answer.credits is not None:
-            allowed = self._plan.used + answer.credits
-            self._budget = allowed if self._budget is None else min(self._budget, allowed)
+            self._run_budget = min(answer.credits, self._run_budget or answer.credits)
 
     def result(self, *, removed: tuple[str, ...]) -> SetResult:
         """The results so far; films that were not begun are among them."""
         error = self._stopped
         films = tuple(
-            self._done.get(one.key) or _outcome(one, None, error, state="not started") for one in self._admission.films
+            self._done.get(one.key)
+            or _outcome(one, None, error, state="incomplete" if one.key in self._begun else "not started")
+            for one in self._admission.films
         )
         return SetResult(
             set=self._plan.set,

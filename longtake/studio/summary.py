@@ -221,7 +221,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
         session.events.event("refund.missing", attempt=attempt)
     state = await asyncio.to_thread(session.ledger.read)
     closed = await asyncio.to_thread(lambda: list(session.ledger.log.history(since=head)))
-    mine = [one for one in closed if one.order.run == session.run]
+    mine = [one for one in closed if one.order.run == session.run and one.order.film == session.film]
     settled = [one for one in mine if one.outcome == "settled"]
     estimate, charged = sum(one.order.expected for one in settled), sum(one.charged for one in settled)
     if charged != estimate:

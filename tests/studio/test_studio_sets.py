@@ -12,7 +12,7 @@ import pytest
 from provider_process import PRICE
 
 from longtake import Answer, FilmSet, Observer, Studio
-from longtake.errors import BudgetError, SettingsError
+from longtake.errors import BudgetError, SettingsError, StoryboardError
 
 TEMPLATE = {
     "schema": "longtake/1",
@@ -109,6 +109,49 @@ def test_the_budget_of_a_set_holds_over_runs(account, studio, film_set):
     with pytest.raises(BudgetError):
         studio.make_set_sync(film_set("lamp", "chair", "sofa", "desk", budget=4 * PRICE))
     assert studio.make_set_sync(film_set("lamp", "chair", "sofa", budget=4 * PRICE)).charged == PRICE
+
+
+def test_the_budget_of_a_run_counts_what_its_id_has_spent(account, studio, film_set):
+    studio.make_set_sync(film_set("lamp"), run="nightly", budget=3 * PRICE)
+    with pytest.raises(BudgetError) as raised:
+        studio.make_set_sync(film_set("lamp", "chair", "sofa"), run="nightly", budget=3 * PRICE)
+    assert (raised.value.scope, raised.value.needed, raised.value.available) == ("run", 2 * PRICE, PRICE)
+    # A run that comes back accounts for what it bought before, too.
+    assert studio.make_set_sync(film_set("lamp", "chair"), run="nightly", budget=3 * PRICE).charged == 3 * PRICE
+    assert account.bought() == {"lamp": 1, "chair": 1, "logo": 1}
+
+
+def test_what_was_bought_is_fetched_although_the_set_does_not_fit_any_more(account, film_set):
+    class Accepted(Observer):
+        def notify(self, event):
+            if event.name == "attempt.accepted":
+                accepted.append(event)
+                running[0].cancel()
+
+    accepted, running = [], []
+    studio = Studio.from_env(observers=[Accepted()])
+
+    async def cut_short():
+        running.append(asyncio.ensure_future(studio.make_set(film_set("lamp", budget=2 * PRICE))))
+        with pytest.raises(asyncio.CancelledError):
+            await running[0]
+
+    asyncio.run(cut_short())
+    bought = account.bought()
+    assert accepted
+    with pytest.raises(BudgetError):
+        Studio.from_env().make_set_sync(film_set("lamp", "chair", "sofa", budget=2 * PRICE))
+    assert account.bought() == bought
+    state = account.ledger.read()
+    assert (state.attempts, state.sets) == ({}, {"autumn": len(bought) * PRICE})
+
+
+def test_a_template_that_asks_for_each_film_is_refused(account, studio, film_set):
+    template = {**TEMPLATE, "approval": {"before": ["spending"]}}
+    rows = [{"sku": "k0", "name": "lamp", "marker": account.marker}]
+    with pytest.raises(StoryboardError) as raised:
+        studio.make_set_sync(FilmSet("Autumn", storyboard=template, rows=rows, key="sku"))
+    assert "the template asks before it spends" in str(raised.value)
 
 
 def test_the_ledger_keeps_the_set_and_the_labels_of_each_purchase(account, studio, film_set):

@@ -106,7 +106,7 @@ class Pieces:
             news.put((piece, share))
 
         target = self._layout.target
-        if isinstance(piece, Encode) and self._is_tail(piece):
+        if isinstance(piece, Encode) and self._is_tail(piece) and target.codec == tails.CODEC:
             frames = range(piece.first, piece.first + piece.frames)
             tails.encode(self._clips[piece.clip].path, frames, target, graphs.encoder(target), into)
         else:

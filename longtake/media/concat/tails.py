@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from longtake.media.concat.graphs import Target
     from longtake.media.streams.probing import JoinProbe
 
-__all__ = ["encode", "wanted", "write"]
+__all__ = ["CODEC", "encode", "wanted", "write"]
 
+CODEC = "h264"
+"""The codec whose tails are encoded in this process. PyAV's x265 gives a header that its MP4 writer refuses in some of many runs
+("not yet implemented", seen with PyAV 18.1 on 10-bit clips), so H.265 is encoded by the ffmpeg binary, when a film is joined."""
 _MOST_FRAMES = 24
 """Of a stored tail: its frames are in memory while a clip is ingested."""
 
@@ -33,7 +36,7 @@ _MOST_FRAMES = 24
 def wanted(seen: JoinProbe) -> range:
     """The shown frames of a clip that are its tail; none where it needs none, or where a join cannot copy the clip anyway."""
     facts, index = seen.probe, seen.index
-    if index is None or not index.regular or not graphs.encodable(facts):
+    if index is None or not index.regular or facts.codec != CODEC or not graphs.encodable(facts):
         return range(0)
     end = facts.frames - 1
     first = index.cut(end)

@@ -51,7 +51,7 @@ def test_a_set_is_made_and_shown(films, prefect_client):
 def test_a_killed_set_goes_on_where_it_was(films, until):
     here, film_set = films(12, processing=3600)
     ledger = here.store / "ledger"
-    with here.started("run", film_set, "--json") as running:
+    with here.started("run", film_set, "--json", LONGTAKE_MAX_IN_FLIGHT="100") as running:
         # Six films are in flight: the first shot of each, three signs, and the end that they share.
         until(
             lambda: sum('"accepted"' in path.read_text() for path in ledger.rglob("0*.json")) == 10,
@@ -60,7 +60,7 @@ def test_a_killed_set_goes_on_where_it_was(films, until):
         )
         running.send_signal(signal.SIGKILL)
         running.wait()
-    with here.started("run", film_set, "--json") as running:
+    with here.started("run", film_set, "--json", LONGTAKE_MAX_IN_FLIGHT="100") as running:
 
         def ended():
             here.provider.advance()

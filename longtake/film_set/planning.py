@@ -160,7 +160,7 @@ def make(
         catalog: the catalog that `admit` was given.
         store: where takes lie; None when there is no store yet.
         settings: whose clips and whose ledgers count, and the budgets of a run and a day.
-        run_budget: credits that the run may cost, besides the budget of the settings.
+        run_budget: credits that the run may cost, in addition to the budget of the settings.
         run: the id of the run, for what it has used so far.
 
     Raises:

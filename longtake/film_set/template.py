@@ -16,6 +16,7 @@ from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from longtake.storyboard import Problem, listed, quoted
+from longtake.storyboard.loaded import line_of
 from longtake.storyboard.node import Node
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Template:
 
     def columns_on(self, line: int) -> tuple[str, ...]:
         """The columns that the values on a line of the template name."""
-        found = [text.columns for path, text in self.texts.items() if _line(self.tree, path) == line]
+        found = [text.columns for path, text in self.texts.items() if line_of(self.tree, path) == line]
         return tuple(dict.fromkeys(column for columns in found for column in columns))
 
     def columns_at(self, path: FieldPath) -> tuple[str, ...]:
@@ -149,7 +150,7 @@ def compile_template(tree: Node, *, name: str, columns: Sequence[str]) -> tuple[
             problems.append(Problem(name, node.line, None, "a key holds a placeholder", "placeholders in values"))
         if not isinstance(node.scalar, str) or "{{" not in node.scalar:
             continue
-        line = _line(tree, path)
+        line = line_of(tree, path)
         try:
             text = _compiled(node.scalar)
         except TemplateError as error:
@@ -269,13 +270,3 @@ def _sized(node: Node, children: Sequence[Node]) -> Node:
     node.values = 1 + sum(child.values for child in children)
     node.levels = 1 + max((child.levels for child in children), default=0)
     return node
-
-
-def _line(tree: Node, path: FieldPath) -> int:
-    line, node = tree.line, tree
-    for part in path:
-        found = node.child(part)
-        if found is None:
-            break
-        line, node = found
-    return line

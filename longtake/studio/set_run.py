@@ -72,7 +72,7 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
     film_set = asked.film_set
     if film_set.canary and asked.approver is None:
         raise SettingsError(
-            "this set asks after its first films, and there is no one to ask",
+            "this set asks after its first films, and no approver is given",
             next_step="give Studio.make_set an `approve` function, or set `canary` to 0",
         )
     settings.key()

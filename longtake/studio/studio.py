@@ -288,7 +288,7 @@ class Studio:
 
         Args:
             film_set: a `FilmSet`, or the path or URL of its file.
-            budget: credits this run may cost, besides the set's own budget; None for no limit of its own.
+            budget: credits this run may cost, in addition to the set's own budget; None for no limit of its own.
             skip_bad_rows: make the other films where rows cannot be used; `SetResult.bad_rows` says which.
             approve: asks a person after the first films (`canary`).
             run: an id of the run; `budget` counts what every run of this id has spent.

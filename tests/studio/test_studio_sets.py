@@ -197,7 +197,7 @@ def test_without_a_yes_the_rest_is_not_begun(account, studio, film_set, answer):
 
 def test_a_set_that_asks_needs_someone_to_ask(account, studio, film_set):
     before = account.received()
-    with pytest.raises(SettingsError, match="there is no one to ask"):
+    with pytest.raises(SettingsError, match="no approver is given"):
         studio.make_set_sync(film_set("lamp", canary=1))
     assert account.received() == before
 

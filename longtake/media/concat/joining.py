@@ -54,7 +54,7 @@ def join(
 
     Raises:
         MediaError: a clip is broken, is not a video, or is too short for its transitions; or the music is not a sound.
-        FfmpegError: ffmpeg is missing or failed, the film cannot be written, or the join failed in a way nobody foresaw.
+        FfmpegError: ffmpeg is missing or failed, the film cannot be written, or the join failed unexpectedly.
     """
     work: _Join | None = None
     try:

@@ -54,6 +54,11 @@ _COMMANDS = {
         "show where every credit went; reconcile and resolve doubts",
         ("longtake credits --film the-lighthouse", "longtake credits reconcile"),
     ),
+    "export": _Command(
+        "longtake.cli.export",
+        "write a film's edit for an editing program: OTIO, FCPXML, EDL, or a folder with the clips",
+        ("longtake export the-lighthouse", "longtake export the-lighthouse --to otio --out cut.otio"),
+    ),
     "init": _Command(
         "longtake.cli.init",
         "write a project: deployments, an example storyboard, settings",
@@ -95,7 +100,7 @@ _COMMANDS = {
 }
 
 _GROUPS = {
-    "make a film": ("demo", "new", "plan", "run", "catalog", "credits"),
+    "make a film": ("demo", "new", "plan", "run", "export", "catalog", "credits"),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),
 }

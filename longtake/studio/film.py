@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from longtake.library import Take
 from longtake.plan import Plan
 from longtake.report import Money
+
+if TYPE_CHECKING:
+    from longtake.export import Exported, ExportForm
 
 __all__ = ["Cost", "Film", "ShotResult"]
 
@@ -102,6 +105,18 @@ class Film(_Value):
             "would_cost": self.would_cost,
             "flow_run_id": self.run,
         }
+
+    def export(self, to: ExportForm, out: str | Path | None = None) -> Exported:
+        """Write the film's edit for another tool; see `Studio.export`. The store's settings come from the environment.
+
+        Raises:
+            SettingsError: the film is not whole yet, the extra `otio` is not installed, or `out` exists.
+            StoreError: the store is away, or a clip is gone.
+        """
+        from longtake import settings as env  # noqa: PLC0415 - few films are exported
+        from longtake.studio.exporting import export  # noqa: PLC0415 - few films are exported
+
+        return export(self.manifest, to, out, settings=env.from_environment())
 
     def __str__(self) -> str:
         """A few lines for a terminal."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from longtake.errors import LongtakeError
+    from longtake.export import Exported, ExportForm
     from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
@@ -369,6 +370,33 @@ class Studio:
         from longtake.studio.concatenating import concatenate
 
         return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer)
+
+    def export(
+        self,
+        film: Film | str | PathLike[str],
+        to: ExportForm,
+        out: str | PathLike[str] | None = None,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Exported:
+        """Write a film's edit for an editing program; free. It names every kept take, in frames at the film's rate.
+
+        Args:
+            film: a `Film`, its slug, or the path or URI of its manifest.
+            to: `otio`, `fcpxml` or `edl` for one file that names the clips where they lie; `folder` for a folder with these
+                three, the captions and the clips.
+            out: the file to write, or a folder that is new or empty; None names it after the film, in this folder.
+            on_progress: called with 0 to 1.
+
+        Raises:
+            SettingsError: there is no such film, the extra `otio` is not installed, or `out` exists.
+            StoreError: the store is away, or a clip is gone.
+        """
+        from longtake.studio.exporting import export
+        from longtake.studio.film import Film
+
+        place = film.manifest if isinstance(film, Film) else str(film)
+        return export(place, to, out, settings=self.settings, on_progress=on_progress)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 

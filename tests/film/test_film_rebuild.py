@@ -127,9 +127,9 @@ def test_a_clip_that_is_gone_or_rotted_is_named(studio, write_board, longtake, b
         ((), "either a storyboard or --from-manifest"),
         (("film.yaml", "--from-manifest", "x/y"), "either a storyboard or --from-manifest"),
         (("--from-manifest", "x", "--retake", "one"), "either a storyboard or --from-manifest"),
-        (("--from-manifest", "no-film/" + "0" * 32), "there is no manifest"),
-        (("--from-manifest", "../../etc/passwd"), "there is no manifest"),
-        (("--from-manifest", "https://films.example/manifest.json"), "no manifest in a store"),
+        (("--from-manifest", "no-film/" + "0" * 32), "there is no film"),
+        (("--from-manifest", "../../etc/passwd"), "there is no film"),
+        (("--from-manifest", "https://films.example/manifest.json"), "not a manifest in a store"),
     ],
 )
 def test_what_cannot_be_rebuilt_is_bad_input(studio, longtake, words, said):

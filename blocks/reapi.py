@@ -19,7 +19,15 @@ from pydantic import (
 from longtake.blocks.form import block_schema
 from longtake.blocks.references import reference
 from longtake.provider import Provider
-from longtake.settings import PROVIDER, Settings
+from longtake.settings import (
+    PROVIDER,
+    AccountInFlight,
+    Attempts,
+    CreditAmount,
+    InFlight,
+    Settings,
+    SubmitRate,
+)
 
 
 class ReapiCredentials(CredentialsBlock):
@@ -49,36 +57,29 @@ class ReapiCredentials(CredentialsBlock):
     base_url: str = Field(
         default=PROVIDER, title="Base URL", description="Where the API is; an emulator on this machine works too."
     )
-    max_in_flight: int = Field(
-        default=8, ge=1, le=1000, title="Takes in flight", description="How many takes one run has under way at once."
+    max_in_flight: InFlight = Field(
+        default=8, title="Takes in flight", description="How many takes one run has in flight at once."
     )
-    account_in_flight: int | None = Field(
+    account_in_flight: AccountInFlight | None = Field(
         default=None,
-        ge=1,
-        le=10_000,
         title="Takes in flight, whole account",
-        description="How many takes the account has under way at once, over all runs and workers. Empty: no limit.",
+        description="How many takes the account has in flight at once, over all runs and workers. Empty: no limit.",
     )
-    submits_per_second: float | None = Field(
+    submits_per_second: SubmitRate | None = Field(
         default=5.0,
-        ge=0.01,
-        le=1000,
         title="Submits per second, whole account",
         description="How many takes are submitted in a second, over all runs and workers. Empty: no limit.",
     )
-    max_attempts: int = Field(
+    max_attempts: Attempts = Field(
         default=3,
-        ge=1,
-        le=20,
         title="Attempts per take",
         description="How often a run tries a take; every attempt before the last was refunded.",
     )
-    run_budget: int | None = Field(
-        default=None, gt=0, title="Budget per run (credits)", description="The most one run may cost. Empty: no limit."
+    run_budget: CreditAmount | None = Field(
+        default=None, title="Budget per run (credits)", description="The most one run may cost. Empty: no limit."
     )
-    day_budget: int | None = Field(
+    day_budget: CreditAmount | None = Field(
         default=None,
-        gt=0,
         title="Budget per day (credits)",
         description="The most this account may cost in a UTC day, over all films and runs. Empty: no limit.",
     )
@@ -104,16 +105,5 @@ class ReapiCredentials(CredentialsBlock):
 
     def settings(self, base: Settings) -> Settings:
         """The settings of a run: `base` with this block's values."""
-        return Settings.model_validate(
-            {
-                **base.model_dump(exclude={"api_key"}),
-                "api_key": self.api_key,
-                "base_url": self.base_url,
-                "max_in_flight": self.max_in_flight,
-                "account_in_flight": self.account_in_flight,
-                "submits_per_second": self.submits_per_second,
-                "max_attempts": self.max_attempts,
-                "run_budget": self.run_budget,
-                "day_budget": self.day_budget,
-            }
-        )
+        own = {name: getattr(self, name) for name in type(self).model_fields if name in Settings.model_fields}
+        return Settings.model_validate({**base.model_dump(exclude={"api_key"}), **own})

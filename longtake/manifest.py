@@ -13,14 +13,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from longtake.errors import StoreError
 from longtake.library import Take
+from longtake.media.concat.model import MeasuredLoudness
 from longtake.timeline import Timeline
 
 __all__ = [
     "LIMIT",
     "FilmCredits",
     "FilmShot",
-    "Level",
-    "Loudness",
     "Manifest",
     "Seam",
     "Software",
@@ -104,24 +103,6 @@ class Software(_Part):
     prefect: str | None = None
 
 
-class Level(_Part):
-    """Loudness by EBU R128."""
-
-    integrated: float
-    """LUFS; -70 is silence."""
-    range: float
-    """LU."""
-    peak: float
-    """True peak, dBTP."""
-
-
-class Loudness(_Part):
-    """The loudness of the film's sound before and after processing."""
-
-    before: Level
-    after: Level
-
-
 class Manifest(_Part):
     """What a film is made of. Keys are those of the store, times UTC, amounts credits, seconds the film's own."""
 
@@ -142,7 +123,7 @@ class Manifest(_Part):
     seconds: float
     way: Literal["copy", "encode"]
     """`copy` when no frame was encoded again."""
-    loudness: Loudness | None = None
+    loudness: MeasuredLoudness | None = None
     """Present if the storyboard asks for a loudness."""
     joined_at: datetime
     run: str | None = None

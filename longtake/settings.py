@@ -22,6 +22,10 @@ PROVIDER = "https://reapi.ai/api/v1"
 """The provider's base URL (provider-contract.md §1)."""
 
 CreditAmount = Annotated[int, Field(gt=0)]
+InFlight = Annotated[int, Field(ge=1, le=1000)]
+AccountInFlight = Annotated[int, Field(ge=1, le=10_000)]
+SubmitRate = Annotated[float, Field(ge=0.01, le=1000)]
+Attempts = Annotated[int, Field(ge=1, le=20)]
 Addressing = Literal["auto", "path", "virtual"]
 Checksums = Literal["auto", "when_required", "when_supported"]
 
@@ -72,13 +76,13 @@ class Settings(BaseModel):
     public_url: str | None = None
     s3: S3Settings = S3Settings()
     catalog: Path | None = None
-    max_in_flight: int = Field(default=8, ge=1, le=1000)
+    max_in_flight: InFlight = 8
     """Takes in flight at once in one run (the provider's own limit is unknown, provider-contract.md §3)."""
-    account_in_flight: int | None = Field(default=None, ge=1, le=10_000)
+    account_in_flight: AccountInFlight | None = None
     """Tasks and POSTs of the account in flight at once, over all its runs; None for no limit."""
-    submits_per_second: float | None = Field(default=5.0, ge=0.01, le=1000)
+    submits_per_second: SubmitRate | None = 5.0
     """Submits per second of the account, over all its runs; None for no limit (the provider's own rate is unknown)."""
-    max_attempts: int = Field(default=3, ge=1, le=20)
+    max_attempts: Attempts = 3
     """Attempts a run makes for one take; each one before the last was refunded."""
     longest_wait: float = Field(default=3600, gt=0, le=30 * 86400)
     """Seconds a task is polled before the run gives up on it for now (p95 is about 600 s, provider-contract.md §3)."""
@@ -116,19 +120,7 @@ class Settings(BaseModel):
         return self.api_key
 
 
-_VARIABLES = {
-    "base_url": "LONGTAKE_BASE_URL",
-    "store": "LONGTAKE_STORE",
-    "public_url": "LONGTAKE_PUBLIC_URL",
-    "catalog": "LONGTAKE_CATALOG",
-    "max_in_flight": "LONGTAKE_MAX_IN_FLIGHT",
-    "account_in_flight": "LONGTAKE_ACCOUNT_IN_FLIGHT",
-    "submits_per_second": "LONGTAKE_SUBMITS_PER_SECOND",
-    "max_attempts": "LONGTAKE_MAX_ATTEMPTS",
-    "longest_wait": "LONGTAKE_LONGEST_WAIT",
-    "run_budget": "LONGTAKE_RUN_BUDGET",
-    "day_budget": "LONGTAKE_DAY_BUDGET",
-}
+_VARIABLES = {name: f"LONGTAKE_{name.upper()}" for name in Settings.model_fields if name not in {"api_key", "s3"}}
 _RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
 """Old names are errors, because an ignored budget would let a run spend more than intended."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}

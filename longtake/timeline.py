@@ -11,24 +11,19 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from longtake.media.concat.model import JoinTransition
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from longtake.library import Take
     from longtake.request import Resolved, ResolvedShot
 
-__all__ = ["Clip", "ClipCorrection", "Timeline", "TimelineSound", "TimelineTransition", "of", "of_takes"]
+__all__ = ["Clip", "ClipCorrection", "Timeline", "TimelineSound", "of", "of_takes"]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class TimelineTransition(_Part):
-    """How a clip follows the one before it; both overlap for `seconds`."""
-
-    kind: str
-    seconds: float
 
 
 class ClipCorrection(_Part):
@@ -51,7 +46,7 @@ class Clip(_Part):
     clip: str
     """Its key in the store."""
     sha256: str
-    transition: TimelineTransition | None = None
+    transition: JoinTransition | None = None
     continues: bool = False
     """Whether it begins with the last frame of the clip before it, which is then shown once."""
     caption: str | None = None
@@ -102,9 +97,7 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
     used = {shot.id: take for shot, take in zip(resolved.shots, takes, strict=True)}
     for number, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True)):
         said = shot.transition if number else None
-        transition = (
-            TimelineTransition(kind=said.kind, seconds=said.seconds) if said is not None and said.seconds else None
-        )
+        transition = JoinTransition(said.kind, said.seconds) if said is not None and said.seconds else None
         follows = number > 0 and shot.parent == resolved.shots[number - 1].id and before is not None
         cuts.append(
             Clip(
@@ -156,7 +149,7 @@ def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]
         return None
     from longtake import media  # noqa: PLC0415 - loads libav, which only films with color matching need
 
-    step = media.correction(media.MeasuredTone(**first.model_dump()), media.MeasuredTone(**own.model_dump()))
+    step = media.correction(first, own)
     return (
         ClipCorrection(**{name: getattr(step, name) for name in ClipCorrection.model_fields})
         if step is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from longtake.errors import MediaError
 from longtake.film import film_objects
 from longtake.film.measuring import drifts, seams
 from longtake.film.rendering import render, software
-from longtake.manifest import FilmCredits, FilmShot, Loudness, Manifest
+from longtake.manifest import FilmCredits, FilmShot, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -148,7 +147,7 @@ def measured(made: RenderedFilm) -> dict[str, Any]:
         "encoded": result.plan.encoded,
         "seconds": result.seconds,
         "way": result.way,
-        "loudness": Loudness.model_validate(asdict(result.loudness)) if result.loudness is not None else None,
+        "loudness": result.loudness,
         "joined_at": datetime.now(UTC),
         "software": software(),
     }

@@ -71,6 +71,6 @@ def drifts(resolved: Resolved, takes: Sequence[Take]) -> list[float | None]:
         if shot.parent is None or first.tone is None or take.tone is None:
             found.append(None)
             continue
-        drift = media.drift(media.MeasuredTone(**first.tone.model_dump()), media.MeasuredTone(**take.tone.model_dump()))
+        drift = media.drift(first.tone, take.tone)
         found.append(round(drift.distance, 2))
     return found

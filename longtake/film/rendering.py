@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from longtake.request import Resolved
     from longtake.store import Store
-    from longtake.timeline import Timeline, TimelineTransition
+    from longtake.timeline import Timeline
 
 __all__ = ["RenderedFilm", "check_tools", "plan_render", "render", "software"]
 
@@ -211,7 +211,7 @@ def _clips(
         media.JoinClip(
             paths[cut.clip],
             cut.label,
-            transition=_transition(cut.transition),
+            transition=cut.transition,
             continues=cut.continues,
             caption=cut.caption,
             correction=match.correction if match is not None else None,
@@ -231,7 +231,3 @@ def _sound(line: Timeline, music: Path | None) -> media.JoinSound:
         duck=said.duck,
         fade_out=said.fade_out,
     )
-
-
-def _transition(said: TimelineTransition | None) -> media.JoinTransition | None:
-    return media.JoinTransition(said.kind, said.seconds) if said is not None else None

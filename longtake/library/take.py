@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake.errors import StoreError
+from longtake.media.measure.tone import MeasuredTone
 
 if TYPE_CHECKING:
     from longtake.store import Store
@@ -55,17 +56,6 @@ class Checks(_Record):
     findings: tuple[str, ...] = ()
 
 
-class ClipTone(_Record):
-    """How a clip looks, as means over it: levels of 0 to 255 in full range, and how sharp it is (see `longtake.media.Tone`)."""
-
-    luma: float
-    contrast: float
-    blue: float
-    red: float
-    saturation: float
-    sharpness: float
-
-
 class Take(_Record):
     """One kept generation of a shot, and where it came from."""
 
@@ -98,8 +88,8 @@ class Take(_Record):
     rate: PriceSource | None = None
     """The rate that the estimate came from."""
     checks: Checks | None = None
-    tone: ClipTone | None = None
-    anchor: ClipTone | None = None
+    tone: MeasuredTone | None = None
+    anchor: MeasuredTone | None = None
     """The tone of its chain's first shot as it was then: what this one is held against."""
     corrected: Frame | None = None
     """The last frame with its colours brought back to the anchor's, where the storyboard hands that one on."""

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import logging
 import tempfile
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -16,7 +15,7 @@ from longtake import library, media
 from longtake import store as stores
 from longtake.assets.assets import remember_frame
 from longtake.errors import LongtakeError, MediaError, ProviderUnavailableError
-from longtake.library import Checks, ClipFile, ClipTone, Frame, PriceSource, Take
+from longtake.library import Checks, ClipFile, Frame, PriceSource, Take
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -65,7 +64,7 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
         for finding in seen.findings:
             _log.warning("%s: %s", wanted.label, finding.text)
         frame = await given or await _own_frame(assets, path)
-    tone = ClipTone.model_validate(asdict(seen.measures.tone))
+    tone = seen.measures.tone
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
     corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
     clip = ClipFile(
@@ -173,9 +172,11 @@ def _write(
     return take
 
 
-async def _corrected(assets: Assets, frame: Frame, anchor: ClipTone, tone: ClipTone) -> Frame | None:
+async def _corrected(
+    assets: Assets, frame: Frame, anchor: media.MeasuredTone, tone: media.MeasuredTone
+) -> Frame | None:
     """The frame with its colours brought back towards those of the chain's first shot; None where they are near enough."""
-    step = media.correction(media.MeasuredTone(**anchor.model_dump()), media.MeasuredTone(**tone.model_dump()))
+    step = media.correction(anchor, tone)
     if step is None:
         return None
 

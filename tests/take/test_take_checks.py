@@ -137,7 +137,7 @@ def test_a_corrected_frame_is_what_the_next_shot_starts_from(small) -> None:
     assert two.corrected.sha256 != two.last_frame.sha256
     assert made["three"].take.frame == two.corrected.sha256
     assert made["three"].take.anchor == made["one"].take.tone
-    anchor, handed = media.MeasuredTone(**made["one"].take.tone.model_dump()), small.store.path(two.corrected.key)
+    anchor, handed = made["one"].take.tone, small.store.path(two.corrected.key)
     before = media.drift(anchor, media.measure_look(small.store.path(two.last_frame.key))).distance
     assert media.drift(anchor, media.measure_look(handed)).distance < before
     assert [o.state for o in small.film(chain).values()] == ["current"] * 3

@@ -23,9 +23,15 @@ __all__ = [
 ]
 
 
+_STORED = {"extra": "forbid"}
+"""For the values that timelines and manifests hold as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class JoinTransition:
     """How a clip follows the one before it: `kind` is one of `transitions.TRANSITIONS`, `seconds` is what the two share."""
+
+    __pydantic_config__ = _STORED
 
     kind: str = "crossfade"
     seconds: float = 0.5
@@ -71,6 +77,8 @@ class JoinSound:
 class MeasuredLevel:
     """How loud something is (EBU R128): `integrated` in LUFS (-70: silence), `range` in LU, true `peak` in dBTP."""
 
+    __pydantic_config__ = _STORED
+
     integrated: float
     range: float
     peak: float
@@ -79,6 +87,8 @@ class MeasuredLevel:
 @dataclass(frozen=True, slots=True)
 class MeasuredLoudness:
     """The loudness of a film's sound before it was changed and of the finished track."""
+
+    __pydantic_config__ = _STORED
 
     before: MeasuredLevel
     after: MeasuredLevel

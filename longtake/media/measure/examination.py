@@ -19,7 +19,7 @@ from longtake.media.audio.decoding import decode
 from longtake.media.concat import tails
 from longtake.media.measure.checks import FPS, SIZE_TOLERANCE, decoded, usable
 from longtake.media.measure.thumbs import Reducer, apart, likeness, mean
-from longtake.media.measure.tones import THUMB, MeasuredTone, ToneMeter
+from longtake.media.measure.tones import THUMB, ToneMeter
 from longtake.media.streams.probing import opened
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
+    from longtake.media.measure.tone import MeasuredTone
     from longtake.media.streams.probing import JoinProbe, Probe
     from longtake.media.streams.sniff import MediaSource
 

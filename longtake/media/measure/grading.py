@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from longtake.media.measure.tones import drift
 
 if TYPE_CHECKING:
-    from longtake.media.measure.tones import MeasuredTone
+    from longtake.media.measure.tone import MeasuredTone
 
 __all__ = ["MAX_GAIN", "MAX_SHIFT", "MAX_TINT", "ColorCorrection", "correction"]
 

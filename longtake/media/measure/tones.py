@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from longtake.errors import MediaError
 from longtake.media.measure.thumbs import Reducer, contrast, mean
+from longtake.media.measure.tone import MeasuredTone
 from longtake.media.streams.probing import opened, probe
 from longtake.media.streams.sniff import name_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from longtake.media.measure.thumbs import Thumb
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["THUMB", "Drift", "MeasuredTone", "ToneMeter", "drift", "measure_look"]
+__all__ = ["THUMB", "Drift", "ToneMeter", "drift", "measure_look"]
 
 THUMB = (64, 36)
 """Width and height of the thumbs a clip is measured in: a number stands for 13×13 pixels at 480p."""
@@ -36,27 +37,6 @@ _SHARP_EVERY = 24
 _LEAST = 0.2  # levels under which there is as good as no contrast, colour or edge to compare
 _ROWS = 8  # of so many rows one is looked at for sharpness
 _FROM_GREY = bytes(abs(level - 128) for level in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredTone:
-    """How a clip looks, as means over it; levels run from 0 to 255 in full range, BT.709.
-
-    Attributes:
-        luma: brightness.
-        contrast: standard deviation of brightness inside a frame.
-        blue: tint towards blue (positive) or yellow (negative), 0 is neutral.
-        red: tint towards red or cyan, likewise.
-        saturation: mean distance from grey.
-        sharpness: mean step from one pixel to the next but one in a row: what blur takes away.
-    """
-
-    luma: float
-    contrast: float
-    blue: float
-    red: float
-    saturation: float
-    sharpness: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,14 +165,6 @@ class Ledger:
         """
         return _used(self.read(), film=film, run=run, film_set=film_set, elsewhere=elsewhere)
 
-    def afford(self, budget: Budget, *, film: str, run: str, credits: int, elsewhere: int = 0) -> None:
-        """Raise unless a whole plan fits, before its first POST; each claim is checked again inside its append.
-
-        Raises:
-            BudgetError: it does not fit; names the budget.
-        """
-        budget.check(credits, self.used(film=film, run=run, elsewhere=elsewhere))
-
     def renew(self, attempt: Attempt) -> bool:
         """Say that the POST of an intent is still open; false when another process has put the attempt in doubt meanwhile."""
         return self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})

@@ -18,7 +18,6 @@ from longtake.errors import BudgetError, LongtakeError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from longtake.ledger import Budget
     from longtake.plan import Plan, PlannedShot
     from longtake.storyboard import Approval
     from longtake.studio.shooting import MadeShot
@@ -98,11 +97,11 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     spent = state.used(run=session.run)
     credits = spent + plan.reserve
     try:
-        await _afford(session, session.spending.budget, plan.reserve)
+        await asyncio.to_thread(session.spending.check, session.ledger, plan.reserve)
     except BudgetError as error:
         if "more than the budget" in approval.before:
             # Budgets that an approval cannot raise refuse without a question.
-            await _afford(session, session.spending.fixed, plan.reserve)
+            await asyncio.to_thread(session.spending.check, session.ledger, plan.reserve, session.spending.fixed)
             text = _text(plan, plan.shots, credits, about=f"what is missing does not fit: {error.message}.")
             await _ask(session, approval, approver, "more than the budget", credits=credits, text=text)
             return
@@ -140,7 +139,7 @@ async def approve_rest(
         await asyncio.to_thread(session.spending.approve, session.ledger, spent)
         return
     try:
-        await _afford(session, session.spending.budget, reserve)
+        await asyncio.to_thread(session.spending.check, session.ledger, reserve)
         text = _text(plan, rest, spent + reserve, about="the first takes of each chain are there; this is the rest.")
         pictures = await _pictures(session, made.values())
         await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
@@ -226,11 +225,6 @@ def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) 
     if plan.planning_rates:
         lines += ["", "The price is a planning rate: the provider has not published one."]
     return "\n".join(lines)
-
-
-async def _afford(session: Session, budget: Budget, credits: int) -> None:
-    used = await asyncio.to_thread(session.spending.used, session.ledger)
-    budget.check(credits, used)
 
 
 async def _pictures(session: Session, made: Iterable[MadeShot]) -> list[str]:

@@ -219,7 +219,7 @@ async def _dispatched(session: Session, comparison: Comparison, asked: FilmReque
     if failed is not None:
         session.spending.halted = failed
         try:
-            await asyncio.to_thread(_afford, session, rest.reserve)
+            await asyncio.to_thread(session.spending.check, session.ledger, rest.reserve)
         except BudgetError as error:
             session.spending.halted = session.spending.refused = error
     return comparison
@@ -255,11 +255,6 @@ async def _concatenate(
         return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None
     except LongtakeError as error:
         return None, error
-
-
-def _afford(session: Session, credits: int) -> None:
-    used = session.spending.used(session.ledger)
-    session.spending.budget.check(credits, used)
 
 
 def _check_hosting(session: Session, comparison: Comparison) -> None:

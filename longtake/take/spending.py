@@ -66,6 +66,15 @@ class Spending:
         """
         return ledger.used(film=self.film, run=self.run, film_set=self.tag.name, elsewhere=self.elsewhere)
 
+    def check(self, ledger: Ledger, credits: int, budget: Budget | None = None) -> None:
+        """Raise unless `credits` more fit under `budget`, which is the budget in force by default.
+
+        Raises:
+            BudgetError: they do not fit; names the budget that refuses.
+            StoreError: the store is away.
+        """
+        (budget or self.budget).check(credits, self.used(ledger))
+
     def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
         """Let the run cost `credits` in all, what it has spent included; a person decided that.
 

@@ -65,7 +65,7 @@ def test_nothing_approved_buys_nothing(make_studio):
     def work(session):
         session.spending.approve(session.ledger, 0)
         with pytest.raises(BudgetError, match="run budget of 0"):
-            session.ledger.afford(session.spending.budget, film=session.film, run=session.run, credits=1)
+            session.spending.check(session.ledger, 1)
 
     with_session(make_studio(), work)
 

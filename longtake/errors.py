@@ -1,41 +1,8 @@
-"""Every error Longtake raises, in one tree.
+"""Every error Longtake raises, in one tree below `LongtakeError`; `docs/reference/errors.md` lists them with their exit codes.
 
-::
-
-    LongtakeError
-    ├── TerminalError                  asking again cannot help
-    │   ├── StoryboardError            the file is not a storyboard; holds every problem found
-    │   ├── SettingsError              an environment variable or an option is unusable
-    │   ├── CatalogError               a catalog file is unusable, or a model or a price is unknown
-    │   ├── RefusedError               the provider answered 4xx: nothing was charged
-    │   │   ├── KeyRefusedError        401, 403
-    │   │   ├── NoCreditsError         402
-    │   │   ├── UnknownModelError      404 on submit
-    │   │   └── UnknownTaskError       404 on poll
-    │   ├── TaskFailedError            a task failed and was refunded; says whether another attempt may help
-    │   ├── TakeRefusedError           a user's own step refused a take: it is kept and not used
-    │   ├── MediaError                 bytes that are not what was asked for
-    │   ├── UrlRefusedError            a URL that must not be fetched or sent
-    │   ├── FfmpegError                ffmpeg is missing or failed
-    │   ├── PreflightError             something a run needs does not work on this machine: nothing was sent
-    │   ├── BudgetError                a budget would be passed: nothing was sent
-    │   ├── InDoubtError               an attempt may have been charged; a person or `reconcile` decides
-    │   ├── TaskIdNotRecordedError     the provider accepted, the ledger could not write it down
-    │   ├── LedgerError                the log is unreadable, or an order to it makes no sense
-    │   │   └── LedgerGapError         entries of the log are missing: what hangs on them is in doubt
-    │   ├── SceneError                 runs that scenes were handed out to did not make them
-    │   ├── FilmIncompleteError        a run ended without every shot
-    │   └── SetIncompleteError         a run of a film set ended without every film
-    └── TransientError                 the same call may succeed later
-        ├── NotSentError               not a byte of the request left: nothing was charged
-        ├── RateLimitedError           429: nothing was charged
-        ├── DoubtfulAnswerError        a POST whose answer was lost: never repeat it, record it
-        ├── ProviderUnavailableError   a poll, a balance or a download did not answer usefully
-        ├── PollTimeoutError           a task ran longer than the longest wait; it can be polled later
-        └── StoreError                 the store did not take or give an object
-
-A message says what happened and where; ``next_step`` says what to do about it and ends the printed message.
-Attributes are plain values, so errors survive pickling (Prefect does that), and none ever holds a key or a signed URL.
+A `TerminalError` stays until something else changes; after a `TransientError` the same call may succeed later. A message says what
+happened and where; ``next_step`` says what to do about it and ends the printed message. Attributes are plain values, so errors
+survive pickling (Prefect does that), and none ever holds a key or a signed URL.
 """
 
 from __future__ import annotations
@@ -319,7 +286,7 @@ class LedgerGapError(LedgerError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class SceneError(TerminalError):
-    """Runs that scenes were handed out to did not make them. `scenes` says of each why."""
+    """Runs that scenes were dispatched to did not make them. `scenes` has the reason for each."""
 
     default_next_step = (
         "look at the runs of these scenes in the Prefect UI and run again: only what is missing is bought"
@@ -360,7 +327,7 @@ class NotSentError(TransientError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class RateLimitedError(TransientError):
-    """429: the provider wants fewer requests. `retry_after` is in seconds, or None when it did not say."""
+    """429: too many requests. `retry_after` is in seconds, None if the provider named no pause."""
 
     default_next_step = (
         "wait and run again, or lower LONGTAKE_SUBMITS_PER_SECOND or LONGTAKE_ACCOUNT_IN_FLIGHT; nothing was charged"
@@ -373,7 +340,7 @@ class RateLimitedError(TransientError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class DoubtfulAnswerError(TransientError):
-    """A POST left and no readable acceptance came back. Whoever catches this records it and never sends again."""
+    """A POST left and no readable acceptance came back. Code that catches this records it and never sends the request again."""
 
     default_next_step = "do not send it again: record it as in doubt and reconcile"
     reason: str

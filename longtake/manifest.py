@@ -73,7 +73,7 @@ class FilmShot(_Part):
     seam: Seam | None = None
     """How far its first frame is from the last one of the shot before it, where it continues that."""
     drift: float | None = None
-    """How far its colours, brightness and contrast are from those of its chain's first shot, in levels of 0 to 255."""
+    """How far its colors, brightness and contrast are from those of its chain's first shot, in levels of 0 to 255."""
 
 
 class FilmCredits(_Part):

@@ -153,7 +153,7 @@ def _new_url(assets: Assets, key: str, seconds: int, number: int) -> str | None:
 
 
 async def _look(assets: Assets, found: ObjectInfo, made: ObjectUrl) -> None:
-    """The first byte decides. Whether HEAD is answered is asked once for each kind of URL, and told."""
+    """The first byte decides. HEAD is tried once for each kind of URL, and a failure is logged."""
     hosting, parts = assets.hosting, urlsplit(made.url)
     kind = (f"{parts.scheme}://{parts.netloc}", bool(parts.query))
     first = kind not in hosting.asked_head

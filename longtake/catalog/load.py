@@ -88,7 +88,7 @@ def with_families(tree: Tree, *, where: str) -> Tree:
     """The tree with each model laid over the family it names, and without what is set to None.
 
     Raises:
-        CatalogError: a model names a family that is not there, or is no mapping.
+        CatalogError: a model names a family that does not exist or is not a mapping.
     """
     families, models = tree.get("families"), tree.get("models")
     if not isinstance(families, dict) or not isinstance(models, dict):

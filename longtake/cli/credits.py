@@ -1,4 +1,4 @@
-"""`longtake credits`: where every credit went, and what to do about doubts."""
+"""`longtake credits`: show where every credit went, and settle doubts."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _who() -> str:
 
 
 async def _known(settings: Settings, task_id: str) -> None:
-    """See that the provider knows a task under this key; polling is free. Raises UnknownTaskError when it does not."""
+    """Check for free that the provider knows a task under this key. Raises UnknownTaskError if not."""
     from longtake.provider import Provider
 
     async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
@@ -137,7 +137,7 @@ def _reconcile(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def answer(ledger: Ledger, *, film: str | None = None, by: str | None = None) -> dict[str, Any]:
-    """Everything the accounts say, for machines. Credits."""
+    """The sums of the ledger in credits, as `--json` prints them."""
     state = ledger.read()
     attempts = accounts.lines(ledger, film=film, label=by)
     labels = {"labels": [line.row() for line in accounts.grouped(attempts, ("label",))]} if by is not None else {}
@@ -167,7 +167,7 @@ def answer(ledger: Ledger, *, film: str | None = None, by: str | None = None) ->
 
 
 def _balance(state: LedgerState) -> dict[str, Any]:
-    """Opening − debits + refunds + adjustments = expected, beside the last quiet reading."""
+    """Opening − debits + refunds + adjustments = expected, and the last quiet reading."""
     checked = state.checked
     return {
         "opening": state.opening,
@@ -216,7 +216,7 @@ def _table(title: str, attempts: list[SpendLine], *, by: str | None) -> None:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
-    # Names stay whole on a narrow terminal.
+    # Never cut names, even on a narrow terminal.
     table.add_column(by or "film, shot", no_wrap=True)
     numbers = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
     for name in numbers:

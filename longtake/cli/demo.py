@@ -1,4 +1,4 @@
-"""`longtake demo`: the whole machine on this computer, without a key and without paying anybody."""
+"""`longtake demo`: make a film against an emulator on this machine, without a key and without cost."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Start the emulator, run the film against it with Prefect, say where everything is."""
+    """Start the emulator, make the film against it with Prefect, and print where everything is."""
     folder = Path(options.folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     board = Path(options.board).absolute() if options.board else folder / "lighthouse.yaml"
     if not options.board and not board.exists():
-        # What a person changed in it is what the next demo is about.
+        # Keep an edited storyboard: the next demo shows what the edit costs.
         board.write_bytes(resources.files("longtake.cli").joinpath("project", "lighthouse.yaml").read_bytes())
     store = folder / "store"
     store.mkdir(exist_ok=True)
-    _say(f"a provider on this machine renders, {board.name} is the storyboard, everything lands in {folder}")
+    _say(f"an emulator on this machine renders {board.name}; everything is kept in {folder}")
     with process.running(folder, store) as base_url:
         home = folder / "prefect"
         env = {**process.environment(base_url, store), "PREFECT_HOME": str(home)}
@@ -69,7 +69,7 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
         f"manifest: {answer['manifest']}\n"
         f"shots:    {len(shots)}, of which {bought} were bought now\n"
         f"cost:     {credits['charged']} credits charged, {credits['refunded']} refunded, {credits['in_doubt']} in doubt "
-        f"(of the emulator's: nobody pays)\n"
+        f"(the emulator's play money)\n"
         f"{stale}\n"
         f"See the run in the Prefect UI:\n"
         f"  PREFECT_HOME={home} {prefect} server start\n"

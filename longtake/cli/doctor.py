@@ -1,4 +1,4 @@
-"""`longtake doctor`: is this machine ready, and do the settings work? Spends nothing.
+"""`longtake doctor`: check this machine and the settings. Spends nothing.
 
 With `--prefect` also the Prefect server of the active profile: that half is imported only then.
 """
@@ -50,17 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --prefect: repair what can be repaired there and install what is missing",
     )
-    parser.add_argument(
-        "--ledger", action="store_true", help="read the whole ledger of the account, and say what is wrong with it"
-    )
+    parser.add_argument("--ledger", action="store_true", help="check every entry of the account's ledger")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look at everything; exit code 1 or 2 when something stops a run, 2 when a setting or the key does.
+    """Check everything; return 1 if something stops a run, 2 if that is a setting or the key.
 
     Raises:
-        SettingsError: options that do not go together.
+        SettingsError: --fix was given without --prefect.
     """
     if options.fix and not options.prefect:
         raise SettingsError("--fix works only with --prefect", next_step="`longtake doctor --prefect --fix`")
@@ -97,7 +95,9 @@ def _ledger() -> Iterator[Finding]:
     for note in found.notes:
         yield Finding("ledger", "warn", note)
     if not found.problems and not found.notes:
-        yield Finding("ledger", "ok", f"{found.entries} entries and {found.checkpoints} checkpoints, all whole")
+        yield Finding(
+            "ledger", "ok", f"{found.entries} entries and {found.checkpoints} checkpoints, none damaged or missing"
+        )
 
 
 def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
@@ -109,7 +109,7 @@ def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
         from longtake.flows import reconcile, scene, storyboard
         from longtake.prefect.ops import doctor as server
     except (ImportError, ValueError) as error:
-        # A broken installation, or a PREFECT_ variable with a value that Prefect refuses.
+        # A broken installation, or a PREFECT_ variable with an invalid value.
         return [Finding("Prefect", "bad", f"cannot be loaded: {' '.join(str(error).split())}")], {}
     flows = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile)}
     findings, environment = server.look(flows, fix=fix)
@@ -141,7 +141,7 @@ def _try(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _media() -> Iterator[Finding]:
-    """Which ffmpeg a run would use and why, and whether a clip gets through the whole media path."""
+    """Name the ffmpeg that a run would use and why, and take a clip through the whole media path."""
     from longtake.media.programs import ENCODERS, FILTERS, capabilities, choice
 
     try:
@@ -170,7 +170,7 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
 
 
 def _rates(overview: Overview) -> Finding:
-    """Whether prices may have changed since they were seen."""
+    """Say whether rates are old enough to have changed."""
     old, limit = overview.old, overview.stale_days
     if not old:
         return Finding("rates", "ok", f"none was seen more than {limit} days ago")
@@ -191,7 +191,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     except LongtakeError as error:
         yield Finding("store", "bad", str(error), error.exit_code)
         return
-    yield Finding("store", "ok", f"{store.uri} takes objects and creates each only once: {found}")
+    yield Finding("store", "ok", f"{store.uri} stores objects and creates each only once: {found}")
     yield _try("objects", lambda: preflight.check_store(store).text)
     yield from _uploads(store)
     try:
@@ -206,7 +206,7 @@ def _uploads(store: Store) -> Iterator[Finding]:
         # Not every server can list them, and not every account may.
         with contextlib.suppress(StoreError):
             if count := store.abandoned_uploads():
-                text = f"{count} multipart uploads were begun more than a day ago and never ended, and S3 bills their parts"
+                text = f"{count} multipart uploads began more than a day ago and never ended; S3 bills their parts"
                 yield Finding("uploads", "warn", f"{text}: `longtake gc` ends them")
 
 

@@ -38,9 +38,9 @@ _Answer = TypeVar("_Answer")
 
 
 class _StoppedError(LongtakeError):
-    """SIGINT or SIGTERM came. The exit code is the one shells expect of that."""
+    """The run was stopped by SIGINT or SIGTERM; the exit code is 128 + the signal, as in shells."""
 
-    default_next_step = "run again: what was bought is in the ledger and is taken up, not bought twice"
+    default_next_step = "run again: the ledger has what was bought, and it is not bought twice"
 
 
 def main(
@@ -76,7 +76,7 @@ def _shown(
     as_json: bool,
     signals: Collection[signal.Signals],
 ) -> int:
-    # Prefect says by it that a line did not reach an API that went away; the flow tells that once.
+    # Prefect would print a traceback for each log line that an unreachable API missed; the flow reports that once.
     logging.raiseExceptions = False
     logging.getLogger("longtake").addHandler(warnings(progress))
     try:
@@ -104,9 +104,9 @@ def _shown(
 
 
 def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]) -> _Answer:
-    """Run the flow in a thread and cancel it on SIGINT and SIGTERM: what comes of an open POST is written down before it ends.
+    """Run the flow in a thread and cancel it on SIGINT and SIGTERM, so that the outcome of an open POST is recorded first.
 
-    Prefect takes SIGTERM for itself where a flow runs in the main thread, and leaves at once.
+    In the main thread Prefect would handle SIGTERM itself and exit at once.
 
     Raises:
         _StoppedError: it was cancelled by a signal.
@@ -123,7 +123,7 @@ def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]
         return await task
 
     def body() -> None:
-        # What is started from here inherits this: a temporary server has to outlive the Ctrl-C that reaches it too.
+        # Child processes inherit this: a temporary server must survive the Ctrl-C that also reaches it.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             done.set_result(asyncio.run(work()))
@@ -145,7 +145,7 @@ def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]
     error = done.exception()
     if error is None or not caught or isinstance(error, LongtakeError):
         return done.result()
-    # Of whatever kind: where the API is away, Prefect fails before the cancellation comes through.
+    # Any error: if the API is unreachable, Prefect fails before the cancellation arrives.
     stopped = _StoppedError("stopped by a signal")
     stopped.exit_code = 128 + caught[0]
     raise stopped from None
@@ -165,7 +165,7 @@ def _tell(film: Film | SetResult | None, error: LongtakeError | None, *, as_json
         print(film)
     elif film is not None:
         cost = film.cost
-        print(f"film: {film.place or 'not whole yet'}")
+        print(f"film: {film.place or 'not complete yet'}")
         print(
             f"credits: planned {cost.planned}, charged {cost.charged}, refunded {cost.refunded}, in doubt {cost.in_doubt}"
         )

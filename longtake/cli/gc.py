@@ -1,4 +1,4 @@
-"""`longtake gc`: what lies in the store and is needed by nothing; with `--delete` it goes."""
+"""`longtake gc`: list what nothing in the store needs; with `--delete` remove it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _hours(text: str) -> float:
 
 
 def _uploads(store: Store, *, end: bool) -> int | None:
-    """How many uploads were begun and never ended; None where that cannot be known."""
+    """Count multipart uploads that never ended; None if the server cannot list them."""
     if not isinstance(store, S3Store):
         return 0
     try:
@@ -111,7 +111,7 @@ def _show(found: Survey, gone: tuple[Garbage, ...], uploads: int | None, options
         print(f"left alone: {_objects(found.young)} younger than {options.older_than:g} h")
     if found.held:
         print(
-            f"left alone: {_objects(found.held)} that came while an attempt was under way; `longtake credits` names it"
+            f"left alone: {_objects(found.held)} that came while an attempt was in flight; `longtake credits` names it"
         )
     if found.unknown:
         print(f"left alone: {_objects(found.unknown)} that are not Longtake's")

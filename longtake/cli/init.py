@@ -1,4 +1,4 @@
-"""`longtake init`: a project with deployments, an example storyboard and a place for the settings."""
+"""`longtake init`: write a project: deployments, an example storyboard and a template for settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`longtake run --from-manifest`: a film again from its manifest and the store alone. No key, no provider, no Prefect."""
+"""`longtake run --from-manifest`: join a film again from its manifest and the store alone, without key, provider and Prefect."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def main(place: str, *, as_json: bool) -> int:
     print(f"film:     {done.film.place(store)}\nmanifest: {done.film.manifest_place(store)}")
     if not done.same:
         print(
-            f"bytes:    not those of the manifest: another ffmpeg joins otherwise ({manifest.software.ffmpeg} then, "
+            f"bytes:    other than the manifest's, because another ffmpeg joined them ({manifest.software.ffmpeg} then, "
             f"{done.film.manifest.software.ffmpeg} now); frames and cuts are the same",
             file=sys.stderr,
         )
     elif done.there:
-        print("bytes:    the film was there and is, byte for byte, what its manifest says")
+        print("bytes:    the film was in the store and matches its manifest byte for byte")
     else:
-        print("bytes:    as its manifest says; the film was put back")
+        print("bytes:    those of its manifest; the film was restored")
     print("cost:     0 credits")
     return 0
 

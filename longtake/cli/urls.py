@@ -1,4 +1,4 @@
-"""Whether others can read the store: a small object is put there and its URL asked for, as the provider would."""
+"""Check that others can read the store: put a small object there and request its URL as the provider would."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 _ASKED = 16  # bytes of the object asked for by range
 _TIMEOUT = 10.0  # seconds
-_ELSEWHERE = "use a bucket it can reach from where it is, or set LONGTAKE_PUBLIC_URL to a base URL that it can"
+_ELSEWHERE = "use a bucket that it can reach, or set LONGTAKE_PUBLIC_URL to a base URL that it can"
 _PUBLIC = "set LONGTAKE_PUBLIC_URL to a base URL that answers both"
 
 
 def look(store: Store, settings: Settings) -> Iterator[Said]:
-    """Put an object, ask for it without any key, delete it where that is allowed. URLs are shown without their signature.
+    """Put an object, request it without a key, and delete it if that is allowed. URLs are shown without their signature.
 
     Raises:
         StoreError: the object could not be put.
@@ -38,7 +38,7 @@ def look(store: Store, settings: Settings) -> Iterator[Said]:
     from longtake.provider import check_url
 
     body = f"longtake doctor was here: {secrets.token_hex(16)}\n".encode()
-    # Under media/, which may be all that is public, and named as everything there.
+    # Under media/, because only that may be public, and with a name like every other object there.
     key = f"media/{hashlib.sha256(body).hexdigest()}.bin"
     url = store.url_for_others(key)
     if url is None:
@@ -62,7 +62,7 @@ def _ask(url: str, body: bytes, *, public: str | None) -> Iterator[Said]:
 
     from longtake.provider.url_safety import shown
 
-    # It would log the whole URL, signature and all.
+    # Otherwise httpx logs the URL with its signature.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     kind = f"the public base URL {public}" if public else "a presigned URL"
     try:
@@ -73,11 +73,11 @@ def _ask(url: str, body: bytes, *, public: str | None) -> Iterator[Said]:
         yield "bad", f"{kind} does not answer here: {type(error).__name__} for {shown(url)}"
         return
     if part.status_code not in {200, 206}:
-        why = "it is not this store, or media/ is not public there" if public else "check the clock and the credentials"
+        why = "it serves another store, or media/ is not public" if public else "check the clock and the credentials"
         yield "bad", f"{kind} answers GET with {part.status_code} for an object that is there: {why} ({shown(url)})"
         return
     if part.content != (body[:_ASKED] if part.status_code == 206 else body):
-        yield "bad", f"{kind} serves something else than this store holds: another store is there ({shown(url)})"
+        yield "bad", f"{kind} serves other bytes than this store holds: it belongs to another store ({shown(url)})"
         return
     yield _headed(head, len(body), kind=kind, public=public)
     if not public and "X-Amz-Security-Token" in parse_qs(urlsplit(url).query):

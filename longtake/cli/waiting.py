@@ -1,4 +1,4 @@
-"""A bar for long work of a command: on standard error, and only where that is a terminal."""
+"""A progress bar for long work of a command, on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Waiting"]
 
 
 class Waiting:
-    """A bar that is there as long as the block. Calls are free where nothing is shown.
+    """Show a bar while the block runs; without a terminal, do nothing.
 
     Args:
         what: what is being done.
@@ -42,10 +42,10 @@ class Waiting:
         self._stack.close()
 
     def share(self, done: float) -> None:
-        """How far it is, 0 to 1."""
+        """Set how much is done, 0 to 1."""
         self.step(self._what, done, 1.0)
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """What is being done now, and how much of it is done; `total` is None where that is not known."""
+        """Name the current step and how much of it is done; `total` is None if unknown."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, description=what, completed=done, total=total)

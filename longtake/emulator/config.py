@@ -12,7 +12,7 @@ from longtake.emulator.faults import Rule
 __all__ = ["DEFAULT_KEY", "SPEEDS", "Config", "Speed"]
 
 DEFAULT_KEY = "emulator-key"
-"""The key an emulator takes when none is named. It guards play money, so it is no secret."""
+"""The key an emulator takes when none is named. It guards play money, so it is not a secret."""
 
 Speed = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
 SPEEDS: tuple[Speed, ...] = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")

@@ -1,4 +1,4 @@
-"""What a prompt's words ask of a picture: its colours, water, a city, something falling."""
+"""Choose colors and contents of a picture (water, a city, rain, snow) by the words of a prompt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _DARK = frozenset({"night", "dusk"})
 
 @dataclass(frozen=True)
 class PromptLook:
-    """The choices a picture is painted from."""
+    """What a picture shows, and in which colors."""
 
     zenith: Colour
     middle: Colour
@@ -69,7 +69,7 @@ class PromptLook:
 
 
 def read(prompt: str, dice: random.Random) -> PromptLook:
-    """Choose a look by the words of `prompt`; `dice` decide what they leave open."""
+    """Choose the look that the words of `prompt` name; `dice` decide what they leave open."""
     words = set(re.findall(r"[a-z]+", prompt.lower()))
     words |= {word.removesuffix("s") for word in words}
     named = [name for name, hints in _HINTS.items() if words & hints]

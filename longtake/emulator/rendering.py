@@ -70,7 +70,7 @@ async def render(order: RenderOrder, folder: Path) -> RenderedClip:
 
     Raises:
         FfmpegError: ffmpeg is missing or failed, for one because a given picture does not decode.
-        MediaError: a given picture is of no known type.
+        MediaError: the type of a given picture is not known.
     """
     args = await asyncio.to_thread(_arguments, order, folder)
     clip, last = folder / "0.mp4", folder / "0.png"
@@ -86,7 +86,7 @@ def _tidy(folder: Path) -> None:
 
 
 def _last_frame_arguments(order: RenderOrder, clip: Path, into: Path) -> list[str]:
-    """The coded clip's own last frame: not by `longtake.media`, which is what a stand-in is there to check."""
+    """The clip's last frame by ffmpeg alone, because tests check `longtake.media` against it."""
     exact = "flags=accurate_rnd+full_chroma_int:in_color_matrix=bt709:in_range=tv:out_range=pc"
     pick = f"select=eq(n\\,{order.frames - 1}),scale={exact},format=rgb24"
     coded = ["-f", "mov", "-i", ffmpeg.file_url(clip), "-vf", pick, "-frames:v", "1"]
@@ -111,7 +111,7 @@ def _arguments(order: RenderOrder, folder: Path) -> list[str]:
     count = inputs.count("-i")
     picture = "scene"
     if order.first is not None:
-        # It holds still for a moment, then gives way: the whole middle of the clip belongs to the change.
+        # Hold it briefly, then fade: the fade takes the middle of the clip.
         hold, change = 0.15, order.seconds * 0.5
         inputs += _still(order.first)
         graph += [_moving_still(order, count, "first"), _fade("first", picture, "begun", start=hold, seconds=change)]
@@ -196,7 +196,7 @@ def _fade(one: str, other: str, into: str, *, start: float, seconds: float) -> s
 
 
 def _caption(order: RenderOrder, folder: Path) -> str:
-    """The prompt's first words, small, in the lower left corner; nothing where there is no font."""
+    """The filter that draws the prompt's first words in the lower left corner; empty without a font."""
     font, words = _font(), _words(order.prompt)
     if font is None or not words or not _draws_text(ffmpeg.binary()):
         return ""

@@ -53,7 +53,7 @@ class EmulatedTask:
     """One paid task. Only `EmulatedTasks` changes it, on its event loop.
 
     `debited` is what was taken at submit, `charged` what the real seconds cost, `refunded` what was given back (credits).
-    `told` says whether an answer with the id was sent to whoever submitted it. The times are seconds since 1970; `received_at`
+    `told` says whether an answer with the id was sent to the client. The times are seconds since 1970; `received_at`
     is when its POST came, before it was read.
     """
 
@@ -115,11 +115,11 @@ class EmulatedTasks:
         `draw` gives a charged task its fate by its prompt; a refused request uses up no fault.
 
         Raises:
-            ShortError: the balance is too low; there is no task.
+            ShortError: the balance is too low; no task was opened.
             CatalogError: the catalog has no price for this.
         """
         asked = _digest(wish, sources, self._config.seed)
-        digest = self._anew(asked)
+        digest = self._renewed(asked)
         seconds = _real_seconds(wish, digest)
         model, source_seconds = wish.model.id, sources.video_seconds
         reserve = self._catalog.reserve(
@@ -147,8 +147,8 @@ class EmulatedTasks:
         _log.info("%s: %s, %d s at %s, %d credits", task_id, model, seconds, wish.resolution, reserve)
         return task
 
-    def _anew(self, digest: str) -> str:
-        """The digest of a request, another one each time it comes again: a model never makes the same clip twice."""
+    def _renewed(self, digest: str) -> str:
+        """A digest that differs each time the same request comes: a model never makes the same clip twice."""
         asked = self._asked[digest]
         return hashlib.sha256(f"{digest} {asked}".encode()).hexdigest() if asked else digest
 
@@ -174,14 +174,14 @@ class EmulatedTasks:
                 making = group.create_task(self._make(task)) if code is None else None
             if making is not None:
                 code, files = making.result()
-        except Exception:  # noqa: BLE001 - whatever it was, the task must end and the credits go back
+        except Exception:  # noqa: BLE001 - after any failure the task must end and be refunded
             _log.exception("%s: the emulator itself failed", task.id)
             code = 80003
         self._finish(task, code, files)
 
     def _finish(self, task: EmulatedTask, code: int | None, files: RenderedClip | None) -> None:
         if code is None:
-            # An open length was charged for the longest: the difference goes back before anybody can see the price.
+            # An open length was charged for the longest: the difference goes back before a client can see the price.
             task.refunded = self._books.refund(task.id, task.debited - task.charged)
             task.files = files
             task.status = "completed"

@@ -1,7 +1,7 @@
 """What was decided on a shot beyond the storyboard: a retake, or the end frame that pins a take to the kept shot after it.
 
-Each decision is a small object, written once before anything is bought for it: whoever goes on after a run that died takes up the
-same one and buys the same take. They lie under ``films/<film>/revisions/<shot>/<description>/<number>.json`` and hold for the shot
+Each decision is a small object, written once before anything is bought for it, so that the run after one that died finds it and
+buys the same take. They lie under ``films/<film>/revisions/<shot>/<description>/<number>.json`` and hold for the shot
 as it is described there: a shot whose prompt changes starts without any.
 """
 
@@ -54,10 +54,10 @@ class Revision(BaseModel):
 
 
 def read(store: Store, film: str) -> dict[tuple[str, str], list[Revision]]:
-    """All decisions of a film by shot and description, the oldest first.
+    """Read all decisions of a film by shot and description, the oldest first.
 
     Raises:
-        StoreError: the store is away, or an object there is no decision of this release.
+        StoreError: the store is unreachable, or an object there is not a decision of this release.
     """
     keys = list(store.list(_folder(film)))
     found: dict[tuple[str, str], list[Revision]] = {}
@@ -78,7 +78,7 @@ def read(store: Store, film: str) -> dict[tuple[str, str], list[Revision]]:
 
 
 def write(store: Store, revision: Revision, known: Sequence[Revision]) -> tuple[Revision, bool]:
-    """Add a decision behind those known of the shot; another's that came first is given back in its place, with False.
+    """Record a decision after those known of the shot; if another run was quicker, return its decision and False.
 
     Raises:
         StoreError: the store is away.

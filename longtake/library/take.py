@@ -92,7 +92,7 @@ class Take(_Record):
     anchor: MeasuredTone | None = None
     """The tone of its chain's first shot as it was then: what this one is held against."""
     corrected: Frame | None = None
-    """The last frame with its colours brought back to the anchor's, where the storyboard hands that one on."""
+    """The last frame with its colors corrected towards the anchor's, if the storyboard hands that one on."""
 
     @property
     def leaves(self) -> Frame:

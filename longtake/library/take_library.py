@@ -103,7 +103,7 @@ class TakeLibrary:
     def original(self, fingerprint: str) -> Take | None:
         """A kept take by its fingerprint, as it was ingested."""
         if fingerprint not in self._takes and fingerprint in self._there and self.store is not None:
-            # One that is no take of a shot as described today, or that was kept before descriptions were as they are.
+            # Not a take of a shot as it is described today, or kept before the current form of descriptions.
             found = record.load(self.store, fingerprint)
             if found is not None:
                 self._takes[fingerprint] = found

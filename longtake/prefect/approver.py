@@ -44,7 +44,7 @@ __all__ = ["ApprovalForm", "ask", "check_approver", "patiently"]
 _LOOK_AGAIN = 5
 """Seconds between two looks at whether a paused run was resumed, or the API is back."""
 _GRACE = 3600
-"""Seconds by which Prefect waits longer than we do: it fails a run whose time is over, and we want to go on."""
+"""Seconds by which Prefect waits longer than we do: when its own timeout is over, it fails the run, which should go on."""
 _MOST_ANSWERS = 200
 _CONFLICT = 409
 _SERVER_ERRORS = 500
@@ -71,7 +71,7 @@ async def patiently(call: Callable[[], Awaitable[_Given]]) -> _Given:
     """Call Prefect's API until it answers; while it is down, only time is lost.
 
     Raises:
-        httpx.HTTPStatusError: it answers, and will not.
+        httpx.HTTPStatusError: it answers with an error of the client.
     """
     away = False
     while True:
@@ -89,7 +89,7 @@ async def patiently(call: Callable[[], Awaitable[_Given]]) -> _Given:
 
 
 def check_approver(approval: Approval) -> None:
-    """See that a person can be asked, before anything else is done.
+    """Check that a person can be asked, before anything else is done.
 
     Raises:
         SettingsError: the run asks, and there is neither a Prefect server nor a terminal to ask at.
@@ -231,7 +231,7 @@ async def _at_terminal(question: Question) -> Answer | None:
         with contextlib.suppress(RuntimeError):  # the run has ended
             loop.call_soon_threadsafe(take, typed)
 
-    # Nobody waits for this thread: Ctrl-C ends the run although nothing was typed.
+    # A daemon thread, so that Ctrl-C ends the run while it waits for input.
     threading.Thread(target=read, daemon=True, name="question").start()
     try:
         async with asyncio.timeout(question.seconds):

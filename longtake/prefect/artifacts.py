@@ -1,6 +1,6 @@
-"""What people see of a run: one moving progress artifact, tables, a summary, and events for automations.
+"""What people see of a run: a progress artifact, tables, a page, and events for automations.
 
-The Prefect API may be away at any moment: nothing here is called inside a paid section and nothing here ends a run.
+The Prefect API may be unreachable at any time, so nothing here runs inside a paid section or ends a run.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _log = logging.getLogger("longtake.flows")
 
 _BEAT = 1.0
 _PATIENCE = 15.0
-"""Seconds for one call that shows something: Prefect's client by itself would try for a minute where the API is away."""
+"""Seconds for one call; without it Prefect's client would try for a minute if the API is unreachable."""
 SHORT = 2.0
-"""The same for a run that is being cancelled: a worker kills what is not gone in half a minute."""
+"""The same while a run is cancelled: a worker kills what has not ended after 30 seconds."""
 
 
 class _Reach:
-    """Whether what is shown arrives. It is said when that changes, not for each call in vain."""
+    """Whether artifacts arrive. A change is logged once, not every failed call."""
 
     def __init__(self) -> None:
         self._lost = False
@@ -61,7 +61,7 @@ _reach = _Reach()
 
 
 async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:  # noqa: ANN401 - whatever the call gives
-    """Await a call that only shows something; its failure is a line in the log and gives None.
+    """Await a call that only shows something; a failure is logged and gives None.
 
     Args:
         call: what to await.
@@ -70,7 +70,7 @@ async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:
     try:
         async with asyncio.timeout(patience):
             given = await call
-    except Exception as error:  # noqa: BLE001 - of whatever kind: showing must not cost a film
+    except Exception as error:  # noqa: BLE001 - no failed artifact may fail the film
         _reach.lost(error)
         return None
     _reach.found()
@@ -99,7 +99,7 @@ async def tag_run(*tags: str, title: str | None = None) -> None:
 
 
 class ProgressArtifact:
-    """How far a run is: takes first (nine tenths), then the join. One reporter writes it, at most once a second."""
+    """The progress of a run: shots are 90 percent, the join is the rest. It is written at most once a second."""
 
     def __init__(self, film: str, takes: int = 1) -> None:
         self.film = film
@@ -111,7 +111,7 @@ class ProgressArtifact:
         self._artifact: UUID | None = None
         self._shown: tuple[float, str] | None = None
         self._current = 0
-        """Shots that needed nothing and were not logged yet."""
+        """Current shots that were not logged yet."""
 
     @property
     def percent(self) -> float:
@@ -119,7 +119,7 @@ class ProgressArtifact:
         return round(90.0 * self.done / self.takes + 10.0 * self.joined, 1)
 
     def notify(self, event: Event) -> None:
-        """Move with the events of a film."""
+        """Update the progress from a film's events."""
         if event.name == "film.started":
             self.takes = max(int(event.data["shots"]), 1)
         elif event.name == "shot.done":
@@ -128,7 +128,7 @@ class ProgressArtifact:
             self.join(float(event.data["share"]))
 
     def shot_done(self, label: str, state: str) -> None:
-        """A shot ended, well or not. Each has its line, but those that needed nothing share one."""
+        """Count a shot that ended and log it; shots that needed nothing share a line."""
         self.done += 1
         self.note = f"{self.done} of {self.takes} shots, last: {label} {state}"
         if state == "current":
@@ -144,7 +144,7 @@ class ProgressArtifact:
             self._current = 0
 
     def join(self, share: float) -> None:
-        """The join is this far, 0 to 1."""
+        """Set the progress of the join, 0 to 1."""
         self._tell_current()
         if int(share * 5) > int(self.joined * 5):
             self._logger.info("[%5.1f %%] joining, %d %%", 90.0 + 10.0 * share, share * 100)
@@ -152,7 +152,7 @@ class ProgressArtifact:
         self.note = f"joining, {share:.0%}"
 
     async def show(self, *, patience: float = _PATIENCE) -> None:
-        """Write the artifact if something moved; what did not arrive is tried again at the next beat."""
+        """Write the artifact if it changed; a failed write is tried again at the next beat."""
         self._tell_current()
         percent, note = self.percent, self.note
         if (percent, note) == self._shown:
@@ -172,7 +172,7 @@ class ProgressArtifact:
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[ProgressArtifact]:
-        """Keep the artifact moving while the body runs; the tasks in it depend on nothing at the API."""
+        """Update the artifact while the body runs, without any task depending on the API."""
         await self.show()
 
         async def beat() -> None:
@@ -196,10 +196,10 @@ class ProgressArtifact:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """The tasks called in the body have no tags, and no line of their own in the log when they end well.
+    """Run the tasks of the body without tags, and without a log line when they complete.
 
-    For a task with tags Prefect asks the API for a slot of each before it runs, and gives it back after: two requests that no limit
-    of ours needs, and where the API is away they fail the task, a paid one too. And a run has its own lines for what changed.
+    For a tagged task Prefect requests a slot from the API before it runs and returns it afterwards. No limit of ours needs these
+    two requests, and if the API is unreachable they fail the task, even a paid one. The run logs its own lines for what changed.
     """
 
     def worth_it(record: logging.LogRecord) -> bool:
@@ -215,24 +215,24 @@ def alone() -> Iterator[None]:
 
 
 def links() -> dict[str, str]:
-    """Where people find the flow run under way."""
+    """Links to the current flow run."""
     run = url_for("flow-run", obj_id=flow_run.get_id()) if flow_run.get_id() else None
     return {"this run": run} if run is not None else {}
 
 
 async def film(made: Film) -> None:
-    """The table of a film's shots, and its page."""
+    """Write the table of a film's shots, and its page."""
     await shots(made.name, made.rows)
     await page(made.name, made.page)
 
 
 async def shots(film: str, rows: Sequence[dict[str, Any]]) -> None:
-    """The table of shots."""
+    """Write the table of shots."""
     await harmless(acreate_table_artifact(list(rows), key=f"{film}-shots", description=f"Shots of {film}"))
 
 
 async def page(film: str, text: str, *, patience: float = _PATIENCE) -> None:
-    """The film's page, Markdown."""
+    """Write the film's page, Markdown."""
     await harmless(
         acreate_markdown_artifact(text, key=f"{film}-summary", description=f"Summary of {film}"), patience=patience
     )
@@ -246,8 +246,8 @@ def event(name: str, *, film: str | None, account: str, **data: Any) -> None:  #
 def emit(event: Event) -> None:
     """Emit `longtake.<name>`; an automation can match the event name and the film.
 
-    Without a film the event is the account's: an automation that answers films' doubts with the flow `reconcile` must not be
-    started again by what that flow emits.
+    Without a film the event belongs to the account, because an automation that answers a film's doubts with the flow
+    `reconcile` must not be triggered by that flow's own events.
     """
     film, run = event.film, flow_run.get_id()
     try:

@@ -18,11 +18,11 @@ __all__ = ["settings_of"]
 
 
 def settings_of(credentials: ReapiCredentials | None, store: ArtifactStore | None) -> Settings:
-    """Give the settings of a run.
+    """Return the settings of a run.
 
     Raises:
         SettingsError: a setting is unusable; in a deployment also a store at a relative path, because a worker may run each
-            flow in a folder of its own that goes away with it, and with it what was paid for.
+            flow in a temporary folder and remove it, with everything that was paid for.
     """
     found = env.from_environment()
     if credentials is not None:

@@ -90,7 +90,7 @@ class _Picked:
 def _block(kind: type[Block], parameter: str) -> "Callable[[object], object]":
     """Accept a block, or load it by its name.
 
-    Errors are no ValueError on purpose: pydantic lets them through, so the run ends with them and not with a ParameterTypeError.
+    Errors are not a ValueError on purpose: pydantic lets them through, so the run ends with them and not with a ParameterTypeError.
     """
 
     def load(value: object) -> object:
@@ -109,7 +109,7 @@ def _saved(kind: type[Block], parameter: str, name: str) -> Block:
     """
     slug = kind.get_block_type_slug()
     try:
-        # Validators are sync, also where a loop runs.
+        # Validators are sync, even if a loop is running.
         return cast("Block", kind.load(name.removeprefix(f"{slug}/"), _sync=True))  # type: ignore[call-arg]
     except ValueError:
         raise SettingsError(
@@ -124,7 +124,7 @@ def _saved(kind: type[Block], parameter: str, name: str) -> Block:
 
 
 def _reason(error: BaseException) -> str:
-    """The fields that do not validate, without their values."""
+    """The invalid fields, without their values."""
     cause = error.__cause__
     if not isinstance(cause, ValidationError):
         return str(error)
@@ -133,16 +133,16 @@ def _reason(error: BaseException) -> str:
 
 
 def secrets_in(kind: type[Block], content: dict[Any, Any]) -> list[str]:
-    """The secrets in the content of a block, masked ones too."""
+    """Return the secrets in the content of a block, masked ones included."""
     found = (_at(content, path.split(".")) for path in kind.model_json_schema()["secret_fields"])
     return [value for value in found if isinstance(value, str) and value]
 
 
 def _without_secrets(kind: type[Block], parameter: str, content: dict[Any, Any]) -> None:
-    """Refuse the content of a block where it has secrets: Prefect stores parameters in plain text.
+    """Refuse the content of a block if it has secrets, because Prefect stores parameters in plain text.
 
     Raises:
-        SettingsError: it has; says what to give instead.
+        SettingsError: it has secrets; the next step says what to give instead.
     """
     found = secrets_in(kind, content)
     if not found:
@@ -173,7 +173,7 @@ def _plain(board: object) -> object:
 
 
 def _asks(approval: Approval | None) -> Approval | None:
-    """Leave it to the storyboard where nothing is asked: Prefect's form sends an approval even if it was left empty."""
+    """Turn an approval without `before` into None: Prefect's form sends one even if it was left empty."""
     return approval if approval is not None and approval.before else None
 
 
@@ -195,7 +195,7 @@ StoreParameter = Annotated[
 ]
 CreditsParameter = Annotated[int | None, Field(gt=0), _Optional()]
 SceneCreditsParameter = Annotated[int | None, Field(ge=0), _Optional()]
-"""An approved amount may be nothing: then a scene fetches what is in flight and buys no more."""
+"""An approved amount may be 0: then a scene fetches what is in flight and buys nothing."""
 RetakeParameter = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 StepsParameter = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
 DownstreamParameter = Annotated[_Downstream | None, _Optional()]
@@ -206,7 +206,7 @@ DeploymentParameter = Annotated[
 
 
 def board_name(board: object) -> str:
-    """What to call a run before the storyboard is read."""
+    """A name for the run before the storyboard is read."""
     if isinstance(board, Storyboard):
         return board.title
     if isinstance(board, dict):
@@ -215,7 +215,7 @@ def board_name(board: object) -> str:
 
 
 def reference(block: Block | None) -> dict[str, Any] | None:
-    """A saved block as the parameter of another run: by its id, never by what it holds.
+    """A saved block as the parameter of another run: its id, never its content.
 
     Raises:
         SettingsError: the block was never saved, so another worker cannot load it.

@@ -1,4 +1,4 @@
-"""How often Prefect may try each step again: never a purchase, and others only after errors that can pass."""
+"""Prefect's retries of each step: never of a purchase, and of others only after transient errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StepOptions(TypedDict, total=False):
 
 _TRIES: dict[StepName, list[float]] = {
     "upload": [2, 5, 15],
-    # Never: a POST that may be repeated is a take paid twice. The ledger decides what may be asked again.
+    # Never: a repeated POST is a take paid twice. Only the ledger decides on another attempt.
     "submit": [],
     # The wait is one loop inside one task run, which costs the Prefect server far less than a retry per poll.
     "poll": [],
@@ -44,7 +44,7 @@ _TRIES: dict[StepName, list[float]] = {
 
 
 def when_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
-    """Whether the task ended with an error that may pass by itself."""
+    """Whether the task ended with a transient error."""
     return isinstance(state.data, TransientError)
 
 

@@ -1,4 +1,4 @@
-"""The session that a task on its own works with."""
+"""The session of a task that runs on its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["label_of", "session_of"]
 
 
 class _Events(Observer):
-    """Logs and emits what happens; a task on its own is its own task run, so steps are not wrapped again."""
+    """Logs and emits events. Steps are not wrapped, because the task is a task run already."""
 
     def notify(self, event: Event) -> None:
         if event.text:

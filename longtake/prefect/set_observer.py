@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["SetObserver", "show"]
 
 _SILENT = frozenset({"shot.done", "film.joining", "film.started", "attempt.accepted", "take.kept"})
-"""Events that a set of hundreds of films would flood an event feed with."""
+"""Events that would flood the event feed in a set of hundreds of films."""
 _MOST_ROWS = 1000
 """Rows of a table that the Prefect UI still shows quickly."""
 
 
 class _SetProgress(artifacts.ProgressArtifact):
-    """How many films are done."""
+    """The progress of a film set: films that ended."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -39,7 +39,7 @@ class _SetProgress(artifacts.ProgressArtifact):
         return round(100.0 * self.done / self.takes, 1)
 
     def notify(self, event: Event) -> None:
-        """Move with each film that ends."""
+        """Update the progress after each film."""
         if event.name == "set.film":
             self.takes, self.done = int(event.data["films"]), int(event.data["done"])
             left = (time.monotonic() - self._begun) / self.done * (self.takes - self.done)
@@ -47,7 +47,7 @@ class _SetProgress(artifacts.ProgressArtifact):
 
 
 class SetObserver(Observer):
-    """Shows one film set in the flow run under way. Showing never fails a film.
+    """Shows one film set in the current flow run. A failure to show it never fails a film.
 
     Args:
         name: the set's slug.
@@ -58,7 +58,7 @@ class SetObserver(Observer):
         self._log = get_run_logger()
 
     def notify(self, event: Event) -> None:
-        """Log films and warnings, emit what automations may want, and move the progress."""
+        """Log films and warnings, emit events for automations, and update the progress."""
         if event.text and (event.name == "set.film" or event.level > 20):
             self._log.log(event.level, "%s", event.text)
         self.progress.notify(event)

@@ -1,8 +1,8 @@
-"""Being stopped in good order: a worker's SIGTERM (a rollout, "Cancel" in the UI) cancels the flow like anything else cancels it.
+"""Stop in good order: SIGTERM from a worker (a rollout, "Cancel" in the UI) cancels the flow before Prefect handles the signal.
 
-Prefect's own handler raises in the main thread and the event loop then cancels every coroutine at once, a POST in its last
-millisecond too: its answer would be lost and a person had to look for the task. So while films are made the signal first
-cancels the flow, which finishes writing what it bought, and only then goes to Prefect.
+Prefect's handler raises in the main thread, and the event loop then cancels every coroutine at once, an open POST included: its
+answer would be lost and a person would have to look for the task. So while films are made, the signal first cancels the flow,
+which records what it bought, and only then reaches Prefect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def in_good_order() -> Iterator[None]:
-    """While the body runs in the main thread, SIGTERM cancels the current task; afterwards it goes to who had it before."""
+    """While the body runs in the main thread, SIGTERM cancels the current task; afterwards the previous handler gets it."""
     before = signal.getsignal(signal.SIGTERM)
     task = asyncio.current_task()
     if threading.current_thread() is not threading.main_thread() or before is None or task is None:

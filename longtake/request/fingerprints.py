@@ -61,7 +61,7 @@ def input_digests(shot: ResolvedShot, digests: Mapping[int, str] | None) -> list
     """The SHA-256 of each input: the file's own, or for a URL the one given.
 
     Raises:
-        ValueError: one is not known, or is no SHA-256.
+        ValueError: one is unknown, or is not a SHA-256.
     """
     found = []
     for index, given in enumerate(shot.inputs):

@@ -120,7 +120,7 @@ def _open_end(one: ShotDraft) -> str | None:
         return "the storyboard pins its last frame already"
     if one.parent is None and one.shot.first_frame is None:
         # A frame would also change what else may be sent (references, size), so it is left as it is in any case.
-        return "it starts fresh, and the provider takes a last frame only beside a first one"
+        return "it starts fresh, and the provider takes a last frame only with a first one"
     return None
 
 

@@ -16,7 +16,7 @@ __all__ = ["check", "prices"]
 
 
 def check(wanted: ShotDraft, found: Findings, *, parent_id: str | None) -> None:
-    """Note everything the provider would refuse in this request."""
+    """Record everything in this request that the provider would refuse."""
     _values(wanted, found)
     _prompt(wanted, found)
     _frames(wanted, found, parent_id)
@@ -72,7 +72,7 @@ def _prompt(wanted: ShotDraft, found: Findings) -> None:
     elif not rule.optional_with_media:
         found.add(place, "there is no prompt", allowed)
     elif not (wanted.framed or wanted.shot.references or found.loaded.is_broken((*wanted.place, "references"))):
-        found.add(place, "there is no prompt, and no references in its place", allowed)
+        found.add(place, "there is no prompt, and no reference instead of one", allowed)
 
 
 def _frames(wanted: ShotDraft, found: Findings, parent_id: str | None) -> None:
@@ -114,10 +114,10 @@ def _references(wanted: ShotDraft, found: Findings) -> None:
                 message = f"{one.name} is {one.seconds:.2f} seconds long"
                 found.add(place, message, f"{rule.each.min:g} to {rule.each.max:g} seconds ({model.id})")
         if rule.needs_picture and not (wanted.of_kind("image") or wanted.of_kind("video") or _unjudged(wanted)):
-            message = f"{model.id} takes audio only beside an image or a video"
+            message = f"{model.id} takes audio only with an image or a video"
             found.add(place, message, "audio with an image or a video reference")
 
 
 def _unjudged(wanted: ShotDraft) -> bool:
-    """Whether some reference could not be used, so that nobody knows what kind it is."""
+    """Whether some reference could not be read, so that its kind is unknown."""
     return len(wanted.references) < len(wanted.shot.references)

@@ -23,8 +23,8 @@ class Race:
 
     Attributes:
         writers: threads that raced in each.
-        winners: how many of them were told that they created the object, for each race run.
-        kept: whether the winner's bytes were there afterwards, and a late writer was told so.
+        winners: how many of them got the answer that they created the object, for each race.
+        kept: whether the winner's bytes were there afterwards, and a late writer got the answer that it exists.
     """
 
     writers: int
@@ -54,7 +54,7 @@ def check_conditional(store: Store) -> Race:
     if not found.atomic:
         raise StoreError(
             f"{store.uri} cannot carry a ledger, two runs could buy the same take: {found}",
-            next_step="use a store that honours conditional writes (If-None-Match): AWS S3, Cloudflare R2, MinIO, a local folder",
+            next_step="use a store that honors conditional writes (If-None-Match): AWS S3, Cloudflare R2, MinIO, a local folder",
             key="ledger/",
         )
     return found

@@ -83,7 +83,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left behind, old enough that nobody is still writing it."""
+    """Remove files that killed processes left behind, if they are too old to be still written."""
     oldest = time.time() - DAY
     with os.scandir(folder) as entries:
         for entry in entries:

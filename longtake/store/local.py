@@ -51,7 +51,7 @@ class LocalStore:
         """See `Store.put_if_absent`. Two syncs: the bytes before the name, then the name."""
         target = self._target(key)
         with self._trouble(key, "written"):
-            # A loser is told so without paying for a sync; link(2) below decides the races this misses.
+            # A loser returns without the cost of a sync; link(2) below decides the races this misses.
             if target.is_file():
                 return False
             with self._temporary() as temporary:
@@ -145,7 +145,7 @@ class LocalStore:
         return ObjectInfo(key, found.st_size, kind, datetime.fromtimestamp(found.st_mtime, UTC))
 
     def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
-        """See `Store.list`. Reads the names of a folder at a time, only of folders that can hold wanted keys."""
+        """See `Store.list`. Reads one folder after another, and only folders that can hold matching keys."""
         # islice takes not one key more than asked for: the next one may lie behind many folders.
         return itertools.islice((key for key, _ in self._found(prefix, after)), limit)
 

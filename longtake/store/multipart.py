@@ -64,7 +64,7 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
         with path.open("rb") as file:
             file.seek(start)
             data = file.read(step)
-        if len(data) < min(step, size - start):
+        if len(data) < min(step, size - start) or path.stat().st_size != size:
             raise StoreError(f"the file of {key} changed while it was sent", key=key)
         number = start // step + 1
         answer = patiently(
@@ -85,8 +85,6 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
     pool = ThreadPoolExecutor(_IN_FLIGHT, thread_name_prefix="longtake-part")
     try:
         parts = list(pool.map(send, range(0, size, step)))
-        if path.stat().st_size != size:
-            raise StoreError(f"the file of {key} changed while it was sent", key=key)
         patiently(complete, at=place, key=key, doing="written")
     except BaseException:
         # A part still on its way is waited for: one that came later would stay.
@@ -98,12 +96,12 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
 
 
 def end_abandoned(s3: S3Client, bucket: str, found: Iterable[Any]) -> None:
-    """End those of the uploads listed that are older than a day: whoever began them is dead."""
+    """End the listed uploads that are older than a day: their processes are gone."""
     for each in found:
         if is_abandoned(each["Initiated"]):
             s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
 
 
 def is_abandoned(since: datetime) -> bool:
-    """Whether nobody can still be at work on what began then."""
+    """Whether an upload that began then was abandoned."""
     return datetime.now(UTC) - since > _ABANDONED

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Store"]
 
 GET_LIMIT = 16 * 1024 * 1024
-"""Bytes `Store.get` takes into memory unless told otherwise: ledger entries and manifests are far smaller."""
+"""Bytes `Store.get` takes into memory by default: ledger entries and manifests are far smaller."""
 
 DAY = 24 * 3600
-"""Seconds a URL for others lives unless told otherwise: longer than any generation, shorter than a leak is harmful."""
+"""Seconds a URL for others lives by default: longer than any generation, shorter than a leak is harmful."""
 
 
 @dataclass(frozen=True)

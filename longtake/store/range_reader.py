@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ranged_file"]
 
-_LEAST = 1024 * 1024  # bytes of one request, though fewer be wanted: what follows is mostly wanted next
-_MOST = 8 * 1024 * 1024  # bytes of one request, though more be wanted: what breaks is asked for again
+_LEAST = 1024 * 1024  # bytes of one request, even if fewer are needed: what follows is usually read next
+_MOST = 8 * 1024 * 1024  # bytes of one request at most, because a broken request is repeated
 
 
 def ranged_file(key: str, size: int, fetch: Callable[[int, int], bytes]) -> BinaryIO:
@@ -26,7 +26,7 @@ def ranged_file(key: str, size: int, fetch: Callable[[int, int], bytes]) -> Bina
     Args:
         key: the object's, as errors call it.
         size: its bytes.
-        fetch: gives so many bytes from a place that both lie inside it.
+        fetch: called with an offset and a length inside the object; returns its bytes.
     """
     return io.BufferedReader(_Ranged(key, size, fetch), _LEAST)
 
@@ -67,7 +67,7 @@ class _Ranged(io.RawIOBase):
         return length
 
     def readall(self) -> bytes:
-        # The one inherited asks for a few kilobytes at a time.
+        # The inherited method would request a few kilobytes each.
         rest = bytearray(max(self._size - self._at, 0))
         room = memoryview(rest)
         while room:

@@ -40,9 +40,9 @@ _IN_MEMORY = 16 * 1024 * 1024
 class S3Store:
     """A bucket of AWS or of a server that speaks S3, through boto3; connects on the first call.
 
-    A conditional write carries a mark of its own in the object's metadata, so that "exists already" can be told from
+    A conditional write carries a mark of its own in the object's metadata, so that "exists already" can be distinguished from
     "our own write, whose answer was lost" even between writers of equal bytes. `check_conditional` says whether the
-    server holds to ``If-None-Match`` at all.
+    server honors ``If-None-Match`` at all.
     """
 
     def __init__(
@@ -329,7 +329,7 @@ class S3Store:
                 "KeyMarker": answer.get("NextKeyMarker", ""),
                 "UploadIdMarker": answer.get("NextUploadIdMarker", ""),
             }
-            # A server that gives the same markers again would be asked for ever.
+            # A server that gives the same markers again would be asked forever.
             if not answer.get("IsTruncated") or not after["KeyMarker"] or after.items() <= where.items():
                 return
             where |= after

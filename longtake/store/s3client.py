@@ -1,7 +1,7 @@
 """The S3 client: one a process for each server and account, and calls that are repeated only by us.
 
-boto3 repeats nothing here (one attempt a call): a repeat hidden inside it would turn our own conditional write into
-that of another writer.
+boto3 repeats nothing here (one attempt a call): a hidden repeat would find our own conditional write and report it
+as another writer's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 _ATTEMPTS = 5
 _FIRST_PAUSE = 0.2  # seconds; doubled each time: a call gives up about three seconds after quick failures began
 _CONNECTIONS = 32
-_PASSING = {408, 409, 425, 429}  # beside 5xx; 409 is what a conditional write that met another one is told
+_PASSING = {408, 409, 425, 429}  # in addition to 5xx; 409 answers a conditional write that met another one
 
 _clients: dict[tuple[object, ...], S3Client] = {}
 _lock = threading.Lock()
@@ -51,7 +51,7 @@ def client(bucket: str, settings: S3Settings | None = None) -> S3Client:
     endpoint = said.endpoint_url or _endpoint_of_environment()
     style = said.addressing_style
     if style == "auto":
-        # A dot in a bucket's name does not fit the certificate of the virtual host; few servers beside AWS have a name
+        # A dot in a bucket's name does not fit the certificate of the virtual host; few servers other than AWS have a name
         # for each bucket.
         style = "path" if endpoint or "." in bucket else "virtual"
     # The process id: a child of fork(2) must not share sockets with its parent.

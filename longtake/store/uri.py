@@ -26,7 +26,7 @@ _LONGEST_PREFIX = 256  # with a key of 512 characters this stays under S3's 1,02
 
 
 def store_of(settings: Settings) -> Store:
-    """Open the store a run is told to use; as `open_store`."""
+    """Open the store of a run's settings, as `open_store` does."""
     return open_store(settings.store, public_url=settings.public_url, s3=settings.s3)
 
 

@@ -498,7 +498,7 @@ class Storyboard(Strict):
     )
     match: Annotated[Match, Allowed("off, film or chain")] = Field(
         default="off",
-        description="Whether colours that drift from a chain's first shot are brought back: `film` corrects clips where "
+        description="Whether colors that drift from a chain's first shot are corrected: `film` corrects clips where "
         "they are joined, `chain` also the frames that shots hand on.",
     )
     hls: Annotated[bool, Allowed("true or false")] = Field(
@@ -515,7 +515,7 @@ class Storyboard(Strict):
         tuple[Scene, ...], Field(min_length=1, max_length=1000), Allowed("a list of scenes, 1 or more"), LISTED
     ] = Field(description="The scenes in the order of the film.")
     sound: Annotated[Sound | None, Allowed("a mapping with loudness and music")] = Field(
-        default=None, description="What becomes of the film's sound."
+        default=None, description="The film's sound."
     )
     _folder: Path | None = PrivateAttr(default=None)
 

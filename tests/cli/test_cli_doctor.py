@@ -96,7 +96,7 @@ def test_a_good_store_comes_with_its_evidence_and_is_left_as_it_was(doctor, sett
     settings.setenv("LONGTAKE_STORE", f"s3://{strict_bucket}/films")
     code, (found,) = doctor("store")
     assert code == 0
-    assert found.startswith(f"ok s3://{strict_bucket}/films takes objects and creates each only once: ")
+    assert found.startswith(f"ok s3://{strict_bucket}/films stores objects and creates each only once: ")
     assert found.endswith("3 races of 24 writers for one object had one winner each")
     assert not list(stores.open(f"s3://{strict_bucket}").list(""))
 
@@ -116,7 +116,7 @@ def test_uploads_that_nobody_ended_are_counted(doctor, settings, bucket):
         s3client.client(bucket).create_multipart_upload(Bucket=bucket, Key=key)
     code, (found,) = doctor("uploads")
     assert code == 0
-    assert found.startswith("warn 2 multipart uploads were begun more than a day ago")
+    assert found.startswith("warn 2 multipart uploads began more than a day ago")
     assert "longtake gc" in found
 
 
@@ -183,7 +183,7 @@ def test_a_base_url_that_serves_another_folder(doctor, settings, served, tmp_pat
 def test_a_base_url_that_serves_anything(doctor, settings, served):
     settings.setenv("LONGTAKE_PUBLIC_URL", served(_Same))
     code, (found,) = doctor("URLs")
-    assert (code, "serves something else than this store holds" in found) == (1, True)
+    assert (code, "serves other bytes than this store holds" in found) == (1, True)
 
 
 def test_a_base_url_that_nobody_serves(doctor, settings):

@@ -128,8 +128,8 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     assert {"film/old", "reconcile/hourly", "storyboard/nightly"} <= set(ours.removeprefix("ok ").split(", "))
     assert "reconcile/theirs" not in ours
     assert about(found, "block", "storyboard/nightly") == [
-        "bad storyboard/nightly names the block reapi-credentials/nobody, which is not there",
-        "bad storyboard/nightly names the block longtake-artifact-store/nowhere, which is not there",
+        "bad storyboard/nightly names the block reapi-credentials/nobody, which does not exist",
+        "bad storyboard/nightly names the block longtake-artifact-store/nowhere, which does not exist",
     ]
     assert about(found, "limit", "storyboard/nightly") == [
         "warn storyboard/nightly has a schedule and no concurrency limit: runs that last longer than its interval pile up"
@@ -273,7 +273,7 @@ def test_slots_that_nobody_holds_are_freed_and_blocks_registered(look, installed
     api("DELETE", f"/block_types/{store['id']}")
     found = look()
     assert about(found, "limit", "storyboard/films") == [
-        "warn storyboard/films has 2 of 2 slots taken and no run under way"
+        "warn storyboard/films has 2 of 2 slots taken and no run in progress"
     ]
     assert [text.partition(":")[0] for text in found["block type"]] == [
         "ok reapi-credentials is registered",

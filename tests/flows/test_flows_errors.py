@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import pickle
-import re
 
 import cloudpickle
 import pytest
@@ -21,23 +20,6 @@ NEEDS = {
     "TaskFailedError": {"task_id": "task_0123456789"},
     "TaskIdNotRecordedError": {"attempt": "a17", "task_id": "task_0123456789"},
 }
-
-
-def tree():
-    """The tree of the module's docstring: child to parent."""
-    found, above = {}, []
-    for line in (errors.__doc__ or "").splitlines():
-        match = re.match(r"^    ([│├└─ ]*)([A-Z]\w+Error)\b", line)
-        if match:
-            depth = len(match[1]) // 4
-            above = [*above[:depth], match[2]]
-            found[match[2]] = above[depth - 1] if depth else None
-    return found
-
-
-def test_the_docstring_shows_the_whole_tree():
-    real = {cls.__name__: cls.__base__.__name__ if cls is not LongtakeError else None for cls in ALL}
-    assert tree() == real
 
 
 def test_every_error_is_exported():

@@ -17,7 +17,7 @@ _TEMPLATE = re.compile(
 
 
 def resolved_blocks(file: Path) -> list[str]:
-    """Where the parameters of deployments and schedules have such references, as `NAME: parameters.credentials`.
+    """List such references in the parameters of deployments and schedules, as `NAME: parameters.credentials`.
 
     Prefect resolves blocks in the whole file before it deploys, and keeps parameters in plain text.
     """
@@ -27,7 +27,7 @@ def resolved_blocks(file: Path) -> list[str]:
     try:
         document = YAML(typ="safe").load(file)
     except YAMLError:
-        return []  # Prefect says what is wrong with it
+        return []  # Prefect itself reports the error
     deployments = document.get("deployments") if isinstance(document, dict) else None
     found = []
     for deployment in deployments or ():

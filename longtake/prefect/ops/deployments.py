@@ -1,4 +1,4 @@
-"""What the doctor looks at in the deployments of this project: entrypoints, pools, limits, blocks, parameters, lost runs."""
+"""The doctor's checks of this project's deployments: entrypoints, pools, limits, blocks, parameters, lost runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONG = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The deployments of flows with our names, some of which may belong to others."""
+    """The deployments of flows with our names; some may belong to other projects."""
 
     server: Server
     every: Sequence[dict[str, Any]]
@@ -89,12 +89,12 @@ class Deployed:
         return plain and known and set(schema.get("properties") or ()) == set(self.parameters[name])
 
     def look(self, *, fix: bool) -> Iterator[Finding]:
-        """Everything about deployments."""
+        """Check all deployments."""
         ours = self.ours()
         yield Finding("deployments", "ok", ", ".join(sorted(map(self.label, ours))) or "none of Longtake's flows")
         for one in self.foreign():
-            text = f"{self.label(one)} runs {one.get('entrypoint')}, another project's flow of the same name: no automation"
-            yield Finding("deployment", "warn", f"{text} is for flows of that name")
+            text = f"{self.label(one)} runs {one.get('entrypoint')}, another project's flow of the same name, so no automation"
+            yield Finding("deployment", "warn", f"{text} watches flows of that name")
         yield from self._secrets()
         for one in ours:
             yield from self._entrypoint(one)
@@ -134,11 +134,13 @@ class Deployed:
             return
         limit = {"concurrency_limit": 1, "concurrency_options": {"collision_strategy": "CANCEL_NEW"}}
         self.server.ask("PATCH", f"/deployments/{one['id']}", limit)
-        text = f"{label} makes one run at a time now and cancels others"
-        yield Finding("limit", "ok", f"{text}; put that into its file too, the next `prefect deploy` goes by it")
+        text = f"{label} now runs once at a time; further runs are cancelled"
+        yield Finding(
+            "limit", "ok", f"{text}; set it in the deployment file too, or the next `prefect deploy` removes it"
+        )
 
     def _slots(self, one: Mapping[str, Any], *, fix: bool) -> Iterator[Finding]:
-        """Slots that a restarted server counts as taken although their holders are gone."""
+        """Find slots that a restarted server still counts as taken."""
         limit = one.get("global_concurrency_limit")
         if not limit or not limit["active_slots"]:
             return
@@ -146,7 +148,7 @@ class Deployed:
         where = {"deployments": {"id": {"any_": [one["id"]]}}, "flow_runs": {"state": holding}}
         if next(self.server.every("/flow_runs/filter", **where), None) is not None:
             return
-        text = f"{self.label(one)} has {limit['active_slots']} of {limit['limit']} slots taken and no run under way"
+        text = f"{self.label(one)} has {limit['active_slots']} of {limit['limit']} slots taken and no run in progress"
         if fix:
             self.server.ask("PATCH", f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
         yield Finding("limit", "ok" if fix else "warn", f"{text}{': they are free now' if fix else ''}")
@@ -156,7 +158,7 @@ class Deployed:
             given = one["parameters"].get(field)
             slug = kind.get_block_type_slug()
             if isinstance(given, dict) and secrets_in(kind, given):
-                text = f"{self.label(one)} holds the content of a {slug} block in plain text, for all who can read the server"
+                text = f"{self.label(one)} holds the content of a {slug} block in plain text, which everyone on the server can read"
                 yield Finding("secret", "bad", f"{text}: replace the secret, and deploy it with the block's name")
                 continue
             found = _named(slug, given)
@@ -168,7 +170,7 @@ class Deployed:
             except httpx.HTTPStatusError as error:
                 if error.response.status_code != httpx.codes.NOT_FOUND:
                     raise
-                yield Finding("block", "bad", f"{self.label(one)} names the block {name}, which is not there")
+                yield Finding("block", "bad", f"{self.label(one)} names the block {name}, which does not exist")
 
     def _secrets(self) -> Iterator[Finding]:
         values = [value for name in _SECRETS if len(value := os.environ.get(name, "")) > 7]
@@ -176,7 +178,7 @@ class Deployed:
             variables = one.get("job_variables") or {}
             text = json.dumps([one["parameters"], variables], ensure_ascii=False)
             if any(value in text or json.dumps(value)[1:-1] in text for value in values):
-                what = "holds a secret of this environment in plain text, for all who can read the server"
+                what = "holds a secret of this environment in plain text, which everyone on the server can read"
                 yield Finding("secret", "bad", f"{self.label(one)} {what}: put it into a block and change it")
                 continue
             inside = variables.get("env")
@@ -204,7 +206,7 @@ class Deployed:
 
 
 def _named(slug: str, given: object) -> tuple[str, str] | None:
-    """The block that a parameter refers to, as a person knows it and where the server has it; None where it is no reference."""
+    """The name of the block that a parameter refers to, and its path in the API; None if it is not a reference."""
     reference = given.get("$ref") if isinstance(given, dict) else None
     if isinstance(reference, dict) and "block_document_id" in reference:
         found = str(reference["block_document_id"])
@@ -217,7 +219,7 @@ def _named(slug: str, given: object) -> tuple[str, str] | None:
 
 
 def block_types(server: Server, *, fix: bool) -> Iterator[Finding]:
-    """Whether the server knows the blocks, in this version."""
+    """Check that this version's block types are registered."""
     for kind in _BLOCKS.values():
         slug, checksum = kind.get_block_type_slug(), kind._calculate_schema_checksum()  # noqa: SLF001 - there is no other
         try:
@@ -241,10 +243,10 @@ def block_types(server: Server, *, fix: bool) -> Iterator[Finding]:
 
 
 def lost_runs(server: Server, flows: Sequence[str], silence: int, *, fix: bool) -> Iterator[Finding]:
-    """Runs of our flows that stand as running, and of which nothing was heard for long."""
+    """Find runs of our flows that are Running but silent for too long."""
     under_way = {"state": {"type": {"any_": ["RUNNING", "CANCELLING"]}}}
     now = datetime.now(UTC)
-    # All of them first: what is fixed leaves the filter, and the pages would shift.
+    # List all runs first: a fixed run leaves the filter, which would shift the pages.
     for run in list(server.every("/flow_runs/filter", flows={"name": {"any_": list(flows)}}, flow_runs=under_way)):
         beat = _last_beat(server, run["id"])
         last = max(
@@ -255,10 +257,10 @@ def lost_runs(server: Server, flows: Sequence[str], silence: int, *, fix: bool) 
         quiet = now - _time(last)
         if quiet <= (timedelta(seconds=silence) if beat else _LONG):
             continue
-        text = f"{run['name']} ({run['id']}) is {run['state']['name']}, and nothing was heard of it for {_words(quiet)}"
+        text = f"{run['name']} ({run['id']}) is {run['state']['name']}, without a sign of life for {_words(quiet)}"
         if fix:
             # Not named Crashed, because an automation would then restart, and buy, a film that was requested long ago.
-            gone = {"type": "CRASHED", "name": "Lost", "message": f"nothing was heard of it for {_words(quiet)}"}
+            gone = {"type": "CRASHED", "name": "Lost", "message": f"no sign of life for {_words(quiet)}"}
             if run["state"]["type"] == "CANCELLING":
                 gone |= {"type": "CANCELLED", "name": "Cancelled"}
             server.ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": gone, "force": True})

@@ -95,17 +95,17 @@ def _version(url: str, server: Server) -> Finding:
 
 
 def _settings(server: Server, environment: dict[str, str]) -> Iterator[Finding]:
-    """What the server itself says of its settings, not what this machine would set."""
+    """Check the settings that the server reports, which may differ from this machine's."""
     try:
         settings = server.ask("GET", "/admin/settings")
         found = settings["server"]
     except (httpx.HTTPStatusError, KeyError):
-        yield Finding("server settings", "warn", "this server does not show them")
+        yield Finding("server settings", "warn", "this server does not report them")
         return
     messaging = str(found["events"]["messaging_broker"])
     alone = messaging.endswith(".memory")
     driver = found["database"].get("driver")
-    base = f"database by {driver}" if driver else "which database, it does not say"
+    base = f"database by {driver}" if driver else "database not reported"
     yield Finding(
         "server settings", "ok", f"events go through {'its memory: one process' if alone else messaging}; {base}"
     )

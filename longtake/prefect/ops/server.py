@@ -1,4 +1,4 @@
-"""A Prefect server: what it should be set to, and its API as plain data, the same for every version that is supported."""
+"""A Prefect server: the settings it needs, and its API as plain data, the same for every supported version."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class Server:
 
     def ask(
         self, method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"], path: str, body: Mapping[str, Any] | None = None
-    ) -> Any:  # noqa: ANN401 - whatever the path gives
-        """One request; its JSON.
+    ) -> Any:  # noqa: ANN401 - the JSON of the path
+        """Send one request and return its JSON.
 
         Raises:
             httpx.HTTPError: it failed, or the status says so.
@@ -85,7 +85,7 @@ class Server:
         return answer.json() if answer.content else None
 
     def every(self, path: str, **body: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - a filter's own values
-        """Everything a filter gives, page by page."""
+        """Yield everything that a filter matches, page by page."""
         offset = 0
         while page := self.ask("POST", path, {**body, "limit": _PAGE, "offset": offset}):
             yield from page

@@ -1,7 +1,7 @@
-"""Dispatch a film's scenes to a deployment, and wait until nothing more comes of them.
+"""Dispatch a film's scenes to a deployment, and wait until their runs have ended.
 
-What a scene's run did lies in the store and in the ledger, so nothing here has to be believed: afterwards the film is compared
-anew. A run that gives no sign of life is put back into the queue; should its process live after all, both share each take.
+The results of a scene's run are in the store and the ledger, so its reports need not be trusted: the film is compared again
+afterwards. A silent run is rescheduled; if its process is still alive, the ledger makes both share each take.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 __all__ = ["Dispatcher", "groups"]
 
 _LOOK_AGAIN = 3.0
-"""Seconds between two looks at the runs."""
+"""Seconds between two requests for the runs."""
 _COUNT = 5
-"""Looks at the runs for one at the ledger, which costs the store a request."""
+"""Requests for the runs per look at the ledger, which costs the store a request."""
 _PAGE = 200
-"""Runs the API gives at a time."""
+"""Runs per request to the API."""
 
 
 def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """The scenes that hold these shots, by name, with their shots; scenes that chains run across are one group."""
+    """Group the scenes that hold these shots, with their shots by name; scenes that share a chain form one group."""
     scene_of = {shot.id: shot.scene for shot in resolved.shots}
     leader = {scene: scene for scene in scene_of.values()}
 
@@ -75,14 +75,14 @@ def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, .
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """Gives the scenes that lack something to a deployment, and waits for all of their runs.
+    """Dispatches the scenes with missing takes to a deployment, and waits for their runs.
 
     Attributes:
         deployment: `scene/NAME`.
-        credentials: the block's reference, as the scenes get it; None for their own environment.
+        credentials: a reference to the block that the scenes load; None for their worker's environment.
         store: likewise.
         steps: the user's own steps.
-        progress: moves as scenes end.
+        progress: shows how many scenes have ended.
     """
 
     deployment: str
@@ -100,7 +100,7 @@ class Dispatcher:
         steps: tuple[str, ...],
         progress: artifacts.ProgressArtifact,
     ) -> Dispatcher:
-        """See that scenes can be dispatched, before anything else is done.
+        """Check that scenes can be dispatched, before anything else is done.
 
         Raises:
             SettingsError: there is no such deployment, or a block was never saved.
@@ -123,10 +123,10 @@ class Dispatcher:
     async def __call__(
         self, session: Session, comparison: Comparison, downstream: Downstream | None
     ) -> SceneError | None:
-        """Dispatch, and wait.
+        """Dispatch the scenes and wait for their runs.
 
         Returns:
-            The error that says which runs did not complete, None when all did.
+            An error that names the runs that did not complete; None if all did.
 
         Raises:
             StoreError, MediaError: the storyboard and its files cannot be put into the store.
@@ -156,7 +156,7 @@ class Dispatcher:
                 dispatched.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
             get_run_logger().info("%d scenes are dispatched to %s", len(dispatched), deployment)
             async with get_client() as client:
-                # An earlier life of this run may have dispatched what is not asked for like that any more.
+                # Before a restart this run may have dispatched scenes with other parameters.
                 await _cancel(client, session.run, but={one.run.id for one in dispatched})
                 await _wait(client, dispatched, failed, self.progress, made)
         except (httpx.HTTPStatusError, ObjectNotFound) as error:
@@ -174,8 +174,8 @@ class Dispatcher:
 
 
 async def _start(session: Session, deployment: str, name: str, given: dict[str, Any]) -> FlowRun:
-    """A run of the deployment; the one that was started before where this run is replayed and asks for the same."""
-    # Empty values are left out: the deployment's own defaults hold for them.
+    """Start a run of the deployment, or return the one that an earlier execution of this run started with the same parameters."""
+    # Leave out empty values, so that the deployment's defaults apply.
     parameters = {key: value for key, value in given.items() if value is not None}
     asked_for = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
     return await patiently(
@@ -201,7 +201,7 @@ async def _wait(
     progress: artifacts.ProgressArtifact,
     made: ScenesProgress,
 ) -> None:
-    """Look at the runs until all have ended, and put back those that are lost."""
+    """Watch the runs until all have ended, and reschedule lost ones."""
     log = get_run_logger()
     open_ones, began, warned, before = list(dispatched), time.monotonic(), False, progress.done
     for looks in itertools.count(1):
@@ -211,7 +211,7 @@ async def _wait(
         away = time.monotonic()
         runs = await patiently(lambda: _read(client, [one.run.id for one in open_ones]))
         if time.monotonic() - away > _LOOK_AGAIN:
-            # What was not seen is no silence.
+            # Do not count API downtime as silence of the runs.
             for one in open_ones:
                 one.since = time.monotonic()
         for one in list(open_ones):
@@ -265,5 +265,5 @@ async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:
 
 
 def _cancelled(run: FlowRun) -> State[Any]:
-    """Ask running scenes to stop and keep the others from starting."""
+    """The state that stops a running scene, or keeps a scheduled one from starting."""
     return Cancelled() if run.state is not None and run.state.is_scheduled() else Cancelling()

@@ -1,4 +1,4 @@
-"""Signs of life of a flow run that makes scenes, so that the film's run notices when its worker is gone."""
+"""Heartbeats of a flow run that makes scenes, so that the film's run notices when its worker is gone."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["ALIVE", "BEAT", "alive"]
 
 ALIVE = "longtake.scene.alive"
-"""The event of a run that is at work: it says so more often than Prefect's heartbeat, so that it is missed sooner."""
+"""The event of a working run; it is more frequent than Prefect's heartbeat, so a lost run is noticed sooner."""
 BEAT = 20.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 
 @contextlib.asynccontextmanager
 async def alive() -> AsyncIterator[None]:
-    """While the body runs, say now and then that this process lives."""
+    """Emit the event regularly while the body runs."""
 
     async def beat() -> None:
         while True:
-            with contextlib.suppress(Exception):  # showing must not cost a film
+            with contextlib.suppress(Exception):  # a failed event must not fail the film
                 emit_event(ALIVE, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
             await asyncio.sleep(BEAT)
 

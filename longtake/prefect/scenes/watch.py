@@ -44,7 +44,7 @@ class SceneRun:
     shots: int
     run: FlowRun
     stale: bool
-    """It ended in an earlier life of the run that hands out, and the film still lacks something of it."""
+    """It ended before the dispatching run restarted, and the film still lacks some of its shots."""
     tries: int = 0
     seen: str = ""
     """The last sign of life or state."""

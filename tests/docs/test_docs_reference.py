@@ -187,7 +187,7 @@ def test_defaults_of_the_emulators_options_are_in_the_reference():
 
 
 def _variables_in_code() -> set[str]:
-    found: set[str] = set()
+    found = set(settings._VARIABLES.values())  # made of the fields' names
     for package in ("longtake", "flows", "tasks", "blocks"):
         for path in (ROOT / package).rglob("*.py"):
             found |= set(re.findall(r"\b(?:LONGTAKE|REAPI)_[A-Z_]*[A-Z]\b", path.read_text()))
@@ -195,7 +195,6 @@ def _variables_in_code() -> set[str]:
 
 
 def test_every_variable_is_in_the_reference_and_no_other():
-    assert set(settings._VARIABLES.values()) <= _variables_in_code()
     section = _sections(REFERENCE / "command.md")["Settings"]
     assert set(re.findall(r"`((?:LONGTAKE|REAPI)_[A-Z_]+)`", section)) == _variables_in_code()
 

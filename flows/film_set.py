@@ -13,6 +13,7 @@ from longtake.prefect.parameters import (
     CredentialsParameter,
     CreditsParameter,
     FilmSetParameter,
+    LabelsParameter,
     StepsParameter,
     StoreParameter,
 )
@@ -30,6 +31,7 @@ async def film_set(
     budget: CreditsParameter = None,
     skip_bad_rows: bool = False,  # noqa: FBT001, FBT002 - a flow's parameters are given by name
     steps: StepsParameter = (),
+    labels: LabelsParameter = None,
 ) -> SetResult:
     """Make a film for each row of a table. A run buys only what is missing; run again after anything that went wrong.
 
@@ -40,6 +42,7 @@ async def film_set(
         budget: credits this run may cost, besides the set's own budget.
         skip_bad_rows: make the other films where rows cannot be used.
         steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
+        labels: what this run's credits can be summed by; they go before those of the rows and of the storyboard.
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
@@ -60,7 +63,7 @@ async def film_set(
     with in_good_order():
         async with observer.progress.shown():
             result = await studio.make_set(
-                given, budget=budget, skip_bad_rows=skip_bad_rows, approve=approver.ask, run=run
+                given, budget=budget, skip_bad_rows=skip_bad_rows, approve=approver.ask, run=run, labels=labels
             )
     await show(result)
     if result.exit_code:

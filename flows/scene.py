@@ -10,6 +10,7 @@ from longtake.prefect.observer import PrefectObserver
 from longtake.prefect.parameters import (
     CredentialsParameter,
     DownstreamParameter,
+    LabelsParameter,
     SceneCreditsParameter,
     StepsParameter,
     StoreParameter,
@@ -31,6 +32,7 @@ async def scene(
     film_budget: SceneCreditsParameter = None,
     run_budget: SceneCreditsParameter = None,
     steps: StepsParameter = (),
+    labels: LabelsParameter = None,
 ) -> list[ShotResult]:
     """Make some chains of a film, and leave them in the store. The flow `storyboard` fills in the parameters.
 
@@ -44,6 +46,7 @@ async def scene(
         film_budget: credits the film may ever cost, as it holds now.
         run_budget: credits the paying run may cost, as it was approved.
         steps: as in the flow `storyboard`.
+        labels: those of the run that pays.
 
     Raises:
         FilmIncompleteError: some shots are missing; says which and why.
@@ -65,5 +68,6 @@ async def scene(
                     film_budget=film_budget,
                     run_budget=run_budget,
                     steps=steps,
+                    labels=labels,
                     observer=observer,
                 )

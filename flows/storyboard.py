@@ -17,6 +17,7 @@ from longtake.prefect.parameters import (
     CreditsParameter,
     DeploymentParameter,
     DownstreamParameter,
+    LabelsParameter,
     RetakeParameter,
     StepsParameter,
     StoreParameter,
@@ -44,6 +45,7 @@ async def storyboard(
     approval: AskParameter = None,
     scenes: DeploymentParameter = None,
     steps: StepsParameter = (),
+    labels: LabelsParameter = None,
 ) -> Film:
     """Turn a storyboard into a film. A run buys only what is missing; run again after anything that went wrong.
 
@@ -57,6 +59,7 @@ async def storyboard(
         approval: whether a person is asked before credits are spent; as the storyboard says, where `before` is empty.
         scenes: `flow/deployment` of the flow `scene`, which makes the scenes on other workers.
         steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
+        labels: what this run's credits can be summed by, such as `{"campaign": "autumn"}`; they go before the storyboard's.
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
@@ -88,6 +91,7 @@ async def storyboard(
                     approve=approver.ask,
                     run=flow_run.get_id(),
                     links=artifacts.links(),
+                    labels=labels,
                     **options,
                 )
         except FilmIncompleteError as error:

@@ -128,6 +128,8 @@ class Manifest(_Part):
     joined_at: datetime
     run: str | None = None
     """The id of the run that joined it; in Prefect the flow run's."""
+    labels: dict[str, str] = {}
+    """The labels of the film in that run; a later change of labels joins nothing again."""
     timeline: Timeline
     """Everything that determines the film's bytes."""
     shots: tuple[FilmShot, ...]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options and its subcommands."""
     parser.add_argument("--film", help="only this film (its slug, as `plan --json` shows it)")
-    parser.add_argument("--by", metavar="LABEL", help="sum by a label of film sets, such as campaign")
+    parser.add_argument(
+        "--by", metavar="LABEL", help="sum by a label of storyboards, film sets or runs, such as campaign"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     verbs = parser.add_subparsers(dest="verb", metavar="reconcile | resolve | adjust")
     settle = _verb(
@@ -214,16 +216,18 @@ def _table(title: str, attempts: list[SpendLine], *, by: str | None) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0)
     # Never cut names, even on a narrow terminal.
-    table.add_column(by or "film, shot", no_wrap=True)
+    table.add_column(Text(by or "film, shot"), no_wrap=True)
     numbers = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
     for name in numbers:
         table.add_column(name.replace("_", " "), justify="right")
 
     def add(name: str, line: SpendLine, style: str | None = None) -> None:
-        table.add_row(name, *(str(getattr(line, number)) for number in numbers), style=style)
+        # What a person wrote is text, not markup.
+        table.add_row(Text(name), *(str(getattr(line, number)) for number in numbers), style=style)
 
     if by is not None:
         for line in accounts.grouped(attempts, ("label",)):

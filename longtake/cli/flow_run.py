@@ -49,19 +49,26 @@ def main(
     progress: ProgressDisplay,
     retake: Sequence[str],
     downstream: Downstream | None,
+    labels: dict[str, str],
     as_json: bool,
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow once, show its progress and print the answer; return the exit code."""
-    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream)
+    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream, labels=labels)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
 
 
 def main_set(
-    film_set: str, *, progress: SetLines, skip_bad_rows: bool, as_json: bool, signals: Collection[signal.Signals]
+    film_set: str,
+    *,
+    progress: SetLines,
+    skip_bad_rows: bool,
+    labels: dict[str, str],
+    as_json: bool,
+    signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow `film_set` once, as `main` does `storyboard`."""
-    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows)
+    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows, labels=labels)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
 
 

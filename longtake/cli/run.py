@@ -10,6 +10,7 @@ from longtake import film_set, settings
 from longtake.catalog import Catalog
 from longtake.cli import board
 from longtake.errors import SettingsError
+from longtake.storyboard import labels_of
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-bad-rows", action="store_true", help="of a film set: make the other films where rows cannot be used"
     )
+    parser.add_argument(
+        "--label",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="what this run's credits can be summed by (`longtake credits --by NAME`); may be given again",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
@@ -58,7 +66,9 @@ def main(options: argparse.Namespace) -> int:
     Raises:
         SettingsError, StoryboardError, CatalogError: the storyboard, the options or the settings are unusable.
     """
-    if options.from_manifest is not None and not (options.board or options.retake or options.downstream):
+    if options.from_manifest is not None and not (
+        options.board or options.retake or options.downstream or options.label
+    ):
         from longtake.cli import rebuild
 
         return rebuild.main(options.from_manifest, as_json=options.json)
@@ -69,6 +79,7 @@ def main(options: argparse.Namespace) -> int:
         )
     if film_set.is_film_set(options.board):
         return _run_set(options)
+    labels = labels_of(options.label)
     found = board.read(options.board)
     found.settings.key()
     _before_prefect()
@@ -80,6 +91,7 @@ def main(options: argparse.Namespace) -> int:
         progress=shown(progress.parents_of(found.resolved)),
         retake=options.retake,
         downstream=options.downstream,
+        labels=labels,
         as_json=options.json,
         signals=SIGNALS,
     )
@@ -93,6 +105,7 @@ def _run_set(options: argparse.Namespace) -> int:
     """
     if options.retake or options.downstream:
         raise SettingsError("--retake and --downstream are for one film", next_step="run that film's storyboard")
+    labels = labels_of(options.label)
     current = settings.from_environment()
     current.key()
     admission = film_set.admit(
@@ -107,6 +120,7 @@ def _run_set(options: argparse.Namespace) -> int:
         options.board,
         progress=progress.SetLines(),
         skip_bad_rows=options.skip_bad_rows,
+        labels=labels,
         as_json=options.json,
         signals=SIGNALS,
     )

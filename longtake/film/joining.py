@@ -16,7 +16,7 @@ from longtake.film.rendering import render, software
 from longtake.manifest import FilmCredits, FilmShot, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from longtake.film.film_objects import JoinedFilm
     from longtake.film.rendering import RenderedFilm
@@ -44,6 +44,7 @@ def join(
     state: LedgerState,
     closed: Iterable[Closed] | None = None,
     run: str | None = None,
+    labels: Mapping[str, str] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> JoinedFilm:
     """Join the used takes in film order, or find the film that was joined from the same before.
@@ -56,6 +57,7 @@ def join(
         state: the ledger now, for the manifest's credits.
         closed: closed attempts, for what was refunded; read only where the film is joined.
         run: an id of this run.
+        labels: of the film, for the manifest.
         on_progress: called with 0 to 1.
 
     Raises:
@@ -77,6 +79,7 @@ def join(
             digest=line.digest,
             **measured(made),
             run=run,
+            labels=dict(labels or {}),
             timeline=line,
             shots=tuple(
                 map(

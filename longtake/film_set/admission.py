@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from longtake import request
-from longtake.errors import StoryboardError
+from longtake.errors import SettingsError, StoryboardError
 from longtake.film_set.loading import read_table, read_template
 from longtake.film_set.rows import MOST_ROWS, Row, RowProblem
-from longtake.film_set.template import CellError, Template, compile_template
-from longtake.storyboard import Loaded, Problem, failure, listed, quoted, slug
+from longtake.film_set.template import CellError, Template, compile_template, shown
+from longtake.storyboard import Loaded, Problem, checked_labels, failure, listed, quoted, slug
 from longtake.storyboard.loading import checked
+from longtake.storyboard.models import LABEL_TEXT
 from longtake.storyboard.shape import shaped
 from longtake.storyboard.writing import plain
 
@@ -37,7 +38,8 @@ class AdmittedFilm:
     film: str
     """The film's slug."""
     row: int
-    labels: dict[str, Cell]
+    labels: dict[str, str]
+    """Those of the row, and those of its storyboard that have other names."""
     values: Mapping[str, Cell] = field(repr=False)
     """The row's values by column."""
     resolved: Resolved = field(repr=False)
@@ -165,7 +167,16 @@ class _Rows:
             self._refuse(row, name, columns, said, "a title with a placeholder that is different for each row")
             return
         self._slugs[film] = row.number
-        labels = {column: row.values.get(column) for column in self._set.labels}
+        labels = dict(resolved.loaded.board.labels)
+        for column in self._set.labels:
+            # An empty cell leaves a label to the storyboard.
+            if value := shown(row.values.get(column)):
+                labels[column] = value
+        try:
+            checked_labels(labels)
+        except SettingsError as error:
+            self._refuse(row, name, self._set.labels, error.message, LABEL_TEXT.text)
+            return
         self.films.append(AdmittedFilm(name, film, row.number, labels, row.values, resolved))
 
     def _resolved(self, row: Row, key: str) -> Resolved:

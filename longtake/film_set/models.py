@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, StringConstraints
 
-from longtake.storyboard import Storyboard
+from longtake.storyboard import LabelName, Storyboard
 from longtake.storyboard.models import LISTED, MAPPED, PRINTABLE, Allowed, PathOrUrl, Strict
 from longtake.storyboard.writing import plain
 
@@ -69,7 +69,7 @@ class FilmSet(Strict):
     key: Annotated[Column, Allowed("the name of a column")] = Field(
         description="The column that names a film; each value once."
     )
-    labels: Annotated[tuple[Column, ...], LISTED, Allowed("a list of columns")] = Field(
+    labels: Annotated[tuple[LabelName, ...], LISTED, Allowed("a list of columns")] = Field(
         default=(), description="Columns that are kept with every purchase."
     )
     budget: Annotated[int | None, Field(gt=0), Allowed("a whole number of credits, more than 0")] = Field(

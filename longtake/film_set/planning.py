@@ -227,7 +227,7 @@ def _film(one: AdmittedFilm, plan: Plan) -> PlannedFilm:
         film=one.film,
         title=plan.title,
         row=one.row,
-        labels={name: "" if cell is None else str(cell) for name, cell in one.labels.items()},
+        labels=one.labels,
         state=state,
         shots=len(plan.shots),
         to_buy=to_buy,

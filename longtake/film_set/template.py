@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from longtake.film_set.rows import Cell
     from longtake.storyboard import FieldPath
 
-__all__ = ["CellError", "Template", "compile_template"]
+__all__ = ["CellError", "Template", "compile_template", "shown"]
 
 FILTERS = ("capitalize", "default", "lower", "title", "trim", "upper")
 WHEN = "when"
@@ -137,7 +137,7 @@ class Template:
         text = self.texts.get(path)
         value: object = entries[WHEN][1].scalar
         if text is not None:
-            value = text.compiled.render({column: _shown(values.get(column)) for column in text.columns})
+            value = text.compiled.render({column: shown(values.get(column)) for column in text.columns})
         return str(value if value is not None else "").strip().lower() not in FALSE
 
 
@@ -196,7 +196,7 @@ def _value(text: _Text, values: Mapping[str, Cell]) -> Cell:
     """
     if text.bare is not None:
         return values.get(text.bare)
-    given = {column: shown for column in text.columns if (shown := _shown(values.get(column)))}
+    given = {column: text_of for column in text.columns if (text_of := shown(values.get(column)))}
     try:
         return text.compiled.render(given)
     except UndefinedError:
@@ -205,7 +205,8 @@ def _value(text: _Text, values: Mapping[str, Cell]) -> Cell:
         raise CellError(empty, "the cell is empty, and the template puts it into a text", allowed) from None
 
 
-def _shown(cell: Cell) -> str:
+def shown(cell: Cell) -> str:
+    """Return a cell as text."""
     if isinstance(cell, tuple):
         return ", ".join(cell)
     if isinstance(cell, bool):
@@ -218,12 +219,14 @@ def _filled(text: _Text, line: int, path: FieldPath, values: Mapping[str, Cell])
     if text.bare is not None and (value is None or value == ""):
         return None  # an empty cell is a key that is not given
     field = next(part for part in reversed(path) if isinstance(part, str))
+    if path[0] == "labels":
+        return Node(line, scalar=shown(value))
     if isinstance(value, tuple) or (text.bare is not None and field in LISTS and isinstance(path[-1], str)):
-        names = value if isinstance(value, tuple) else re.split(r"[\s,]+", _shown(value).strip())
+        names = value if isinstance(value, tuple) else re.split(r"[\s,]+", shown(value).strip())
         items = [Node(line, scalar=name) for name in names]
         return _sized(Node(line, items=items), items)
     if path[0] == "references" or field not in NUMBERS | FLAGS:
-        value = _shown(value)
+        value = shown(value)
     elif isinstance(value, str):
         value = _typed(value, field)
     if isinstance(value, str) and (field in PLACES or path[0] == "references"):

@@ -244,7 +244,7 @@ def event(name: str, *, film: str | None, account: str, **data: Any) -> None:  #
 
 
 def emit(event: Event) -> None:
-    """Emit `longtake.<name>`; an automation can match the event name and the film.
+    """Emit `longtake.<name>`; an automation can match the event name, the film and its labels.
 
     Without a film the event belongs to the account, because an automation that answers a film's doubts with the flow
     `reconcile` must not be triggered by that flow's own events.
@@ -257,6 +257,7 @@ def emit(event: Event) -> None:
                 "prefect.resource.id": f"longtake.account.{event.account}" if film is None else f"longtake.film.{film}",
                 "prefect.resource.name": film or event.account,
                 "longtake.account": event.account,
+                **{f"longtake.label.{name}": value for name, value in event.data.get("labels", {}).items()},
             },
             related=[{"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}]
             if run

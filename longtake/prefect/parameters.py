@@ -33,6 +33,7 @@ __all__ = [
     "DeploymentParameter",
     "DownstreamParameter",
     "FilmSetParameter",
+    "LabelsParameter",
     "RetakeParameter",
     "SceneCreditsParameter",
     "StepsParameter",
@@ -198,6 +199,7 @@ SceneCreditsParameter = Annotated[int | None, Field(ge=0), _Optional()]
 """An approved amount may be 0: then a scene fetches what is in flight and buys nothing."""
 RetakeParameter = tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...]
 StepsParameter = tuple[Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$", max_length=400)], ...]
+LabelsParameter = Annotated[dict[str, str] | None, _Optional()]
 DownstreamParameter = Annotated[_Downstream | None, _Optional()]
 AskParameter = Annotated[Approval | None, AfterValidator(_asks), _Optional()]
 DeploymentParameter = Annotated[

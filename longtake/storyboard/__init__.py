@@ -2,6 +2,7 @@
 
 from longtake.storyboard.chains import cycles, parents, places
 from longtake.storyboard.checks import listed
+from longtake.storyboard.labels import checked_labels, labels_of
 from longtake.storyboard.loaded import FieldPath, Loaded
 from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
 from longtake.storyboard.models import (
@@ -10,6 +11,8 @@ from longtake.storyboard.models import (
     Downstream,
     Generation,
     GenerationFields,
+    LabelName,
+    Labels,
     Match,
     Pick,
     Scene,
@@ -37,6 +40,8 @@ __all__ = [
     "FieldPath",
     "Generation",
     "GenerationFields",
+    "LabelName",
+    "Labels",
     "Loaded",
     "Match",
     "Pick",
@@ -53,11 +58,13 @@ __all__ = [
     "TransitionFields",
     "aload_any",
     "bare_url",
+    "checked_labels",
     "cycles",
     "draft",
     "draft_text",
     "failure",
     "json_schema",
+    "labels_of",
     "listed",
     "load",
     "load_any",

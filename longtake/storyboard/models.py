@@ -42,6 +42,8 @@ __all__ = [
     "Downstream",
     "Generation",
     "GenerationFields",
+    "LabelName",
+    "Labels",
     "Match",
     "Pick",
     "Scene",
@@ -102,6 +104,12 @@ MAPPED = BeforeValidator(_as_dict)
 Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
+LabelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^=]+$"), PRINTABLE]
+Labels = Annotated[
+    dict[LabelName, Annotated[str, StringConstraints(min_length=1, max_length=200), PRINTABLE]],
+    Field(max_length=20),
+    MAPPED,
+]
 PathOrUrl = Annotated[str, StringConstraints(min_length=1, max_length=4096), PRINTABLE, BeforeValidator(_path_as_text)]
 Pick = Literal["first", "best"]
 Downstream = Literal["bridge", "cascade", "keep"]
@@ -138,6 +146,9 @@ class Allowed:
     text: str
 
 
+LABEL_TEXT = Allowed(
+    "up to 20 names, of 1 to 64 characters without =, to texts of 1 to 200 characters (a number in quotes)"
+)
 ID_TEXT = Allowed("1 to 64 of a-z, 0-9, - and _, starting with a letter or a digit")
 REFERENCE_TEXT = Allowed("names to files or URLs; a name is 1 to 64 of A-Z, a-z, 0-9, - and _")
 PLACE_TEXT = Allowed("a name of `references`, a file or an http(s) URL")
@@ -449,6 +460,7 @@ class StoryboardFields(TypedDict, total=False):
     match: Match
     hls: bool
     approval: Approval | ApprovalFields
+    labels: Mapping[str, str]
     references: Mapping[str, str | PathLike[str]]
     scenes: Required[Sequence[Scene | SceneFields]]
     sound: Sound | SoundFields | None
@@ -507,6 +519,10 @@ class Storyboard(Strict):
     approval: Annotated[Approval, Allowed("a mapping of before, hours and silence")] = Field(
         default=Approval(),
         description="Whether a run asks a person before it spends; a run's own setting overrides it.",
+    )
+    labels: Annotated[Labels, LABEL_TEXT] = Field(
+        default={},
+        description="What the film's credits can be summed by, such as a campaign or a cost center. Labels change no take.",
     )
     references: Annotated[dict[ReferenceName, PathOrUrl], REFERENCE_TEXT, MAPPED] = Field(
         default={}, description="Names for media that shots may be given: a file relative to this one, or a URL."

@@ -35,6 +35,8 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
 }
 RENAMED: dict[tuple[type[BaseModel] | None, str], str] = {(Storyboard, "follow"): "downstream"}
 """Keys by their old names; a storyboard that uses one gets an error with the new name."""
+_NAMED = {"references": "reference", "labels": "label"}
+"""Fields whose keys are the user's own, and what these are called."""
 NULL_MEANS_SOMETHING = "continue_from"
 MOST_PASSES = 50
 
@@ -74,7 +76,7 @@ def _is_empty(node: Node, path: FieldPath) -> bool:
     """Whether a key of ours has no value. Elsewhere null is just a value of the wrong type."""
     if node.scalar is not None or node.items is not None or node.entries is not None or not path:
         return False
-    if path[:1] == ("references",) and len(path) == 2:
+    if path[0] in _NAMED and len(path) == 2:
         return True
     return path[-1] != NULL_MEANS_SOMETHING and path[-1] in _keys(path[:-1])
 
@@ -93,7 +95,7 @@ def _finding(path: FieldPath, error: ErrorDetails) -> Mistake:
     if error["type"] == "transition":
         return path, str(error["ctx"]["said"]), str(error["ctx"]["allowed"])
     if error["loc"][-1] == "[key]":
-        return path, f"the reference name {quoted(key)} cannot be used", _allowed(path)
+        return path, f"the {_NAMED[str(path[0])]} name {quoted(key)} cannot be used", _allowed(path)
     return path, f"{_label(path)} is {quoted(error['input'])}", _allowed(path)
 
 

@@ -248,6 +248,7 @@ async def _concatenate(
             state=state,
             closed=session.ledger.log.history(until=state.head),
             run=session.run,
+            labels=dict(session.spending.tag.labels),
             on_progress=progress,
         )
 

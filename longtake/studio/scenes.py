@@ -13,10 +13,10 @@ from longtake.studio.connections import connected
 from longtake.studio.film_run import FilmRequest, scenes_of
 from longtake.studio.steps import load_steps
 from longtake.studio.summary import shot_result
-from longtake.take import unpack
+from longtake.take import SetTag, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from longtake.observer import Observer
@@ -39,6 +39,7 @@ async def make_scenes(
     film_budget: int | None = None,
     run_budget: int | None = None,
     steps: Sequence[str | StepFunction] = (),
+    labels: Mapping[str, str] | None = None,
     observer: Observer | None = None,
 ) -> list[ShotResult]:
     """Make whole chains of a film and leave them in the store.
@@ -53,6 +54,7 @@ async def make_scenes(
         film_budget: credits the film may ever cost, as it holds now.
         run_budget: credits the paying run may cost, as it was approved.
         steps: the user's own steps, as functions or `module:function`.
+        labels: those of the run that pays.
         observer: notified of each step and each change.
 
     Raises:
@@ -70,6 +72,7 @@ async def make_scenes(
         film=boards.slug(loaded.board.title),
         budget=film_budget,
         run_budget=run_budget,
+        tag=SetTag().labeled(loaded.board.labels, boards.checked_labels(labels)),
         run=run,
         observer=observer,
     ) as session:

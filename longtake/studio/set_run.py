@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from longtake import film_set as sets
@@ -24,7 +24,7 @@ from longtake.studio.film_run import FilmRequest, film_of
 from longtake.take import SetTag, ledger_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from longtake.film_set import Admission, AdmittedFilm, FilmSet, OutcomeState, SetPlan
     from longtake.settings import Settings
@@ -51,6 +51,7 @@ class SetRequest:
         skip_bad_rows: whether the other films are made where rows cannot be used.
         approver: asks a person after the first films.
         steps: the user's own steps, in order.
+        labels: of the run; they go before those of a row.
     """
 
     film_set: FilmSet
@@ -59,6 +60,7 @@ class SetRequest:
     skip_bad_rows: bool = False
     approver: Approver | None = None
     steps: tuple[ClipStep, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | None = None) -> SetResult:
@@ -132,12 +134,13 @@ def canary_text(plan: SetPlan, first: Sequence[FilmOutcome], rest: int, *, reser
     return "\n".join([head, "", "| film | state | credits | place |", "|---|---|---:|---|", *rows])
 
 
-def _labels(one: AdmittedFilm) -> dict[str, str]:
-    return {name: "" if cell is None else str(cell) for name, cell in one.labels.items()}
-
-
 def _outcome(
-    one: AdmittedFilm, film: Film | None, error: LongtakeError | None, *, state: OutcomeState | None = None
+    one: AdmittedFilm,
+    film: Film | None,
+    error: LongtakeError | None,
+    *,
+    labels: Mapping[str, str],
+    state: OutcomeState | None = None,
 ) -> FilmOutcome:
     if state is None:
         state = "failed" if film is None else "whole" if error is None else "incomplete"
@@ -147,7 +150,7 @@ def _outcome(
         row=one.row,
         film=one.film,
         title=one.resolved.loaded.board.title,
-        labels=_labels(one),
+        labels=dict(labels),
         state=state,
         place=film.place if film is not None else None,
         seconds=float(one.resolved.seconds),
@@ -198,6 +201,9 @@ class _SetRun:
         self._tag = SetTag(plan.set, budget=asked.film_set.budget)
         self._run_budget = asked.budget
 
+    def _labels(self, one: AdmittedFilm) -> dict[str, str]:
+        return {**one.labels, **self._asked.labels}
+
     async def make(self, films: Sequence[AdmittedFilm]) -> None:
         """Make the first films, ask, and make the rest."""
         first = films[: self._asked.film_set.canary] if self._refused is None else ()
@@ -237,6 +243,7 @@ class _SetRun:
                     "films": films,
                     "charged": outcome.charged,
                     "refunded": outcome.refunded,
+                    **({"labels": outcome.labels} if outcome.labels else {}),
                 },
             )
         )
@@ -250,7 +257,7 @@ class _SetRun:
                 film=one.film,
                 budget=one.resolved.loaded.board.budget,
                 run_budget=self._run_budget,
-                tag=replace(self._tag, labels=tuple(sorted(_labels(one).items()))),
+                tag=self._tag.labeled(one.labels, self._asked.labels),
                 run=self._asked.run,
                 observer=self._observer,
             ) as session:
@@ -262,7 +269,7 @@ class _SetRun:
             self._stopped = error = found
         except LongtakeError as found:
             error = found
-        return _outcome(one, film, error)
+        return _outcome(one, film, error, labels=self._labels(one))
 
     async def _ask(self, first: Sequence[AdmittedFilm], rest: Sequence[str]) -> None:
         """Show a person the first films and ask about the rest; without a yes the rest is not begun."""
@@ -301,7 +308,13 @@ class _SetRun:
         error = self._stopped
         films = tuple(
             self._done.get(one.key)
-            or _outcome(one, None, error, state="incomplete" if one.key in self._begun else "not started")
+            or _outcome(
+                one,
+                None,
+                error,
+                labels=self._labels(one),
+                state="incomplete" if one.key in self._begun else "not started",
+            )
             for one in self._admission.films
         )
         return SetResult(

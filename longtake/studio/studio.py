@@ -221,6 +221,7 @@ class Studio:
         dispatch: Callable[[Session, Comparison, Downstream | None], Coroutine[Any, Any, LongtakeError | None]]
         | None = None,
         links: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Film:
         """Make a film: buy what is missing, keep it, concatenate it. Calling it again buys only what is still missing.
 
@@ -235,6 +236,7 @@ class Studio:
             run: an id of the run; a run that goes on after a pause or a crash has the same one.
             dispatch: lets others make what the film lacks, and waits for them.
             links: more places for the film's page, by name.
+            labels: what this run's credits can be summed by; they go before the storyboard's of the same name.
 
         Raises:
             StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
@@ -247,7 +249,9 @@ class Studio:
         from longtake.catalog import Catalog
         from longtake.studio.connections import connected
         from longtake.studio.film_run import FilmRequest, film_of
+        from longtake.take import SetTag
 
+        own_labels = boards.checked_labels(labels)
         steps = self._own_steps()
         catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
         loaded = (
@@ -259,6 +263,7 @@ class Studio:
             film=boards.slug(loaded.board.title),
             budget=loaded.board.budget,
             run_budget=budget,
+            tag=SetTag().labeled(loaded.board.labels, own_labels),
             run=run or uuid.uuid4().hex,
             observer=self._observer,
         ) as session:
@@ -284,6 +289,7 @@ class Studio:
         skip_bad_rows: bool = False,
         approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
         run: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> SetResult:
         """Make the films of a set, several at once. A film that fails stops no other; calling it again buys only what is missing.
 
@@ -293,6 +299,7 @@ class Studio:
             skip_bad_rows: make the other films where rows cannot be used; `SetResult.bad_rows` says which.
             approve: asks a person after the first films (`canary`).
             run: an id of the run; `budget` counts what every run of this id has spent.
+            labels: what this run's credits can be summed by; they go before the row's and the storyboard's of the same name.
 
         Raises:
             StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
@@ -301,6 +308,7 @@ class Studio:
             StoreError: the store is away.
         """
         from longtake import film_set as sets
+        from longtake.storyboard import checked_labels
         from longtake.studio.set_run import SetRequest, set_of
 
         loaded = film_set
@@ -313,6 +321,7 @@ class Studio:
             skip_bad_rows=skip_bad_rows,
             approver=approve,
             steps=self._own_steps(),
+            labels=checked_labels(labels),
         )
         return await set_of(self.settings, asked, observer=self._observer)
 
@@ -405,7 +414,7 @@ class Studio:
 
         Args:
             film: a film's slug.
-            by: a label of film sets, such as `campaign`.
+            by: a label of storyboards, film sets or runs, such as `campaign`.
 
         Raises:
             SettingsError: there is no key.

@@ -51,7 +51,13 @@ class AttemptEvents:
 
     def event(self, name: str, text: str = "", *, level: int = logging.INFO, **data: object) -> None:
         """An event of the film, with its line for the log."""
-        self.observer.notify(Event(name, self._spending.film, self._book.account, text, level, data))
+        self.observer.notify(
+            Event(name, self._spending.film, self._book.account, text, level, {**data, **self._labels()})
+        )
+
+    def _labels(self) -> dict[str, object]:
+        labels = self._spending.tag.labels
+        return {"labels": dict(labels)} if labels else {}
 
     @contextlib.contextmanager
     def submitting(self, fingerprint: str, label: str) -> Iterator[datetime]:
@@ -141,7 +147,8 @@ class AttemptEvents:
 
     def cancelled(self, text: str, *, count: int, credits: int, page: str) -> None:
         """The run is being cancelled; `page` is for people, Markdown."""
-        film, account, data = self._spending.film, self._book.account, {"under_way": count, "credits": credits}
+        film, account = self._spending.film, self._book.account
+        data = {"under_way": count, "credits": credits, **self._labels()}
         self.observer.notify(Event("film.cancelled", film, account, f"cancelled: {text}", logging.WARNING, data, page))
 
     @contextlib.asynccontextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from longtake.errors import LongtakeError
     from longtake.ledger import Attempt, Budget, Ledger, Used
 
@@ -14,17 +16,22 @@ __all__ = ["SetTag", "Spending"]
 
 @dataclass(frozen=True, slots=True)
 class SetTag:
-    """The film set that a film belongs to.
+    """What a film's purchases are marked with: the set that the film belongs to, and labels.
 
     Attributes:
         name: the set's slug; empty for a film alone.
-        labels: what the accounts may sum its purchases by, as pairs.
+        labels: what the accounts may sum its purchases by, as pairs in the order of their names.
         budget: credits that all films of the set may cost together; None for no limit.
     """
 
     name: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     budget: int | None = None
+
+    def labeled(self, *labels: Mapping[str, str]) -> SetTag:
+        """Return the same tag with these labels; of a name that is there twice the later one counts."""
+        merged = {name: value for each in labels for name, value in each.items()}
+        return replace(self, labels=tuple(sorted(merged.items())))
 
 
 @dataclass(eq=False)

@@ -151,6 +151,7 @@ class Dispatcher:
                     "film_budget": session.spending.budget.film,
                     "run_budget": session.spending.budget.run,
                     "steps": list(self.steps) or None,
+                    "labels": dict(session.spending.tag.labels) or None,
                 }
                 run = await _start(session, deployment, f"film {title} · {name}", given)
                 dispatched.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))

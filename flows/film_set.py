@@ -61,7 +61,7 @@ async def film_set(
     studio = Studio(settings=settings, observers=[observer], steps=steps)
     run = flow_run.get_id()
     with in_good_order():
-        async with observer.progress.shown():
+        async with observer.shown():
             result = await studio.make_set(
                 given, budget=budget, skip_bad_rows=skip_bad_rows, approve=approver.ask, run=run, labels=labels
             )

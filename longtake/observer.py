@@ -46,7 +46,7 @@ class Event:
         text: one line for a log, empty for events that need none.
         level: of that line, as in `logging`.
         data: plain values that JSON takes: credits, seconds, ids. Never a URL, never a secret.
-        page: the event as a page for people, Markdown; only of a run that is cancelled.
+        page: the event as a page for people, Markdown; only of a run that is cancelled and of a film of a set.
     """
 
     name: str

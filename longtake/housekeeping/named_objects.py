@@ -45,6 +45,8 @@ class Names:
         self._digests: set[bytes] = set()
         self._takes: set[bytes] = set()
         self._films: set[str] = set()
+        self._boards: set[str] = set()
+        """Storyboards that a run dispatched: another worker may be about to read the files they name."""
         self._ledgers: dict[str, str] = {}
 
     def __contains__(self, digest: str) -> bool:
@@ -74,6 +76,7 @@ class Names:
         self._read("ledger", self._of_ledgers())
         # Last: most takes were seen whole in a film or in a snapshot by now.
         self._read("takes", self._of_takes())
+        self._read("boards", self._new("boards/", self._boards))
         for key in self._store.list("inputs/"):
             self._digests.update(map(bytes.fromhex, _NAME.findall(key)))
 
@@ -112,6 +115,12 @@ class Names:
                 yield key
             elif bytes.fromhex(name) not in self._takes:
                 self._takes.add(bytes.fromhex(name))
+                yield key
+
+    def _new(self, prefix: str, seen: set[str]) -> Iterator[str]:
+        for key in self._store.list(prefix):
+            if key not in seen:
+                seen.add(key)
                 yield key
 
     def _read(self, what: str, keys: Iterable[str]) -> None:

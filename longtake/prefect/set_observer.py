@@ -1,10 +1,12 @@
-"""Show a film set in Prefect: a log line and an event for each film, one progress artifact, one table at the end.
+"""Show a film set in Prefect: a log line, an event and a page for each film, one progress artifact, one table at the end.
 
 No task run for each step: a set has thousands of steps, and a burst of task runs loses states at the Prefect server.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from longtake.prefect import artifacts
 from longtake.prefect.observer import others
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from longtake.film_set import SetResult
 
 __all__ = ["SetObserver", "show"]
@@ -55,6 +59,7 @@ class SetObserver(Observer):
 
     def __init__(self, name: str) -> None:
         self.progress = _SetProgress(name)
+        self._pages: set[asyncio.Task[None]] = set()
         self._log = get_run_logger()
 
     def notify(self, event: Event) -> None:
@@ -62,9 +67,20 @@ class SetObserver(Observer):
         if event.text and (event.name == "set.film" or event.level > 20):
             self._log.log(event.level, "%s", event.text)
         self.progress.notify(event)
+        if event.name == "set.film" and event.page:
+            page = asyncio.create_task(artifacts.page(str(event.film), event.page))
+            self._pages.add(page)
+            page.add_done_callback(self._pages.discard)
         if event.name and event.name not in _SILENT:
             artifacts.emit(event)
         Observers(others()).notify(event)
+
+    @contextlib.asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Keep the progress moving while the body runs; the pages of films that ended are written."""
+        async with self.progress.shown():
+            yield
+        await asyncio.gather(*self._pages)
 
 
 async def show(result: SetResult) -> None:

@@ -134,7 +134,8 @@ async def connected(
                     ledger=ledger,
                 )
                 session = await one.stack.enter_async_context(opening)
-                session.slots = shared_run.shared_run(settings, run).slots
+                shared = shared_run.shared_run(settings, run)
+                session.slots, session.takes = shared.slots, shared.takes
                 session.keeping = shared_run.keeping()
                 one.session = session
         yield one.session

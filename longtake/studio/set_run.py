@@ -15,21 +15,22 @@ from longtake import film_set as sets
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, PreflightError, SettingsError
-from longtake.film_set import FilmOutcome, SetResult
+from longtake.film_set import SetResult
 from longtake.observer import Event, Observer
-from longtake.report import plain
+from longtake.report import money_of
 from longtake.studio.approval import Answer, Question
 from longtake.studio.connections import connected
 from longtake.studio.film_run import FilmRequest, film_of
+from longtake.studio.set_outcomes import canary_text, outcome_of, removed_keys
 from longtake.take import SetTag, ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from longtake.film_set import Admission, AdmittedFilm, FilmSet, OutcomeState, SetPlan
+    from longtake.film_set import Admission, AdmittedFilm, FilmOutcome, FilmSet, SetPlan
     from longtake.settings import Settings
     from longtake.studio.approval import Approver
-    from longtake.studio.film import Film
+    from longtake.studio.film import Cost, Film
     from longtake.studio.steps import ClipStep
 
 __all__ = ["SetRequest", "set_of"]
@@ -95,13 +96,15 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
     )
     refused = plan.refusals[0].error(f"the film set {film_set.title}") if plan.refusals else None
     paid: set[str] = set()
+    state = await asyncio.to_thread(ledger_of(settings, store).read)
     if refused is not None:
-        state = await asyncio.to_thread(ledger_of(settings, store).read)
         paid = {attempt.order.film for attempt in state.attempts.values()} & {one.film for one in admission.films}
         if not paid:
             raise refused
     before = await asyncio.to_thread(sets.latest, store, plan.set)
-    run = _SetRun(settings, asked, admission, plan, observer, refused=refused)
+    # A run that comes back also accounts for what it bought before.
+    head = 0 if state.used(run=asked.run) else state.head
+    run = _SetRun(settings, asked, admission, plan, observer, refused=refused, head=head)
     if refused is not None:
         # What was bought before is fetched and kept all the same; nothing more is bought.
         admission = replace(admission, films=tuple(one for one in admission.films if one.film in paid))
@@ -111,69 +114,11 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         await run.make(admission.films)
     finally:
         # Also a cancelled run leaves its results: the films that are there, and those that were not begun.
-        result = run.result(removed=_removed(before, admission))
+        result = run.result(removed=removed_keys(before, admission), costs=await asyncio.shield(run.costs()))
         failed = [one.values for one, film in zip(admission.films, result.films, strict=True) if film.state != "whole"]
         text = sets.failed_rows(failed) if failed else ""
         result = await asyncio.shield(asyncio.to_thread(sets.keep, store, result, failed=text))
     return result
-
-
-def canary_text(plan: SetPlan, first: Sequence[FilmOutcome], rest: int, *, reserve: int) -> str:
-    """What a person reads before the rest of a set is bought: the first films, what they cost, and what that says of the rest."""
-    rows = [
-        f"| {plain(one.key)} | {one.state} | {one.charged - one.refunded} | {plain(one.place or '')} |" for one in first
-    ]
-    costs = [one.charged - one.refunded for one in first if one.state == "whole"]
-    foreseen = "None of the first films is whole"
-    if costs:
-        mean = round(sum(costs) / len(costs))
-        spread = f"{min(costs) * rest} to {max(costs) * rest}"
-        foreseen = f"At the cost of the first films the rest takes about {mean * rest} credits ({spread})"
-    head = f"**{plain(plan.title)}**: the first {len(first)} films are made. {foreseen}; "
-    head += f"{reserve} credits are to be reserved for {rest} films."
-    return "\n".join([head, "", "| film | state | credits | place |", "|---|---|---:|---|", *rows])
-
-
-def _outcome(
-    one: AdmittedFilm,
-    film: Film | None,
-    error: LongtakeError | None,
-    *,
-    labels: Mapping[str, str],
-    state: OutcomeState | None = None,
-) -> FilmOutcome:
-    if state is None:
-        state = "failed" if film is None else "whole" if error is None else "incomplete"
-    cost = film.cost if film is not None else None
-    return FilmOutcome(
-        key=one.key,
-        row=one.row,
-        film=one.film,
-        title=one.resolved.loaded.board.title,
-        labels=dict(labels),
-        state=state,
-        place=film.place if film is not None else None,
-        seconds=float(one.resolved.seconds),
-        expected=cost.planned if cost else 0,
-        charged=cost.charged if cost else 0,
-        refunded=cost.refunded if cost else 0,
-        in_doubt=cost.in_doubt if cost else 0,
-        error=error.message if error is not None else "",
-        next_step=error.next_step if error is not None else "",
-        exit_code=error.exit_code if error is not None else 0,
-    )
-
-
-def _removed(before: SetResult | None, admission: Admission) -> tuple[str, ...]:
-    if before is None:
-        return ()
-    known = {one.key for one in admission.films} | {one.key for one in admission.problems}
-    return tuple(
-        dict.fromkeys(
-            [one.key for one in before.films if one.key not in known]
-            + [key for key in before.removed if key not in known]
-        )
-    )
 
 
 class _SetRun:
@@ -188,6 +133,7 @@ class _SetRun:
         observer: Observer | None,
         *,
         refused: BudgetError | None,
+        head: int,
     ) -> None:
         self._settings, self._asked, self._admission = settings, asked, admission
         self._plan, self._observer = plan, observer
@@ -200,6 +146,7 @@ class _SetRun:
         self._refused = refused
         self._tag = SetTag(plan.set, budget=asked.film_set.budget)
         self._run_budget = asked.budget
+        self._head = head
 
     def _labels(self, one: AdmittedFilm) -> dict[str, str]:
         return {**one.labels, **self._asked.labels}
@@ -224,7 +171,7 @@ class _SetRun:
             if self._stopped is not None:
                 return
             self._begun.add(one.key)
-            outcome = await self._made(one)
+            outcome, page = await self._made(one)
         self._done[one.key] = outcome
         done, films = len(self._done), len(self._admission.films)
         text = f"{done} of {films} films: {one.key} is {outcome.state}"
@@ -245,10 +192,12 @@ class _SetRun:
                     "refunded": outcome.refunded,
                     **({"labels": outcome.labels} if outcome.labels else {}),
                 },
+                page=page,
             )
         )
 
-    async def _made(self, one: AdmittedFilm) -> FilmOutcome:
+    async def _made(self, one: AdmittedFilm) -> tuple[FilmOutcome, str]:
+        """Make a film; give what became of it, and its page."""
         film: Film | None = None
         error: LongtakeError | None = None
         try:
@@ -269,7 +218,9 @@ class _SetRun:
             self._stopped = error = found
         except LongtakeError as found:
             error = found
-        return _outcome(one, film, error, labels=self._labels(one))
+        cost = film.cost if film is not None else None
+        outcome = outcome_of(one, film, error, labels=self._labels(one), cost=cost)
+        return outcome, film.page if film is not None else ""
 
     async def _ask(self, first: Sequence[AdmittedFilm], rest: Sequence[str]) -> None:
         """Show a person the first films and ask about the rest; without a yes the rest is not begun."""
@@ -303,16 +254,38 @@ class _SetRun:
         elif answer.credits is not None:
             self._run_budget = min(answer.credits, self._run_budget or answer.credits)
 
-    def result(self, *, removed: tuple[str, ...]) -> SetResult:
+    async def costs(self) -> dict[str, Cost]:
+        """What films that were begun and did not end have cost in this run, by key."""
+        cut = {one.key: one.film for one in self._admission.films if one.key in self._begun - self._done.keys()}
+        if not cut:
+            return {}
+
+        def read() -> dict[str, Cost]:
+            ledger = ledger_of(self._settings, stores.of(self._settings))
+            state = ledger.read()
+            mine = [
+                one
+                for one in ledger.log.history(since=self._head, until=state.head)
+                if one.order.run == self._asked.run
+            ]
+            return {key: money_of(state, mine, run=self._asked.run, film=film, planned=0) for key, film in cut.items()}
+
+        try:
+            return await asyncio.to_thread(read)
+        except LongtakeError:
+            return {}
+
+    def result(self, *, removed: tuple[str, ...], costs: Mapping[str, Cost]) -> SetResult:
         """The results so far; films that were not begun are among them."""
         error = self._stopped
         films = tuple(
             self._done.get(one.key)
-            or _outcome(
+            or outcome_of(
                 one,
                 None,
                 error,
                 labels=self._labels(one),
+                cost=costs.get(one.key),
                 state="incomplete" if one.key in self._begun else "not started",
             )
             for one in self._admission.films

@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Literal
 
 from longtake.take.session import KEPT_AT_ONCE
+from longtake.take.shared_takes import SharedTakes
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
@@ -78,12 +79,14 @@ class SharedRun:
 
     Attributes:
         slots: the takes that the run has in flight.
+        takes: those that it is obtaining, which its films may share.
         gate: held while the run gets ready.
         ready: whether its preflight passed and its account is open.
     """
 
     def __init__(self, max_in_flight: int) -> None:
         self.slots = Turns(max_in_flight)
+        self.takes = SharedTakes()
         self.gate = Turns(1)
         self.ready = False
 

@@ -42,9 +42,16 @@ async def ensure_take(session: Session, wanted: TakeSpec) -> EnsuredTake:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
     """
     identity = await identify(session.assets, wanted)
-    take = await asyncio.to_thread(kept, session.store, session.ledger, identity)
-    if take is not None:
-        return EnsuredTake(take, "current")
+    while True:
+        take = await asyncio.to_thread(kept, session.store, session.ledger, identity)
+        if take is not None:
+            return EnsuredTake(take, "current")
+        async with session.takes.first(identity.fingerprint) as first:
+            if first:
+                return await _obtained(session, identity)
+
+
+async def _obtained(session: Session, identity: TakeKey) -> EnsuredTake:
     rehost = 0
     async with session.slots:
         for left in reversed(range(session.settings.max_attempts)):

@@ -21,6 +21,7 @@ from longtake.provider import Provider
 from longtake.take.account import Account
 from longtake.take.events import AttemptEvents
 from longtake.take.purchase_queue import PurchaseQueue
+from longtake.take.shared_takes import SharedTakes
 from longtake.take.spending import SetTag, Spending
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Session:
         self.events = AttemptEvents(observer or Observer(), self.spending, ledger)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
         """Takes in flight in this run."""
+        self.takes = SharedTakes()
+        """Takes that this run is obtaining."""
         self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
         """Takes being fetched and checked."""
 

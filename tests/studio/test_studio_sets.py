@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import json
 import pickle
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from provider_process import PRICE
 
-from longtake import Answer, FilmSet, Observer, Studio
+from longtake import Answer, FilmSet, Observer, Studio, housekeeping
+from longtake import store as stores
 from longtake.errors import BudgetError, SettingsError, StoryboardError
 
 TEMPLATE = {
@@ -235,3 +238,62 @@ def test_a_cancelled_run_leaves_results_and_the_next_one_buys_the_rest(account, 
     assert next(csv.DictReader(table.open(encoding="utf-8")))["state"] == "whole"
     assert studio.make_set_sync(film_set("lamp", "chair")).whole
     assert account.bought() == {"lamp": 1, "chair": 1, "logo": 1}
+
+
+def test_films_that_wait_for_a_shared_take_hold_no_slot_and_a_cancelled_set_says_what_each_has_cost(
+    account, film_set, monkeypatch
+):
+    account.fault({"what": "slow", "seconds": 3600}, shot="logo")
+    monkeypatch.setenv("LONGTAKE_MAX_IN_FLIGHT", "2")
+
+    class Kept(Observer):
+        def notify(self, event):
+            if event.name == "take.kept":
+                kept.append(event.film)
+            if len(kept) == 4:
+                done.set()
+
+    kept, done = [], asyncio.Event()
+    given = film_set("lamp", "chair", "sofa", "desk")
+
+    async def cut_short():
+        running = asyncio.create_task(Studio.from_env(observers=[Kept()]).make_set(given))
+        async with asyncio.timeout(100):
+            await done.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cut_short())
+    assert account.bought() == {"lamp": 1, "chair": 1, "sofa": 1, "desk": 1, "logo": 1}
+    (table,) = (account.folder / "sets" / "autumn").rglob("results.csv")
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert [(row["state"], row["charged"]) for row in rows] == [("incomplete", str(PRICE))] * 4
+
+
+def test_a_shared_take_that_failed_is_not_bought_again_for_each_film(account, studio, film_set):
+    account.fault({"what": "fail-80006"}, shot="logo")
+    before = account.received()
+    result = studio.make_set_sync(film_set("lamp", "chair", "sofa"))
+    assert account.received() == before + 4
+    assert [film.state for film in result.films] == ["incomplete"] * 3
+    assert all("80006" in film.error for film in result.films)
+
+
+def test_housekeeping_takes_nothing_that_a_film_of_a_set_needs(account, studio, film_set):
+    account.fault({"what": "fail-80006"}, shot="chair")
+    given = film_set("lamp", "chair", "sofa")
+    studio.make_set_sync(given)
+    store = stores.of(studio.settings)
+    picture = f"media/{hashlib.sha256(b'picture').hexdigest()}.png"
+    store.put_if_absent(picture, b"picture")
+    bundle = json.dumps({"files": {"a.png": picture}}).encode()
+    store.put_if_absent(f"boards/{hashlib.sha256(bundle).hexdigest()}.json", bundle)
+    before = {key for key in store.list("") if key.startswith(("sets/", "boards/", "takes/"))}
+    housekeeping.clear(store, housekeeping.survey(store, older_than=timedelta(0)))
+    assert before <= set(store.list(""))
+    assert store.head(picture) is not None
+    plan = studio.plan_set(given)
+    assert [film.state for film in plan.films] == ["current", "to make", "current"]
+    assert plan.to_buy == 1
+    assert studio.make_set_sync(given).charged == PRICE

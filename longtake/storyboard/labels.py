@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from longtake.errors import SettingsError
-from longtake.storyboard.models import LABEL_TEXT, Labels
+from longtake.storyboard.models import LABEL_TEXT, PurchaseLabels
 from longtake.storyboard.problem import quoted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["checked_labels", "labels_of"]
 
-_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
+_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(PurchaseLabels)
 
 
 def checked_labels(labels: Mapping[str, str] | None) -> dict[str, str]:

@@ -43,9 +43,9 @@ __all__ = [
     "Generation",
     "GenerationFields",
     "LabelName",
-    "Labels",
     "Match",
     "Pick",
+    "PurchaseLabels",
     "Scene",
     "SceneFields",
     "Shot",
@@ -105,7 +105,7 @@ Id = Annotated[str, StringConstraints(pattern=ID)]
 ReferenceName = Annotated[str, StringConstraints(pattern=REFERENCE_NAME)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100), PRINTABLE]
 LabelName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^=]+$"), PRINTABLE]
-Labels = Annotated[
+PurchaseLabels = Annotated[
     dict[LabelName, Annotated[str, StringConstraints(min_length=1, max_length=200), PRINTABLE]],
     Field(max_length=20),
     MAPPED,
@@ -520,7 +520,7 @@ class Storyboard(Strict):
         default=Approval(),
         description="Whether a run asks a person before it spends; a run's own setting overrides it.",
     )
-    labels: Annotated[Labels, LABEL_TEXT] = Field(
+    labels: Annotated[PurchaseLabels, LABEL_TEXT] = Field(
         default={},
         description="What the film's credits can be summed by, such as a campaign or a cost center. Labels change no take.",
     )

@@ -10,10 +10,11 @@ import sys
 import threading
 
 import pytest
+from purchases import claim
 
 from longtake import cli
 from longtake import store as stores
-from longtake.ledger import Budget, Ledger, Purchase, accounts
+from longtake.ledger import Ledger, accounts
 from longtake.ledger.state import day_of
 
 run = asyncio.run
@@ -41,7 +42,7 @@ def test_every_credit_has_a_line(desk) -> None:
     run(here.buy(calm=1, storm=2, crowd=3))
     here.lose("gone", charged=True)
     run(here.buy(fog=1, gone=4))
-    attempt = here.ledger.claim(order("open", 77), body={}, budget=Budget(), kept=lambda: False).attempt
+    attempt = claim(here.ledger, "open", credits=77).attempt
     assert by_shot(here.ledger) == {
         "calm": {"attempts": 1, "estimate": 80, "settled": 100},
         "storm": {"attempts": 2, "estimate": 160, "settled": 200, "refunded": 160},
@@ -80,21 +81,6 @@ def test_sums_agree_whatever_they_are_grouped_by(desk) -> None:
     assert [line.shot for line in accounts.lines(here.ledger, film="two")] == ["c"]
 
 
-def order(shot, credits):
-    return Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="m",
-        run="run",
-        expected=credits,
-        reserve=credits,
-    )
-
-
 CLOSED = 50
 """Attempts that close while they are read: four entries each, so that two checkpoints are written on the way."""
 
@@ -107,9 +93,7 @@ def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> No
     def work():
         try:
             for number in range(CLOSED):
-                attempt = writer.claim(
-                    order(f"shot-{number}", 50), body={}, budget=Budget(), kept=lambda: False
-                ).attempt
+                attempt = claim(writer, number, credits=50).attempt
                 writer.accepted(attempt, f"task_{number:08d}")
                 writer.completed(attempt, 50)
                 writer.settled(attempt, clip="c" * 64)

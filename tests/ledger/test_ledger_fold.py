@@ -9,6 +9,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from purchases import claim
 
 from longtake import store as stores
 from longtake.errors import BudgetError, InDoubtError
@@ -16,25 +17,6 @@ from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purch
 from longtake.ledger import entries as e
 
 WRITERS = 3
-
-
-def order(shot: int, *, credits: int = 100, film: str = "film", run: str = "run") -> Purchase:
-    return Purchase(
-        film=film,
-        scene="s",
-        shot=f"shot-{shot}",
-        take=1,
-        fingerprint=f"fingerprint-{shot}",
-        description=f"description-{shot}",
-        model="m",
-        run=run,
-        expected=credits,
-        reserve=credits,
-    )
-
-
-def claim(ledger: Ledger, wanted: Purchase, budget: Budget = Budget()):  # noqa: B008 - frozen
-    return ledger.claim(wanted, body={"prompt": "x"}, budget=budget, kept=lambda: False)
 
 
 OPS = (
@@ -57,10 +39,10 @@ step = st.tuples(st.integers(0, WRITERS - 1), st.sampled_from(OPS), st.integers(
 def play(ledger: Ledger, what: tuple[str, int, int], numbers: dict[str, int], budget: Budget) -> None:
     op, shot, amount = what
     state = ledger.read()
-    attempt = state.find(f"fingerprint-{shot}")
+    attempt = state.find(f"fingerprint of {shot}")
     if op == "claim":
         with contextlib.suppress(BudgetError, InDoubtError):
-            claim(ledger, order(shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}"), budget)
+            claim(ledger, shot, credits=amount, film=f"film-{shot % 2}", run=f"run-{shot % 3}", budget=budget)
     elif attempt is None:
         return
     elif op == "accept":
@@ -164,7 +146,7 @@ def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
     def work() -> None:
         ledger = Ledger(store, "account")
         gate.wait()
-        kinds.append(claim(ledger, order(1)).kind)
+        kinds.append(claim(ledger, 1).kind)
 
     threads = [threading.Thread(target=work) for _ in range(12)]
     for thread in threads:
@@ -179,7 +161,7 @@ def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
     store = stores.open(str(tmp_path))
     ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY):
-        got = claim(ledger, order(shot))
+        got = claim(ledger, shot)
         ledger.accepted(got.attempt, f"task_{shot:08d}")
         ledger.completed(got.attempt, 99)
         ledger.settled(got.attempt, clip="c" * 64)
@@ -207,7 +189,7 @@ def test_a_missing_checkpoint_is_written_by_the_next_reader(tmp_path) -> None:
     store = stores.open(str(tmp_path))
     ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY + 5):
-        ledger.refused(claim(ledger, order(shot)).attempt, status=400, code=None, message="no")
+        ledger.refused(claim(ledger, shot).attempt, status=400, code=None, message="no")
     shortcuts = list(store.list("ledger/account/checkpoints/"))
     for key in shortcuts:
         store.path(key).unlink()
@@ -217,7 +199,7 @@ def test_a_missing_checkpoint_is_written_by_the_next_reader(tmp_path) -> None:
 
 def test_entries_are_json_a_person_can_read(tmp_path) -> None:
     ledger = Ledger(stores.open(str(tmp_path)), "account")
-    claim(ledger, order(1))
+    claim(ledger, 1)
     text = (tmp_path / "ledger" / "account" / "000000000001.json").read_text()
     assert '"kind": "intent"' in text
     assert '"shot": "shot-1"' in text
@@ -226,21 +208,21 @@ def test_entries_are_json_a_person_can_read(tmp_path) -> None:
 
 def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
     ledger = Ledger(stores.open(str(tmp_path)), "account")
-    attempt = claim(ledger, order(1)).attempt
+    attempt = claim(ledger, 1).attempt
     ledger.in_doubt(attempt, "timeout")
     ledger.resolve(attempt.id, "not_charged", who="me", why="guess")
     ledger.accepted(attempt, "task_late_0001")
     state = ledger.read()
     assert state.attempts[attempt.id].task_id == "task_late_0001"
-    assert state.debits == 100
-    assert claim(ledger, order(1)).kind == "shared"
+    assert state.debits == 160
+    assert claim(ledger, 1).kind == "shared"
 
 
 def test_a_refusal_names_scope_and_what_is_left(tmp_path) -> None:
     ledger = Ledger(stores.open(str(tmp_path)), "account")
-    claim(ledger, order(1, credits=300), Budget(film=500))
+    claim(ledger, 1, credits=300, budget=Budget(film=500))
     with pytest.raises(BudgetError) as caught:
-        claim(ledger, order(2, credits=300), Budget(film=500))
+        claim(ledger, 2, credits=300, budget=Budget(film=500))
     assert (caught.value.scope, caught.value.budget, caught.value.needed, caught.value.available) == (
         "film",
         500,

@@ -6,10 +6,11 @@ import asyncio
 import logging
 
 import pytest
+from purchases import claim
 
 from longtake import store as stores
 from longtake.errors import InDoubtError, LedgerError
-from longtake.ledger import Budget, Ledger, Purchase, account_of, accounts
+from longtake.ledger import Ledger, account_of, accounts
 from longtake.ledger.entries import Accepted
 from longtake.ledger.ledger import now
 from longtake.ledger.state import CHECKPOINT_EVERY
@@ -23,22 +24,6 @@ def books(tmp_path):
     """One account's book as two processes hold it."""
     account = account_of("127.0.0.1", "key-of-the-late-tests")
     return tuple(Ledger(stores.open(str(tmp_path / "store")), account) for _ in range(2))
-
-
-def claim(ledger, shot="rocks", credits=160):
-    order = Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="seedance-2.5",
-        run="run",
-        expected=credits,
-        reserve=credits,
-    )
-    return ledger.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
 
 
 def sums(here):
@@ -160,7 +145,7 @@ def test_a_balance_that_was_off_before_a_doubt_cannot_tell_about_it(desk, happen
 
 def test_a_task_id_written_again_after_another_run_settled_it_changes_nothing(books) -> None:
     mine, other = books
-    attempt = claim(mine)
+    attempt = claim(mine).attempt
     mine.accepted(attempt, "task_12345678")
     other.completed(attempt, 160)
     other.settled(attempt, clip="c" * 64)
@@ -171,7 +156,7 @@ def test_a_task_id_written_again_after_another_run_settled_it_changes_nothing(bo
 
 def test_a_task_id_after_a_write_off_is_said_and_not_booked_twice(books) -> None:
     mine, other = books
-    attempt = claim(mine)
+    attempt = claim(mine).attempt
     mine.in_doubt(attempt, "lost")
     other.resolve(attempt.id, "written_off", who="me", why="too small to ask")
     before = other.read()
@@ -183,7 +168,7 @@ def test_a_task_id_after_a_write_off_is_said_and_not_booked_twice(books) -> None
 
 def test_a_task_id_after_a_verdict_of_not_charged_counts(books) -> None:
     mine, other = books
-    attempt = claim(mine)
+    attempt = claim(mine).attempt
     mine.in_doubt(attempt, "lost")
     other.resolve(attempt.id, "not_charged", who="me", why="not in the list")
     mine.accepted(attempt, "task_12345678")
@@ -193,7 +178,7 @@ def test_a_task_id_after_a_verdict_of_not_charged_counts(books) -> None:
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_task_id_that_another_attempt_has_is_a_doubt(books, settled) -> None:
     mine, other = books
-    first, second = claim(mine), claim(mine, "sea")
+    first, second = claim(mine).attempt, claim(mine, "sea").attempt
     mine.accepted(first, "task_12345678")
     if settled:
         mine.completed(first, 160)
@@ -212,7 +197,7 @@ def test_a_task_id_that_another_attempt_has_is_a_doubt(books, settled) -> None:
 def test_a_log_in_which_two_attempts_have_one_task_is_read_as_before(books) -> None:
     """Releases before this check wrote such logs."""
     mine, other = books
-    first, second = claim(mine), claim(mine, "sea")
+    first, second = claim(mine).attempt, claim(mine, "sea").attempt
     for attempt in (first, second):
         entry = Accepted(at=now(), by="host/-/1/-", attempt=attempt.id, task_id="task_12345678")
         mine.log.append(lambda _, entry=entry: entry)
@@ -231,7 +216,7 @@ def test_a_log_in_which_two_attempts_have_one_task_is_read_as_before(books) -> N
 @pytest.mark.parametrize("said", [0, -5, 481, 10**12])
 def test_a_charge_that_cannot_be_is_not_believed(books, caplog, said) -> None:
     ledger, _ = books
-    attempt = claim(ledger)
+    attempt = claim(ledger).attempt
     ledger.accepted(attempt, "task_12345678")
     with caplog.at_level(logging.WARNING, logger="longtake.ledger"):
         ledger.completed(attempt, said)
@@ -245,7 +230,7 @@ def test_a_charge_that_cannot_be_is_not_believed(books, caplog, said) -> None:
 
 def test_a_charge_above_the_reserve_is_believed_within_reason(books, caplog) -> None:
     ledger, _ = books
-    attempt = claim(ledger)
+    attempt = claim(ledger).attempt
     ledger.accepted(attempt, "task_12345678")
     ledger.completed(attempt, 480)
     ledger.settled(attempt, clip="c" * 64)

@@ -7,10 +7,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from purchases import claim, purchase
 
 from longtake import store as stores
 from longtake.errors import LedgerError, LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase, account_of, accounts_in
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, account_of, accounts_in
 from longtake.ledger.entries import digest_of
 
 ACCOUNT = "account"
@@ -26,27 +27,8 @@ def local(tmp_path):
     return stores.open(str(tmp_path / "store"))
 
 
-def order(number, *, film="film"):
-    return Purchase(
-        film=film,
-        scene="s",
-        shot=f"shot-{number}",
-        take=1,
-        fingerprint=f"fingerprint-{number}",
-        description=f"description-{number}",
-        model="m",
-        run=f"run-{number % 3}",
-        expected=100,
-        reserve=100,
-    )
-
-
-def claim(ledger, number):
-    return ledger.claim(order(number), body={"prompt": "x"}, budget=Budget(), kept=lambda: False).attempt
-
-
 def buy(ledger, number, *, settle=True):
-    attempt = claim(ledger, number)
+    attempt = claim(ledger, number).attempt
     ledger.accepted(attempt, f"task_{number:08d}")
     if settle:
         ledger.completed(attempt, 90 + number % 20)
@@ -191,7 +173,7 @@ def test_what_was_read_does_not_change_with_the_log(local) -> None:
         shown.append((state, state.model_dump_json()))
 
     for number in range(30):
-        attempt = claim(ledger, number)
+        attempt = claim(ledger, number).attempt
         look()
         ledger.renew(attempt)
         look()
@@ -215,7 +197,7 @@ def test_what_was_read_does_not_change_with_the_log(local) -> None:
         look()
     assert ledger.read().head > CHECKPOINT_EVERY
     assert all(state.model_dump_json() == text for state, text in shown)
-    assert claim(ledger, 99) is not claim(ledger, 99), "a claim's attempt is the claimant's own"
+    assert claim(ledger, 99).attempt is not claim(ledger, 99).attempt, "a claim's attempt is the claimant's own"
 
 
 def told(closed):
@@ -295,8 +277,8 @@ def test_a_hole_that_comes_while_a_process_works_stops_its_next_purchase(local) 
 def test_a_hole_that_a_running_writer_fills_stops_the_next_purchase(local) -> None:
     """Its outcome lands in the place of another's lost intent: what that one claimed must not be bought again."""
     mine, other = Ledger(local, ACCOUNT), Ledger(local, ACCOUNT)
-    attempt = claim(mine, 1)
-    theirs = claim(other, 2)
+    attempt = claim(mine, 1).attempt
+    theirs = claim(other, 2).attempt
     other.accepted(theirs, "task_00000002")
     lose(local, 2)
     mine.accepted(attempt, "task_00000001")
@@ -309,7 +291,7 @@ def test_a_hole_behind_the_newest_checkpoint_is_found_before_the_money_and_not_a
     ledger = Ledger(local, ACCOUNT)
     for number in range(CHECKPOINT_EVERY // 2):
         buy(ledger, number)
-    bought, lost = claim(ledger, 1000), claim(ledger, 1001)
+    bought, lost = claim(ledger, 1000).attempt, claim(ledger, 1001).attempt
     ledger.in_doubt(lost, "lost")
     first, *_ = reversed(list(local.list(f"ledger/{ACCOUNT}/checkpoints/")))
     local.path(first).unlink()
@@ -375,7 +357,7 @@ GOLDEN = """
 
 def test_a_log_of_an_earlier_release_is_read_as_before(local) -> None:
     stamp = {"v": 1, "at": "2026-11-22T12:00:00Z", "by": "h/-/1/-", "nonce": "n"}
-    text = GOLDEN.replace("ORDER", order(1).model_dump_json())
+    text = GOLDEN.replace("ORDER", purchase(1, film="film", credits=100).model_dump_json())
     for number, line in enumerate(text.split("\n")[1:-1], start=1):
         local.put_if_absent(f"ledger/{ACCOUNT}/{number:012d}.json", json.dumps(stamp | json.loads(line)).encode())
     ledger = Ledger(local, ACCOUNT)
@@ -401,9 +383,9 @@ def test_unreadable_entries_are_named_and_nothing_is_written_behind_them(store) 
 def test_an_outcome_of_another_ledgers_attempt_is_not_booked(tmp_path):
     """Ids are numbers within one log, so two ledgers have attempts of the same id."""
     mine, other = (Ledger(stores.open(str(tmp_path / name)), ACCOUNT) for name in ("mine", "other"))
-    attempt, foreign = claim(mine, 1), claim(other, 2)
+    attempt, foreign = claim(mine, 1).attempt, claim(other, 2).attempt
     assert attempt.id == foreign.id
     mine.accepted(attempt, "task_00000001")
     mine.failed(foreign, code=80003, message="another ledger's", retryable=True)
-    assert mine.read().find("fingerprint-1").phase == "accepted"
-    assert mine.read().used(film="film") == 100
+    assert mine.read().find("fingerprint of 1").phase == "accepted"
+    assert mine.read().used(film="a-film") == 160

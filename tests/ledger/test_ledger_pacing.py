@@ -10,29 +10,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from purchases import claim, purchase
 
 from longtake import store as stores
 from longtake.errors import BudgetError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits, Purchase
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits
 from longtake.ledger import entries as e
 from longtake.ledger.throttle import SubmitPace
 
 THEN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def order(shot) -> Purchase:
-    named = {"film": "film", "scene": "s", "shot": f"shot-{shot}", "take": 1, "model": "m", "run": "run"}
-    digests = {"fingerprint": f"fingerprint-{shot}", "description": f"description-{shot}"}
-    return Purchase(**named, **digests, expected=100, reserve=100)
-
-
-def claim(ledger, shot, *, budget=None, **limits):
-    wanted = Limits(**limits)
-    return ledger.claim(order(shot), body={}, budget=budget or Budget(), kept=lambda: False, limits=wanted)
-
-
-def buy(ledger, shot, **limits):
-    attempt = claim(ledger, shot, **limits).attempt
+def buy(ledger, shot, limits=None):
+    attempt = claim(ledger, shot, limits=limits).attempt
     ledger.accepted(attempt, f"task_of_shot_{shot}")
     return attempt
 
@@ -49,31 +39,31 @@ def books(tmp_path):
 
 def test_posts_and_tasks_of_all_workers_count_against_the_limit(books) -> None:
     one, other = books
-    task = buy(one, 1, in_flight=2)
-    post = claim(other, 2, in_flight=2)
+    task = buy(one, 1, limits=Limits(in_flight=2))
+    post = claim(other, 2, limits=Limits(in_flight=2))
     for ledger in books:
-        waiting = claim(ledger, 3, in_flight=2)
+        waiting = claim(ledger, 3, limits=Limits(in_flight=2))
         assert (waiting.kind, waiting.attempt) == ("wait", None)
         assert waiting.after > 0
     one.completed(task, 100)
-    assert claim(other, 3, in_flight=2).kind == "bought"
+    assert claim(other, 3, limits=Limits(in_flight=2)).kind == "bought"
     other.refused(post.attempt, status=400, code=20002, message="no")
-    assert claim(one, 4, in_flight=2).kind == "bought"
+    assert claim(one, 4, limits=Limits(in_flight=2)).kind == "bought"
 
 
 def test_what_is_bought_already_is_shared_at_the_limit(books) -> None:
     one, other = books
     buy(one, 1)
-    assert claim(other, 1, in_flight=1).kind == "shared"
-    assert claim(other, 1, in_flight=0).kind == "shared"
-    assert claim(other, 2, in_flight=0).kind == "wait"
+    assert claim(other, 1, limits=Limits(in_flight=1)).kind == "shared"
+    assert claim(other, 1, limits=Limits(in_flight=0)).kind == "shared"
+    assert claim(other, 2, limits=Limits(in_flight=0)).kind == "wait"
 
 
 def test_a_budget_that_does_not_suffice_is_said_before_any_waiting(books) -> None:
     one, other = books
     buy(one, 1)
     with pytest.raises(BudgetError):
-        claim(other, 2, budget=Budget(film=150), in_flight=1)
+        claim(other, 2, budget=Budget(film=250), limits=Limits(in_flight=1))
 
 
 def test_doubts_and_what_dead_processes_left_take_no_room(books) -> None:
@@ -88,13 +78,13 @@ def test_doubts_and_what_dead_processes_left_take_no_room(books) -> None:
     dead = e.Intent(
         at=datetime.now(UTC),
         by=done.stdout.strip(),
-        order=order(2),
+        order=purchase(2),
         number=1,
         lease_until=datetime.now(UTC) + timedelta(seconds=30),
         body={},
     )
     one.log.append(lambda _: dead)
-    assert claim(other, 3, in_flight=1).kind == "bought"
+    assert claim(other, 3, limits=Limits(in_flight=1)).kind == "bought"
 
 
 def test_a_task_that_has_certainly_ended_takes_no_room(books) -> None:
@@ -102,21 +92,21 @@ def test_a_task_that_has_certainly_ended_takes_no_room(books) -> None:
     attempt = claim(one, 1).attempt
     long_ago = datetime.now(UTC) - timedelta(hours=2)
     one.log.append(lambda _: e.Accepted(at=long_ago, by="x", attempt=attempt.id, task_id="task_forgotten"))
-    assert claim(other, 2, in_flight=1).kind == "bought"
+    assert claim(other, 2, limits=Limits(in_flight=1)).kind == "bought"
 
 
 def test_submits_keep_their_distance_whoever_sends_them(books) -> None:
     one, other = books
-    assert claim(one, 1, per_second=0.01).kind == "bought"
+    assert claim(one, 1, limits=Limits(per_second=0.01)).kind == "bought"
     for ledger in books:
-        waiting = claim(ledger, 2, per_second=0.01)
+        waiting = claim(ledger, 2, limits=Limits(per_second=0.01))
         assert waiting.kind == "wait"
         assert 0 < waiting.after <= 100
-    assert claim(other, 2, per_second=10_000).kind in {"bought", "wait"}
+    assert claim(other, 2, limits=Limits(per_second=10_000)).kind in {"bought", "wait"}
 
 
 def test_the_first_submit_waits_for_nothing(books) -> None:
-    assert claim(books[0], 1, in_flight=1, per_second=0.01).kind == "bought"
+    assert claim(books[0], 1, limits=Limits(in_flight=1, per_second=0.01)).kind == "bought"
 
 
 def test_a_429_slows_every_worker_down_as_long_as_it_asks(books) -> None:
@@ -173,7 +163,7 @@ class History:
 
     def intent(self):
         at = THEN + timedelta(seconds=self.state.head)
-        self.add(e.Intent, order=order(self.state.head), number=1, lease_until=at, body={})
+        self.add(e.Intent, order=purchase(self.state.head), number=1, lease_until=at, body={})
         return f"a{self.state.head}"
 
     def limited(self, attempt=None, asked=None):

@@ -15,34 +15,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from purchases import claim
 
 from longtake import reconciliation
 from longtake.errors import InDoubtError, LedgerError, ProviderUnavailableError
-from longtake.ledger import Budget, Purchase
 from longtake.ledger import entries as e
 from longtake.ledger.balance_proof import certain
 from longtake.ledger.ledger import now
 
 run = asyncio.run
-
-
-def order(shot, *, credits=160):
-    return Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="seedance-2.5",
-        run="run",
-        expected=credits,
-        reserve=credits,
-    )
-
-
-def claim(ledger, shot, **options):
-    return ledger.claim(order(shot, **options), body={}, budget=Budget(), kept=lambda: False)
 
 
 async def until(found):

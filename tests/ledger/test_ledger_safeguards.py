@@ -7,11 +7,12 @@ import time
 from datetime import timedelta
 
 import pytest
+from purchases import claim, purchase
 
 from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import BudgetError, InDoubtError, LedgerError
-from longtake.ledger import Budget, Ledger, Purchase, account_of, owner
+from longtake.ledger import Budget, Ledger, account_of, owner
 from longtake.ledger import entries as e
 from longtake.ledger.ledger import LEASE, now
 from longtake.ledger.reconcile import QUIET
@@ -29,27 +30,8 @@ def ledger(tmp_path):
     return Ledger(stores.open(str(tmp_path / "store")), account_of("127.0.0.1", "key-of-the-safeguard-tests"))
 
 
-def order(shot="rocks", credits=160):
-    return Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="seedance-2.5",
-        run="run",
-        expected=credits,
-        reserve=credits,
-    )
-
-
-def claim(ledger, shot="rocks", budget=Budget(), **options):  # noqa: B008 - frozen
-    return ledger.claim(order(shot, **options), body={}, budget=budget, kept=lambda: False)
-
-
 def intent_of_another_machine(ledger, *, lease_until, shot="rocks"):
-    entry = e.Intent(at=now(), by=ELSEWHERE, order=order(shot), number=1, lease_until=lease_until, body={})
+    entry = e.Intent(at=now(), by=ELSEWHERE, order=purchase(shot), number=1, lease_until=lease_until, body={})
     ledger.log.append(lambda _: entry)
 
 
@@ -58,10 +40,10 @@ def intent_of_another_machine(ledger, *, lease_until, shot="rocks"):
 
 @pytest.mark.parametrize("scope", ["film", "run", "day"])
 def test_one_credit_too_many_is_refused(ledger, scope) -> None:
-    claim(ledger, "rocks", Budget(**{scope: 160}))
+    claim(ledger, "rocks", budget=Budget(**{scope: 160}))
     with pytest.raises(BudgetError, match=f"the {scope} budget of 319 has 159 left"):
-        claim(ledger, "sea", Budget(**{scope: 319}))
-    assert claim(ledger, "sea", Budget(**{scope: 320})).kind == "bought"
+        claim(ledger, "sea", budget=Budget(**{scope: 319}))
+    assert claim(ledger, "sea", budget=Budget(**{scope: 320})).kind == "bought"
 
 
 def test_a_held_doubt_that_is_written_off_is_spent_and_debited(ledger) -> None:
@@ -108,7 +90,7 @@ def test_a_person_who_frees_a_doubt_is_warned_of_a_process_that_may_still_get_th
     for name, value in here.environment().items():
         monkeypatch.setenv(name, value)
     for shot, by in (("rocks", owner.current()), ("sea", owner.current()[:-1]), ("sky", ELSEWHERE)):
-        entry = e.Intent(at=now(), by=by, order=order(shot), number=1, lease_until=now() + LEASE, body={})
+        entry = e.Intent(at=now(), by=by, order=purchase(shot), number=1, lease_until=now() + LEASE, body={})
         sequence = here.ledger.log.append(lambda _, entry=entry: entry)
         here.ledger.in_doubt(here.ledger.read().attempts[f"a{sequence}"], "lost")
         main(["credits", "resolve", f"a{sequence}", "--not-charged", "--why", "not in the list"])
@@ -184,7 +166,7 @@ def test_the_longest_post_ends_before_the_quiet_time_does() -> None:
 def test_the_balance_is_read_only_after_the_quiet_time(desk, age) -> None:
     """Whatever the clock of the machine says that wrote the doubt."""
     here = desk()
-    entry = e.Intent(at=now() - age, by=ELSEWHERE, order=order(), number=1, lease_until=now() - age, body={})
+    entry = e.Intent(at=now() - age, by=ELSEWHERE, order=purchase(), number=1, lease_until=now() - age, body={})
     here.ledger.log.append(lambda _: entry)
     here.ledger.log.append(lambda _: e.InDoubt(at=now() - age, by=ELSEWHERE, attempt="a1", reason="lost"))
     opened = e.Balance(at=now(), by=ELSEWHERE, balance=here.balance())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from purchases import claim, purchase
 
 from longtake import store as stores
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, Purchase, accounts
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, accounts
 from longtake.ledger.accounts import SpendSums
 
 FILMS = ("one", "two")
@@ -16,17 +17,11 @@ def ledger(tmp_path):
     return Ledger(stores.open(str(tmp_path)), "an-account")
 
 
-def order(number):
-    name = f"{number:064x}"
-    return Purchase(
-        film=FILMS[number % 2], scene="s", shot=f"shot-{number % 10}", take=1, fingerprint=name, description=name,
-        model="seedance-2.5", run="r", expected=80, reserve=80,
-    )  # fmt: skip
-
-
 def attempt(ledger, number):
     """Every fifth fails and is refunded, every seventh stays open."""
-    claimed = ledger.claim(order(number), body={}, budget=Budget(), kept=lambda: False).attempt
+    claimed = claim(
+        ledger, purchase(number % 10, credits=80, film=FILMS[number % 2], fingerprint=f"{number:064x}")
+    ).attempt
     ledger.accepted(claimed, f"task-{number}")
     if number % 5 == 0:
         ledger.failed(claimed, code=80003, message="", retryable=False)

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 DEMO   ?= demo-film
 UP     ?= longtake-up
 TESTS  ?=
-WORKERS ?= 2
+WORKERS ?= 3
 QUICK  := catalog plan report request $(foreach board,fuzz loading python schema,storyboard/test_storyboard_$(board).py) \
   $(foreach part,budget fold pacing safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1

@@ -16,7 +16,7 @@ settings.load_profile("longtake")
 
 ROOT = Path(__file__).parents[1]
 
-pytest_plugins = ["s3_servers"]  # tests/support
+pytest_plugins = ["prefect_server", "s3_servers"]  # tests/support
 
 # A shell lets what it runs in the background ignore Ctrl-C, and that is inherited: a Prefect worker, which turns SIGTERM into
 # SIGINT for itself, would then never stop.
@@ -24,39 +24,46 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory):
-    """The folder of the Prefect server: its database and nothing of a person's own profile."""
-    return tmp_path_factory.mktemp("prefect-server")
+LONGEST = (
+    "tests/cluster/",
+    "tests/e2e/test_e2e_doctor.py",
+    "tests/e2e/",
+    "tests/crash/test_crash_points.py::test_killed_behind_a_door",
+    "tests/tasks/",
+    "tests/edits/",
+    "tests/race/",
+    "tests/examples/",
+    "tests/cli/test_cli_project.py",
+)
+"""What takes longest runs first, so that no worker is left alone with it at the end. The first two mostly wait."""
 
 
-@pytest.fixture(scope="session")
-def prefect_api(prefect_home):
-    """The URL of the Prefect server of this worker, which starts when the first test asks for it."""
-    from prefect_server import prefect_server
-
-    with prefect_server(prefect_home) as (_, api):
-        yield api
+def pytest_collection_modifyitems(items):
+    """Put the longest tests first, and leave the order within a file."""
+    items.sort(
+        key=lambda item: next((n for n, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep tests together that use one dear thing, as a Prefect server; spread everything else.
+    """Run the tests of a file on one worker: they share what its fixtures start.
 
     `--dist loadgroup` would do it by a mark, but xdist 3.8 writes the group into an attribute that pytest 9.2 does not read.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class Together(LoadScopeScheduling):
+    class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            folder = nodeid.split("/")[1]
-            if "::test_killed_behind_a_door[" in nodeid:
-                return "doors"
-            # Each of these folders starts something of its own that is dear: a server, a cluster, a film of thirty shots.
-            # The scope with most tests is begun first, which is e2e: so the longest of them does not end alone.
-            return folder if folder in {"e2e", "cluster", "edits", "examples", "tasks"} else nodeid
+            file, _, test = nodeid.partition("::")
+            if file.startswith("tests/cluster/"):
+                return "tests/cluster"
+            if file.startswith("tests/crash/"):
+                return nodeid if test.startswith("test_killed_at[") else f"{file}::{test.partition('[')[0]}"
+            return file
 
-    return Together(config, log)
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -5,20 +5,15 @@ Read it from top to bottom as an introduction. Every name of `longtake.__all__` 
 
 from __future__ import annotations
 
-import json
 import pickle
 from pathlib import Path
 
 import pytest
-from standing import standing
+from emulators import running_emulator, small_catalog
 
 import longtake as lt
 from longtake.errors import BudgetError, FilmIncompleteError
 
-FEW_PIXELS = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
 PRICE = 80
 """Credits of a shot of one second at 480p."""
 
@@ -27,8 +22,8 @@ PRICE = 80
 def provider(tmp_path):
     """An emulator of the provider, at a free port."""
     (tmp_path / "films").mkdir()
-    (tmp_path / "few-pixels.json").write_text(json.dumps(FEW_PIXELS))
-    with standing(tmp_path / "films", catalog=tmp_path / "few-pixels.json", processing=0) as running:
+    catalog = small_catalog(tmp_path / "few-pixels.json")
+    with running_emulator(tmp_path / "films", catalog=catalog, processing=0) as running:
         yield running
 
 

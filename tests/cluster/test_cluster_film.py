@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
-import httpx
 import pytest
-from cluster import until
+from emulators import emulator_process
+from processes import until
 
 from longtake import store as stores
 
@@ -36,35 +36,6 @@ PARENT = (
 )
 
 
-class Provider:
-    """The emulator, in a process of its own; its tasks are done when they are told to be."""
-
-    def __init__(self, said):
-        self.base_url = said["base_url"]
-        self._admin = httpx.Client(base_url=said["admin_url"] + "/", trust_env=False, timeout=60)
-
-    def tasks(self):
-        return self._admin.get("tasks").raise_for_status().json()
-
-    def books(self):
-        return self._admin.get("books").raise_for_status().json()
-
-    def advance(self):
-        self._admin.post("advance").raise_for_status()
-
-
-@contextmanager
-def emulator(env):
-    command = [sys.executable, "-m", "longtake.emulator", f"--key={KEY}", "--processing=3600", "--speed=ultrafast"]
-    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        yield Provider(json.loads(process.stdout.readline()))
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 @pytest.fixture
 def deployment(cluster):
     """The flow `scene`, deployed on a pool: named by module, nothing is pulled."""
@@ -85,7 +56,7 @@ def deployment(cluster):
 
 def test_scenes_are_made_by_four_workers_and_losing_two_costs_no_credits(cluster, deployment, bucket, tmp_path):
     with ExitStack() as stack:
-        provider = stack.enter_context(emulator(cluster.environment()))
+        provider = stack.enter_context(emulator_process(tmp_path, "--processing", "3600", keys=(KEY,)))
         settings = {
             "LONGTAKE_API_KEY": KEY,
             "LONGTAKE_BASE_URL": provider.base_url,
@@ -119,7 +90,7 @@ def test_scenes_are_made_by_four_workers_and_losing_two_costs_no_credits(cluster
             return parent.poll() is not None
 
         until(made, why="the film is made", patience=500)
-        assert provider.books()["posts"]["received"] == 12, "no shot was bought twice"
+        assert provider.posts == 12, "no shot was bought twice"
         said, log = parent.stdout.read(), parent.stderr.read()
         assert parent.returncode == 0, log
 

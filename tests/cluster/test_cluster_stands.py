@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cluster import until
+from processes import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.timeout(900)]
 

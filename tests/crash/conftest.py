@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
-from prefect_server import prefect_server
+from emulators import emulator_process, small_catalog
+from processes import clean_environment, process
 
 from longtake import store as stores
 from longtake.cli.run import _PREFECT as AT_A_TERMINAL
@@ -24,12 +22,6 @@ from longtake.ledger import EntryLog, account_of
 WORKER = Path(__file__).with_name("worker.py")
 SUPPORT = Path(__file__).parents[1] / "support"
 KEYS = 400
-
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
-"""Clips of a second and of few pixels: what is killed here is the books' business, not the picture's."""
 
 
 @dataclass
@@ -42,54 +34,17 @@ class Ended:
     answer: dict = field(default_factory=dict)
 
 
-@contextmanager
-def process(words, log, more=None, **options):
-    """A process with a group of its own; in the end neither it nor a child in its group is left."""
-    with (
-        log.open("ab") as err,
-        subprocess.Popen(
-            words,
-            stdout=subprocess.PIPE,
-            stderr=err,
-            text=True,
-            start_new_session=True,
-            env=_clean(log.parent) | (more or {}),
-            **options,
-        ) as started,
-    ):
-        try:
-            yield started
-        finally:
-            # The group's name is ours until the process is waited for, which is after this.
-            os.killpg(started.pid, signal.SIGTERM)
-
-
-def _clean(folder):
-    """The environment without a key, a place or a proxy of whoever runs the tests; what the killed leave behind is ours."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LONGTAKE_", "REAPI_", "PREFECT_")) and not name.lower().endswith("_proxy")
-    }
-    if "LONGTAKE_FFMPEG" in os.environ:
-        kept["LONGTAKE_FFMPEG"] = os.environ["LONGTAKE_FFMPEG"]
-    return {**kept, "TMPDIR": str(folder / "tmp")}
-
-
 class Stage:
     """One emulator and one nursery for all cells of a test process. The cells come one after another, each with its own key.
 
     Processes of another nursery have loaded Prefect and talk to a server; it and the server are started when they are first used.
     """
 
-    def __init__(self, folder, address, nursery, http, with_prefect) -> None:
+    def __init__(self, folder, provider, nursery, with_prefect) -> None:
         self.folder = folder
+        self.provider = provider
         self.store = folder / "store"
         self.catalog = folder / "small.json"
-        self.base = address["base_url"]
-        self.admin = address["admin_url"]
-        self.public = address["store_url"]
-        self.http = http
         self._nursery = nursery
         self._with_prefect = with_prefect
         self._cells = 0
@@ -100,8 +55,8 @@ class Stage:
 
         Its film is made through a `door` of worker.py, and after the first process through the door `then`.
         """
-        self.http.delete(f"{self.admin}/faults").raise_for_status()
-        self.http.post(f"{self.admin}/advance").raise_for_status()
+        self.provider.mend()
+        self.provider.advance()
         self._cells += 1
         marker = f"cell {self._cells}:" if like is None else like.marker
         cell = Cell(self, self._cells, marker=marker, chained=chained, buys=like is None, third=third)
@@ -149,10 +104,10 @@ class Cell:
         )
         self.env = {
             "LONGTAKE_API_KEY": self.key,
-            "LONGTAKE_BASE_URL": stage.base,
+            "LONGTAKE_BASE_URL": stage.provider.base_url,
             "LONGTAKE_CATALOG": str(stage.catalog),
             "LONGTAKE_STORE": stage.store.as_uri(),
-            "LONGTAKE_PUBLIC_URL": stage.public,
+            "LONGTAKE_PUBLIC_URL": stage.provider.store_url,
         }
         self._processes = 0
 
@@ -195,16 +150,14 @@ class Cell:
     def faults(self, *rules, shot="first"):
         """Let the provider fail once for a shot, in each of these ways."""
         match = f"{self.marker} {shot}".strip()
-        sent = [{"where": "submit", "times": 1, "match": match, **rule} for rule in rules]
-        answer = self.stage.http.post(f"{self.stage.admin}/faults", json=sent)
-        assert answer.status_code == 200, answer.text
+        self.stage.provider.fault(*({"where": "submit", "times": 1, "match": match, **rule} for rule in rules))
 
     def advance(self):
-        return self.stage.http.post(f"{self.stage.admin}/advance").json()["finished"]
+        return self.stage.provider.advance()
 
     def books(self):
         """The provider's balance, and this film's entries and tasks, of which each says what shot it is."""
-        books = self.stage.http.get(f"{self.stage.admin}/books").json()
+        books = self.stage.provider.books()
         mine = {
             task["id"]: {**task, "shot": task["prompt"].removeprefix(self.marker).split(",")[0].strip()}
             for task in books["tasks"]
@@ -227,40 +180,35 @@ class Cell:
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory):
+def stage(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("crash")
     for name in ("store", "tmp"):
         (folder / name).mkdir()
-    small = folder / "small.json"
-    small.write_text(json.dumps(SMALL))
-    keys = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number}")]
-    emulator = [sys.executable, "-P", "-m", "longtake.emulator", *keys, "--balance", "1000000"]
-    emulator += ["--processing", "0", "--speed", "ultrafast", "--copies"]
-    late = ExitStack()
+    small = small_catalog(folder / "small.json")
+    keys = tuple(f"key-{number}" for number in range(1, KEYS + 1))
+    options = ("--balance", "1000000", "--copies", "--catalog", small, "--public", folder / "store")
+    # What the killed leave behind is ours.
+    env = clean_environment(TMPDIR=str(folder / "tmp"))
+    stack = ExitStack()
+
+    def start(name, *words, **options):
+        log = stack.enter_context((folder / f"{name}.log").open("wb"))
+        given = {"env": env, "stdout": subprocess.PIPE, "stderr": log, "text": True, **options}
+        return stack.enter_context(process(*words, **given))
+
+    def nursery(name, **more):
+        return start(name, sys.executable, "-P", WORKER, "serve", stdin=subprocess.PIPE, env=env | more)
 
     @functools.cache
     def with_prefect():
-        """The nursery that has loaded Prefect, with a server of its own."""
-        (home := folder / "prefect").mkdir()
-        _, api = late.enter_context(prefect_server(home))
-        env = {
-            **AT_A_TERMINAL,
-            "PREFECT_API_URL": api,
-            "PREFECT_HOME": str(home / "client"),
-            "PYTHONPATH": str(SUPPORT),
-        }
-        words = [sys.executable, "-P", WORKER, "serve"]
-        return late.enter_context(process(words, folder / "nursery-prefect.log", stdin=subprocess.PIPE, more=env))
+        """The nursery that has loaded Prefect and talks to its server."""
+        api = request.getfixturevalue("prefect_api")
+        home = {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder / "prefect"), "PYTHONPATH": str(SUPPORT)}
+        return nursery("nursery-prefect", **AT_A_TERMINAL, **home)
 
-    with (
-        late,
-        process([*emulator, "--catalog", small, "--public", folder / "store"], folder / "emulator.log") as provider,
-        process([sys.executable, "-P", WORKER, "serve"], folder / "nursery.log", stdin=subprocess.PIPE) as nursery,
-        httpx.Client(trust_env=False, timeout=60) as http,
-    ):
-        line = provider.stdout.readline()
-        assert line, (folder / "emulator.log").read_text()
-        yield Stage(folder, json.loads(line), nursery, http, with_prefect)
+    with stack:
+        provider = stack.enter_context(emulator_process(folder, *options, keys=keys))
+        yield Stage(folder, provider, nursery("nursery"), with_prefect)
     # The logs and the ledgers stay for whoever looks into a failure; the clips would fill the disk.
     for name in ("store/media", "store/films", "tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import backdoor
 import pytest
 from asking import the_answer, the_api, the_asked  # noqa: F401 - fixtures
-from prefect_server import PATIENCE, clean_environment, prefect_server, process, until
-from standing import Emulator, gated, standing
+from emulators import Emulator, running_emulator, small_catalog
+from gate import gated
+from processes import PATIENCE, clean_environment, process, until
 
 from longtake.cli.run import _PREFECT as AT_A_TERMINAL
 
@@ -26,15 +25,9 @@ if TYPE_CHECKING:
 
 NURSERY = Path(__file__).with_name("nursery.py")
 
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
-}
-"""Few pixels to a clip; its seconds and its price are the real ones."""
-
 
 def pytest_collection_modifyitems(items):
-    """What uses the server may wait longer. All tests of this folder run in one worker, see tests/conftest.py."""
+    """What uses the server may wait longer."""
     for item in items:
         if "prefect_api" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.prefect)
@@ -50,42 +43,12 @@ def until_fixture():
 # -- Prefect -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def mortal_prefect(tmp_path):
-    """A server of its own for a test that kills it: process and URL. The process leads a group."""
-    with prefect_server(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def returning_prefect(tmp_path):
-    """A server of its own that can be killed and started again: at the same port, with the same database."""
-    with ExitStack() as stack:
-        yield Returning(stack, tmp_path)
-
-
-class Returning:
-    """Its API's URL, and its end and its return."""
-
-    def __init__(self, stack: ExitStack, home: Path) -> None:
-        self._stack, self._home = stack, home
-        self._server, self.api = stack.enter_context(prefect_server(home))
-
-    def die(self) -> None:
-        os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait()
-
-    def come_back(self) -> None:
-        port = int(self.api.removesuffix("/api").rpartition(":")[2])
-        self._server, self.api = self._stack.enter_context(prefect_server(self._home, port))
-
-
 @pytest.fixture(scope="session")
 def prefect_env(prefect_api, tmp_path_factory):
     """What a process needs to talk to the server, and to nothing else of Prefect; and a catalog of small clips."""
     folder = tmp_path_factory.mktemp("prefect-client")
-    catalog = folder / "few-pixels.json"
-    catalog.write_text(json.dumps(SMALL))
+    # The seconds of a clip and its price are the real ones.
+    catalog = small_catalog(folder / "few-pixels.json", pixels=(160, 90), shortest=None)
     return clean_environment(
         PREFECT_API_URL=prefect_api, PREFECT_HOME=str(folder / "home"), LONGTAKE_CATALOG=str(catalog)
     )
@@ -102,7 +65,7 @@ def prefect_client(prefect_api):
 
 @pytest.fixture(scope="session")
 def events(prefect_api):
-    """`events(name, film)`: wait until the server has events of this name about a film, and return them."""
+    """`events(name, film, count)`: wait until the server has so many events of this name about a film, and return all it has."""
 
     def find(name: str, film: str) -> list[dict[str, Any]]:
         wanted = {"event": {"name": [name]}, "resource": {"id": [f"longtake.film.{film}"]}}
@@ -110,7 +73,14 @@ def events(prefect_api):
         answer.raise_for_status()
         return list(answer.json()["events"])
 
-    return lambda name, film: until(lambda: find(name, film), why=f"the event {name} of {film}")
+    def wait(name: str, film: str, count: int = 1) -> list[dict[str, Any]]:
+        def enough() -> list[dict[str, Any]] | None:
+            found = find(name, film)
+            return found if len(found) >= count else None
+
+        return until(enough, why=f"{count} events {name} of {film}")
+
+    return wait
 
 
 # -- the provider --------------------------------------------------------------------------------------------------------
@@ -119,7 +89,7 @@ def events(prefect_api):
 @pytest.fixture
 def emulator():
     """Start providers: `emulator(store_folder, *faults, **options)`."""
-    with _several(standing) as start:
+    with _several(running_emulator) as start:
         yield start
 
 
@@ -291,7 +261,7 @@ def _stages(prefect_env, nursery, tmp_path_factory):
         shipped = "catalog" in options
         # With a catalog of its own, or with None, the clips have the real size, and who buys them expects that.
         given = {"catalog": prefect_env["LONGTAKE_CATALOG"], **options}
-        with standing(store, *faults, **given) as provider:
+        with running_emulator(store, *faults, **given) as provider:
             env = {
                 **{name: value for name, value in prefect_env.items() if not (shipped and name == "LONGTAKE_CATALOG")},
                 "LONGTAKE_API_KEY": provider.key,

@@ -10,13 +10,14 @@ import uuid
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, until
+from cluster import Cluster
 from prefect import flow
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_RESULTS_PERSIST_BY_DEFAULT
 from prefect.settings import temporary_settings as settings
 from prefect.states import Cancelling, Crashed, Pending, Running, Scheduled
+from processes import until
 
 from longtake.blocks import ArtifactStore
 from longtake.flows import reconcile, scene, storyboard

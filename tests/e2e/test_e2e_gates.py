@@ -68,20 +68,20 @@ def test_less_than_was_asked_for_buys_what_fits(stage, asked, answer):
 
 
 @pytest.mark.slow
-def test_a_question_outlives_the_api(stage, returning_prefect, until):
+def test_a_question_outlives_the_api(stage, mortal_prefect, until):
     here, board = approving(stage, "Outlived", CHAIN, "spending")
-    with here.started("run", board, "--json", PREFECT_API_URL=returning_prefect.api) as running:
+    with here.started("run", board, "--json", PREFECT_API_URL=mortal_prefect.api) as running:
 
         def paused():
-            with Patient(base_url=returning_prefect.api, trust_env=False, timeout=60) as api:
+            with Patient(base_url=mortal_prefect.api, trust_env=False, timeout=60) as api:
                 runs = api.post("/flow_runs/filter", json={}).json()
             return next((run["id"] for run in runs if run["state_name"] == "Paused"), None)
 
         run = until(paused, why="it asks", process=running)
-        returning_prefect.die()
-        returning_prefect.come_back()
+        mortal_prefect.kill()
+        mortal_prefect.start()
         assert until(paused, why="the question still stands") == run
-        with Patient(base_url=returning_prefect.api, trust_env=False, timeout=60) as api:
+        with Patient(base_url=mortal_prefect.api, trust_env=False, timeout=60) as api:
             given = {"run_input": {"approve": True, "credits": 2 * PRICE}}
             api.post(f"/flow_runs/{run}/resume", json=given).raise_for_status()
         ran = here.finished(running)

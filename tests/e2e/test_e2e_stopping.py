@@ -140,11 +140,14 @@ def test_no_server_where_one_is_named(waiting):
 @pytest.mark.slow
 def test_a_server_that_dies_in_mid_run_costs_nothing(waiting, until, mortal_prefect):
     here, between, board = waiting
-    server, api = mortal_prefect
-    env = {"LONGTAKE_BASE_URL": between.base_url, "PREFECT_API_URL": api, "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    env = {
+        "LONGTAKE_BASE_URL": between.base_url,
+        "PREFECT_API_URL": mortal_prefect.api,
+        "PREFECT_CLIENT_MAX_RETRIES": "0",
+    }
     with here.started("run", board, "--json", **env) as running:
         until(between.charged.is_set, why="the first POST is charged", process=running)
-        os.killpg(server.pid, signal.SIGKILL)
+        mortal_prefect.kill()
         between.opened.set()
         ran = here.finished(running)
     assert ran.code == 1

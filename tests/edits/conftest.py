@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import shutil
 import struct
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import backdoor
 import pytest
+from emulators import Emulator, running_emulator, small_catalog
 from shooting import quick_session, shoot
 
-from longtake import emulator, film, request, storyboard
+from longtake import film, request, storyboard
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.catalog import Catalog
@@ -24,13 +23,6 @@ from longtake.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {
-        name: {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}
-        for name in ("seedance-2.5", "seedance-2.5-fast")
-    },
-}
 HEAD = """schema: longtake/1
 title: Edit Me
 model: seedance-2.5
@@ -65,7 +57,7 @@ class Scene:
 
     folder: Path
     settings: Settings
-    admin: str
+    provider: Emulator
     catalog: Catalog
 
     @property
@@ -102,7 +94,7 @@ class Scene:
 
     def debits(self) -> list[int]:
         """Every debit in the provider's books, credits; no edit makes it refund anything."""
-        entries = backdoor.http.get(f"{self.admin}/books").json()["entries"]
+        entries = self.provider.books()["entries"]
         assert {entry["kind"] for entry in entries} <= {"debit"}
         return [entry["credits"] for entry in entries]
 
@@ -110,14 +102,10 @@ class Scene:
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory):
     root = tmp_path_factory.mktemp("edits")
-    catalog = root / "small.json"
-    catalog.write_text(json.dumps(SMALL))
-    config = emulator.Config(
-        keys=("key",), processing=0, balance=1_000_000, speed="ultrafast", public=root / "shown", catalog=catalog
-    )
-    with emulator.running(config) as place:
+    catalog = small_catalog(root / "small.json", "seedance-2.5", "seedance-2.5-fast")
+    with running_emulator(root / "shown", key="key", processing=0, balance=1_000_000, catalog=catalog) as place:
         settings = Settings(api_key="key", base_url=place.base_url, catalog=catalog, longest_wait=120)
-        base = at(Scene(root, settings, place.admin_url, Catalog.load(catalog)), root / "base", place.store_url)
+        base = at(Scene(root, settings, place, Catalog.load(catalog)), root / "base", place.store_url)
         base.folder.mkdir()
         (base.folder / "board.yaml").write_text(board())
         picture(base.folder / "keeper.png", 40)

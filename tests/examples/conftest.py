@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
-from prefect_server import PATIENCE
-from standing import standing
-
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
-}
-"""Few pixels to a clip; its seconds and its price are the real ones."""
+from emulators import running_emulator, small_catalog
+from processes import PATIENCE
 
 
 @pytest.fixture
 def provider(tmp_path):
     """An emulator whose store is a folder of the test; it may be asked for its books."""
     (tmp_path / "store").mkdir()
-    (tmp_path / "catalog.json").write_text(json.dumps(SMALL))
-    with standing(tmp_path / "store", catalog=tmp_path / "catalog.json") as found:
+    catalog = small_catalog(tmp_path / "catalog.json", pixels=(160, 90), shortest=None)
+    with running_emulator(tmp_path / "store", catalog=catalog) as found:
         yield found
 
 

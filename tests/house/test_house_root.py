@@ -99,7 +99,7 @@ def test_the_command_works_in_a_folder_with_such_modules(user):
 
 @pytest.mark.slow
 def test_a_film_is_made_by_a_script_next_to_such_modules(user, tmp_path_factory):
-    from standing import standing
+    from emulators import running_emulator
 
     store = tmp_path_factory.mktemp("store")
     (user / "film.py").write_text(
@@ -109,7 +109,7 @@ def test_a_film_is_made_by_a_script_next_to_such_modules(user, tmp_path_factory)
         "    film = asyncio.run(storyboard('film.yaml'))\n"
         "    print(json.dumps(film.place))\n"
     )
-    with standing(store) as provider:
+    with running_emulator(store) as provider:
         place = ran(
             user,
             "film.py",

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-import backdoor
 import pytest
+from emulators import emulator_process, small_catalog
+from processes import clean_environment
 
 from longtake import settings
 from longtake import store as stores
@@ -23,38 +24,14 @@ from longtake.take import ledger_of, open_session
 
 WORKER = Path(__file__).with_name("worker.py")
 KEY = "key-of-the-races"
-# Money is the matter here: pictures of 64 by 36 pixels and a second cost little to make.
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
-
-
-def clean():
-    """The environment without a key, a place or a proxy of whoever runs the tests."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LONGTAKE_", "REAPI_", "AWS_")) and not name.lower().endswith("_proxy")
-    }
-
-
-@contextmanager
-def running(words, **options):
-    """A process that ends with the block."""
-    with subprocess.Popen([sys.executable, "-P", *map(str, words)], env=clean(), text=True, **options) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
 
 
 class Arena:
     """One provider, one store, and the film that everybody wants."""
 
-    def __init__(self, folder, address, environment):
+    def __init__(self, folder, provider, environment):
         self.folder = folder
-        self.admin = address["admin_url"]
+        self.provider = provider
         self.environment = environment
         self._races = 0
 
@@ -83,7 +60,7 @@ class Arena:
         """Let processes loose; gives what each of them came to."""
         self._races += 1
         results = self.folder / f"race-{self._races}"
-        environment = {**clean(), **self.environment}
+        environment = clean_environment(**self.environment)
         command = [sys.executable, "-P", WORKER, *map(str, words), results, "--processes", str(processes)]
         with subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -109,9 +86,7 @@ class Arena:
         asyncio.run(work())
 
     def books(self):
-        answer = backdoor.http.get(f"{self.admin}/books")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        return self.provider.books()
 
     @property
     def settings(self):
@@ -128,26 +103,21 @@ def arena(tmp_path):
     with ExitStack() as stack:
 
         def start(*options, environment=None):
-            (catalog := tmp_path / "small.json").write_text(json.dumps(SMALL))
+            catalog = small_catalog(tmp_path / "small.json")
             (folder := tmp_path / "store").mkdir()
-            words = ["-m", "longtake.emulator", "--key", KEY, "--balance", "100000", "--processing", "0"]
-            words += ["--speed", "ultrafast", "--copies", "--catalog", catalog, "--public", folder, *options]
-            log = stack.enter_context((tmp_path / "emulator.log").open("wb"))
-            provider = stack.enter_context(running(words, stdout=subprocess.PIPE, stderr=log))
-            line = provider.stdout.readline()
-            assert line, (tmp_path / "emulator.log").read_text()
-            address = json.loads(line)
-            place = {"LONGTAKE_STORE": str(folder), "LONGTAKE_PUBLIC_URL": address["store_url"]}
+            words = ["--balance", "100000", "--copies", "--catalog", catalog, "--public", folder, *options]
+            provider = stack.enter_context(emulator_process(tmp_path, *words, keys=(KEY,)))
+            place = {"LONGTAKE_STORE": str(folder), "LONGTAKE_PUBLIC_URL": provider.store_url}
             given = {
                 "LONGTAKE_API_KEY": KEY,
-                "LONGTAKE_BASE_URL": address["base_url"],
+                "LONGTAKE_BASE_URL": provider.base_url,
                 "LONGTAKE_CATALOG": str(catalog),
                 "LONGTAKE_LONGEST_WAIT": "300",
                 "LONGTAKE_MAX_ATTEMPTS": "12",
                 # Whoever is to race must not be held back.
                 "LONGTAKE_SUBMITS_PER_SECOND": "1000",
             }
-            return Arena(tmp_path, address, {**given, **(environment or place)})
+            return Arena(tmp_path, provider, {**given, **(environment or place)})
 
         yield start
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from provider_process import connections_to, provider_process
+from accounts import accounts, connections_to
 
 from longtake import Studio
 
 
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
-    with provider_process(tmp_path_factory.mktemp("provider")) as running:
+    with accounts(tmp_path_factory.mktemp("provider")) as running:
         yield running
 
 

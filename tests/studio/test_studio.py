@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cloudpickle
 import pytest
-from provider_process import PRICE
+from accounts import PRICE
 
 from longtake import Answer, Approval, Observer, Studio, reconciliation
 from longtake.errors import BudgetError, FilmIncompleteError, InDoubtError, SettingsError

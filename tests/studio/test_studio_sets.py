@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from provider_process import PRICE
+from accounts import PRICE
 
 from longtake import Answer, FilmSet, Observer, Studio, housekeeping
 from longtake import store as stores

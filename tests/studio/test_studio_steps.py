@@ -8,19 +8,15 @@ import subprocess
 from datetime import timedelta
 from pathlib import Path
 
-import backdoor
 import pytest
+from emulators import running_emulator, small_catalog
 
-from longtake import Observer, Scene, Shot, Storyboard, Studio, emulator, housekeeping, media
+from longtake import Observer, Scene, Shot, Storyboard, Studio, housekeeping, media
 from longtake import store as stores
 from longtake.errors import FilmIncompleteError, SettingsError, TakeRefusedError
 from longtake.media import ffmpeg
 from longtake.settings import Settings
 
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
-}
 KEY = "key-of-the-steps"
 ROOT = Path(__file__).parents[2]
 
@@ -28,12 +24,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory):
     folder = tmp_path_factory.mktemp("steps")
-    catalog = folder / "few-pixels.json"
-    catalog.write_text(json.dumps(SMALL))
-    config = emulator.Config(
-        keys=(KEY,), processing=0, balance=50_000, speed="ultrafast", catalog=catalog, public=folder
-    )
-    with emulator.running(config) as place:
+    catalog = small_catalog(folder / "few-pixels.json", pixels=(160, 90), shortest=None)
+    with running_emulator(folder, key=KEY, processing=0, catalog=catalog) as place:
         yield place, catalog
 
 
@@ -45,11 +37,8 @@ def settings(provider, tmp_path):
 
 @pytest.fixture
 def posts(provider):
-    def count():
-        return backdoor.http.get(f"{provider[0].admin_url}/books").json()["posts"]["received"]
-
-    start = count()
-    return lambda: count() - start
+    before = provider[0].posts
+    return lambda: provider[0].posts - before
 
 
 def board(*shots, **more):

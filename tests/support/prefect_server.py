@@ -1,30 +1,29 @@
-"""A Prefect server in a process of its own, and what starting and ending processes takes."""
+"""Prefect servers in processes of their own: one for each test process, and more for tests that kill theirs."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
-import socket
+import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
 import backdoor
 import httpx
 import pytest
+from processes import clean_environment, free_port, process, until
 
 from longtake.prefect.ops.server import RECORDING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 240.0
-"""Seconds before something that never happens fails a test; a loaded machine needs far less."""
-
-QUICK_SERVER = {
+QUICK = {
     # Events are written in batches and soon: a third of the CPU, and tests read sooner what happened.
     **{setting.variable: str(setting.value) for setting in RECORDING if "triggers" not in setting.path},
     # Not as Longtake wants it, for the doctor to find.
@@ -32,66 +31,100 @@ QUICK_SERVER = {
 }
 
 
-def until(what: Callable[[], Any], *, why: str, process: subprocess.Popen | None = None) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        if found := what():
-            return found
-        if process is not None and process.poll() is not None:
-            said = "".join(pipe.read() or "" for pipe in (process.stdout, process.stderr) if pipe is not None)
-            pytest.fail(f"the process ended with {process.returncode} while waiting: {why}\n{said}")
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited too long: {why}")
-        time.sleep(0.1)
+class PrefectServer:
+    """A server whose folder holds its database and nothing of a person's own profile; it can be killed and started again."""
 
+    def __init__(self, home: Path, empty: Path) -> None:
+        self.home = home
+        self._empty = empty
+        """Where the first server of the session leaves a copy of its new database: to make one is half of a start."""
+        self._port = free_port()
+        self._stack = ExitStack()
 
-def clean_environment(**over: str) -> dict[str, str]:
-    """This process's variables without what steers Longtake or Prefect."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_"))}
-    return {**kept, "NO_PROXY": "*", "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **over}
+    @property
+    def api(self) -> str:
+        """The URL of its API, the same after a restart."""
+        return f"http://127.0.0.1:{self._port}/api"
 
+    def start(self) -> None:
+        """Start it, at the same port and with the same database as before, and wait until it answers."""
+        with self._empty.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            first = not self._empty.exists()
+            if not first:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                if not (self.home / "prefect.db").exists():
+                    shutil.copyfile(self._empty, self.home / "prefect.db")
+            self._start()
+            if first:
+                self._leave_copy()
 
-@contextmanager
-def process(*command: str, **options: Any):
-    """A process in a group of its own, of which nothing is left afterwards."""
-    started = subprocess.Popen([*command], start_new_session=True, **options)
-    try:
-        yield started
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(started.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                started.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                continue
-        started.wait()
-        if started.stdout is not None:
-            started.stdout.close()
+    def kill(self) -> None:
+        """End it as a machine does that is switched off."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
+    def close(self) -> None:
+        """End it in good order."""
+        self._stack.close()
 
-@contextmanager
-def prefect_server(home: Path, port: int | None = None):
-    """A Prefect server, at a free port unless one is given; yields its process and its API's URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = port or free.getsockname()[1]
-    api = f"http://127.0.0.1:{port}/api"
-    env = clean_environment(PREFECT_HOME=str(home), PREFECT_SERVER_UI_ENABLED="false", **QUICK_SERVER)
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
-    with (
-        (home / "server.log").open("wb") as out,
-        process(*command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT) as server,
-    ):
+    def _start(self) -> None:
+        env = clean_environment(PREFECT_HOME=str(self.home), PREFECT_SERVER_UI_ENABLED="false", **QUICK)
+        command = (sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", self._port)
+        log = self._stack.enter_context((self.home / "server.log").open("ab"))
+        self._process = self._stack.enter_context(
+            process(*command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        )
 
         def healthy() -> bool:
             try:
-                return backdoor.http.get(f"{api}/health").status_code == 200
+                return backdoor.http.get(f"{self.api}/health").status_code == 200
             except httpx.TransportError:
                 return False
 
-        until(healthy, why="the Prefect server answers", process=server)
-        yield server, api
+        until(healthy, why="the Prefect server answers", process=self._process)
+
+    def _leave_copy(self) -> None:
+        copy = self._empty.with_suffix(".part")
+        with closing(sqlite3.connect(self.home / "prefect.db")) as ours, closing(sqlite3.connect(copy)) as theirs:
+            ours.backup(theirs)
+        copy.rename(self._empty)
+
+
+@pytest.fixture(scope="session")
+def prefect_servers(tmp_path_factory):
+    """`prefect_servers(folder)`: a context with a Prefect server that runs."""
+    base = tmp_path_factory.getbasetemp()
+    # The test processes of one session share a folder.
+    empty = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "empty-prefect.db"
+
+    @contextmanager
+    def running(home: Path) -> Iterator[PrefectServer]:
+        server = PrefectServer(home, empty)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+    return running
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory):
+    """The folder of this test process's Prefect server."""
+    return tmp_path_factory.mktemp("prefect-server")
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_servers, prefect_home):
+    """The URL of this test process's Prefect server, which starts when the first test asks for it."""
+    with prefect_servers(prefect_home) as server:
+        yield server.api
+
+
+@pytest.fixture
+def mortal_prefect(prefect_servers, tmp_path):
+    """A server of its own for a test that kills it and may start it again."""
+    with prefect_servers(tmp_path) as server:
+        yield server

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import backdoor
 import pytest
+from emulators import Emulator, running_emulator, small_catalog
 from leaving import left_behind
 from shooting import quick_session, shoot
 
-from longtake import emulator, request, storyboard
+from longtake import request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
@@ -19,11 +18,6 @@ from longtake.take import Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"pixels": {"480p": {"16:9": [160, 90]}}}},
-}
-"""Few pixels to a clip; its seconds and its price are the real ones."""
 
 KEY = "key-of-the-take-tests"
 
@@ -45,7 +39,7 @@ class Studio:
     """An emulator, a store it serves, and settings that name both."""
 
     settings: Settings
-    admin: str
+    provider: Emulator
     folder: Path
     catalog: Catalog
     board: str = BOARD
@@ -62,15 +56,14 @@ class Studio:
         return quick_session(settings, catalog=self.catalog, film="two-takes", budget=None)
 
     def books(self) -> dict[str, Any]:
-        return backdoor.http.get(f"{self.admin}/books").json()
+        return self.provider.books()
 
     def posts(self) -> int:
-        return self.books()["posts"]["received"]
+        return self.provider.posts
 
     def faults(self, *rules: dict[str, Any]) -> None:
-        backdoor.http.delete(f"{self.admin}/faults").raise_for_status()
-        for rule in rules:
-            backdoor.http.post(f"{self.admin}/faults", json=[rule]).raise_for_status()
+        self.provider.mend()
+        self.provider.fault(*rules)
 
     def film(self, text: str = BOARD, *, downstream: str | None = None, **changes: Any):
         """A run of the board in one session; the outcomes by shot id."""
@@ -89,13 +82,10 @@ def make_studio(tmp_path):
         def make(**options: Any) -> Studio:
             folder = tmp_path / "store"
             folder.mkdir(exist_ok=True)
-            catalog = tmp_path / "few-pixels.json"
-            catalog.write_text(json.dumps(SMALL))
-            options = {"catalog": catalog, **options}
-            config = emulator.Config(
-                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", **options}, public=folder
-            )
-            place = stack.enter_context(emulator.running(config))
+            # The seconds of a clip and its price are the real ones.
+            catalog = small_catalog(tmp_path / "few-pixels.json", pixels=(160, 90), shortest=None)
+            given = {"key": KEY, "processing": 0, "balance": 50_000, "catalog": catalog, **options}
+            place = stack.enter_context(running_emulator(folder, **given))
             settings = Settings(
                 api_key=KEY,
                 base_url=place.base_url,
@@ -104,7 +94,7 @@ def make_studio(tmp_path):
                 longest_wait=120,
                 catalog=catalog,
             )
-            return Studio(settings, place.admin_url, folder, Catalog.load(catalog))
+            return Studio(settings, place, folder, Catalog.load(catalog))
 
         yield make
 

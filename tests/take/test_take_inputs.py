@@ -15,7 +15,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-import backdoor
 import pytest
 from changing import use
 from pydantic import SecretStr
@@ -156,7 +155,7 @@ def first_url(body):
 
 def sent(studio):
     """The URL of the first frame of every task, in order."""
-    tasks = backdoor.http.get(f"{studio.admin}/tasks").json()
+    tasks = studio.provider.tasks()
     return [first_url(task["body"]) for task in tasks if "image_with_roles" in task["body"]]
 
 
@@ -374,7 +373,7 @@ def test_a_frame_url_that_must_not_be_used_is_not_sent(small) -> None:
 
     async def work(session):
         take = (await ensure_take(session, TakeSpec(one, 1, None))).take
-        for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.admin}/nothing.png"):
+        for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.provider.admin_url}/nothing.png"):
             remember_frame(session.assets, take.last_frame, url)
             body = (await prepared(session, TakeSpec(two, 1, take.last_frame))).body
             assert first_url(body).startswith(small.settings.public_url)

@@ -11,9 +11,9 @@ import struct
 import zlib
 from datetime import timedelta
 
-import backdoor
 import pytest
 from changing import use
+from emulators import small_catalog
 from pydantic import SecretStr
 from shooting import quick_session
 
@@ -37,10 +37,6 @@ from longtake.take import TakeSpec, ensure_take, identify, ledger_of, open_sessi
 
 KEY, OTHER = "key-of-the-review-tests", "the-next-key-of-the-review-tests"
 FILM = "two-takes"
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
 # A shot costs 80 credits.
 HEAD = """
 schema: longtake/1
@@ -62,8 +58,7 @@ HTML = {"where": "media", "what": "html"}
 @pytest.fixture
 def make_small(make_studio, tmp_path):
     def make(**options):
-        path = tmp_path / "small.json"
-        path.write_text(json.dumps(SMALL))
+        path = small_catalog(tmp_path / "small.json")
         studio = make_studio(keys=(KEY, OTHER), catalog=path, **options)
         settings = studio.settings.model_copy(update={"api_key": SecretStr(KEY), "catalog": path})
         return dataclasses.replace(studio, settings=settings, catalog=Catalog.load(path), board=APART)
@@ -118,7 +113,7 @@ def leave_accepted(studio, shot="one", **more):
 
 def finish(studio):
     """Let every task of the emulator end now."""
-    backdoor.http.post(f"{studio.admin}/advance").raise_for_status()
+    studio.provider.advance()
 
 
 class Wrapped:

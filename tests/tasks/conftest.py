@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from prefect_server import clean_environment
-from provider_process import connections_to, provider_process
+from accounts import accounts, connections_to
+from processes import clean_environment
 
 _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items):
-    """All tests of this folder run in one worker, see tests/conftest.py."""
+    """All tests of this folder use the server."""
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.prefect)
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def provider(tmp_path_factory):
-    with provider_process(tmp_path_factory.mktemp("provider")) as running:
+    with accounts(tmp_path_factory.mktemp("provider")) as running:
         yield running
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from accounts import PRICE
 from prefect import flow, task, unmapped
 from prefect.task_runners import ThreadPoolTaskRunner
-from provider_process import PRICE
 
 from longtake import tasks
 from longtake.studio import Film

@@ -1,4 +1,4 @@
-"""A provider in a process of its own, with an account and a store for each test, and what its books say of one account."""
+"""Accounts at one provider, which is a process of its own: each test gets a key and a store, and asks for its own tasks only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import collections
 import contextlib
 import functools
 import itertools
-import json
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import backdoor
-from prefect_server import clean_environment, process
+from emulators import Emulator, emulator_process, small_catalog
 
 from longtake import settings
 from longtake import store as stores
@@ -33,10 +29,6 @@ if TYPE_CHECKING:
 
 KEYS = 150
 
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
 PRICE = 80
 """Credits of a shot of one second."""
 
@@ -47,12 +39,15 @@ class Account:
 
     folder: Path
     key: str
-    base_url: str
-    admin_url: str
+    provider: Emulator
     store_url: str
     catalog: Path
     public: bool = True
     """Whether the store has a URL that the provider can read."""
+
+    @property
+    def base_url(self) -> str:
+        return self.provider.base_url
 
     @property
     def marker(self) -> str:
@@ -94,15 +89,15 @@ class Account:
     def fault(self, *rules: Mapping[str, Any], shot: str = "") -> None:
         """Let the provider fail once for a shot, in each of these ways."""
         match = f"{self.marker} {shot}".strip()
-        self._ask("POST", "faults", json=[{"where": "submit", "times": 1, "match": match, **rule} for rule in rules])
+        self.provider.fault(*({"where": "submit", "times": 1, "match": match, **rule} for rule in rules))
 
     def advance(self) -> None:
         """Finish every task that is processing."""
-        self._ask("POST", "advance")
+        self.provider.advance()
 
     def tasks(self) -> list[dict[str, Any]]:
         """The provider's tasks of this account."""
-        return [task for task in self._ask("GET", "tasks") if task["prompt"].startswith(self.marker)]
+        return [task for task in self.provider.tasks() if task["prompt"].startswith(self.marker)]
 
     def polls(self) -> int:
         """How often the tasks of this account were asked for."""
@@ -110,11 +105,11 @@ class Account:
 
     def received(self) -> int:
         """How many POSTs the provider has received, from all tests."""
-        return int(self._ask("GET", "books")["posts"]["received"])
+        return self.provider.posts
 
     def bought(self) -> dict[str, int]:
         """Debits less refunds by shot id."""
-        books = self._ask("GET", "books")
+        books = self.provider.books()
         shots = {
             task["id"]: task["prompt"].removeprefix(self.marker).split(",")[0].strip()
             for task in books["tasks"]
@@ -125,11 +120,6 @@ class Account:
             if entry["task"] in shots:
                 found[shots[entry["task"]]] += 1 if entry["kind"] == "debit" else -1
         return dict(found)
-
-    def _ask(self, method: str, what: str, **options: Any) -> Any:
-        answer = backdoor.http.request(method, f"{self.admin_url}/{what}", **options)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
 
 def connections_to(*urls: str) -> int:
@@ -147,12 +137,12 @@ def connections_to(*urls: str) -> int:
     )
 
 
-class Provider:
+class Accounts:
     """Gives each test an account."""
 
-    def __init__(self, folder: Path, address: Mapping[str, str], public: str, catalog: Path) -> None:
+    def __init__(self, folder: Path, provider: Emulator, public: str, catalog: Path) -> None:
         self._folder = folder
-        self._address = address
+        self._provider = provider
         self._public = public
         self._catalog = catalog
         self._numbers = itertools.count(1)
@@ -161,14 +151,9 @@ class Provider:
         number = next(self._numbers)
         name = f"store-{number:03d}"
         (self._folder / name).mkdir()
-        backdoor.http.delete(f"{self._address['admin_url']}/faults").raise_for_status()
+        self._provider.mend()
         return Account(
-            self._folder / name,
-            f"key-{number:03d}",
-            self._address["base_url"],
-            self._address["admin_url"],
-            f"{self._public}/{name}",
-            self._catalog,
+            self._folder / name, f"key-{number:03d}", self._provider, f"{self._public}/{name}", self._catalog
         )
 
 
@@ -187,19 +172,11 @@ def served(folder: Path):
 
 
 @contextmanager
-def provider_process(folder: Path, *options: str):
-    """An emulator in a process of its own."""
-    (catalog := folder / "few-pixels.json").write_text(json.dumps(SMALL))
+def accounts(folder: Path):
+    """A provider that knows the keys of many accounts."""
+    catalog = small_catalog(folder / "few-pixels.json")
     (stores_ := folder / "stores").mkdir()
-    words = [word for number in range(1, KEYS + 1) for word in ("--key", f"key-{number:03d}")]
-    words += ["--balance", "10000000", "--processing", "0", "--speed", "ultrafast", "--copies"]
-    words += ["--catalog", str(catalog), *options]
-    command = (sys.executable, "-P", "-m", "longtake.emulator", *words)
-    with (
-        (folder / "emulator.log").open("wb") as log,
-        process(*command, env=clean_environment(), stdout=subprocess.PIPE, stderr=log, text=True) as running,
-        served(stores_) as public,
-    ):
-        line = running.stdout.readline()
-        assert line, (folder / "emulator.log").read_text()
-        yield Provider(stores_, json.loads(line), public, catalog)
+    keys = tuple(f"key-{number:03d}" for number in range(1, KEYS + 1))
+    options = ("--balance", "10000000", "--copies", "--catalog", catalog)
+    with emulator_process(folder, *options, keys=keys) as provider, served(stores_) as public:
+        yield Accounts(stores_, provider, public, catalog)

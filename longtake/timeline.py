@@ -7,7 +7,7 @@ alone.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Clip", "ClipCorrection", "Timeline", "TimelineSound", "of", "of_takes"]
 
+_SURELY_UNSEEN = 2.0
+"""Levels of a recorded seam under which no join measures it again: a step may be seen from 3 on."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ClipCorrection(_Part):
-    """A color correction for a complete clip; see `longtake.media.ColorCorrection`."""
+    """A color correction for a complete clip, in timelines of older releases. A join reads it as `Clip.match`."""
 
     gain: float
     pivot: float
@@ -52,7 +55,9 @@ class Clip(_Part):
     caption: str | None = None
     """Subtitle for the length of the clip."""
     correction: ClipCorrection | None = None
-    """Moves its colors back towards those of its chain's first shot."""
+    """None; see `ClipCorrection`."""
+    match: bool = False
+    """Whether the join takes the step of color in front of it out of its beginning, if that step may be seen."""
 
 
 class TimelineSound(_Part):
@@ -87,18 +92,20 @@ class Timeline(_Part):
     @property
     def digest(self) -> str:
         """32 hex digits of SHA-256: equal timelines give equal films, byte for byte."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+        # A field that older timelines lack must not rename their films.
+        absent: Any = {number: {"match"} for number, cut in enumerate(self.cuts) if not cut.match}
+        return hashlib.sha256(self.model_dump_json(exclude={"cuts": absent}).encode()).hexdigest()[:32]
 
 
 def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
     """The timeline of a storyboard with the take of each of its shots, in film order."""
     cuts = []
     before: Take | None = None
-    used = {shot.id: take for shot, take in zip(resolved.shots, takes, strict=True)}
     for number, (shot, take) in enumerate(zip(resolved.shots, takes, strict=True)):
         said = shot.transition if number else None
         transition = JoinTransition(said.kind, said.seconds) if said is not None and said.seconds else None
-        follows = number > 0 and shot.parent == resolved.shots[number - 1].id and before is not None
+        follows = number > 0 and shot.parent == resolved.shots[number - 1].id
+        continues = follows and before is not None and joined(before, take)
         cuts.append(
             Clip(
                 label=shot.label,
@@ -106,9 +113,9 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
                 clip=take.clip.key,
                 sha256=take.clip.sha256,
                 transition=transition,
-                continues=follows and before is not None and joined(before, take),
+                continues=continues,
                 caption=shot.caption,
-                correction=_correction(resolved, shot, used) if shot.match != "off" else None,
+                match=continues and before is not None and shot.match != "off" and _may_be_seen(before, take),
             )
         )
         before = take
@@ -143,18 +150,10 @@ def anchor(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> 
     return used[shot.id]
 
 
-def _correction(resolved: Resolved, shot: ResolvedShot, used: Mapping[str, Take]) -> ClipCorrection | None:
-    first, own = anchor(resolved, shot, used).tone, used[shot.id].tone
-    if first is None or own is None:
-        return None
-    from longtake import media  # noqa: PLC0415 - loads libav, which only films with color matching need
-
-    step = media.correction(first, own)
-    return (
-        ClipCorrection(**{name: getattr(step, name) for name in ClipCorrection.model_fields})
-        if step is not None
-        else None
-    )
+def _may_be_seen(before: Take, after: Take) -> bool:
+    """Whether a seam may be visible: it was not measured at ingest, or found to be near that."""
+    known = after.seam if after.frame == before.last_frame.sha256 else None
+    return known is None or known.distance >= _SURELY_UNSEEN
 
 
 def _sound(resolved: Resolved) -> TimelineSound:

@@ -40,7 +40,9 @@ class Copies:
         async with self._locks[like]:
             if like not in self._originals:
                 # Named by what it is: originals of other sizes may be under way.
-                place = self._folder / f"{like.width}x{like.height}-{like.frames}-{like.rate}-{like.audio}-{like.black}"
+                place = (
+                    self._folder / f"{like.width}x{like.height}-{like.frames}-{like.rate}-{like.audio}-{like.spoiled}"
+                )
                 place.mkdir(parents=True, exist_ok=True)
                 self._originals[like] = await rendering.render(like, place)
         return await asyncio.to_thread(_copied, self._originals[like], folder, order.digest.encode())

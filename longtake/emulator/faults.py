@@ -14,7 +14,7 @@ Where = Literal["submit", "poll", "media", "balance"]
 What = Literal[
     "429", "500", "503-before", "500-after", "drop-before", "drop-after", "stall", "garbage", "html", "redirect",
     "refuse-30002", "no-id", "same-id", "404", "expired", "truncated", "no-last-frame", "no-usage", "fail-80003",
-    "fail-80006", "fail-80007", "no-refund", "slow", "black",
+    "fail-80006", "fail-80007", "no-refund", "slow", "black", "tint",
 ]  # fmt: skip
 
 BEFORE = frozenset({"429", "500", "503-before", "drop-before", "redirect", "refuse-30002"})
@@ -22,7 +22,18 @@ BEFORE = frozenset({"429", "500", "503-before", "drop-before", "redirect", "refu
 AFTER = frozenset({"500-after", "drop-after", "stall", "garbage", "html", "no-id", "same-id"})
 """On submit: the task is charged and runs, and the answer that would name it is spoilt."""
 FATES = frozenset(
-    {"fail-80003", "fail-80006", "fail-80007", "no-refund", "slow", "expired", "no-last-frame", "no-usage", "black"}
+    {
+        "fail-80003",
+        "fail-80006",
+        "fail-80007",
+        "no-refund",
+        "slow",
+        "expired",
+        "no-last-frame",
+        "no-usage",
+        "black",
+        "tint",
+    }
 )
 """On submit: the answer is right, and the task ends otherwise than it should."""
 SHAPES = frozenset({"no-last-frame", "no-usage"})
@@ -77,7 +88,7 @@ class Fate:
     expired: bool = False
     last_frame: bool = True
     usage: bool = True
-    black: bool = False
+    spoiled: str = ""
 
 
 class Faults:
@@ -119,7 +130,7 @@ class Faults:
             expired="expired" in kinds,
             last_frame="no-last-frame" not in kinds,
             usage="no-usage" not in kinds,
-            black="black" in kinds,
+            spoiled=next((kind for kind in ("black", "tint") if kind in kinds), ""),
         )
 
 

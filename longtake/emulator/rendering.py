@@ -27,6 +27,8 @@ _FONT_FOLDERS = (
 )
 # Exact rounding: without it each link of a chain comes out a shade darker than the one before.
 _SCALE = "flags=bicubic+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv"
+SPOILED = {"": "", "black": "drawbox=color=black:t=fill,", "tint": "hue=h=40,"}
+"""The filters of clips that were paid for and are useless, or do not begin as their given frame looks."""
 _CHORDS = ((110.0, 164.81, 220.0), (98.0, 146.83, 246.94), (130.81, 196.0, 329.63), (87.31, 130.81, 220.0))
 
 
@@ -48,8 +50,8 @@ class RenderOrder:
     speed: str
     first: Path | None = None
     last: Path | None = None
-    black: bool = False
-    """Show black: a clip that was paid for and is useless."""
+    spoiled: str = ""
+    """How the picture is spoiled: a key of `SPOILED`."""
 
     @property
     def seconds(self) -> float:
@@ -125,7 +127,7 @@ def _arguments(order: RenderOrder, folder: Path) -> list[str]:
             _fade(picture, "last", "ended", start=start, seconds=change),
         ]
         picture, count = "ended", count + 1
-    shown = "drawbox=color=black:t=fill," if order.black else ""
+    shown = SPOILED[order.spoiled]
     graph.append(f"[{picture}]{shown}format=yuv420p,setsar=1[picture]")
     chosen = ["-map", "[picture]"]
     if order.audio:

@@ -221,7 +221,7 @@ class EmulatedTasks:
                     speed=self._config.speed,
                     first=pinned.get(wish.first_url or ""),
                     last=pinned.get(wish.last_url or ""),
-                    black=task.fate.black,
+                    spoiled=task.fate.spoiled,
                 )
                 return None, await self._render(order, folder)
             except (inputs.UnreadableError, FfmpegError, MediaError) as error:

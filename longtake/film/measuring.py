@@ -30,7 +30,8 @@ def seams(
 ) -> list[Seam | None]:
     """The seam in front of each shot that continues the one just before it in the film; None in front of all others.
 
-    It is measured against the frame that the shot before it left, also where the shot was made from an older one.
+    It is measured against the last frame of the shot before it, also where the shot was made from an older one. Where the shot was
+    given that frame, ingest has measured it.
 
     Args:
         resolved: the storyboard worked out.
@@ -51,15 +52,23 @@ def seams(
             was = match.before
             seam = Seam(distance=was.distance, likeness=was.likeness, seen=left.seen, matched=left.distance)
         elif before is not None and shot.parent == before[0].id:
-            frame = stores.fetch(store, before[1].leaves.key, folder)
-            try:
-                seen = media.seam(frame, stores.fetch(store, take.clip.key, folder))
-                seam = Seam(distance=seen.distance, likeness=seen.likeness, seen=seen.seen)
-            except MediaError:
-                seam = None  # a number less, and no reason to be without a film
+            seen = _seam(before[1], take, store, folder)
+            if seen is not None:
+                matched = seen.distance if shot.match != "off" else None
+                seam = Seam(distance=seen.distance, likeness=seen.likeness, seen=seen.seen, matched=matched)
         found.append(seam)
         before = (shot, take)
     return found
+
+
+def _seam(before: Take, take: Take, store: Store, folder: Path) -> media.MeasuredSeam | None:
+    last = before.last_frame
+    if take.seam is not None and take.frame == last.sha256:
+        return take.seam
+    try:
+        return media.seam(stores.fetch(store, last.key, folder), stores.fetch(store, take.clip.key, folder))
+    except MediaError:
+        return None  # a number less, and no reason to be without a film
 
 
 def drifts(resolved: Resolved, takes: Sequence[Take]) -> list[float | None]:

@@ -199,7 +199,7 @@ def _matches(line: Timeline, paths: dict[str, Path]) -> tuple[media.SeamMatch | 
     """The seams in front of clips that are to be matched. Without a shared frame there is nothing to match a clip to."""
     found: list[media.SeamMatch | None] = [None] * len(line.cuts)
     for number, cut in enumerate(line.cuts):
-        if number and cut.correction is not None and cut.continues:
+        if number and cut.continues and (cut.match or cut.correction is not None):
             found[number] = media.match_seam(paths[line.cuts[number - 1].clip], paths[cut.clip])
     return tuple(found)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake.errors import StoreError
-from longtake.media.measure.tone import MeasuredTone
+from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
 
 if TYPE_CHECKING:
     from longtake.store import Store
@@ -92,7 +92,9 @@ class Take(_Record):
     anchor: MeasuredTone | None = None
     """The tone of its chain's first shot as it was then: what this one is held against."""
     corrected: Frame | None = None
-    """The last frame with its colors corrected towards the anchor's, if the storyboard hands that one on."""
+    """The last frame without the step of color at the shot's beginning, where the storyboard hands that one on."""
+    seam: MeasuredSeam | None = None
+    """How far its first frame is from the one it was given; None where it continues no shot, or was not measured."""
 
     @property
     def leaves(self) -> Frame:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from longtake.media.image.sheets import Thumbnail, sheet, thumbnail
     from longtake.media.measure.checks import check_clip, check_image
     from longtake.media.measure.examination import Examination, examine
-    from longtake.media.measure.grading import ColorCorrection, correction
+    from longtake.media.measure.grading import ColorCorrection
     from longtake.media.measure.matching import SeamMatch, match_seam
     from longtake.media.measure.seams import seam
-    from longtake.media.measure.tone import MeasuredTone
+    from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
     from longtake.media.measure.tones import drift, measure_look
     from longtake.media.streams.inspection import InputFacts, inspect
     from longtake.media.streams.probing import probe
@@ -47,13 +47,13 @@ __all__ = [
     "JoinResult",
     "JoinSound",
     "JoinTransition",
+    "MeasuredSeam",
     "MeasuredTone",
     "SeamMatch",
     "Thumbnail",
     "check_clip",
     "check_image",
     "correct_image",
-    "correction",
     "drift",
     "examine",
     "first_frame",
@@ -90,10 +90,10 @@ __getattr__, __dir__ = exports(
         "longtake.media.image.sheets": ("Thumbnail", "sheet", "thumbnail"),
         "longtake.media.measure.checks": ("check_clip", "check_image"),
         "longtake.media.measure.examination": ("Examination", "examine"),
-        "longtake.media.measure.grading": ("ColorCorrection", "correction"),
+        "longtake.media.measure.grading": ("ColorCorrection",),
         "longtake.media.measure.matching": ("SeamMatch", "match_seam"),
         "longtake.media.measure.seams": ("seam",),
-        "longtake.media.measure.tone": ("MeasuredTone",),
+        "longtake.media.measure.tone": ("MeasuredSeam", "MeasuredTone"),
         "longtake.media.measure.tones": ("drift", "measure_look"),
         "longtake.media.streams.inspection": ("InputFacts", "inspect"),
         "longtake.media.streams.probing": ("probe",),

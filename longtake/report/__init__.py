@@ -7,7 +7,7 @@ from longtake.report.page import RunLedger, cut_short, page
 from longtake.report.pictures import picture
 from longtake.report.sheet import MOST_PICTURES, contact_sheet, kept_sheet
 from longtake.report.table import rows
-from longtake.report.words import failed_checks, many, plain, seam_note, stale_note, under_way
+from longtake.report.words import failed_checks, many, plain, seam_notes, stale_note, under_way
 
 __all__ = [
     "MOST_PICTURES",
@@ -26,7 +26,7 @@ __all__ = [
     "picture",
     "plain",
     "rows",
-    "seam_note",
+    "seam_notes",
     "stale_note",
     "under_way",
 ]

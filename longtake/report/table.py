@@ -20,7 +20,11 @@ _ALWAYS = {"shot", "state", "take", "credits", "seconds", "attempt", "settled", 
 
 
 def rows(
-    outcomes: Sequence[ShotOutcome], lines: Iterable[SpendLine], *, seams: Mapping[str, float]
+    outcomes: Sequence[ShotOutcome],
+    lines: Iterable[SpendLine],
+    *,
+    seams: Mapping[str, float],
+    matched: Mapping[str, float | None],
 ) -> list[dict[str, Any]]:
     """One row for each shot in film order, then shots that were removed from the storyboard, then the totals.
 
@@ -30,10 +34,15 @@ def rows(
         outcomes: one for each shot.
         lines: the ledger's spending on the film, by scene and shot.
         seams: distance of shots from the ones they continue (levels of 0 to 255), by label.
+        matched: the distance that is left where the join corrected it.
     """
     spent = {f"{line.scene}/{line.shot}": line for line in lines}
     whole = accounts.total(spent.values())
-    found = [_shot(one, seams.get(one.shot.label), spent.pop(one.shot.label, None)) for one in outcomes]
+    found = [
+        _shot(one, spent.pop(one.shot.label, None))
+        | {"seam": seams.get(one.shot.label), "matched": matched.get(one.shot.label)}
+        for one in outcomes
+    ]
     found += [
         {**_blank(name), "state": "not in the storyboard", **_money(line), "attempts": line.attempts}
         for name, line in spent.items()
@@ -46,7 +55,19 @@ def rows(
 
 def _blank(name: str) -> dict[str, Any]:
     """A row without values; it defines the columns and their order."""
-    names = ("state", "take", "credits", "seconds", "attempt", "attempts", *_MONEY, "seam", "note", "task id")
+    names = (
+        "state",
+        "take",
+        "credits",
+        "seconds",
+        "attempt",
+        "attempts",
+        *_MONEY,
+        "seam",
+        "matched",
+        "note",
+        "task id",
+    )
     return {"shot": name, **{name.replace("_", " "): None for name in names}}
 
 
@@ -54,7 +75,7 @@ def _money(line: SpendLine) -> dict[str, int]:
     return {name.replace("_", " "): getattr(line, name) for name in _MONEY}
 
 
-def _shot(one: ShotOutcome, seam: float | None, line: SpendLine | None) -> dict[str, Any]:
+def _shot(one: ShotOutcome, line: SpendLine | None) -> dict[str, Any]:
     take, error = one.take, one.error
     findings = take.checks.findings if take is not None and take.checks is not None else ()
     said = [*([error.message] if error else []), *findings, *([one.why] if one.why else [])]
@@ -66,7 +87,6 @@ def _shot(one: ShotOutcome, seam: float | None, line: SpendLine | None) -> dict[
         "seconds": round(one.seconds, 1),
         "attempt": take.attempt if take else getattr(error, "attempt", None),
         **({"attempts": line.attempts, **_money(line)} if line is not None else {}),
-        "seam": seam,
         "note": "; ".join(said),
         "task id": take.task_id if take else getattr(error, "task_id", None),
     }

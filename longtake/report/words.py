@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from longtake.report.outcomes import ShotOutcome
 
-__all__ = ["failed_checks", "link", "many", "plain", "seam_note", "stale_note", "under_way"]
+__all__ = ["failed_checks", "link", "many", "plain", "seam_notes", "stale_note", "under_way"]
 
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:.]|^[-=]")
 """Characters with a meaning in Markdown or its HTML; `:` and `.` because bare addresses become links."""
@@ -25,12 +25,25 @@ def failed_checks(outcomes: Sequence[ShotOutcome]) -> list[str]:
     ]
 
 
-def seam_note(seams: Mapping[str, float]) -> str | None:
-    """The sentence about visible seams, given by shot in levels; None if there are none."""
-    if not seams:
-        return None
-    named = ", ".join(f"{label} ({distance:g})" for label, distance in seams.items())
-    return f"a seam may show in front of {named}: levels its first frame is from the last one before it, 3 and more may be seen"
+def seam_notes(visible: Mapping[str, float], matched: Mapping[str, tuple[float, float]]) -> list[str]:
+    """The sentences about seams, in levels by shot.
+
+    Args:
+        visible: those that may be seen in the film.
+        matched: those that the join corrected, before and after.
+    """
+    notes = []
+    if visible:
+        named = ", ".join(f"{label} ({distance:g})" for label, distance in visible.items())
+        notes.append(
+            f"a seam may show in front of {named}: levels its first frame is from the last one before it, 3 and more may be seen"
+        )
+    if matched:
+        named = ", ".join(
+            f"{label} (from {before:g} to {after:g} levels)" for label, (before, after) in matched.items()
+        )
+        notes.append(f"a step of color was taken out in front of {named}")
+    return notes
 
 
 def stale_note(labels: Sequence[str]) -> str | None:

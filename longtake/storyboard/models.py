@@ -510,8 +510,8 @@ class Storyboard(Strict):
     )
     match: Annotated[Match, Allowed("off, film or chain")] = Field(
         default="off",
-        description="Whether colors that drift from a chain's first shot are corrected: `film` corrects clips where "
-        "they are joined, `chain` also the frames that shots hand on.",
+        description="Whether visible steps of color between a shot and the frame it continues are hidden: `film` corrects the "
+        "beginnings of clips where they are joined, `chain` also the frames that shots hand on.",
     )
     hls: Annotated[bool, Allowed("true or false")] = Field(
         default=False, description="Whether the film is also kept as an HLS playlist with its segments."

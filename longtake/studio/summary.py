@@ -67,8 +67,11 @@ async def summarize(
     distances = {label: seam.distance for label, seam in seams.items()}
     lines = await _lines(session, result.sums, notes)
     notes += [*result.notes, *report.failed_checks(outcomes)]
-    visible = report.seam_note({label: distances[label] for label, seam in seams.items() if seam.seen})
-    notes += [visible] if visible is not None else []
+    left = {label: seam.matched for label, seam in seams.items() if seam.matched not in {None, seam.distance}}
+    notes += report.seam_notes(
+        {label: left.get(label) or distances[label] for label, seam in seams.items() if seam.seen},
+        {label: (distances[label], matched) for label, matched in left.items() if matched is not None},
+    )
     pictures, places = await _pictures(session, joined, outcomes, notes)
     page = report.page(
         result.plan.title,
@@ -92,7 +95,7 @@ async def summarize(
         would_cost=result.would_cost,
         plan=result.plan,
         notes=tuple(notes),
-        rows=tuple(report.rows(outcomes, lines, seams=distances)),
+        rows=tuple(report.rows(outcomes, lines, seams=distances, matched=left)),
         page=page,
         run=session.run,
     )

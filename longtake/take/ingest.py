@@ -64,9 +64,11 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
         for finding in seen.findings:
             _log.warning("%s: %s", wanted.label, finding.text)
         frame = await given or await _own_frame(assets, path)
+        begins = await asyncio.to_thread(_seam, assets, wanted.frame, path)
     tone = seen.measures.tone
     anchor = tone if wanted.source is None else wanted.source.anchor or tone
-    corrected = await _corrected(assets, frame, anchor, tone) if shot.match == "chain" else None
+    step = begins.correction if begins is not None and shot.match == "chain" else None
+    corrected = await asyncio.to_thread(_corrected, assets, frame, step) if step is not None else None
     clip = ClipFile(
         key=key,
         sha256=digest,
@@ -78,7 +80,8 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
         audio=seen.probe.audio is not None,
     )
     checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
-    seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected}
+    seam = begins.before if begins is not None else None
+    seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected, "seam": seam}
     take = await asyncio.to_thread(_write, assets, ledger, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
     remember_frame(assets, take.last_frame, task.last_frame_url)
     return take
@@ -172,27 +175,24 @@ def _write(
     return take
 
 
-async def _corrected(
-    assets: Assets, frame: Frame, anchor: media.MeasuredTone, tone: media.MeasuredTone
-) -> Frame | None:
-    """The frame with its colours brought back towards those of the chain's first shot; None where they are near enough."""
-    step = media.correction(anchor, tone)
-    if step is None:
+def _seam(assets: Assets, given: Frame | None, clip: Path) -> media.SeamMatch | None:
+    """The step from the frame a shot was given to the first one it shows; None where there is none, or it cannot be measured."""
+    if given is None:
+        return None
+    try:
+        with stores.local_copy(assets.store, given.key) as png:
+            return media.match_seam(png, clip)
+    except (LongtakeError, OSError) as error:  # a number less, and no reason to lose the take
+        _log.warning("the seam to frame %s is not measured: %s", given.key, error)
         return None
 
-    def work() -> Frame:
-        with (
-            tempfile.TemporaryDirectory(prefix="longtake-") as folder,
-            stores.local_copy(assets.store, frame.key) as png,
-        ):
-            path = Path(folder) / "corrected.png"
-            media.correct_image(png, step, path)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            key = f"media/{digest}.png"
-            assets.store.put_file(key, path, content_type="image/png")
-        return Frame(key=key, sha256=digest, source="clip")
 
-    return await asyncio.to_thread(work)
+def _corrected(assets: Assets, frame: Frame, step: media.ColorCorrection) -> Frame:
+    """The frame without the shot's step of color, which would otherwise add up down the chain."""
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(assets.store, frame.key) as png:
+        path = Path(folder) / "corrected.png"
+        media.correct_image(png, step, path)
+        return _put_frame(assets, path, "clip")
 
 
 async def _given_frame(assets: Assets, task: ProviderTask) -> Frame | None:

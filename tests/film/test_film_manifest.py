@@ -10,6 +10,7 @@ from typing import Any
 
 from longtake import manifest as manifests
 from longtake.cli import main
+from longtake.timeline import Timeline
 
 GOLDEN = Path(__file__).parent / "golden" / "manifest.json"
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "manifest.md"
@@ -33,6 +34,21 @@ def test_a_manifest_looks_as_it_always_did(studio, write_board):
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text(), "a changed manifest is a new version of its schema"
+
+
+def test_a_timeline_of_an_older_release_keeps_its_digest():
+    old = {"label": "s/a", "fingerprint": "f", "clip": "media/1.mp4", "sha256": "1", "transition": None}
+    step = {"gain": 1.02, "pivot": 90.0, "shift": -3.5, "saturation": 0.98, "blue": 0.5, "red": 0.0}
+    new = old | {"label": "s/b", "fingerprint": "g", "clip": "media/2.mp4", "sha256": "2", "continues": True}
+    line = Timeline.model_validate_json(json.dumps({"title": "T", "cuts": [old, new | {"correction": step}]}))
+    assert line.digest == "f82131af2fe777582b27bf5fd5f677ee"
+    assert (
+        Timeline.model_validate_json(json.dumps({"title": "T", "cuts": []})).digest
+        == "d7fed5c2c848c07db611f4e33002ebdd"
+    )
+    assert (
+        Timeline(title="T", cuts=(line.cuts[0], line.cuts[1].model_copy(update={"match": True}))).digest != line.digest
+    )
 
 
 def test_the_command_prints_the_schema(capsys):

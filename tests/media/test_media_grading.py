@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import zlib
+from dataclasses import asdict, replace
 
 import pytest
 
 from longtake import media
 from longtake.media import ColorCorrection, ffmpeg
-from longtake.media.measure.grading import MAX_GAIN, MAX_SHIFT, MAX_TINT
 
 VIEW = "mandelbrot=s=320x180:r=24:start_scale=1,trim=end_frame=25,eq=saturation=0.4"
 CODED = ("-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
@@ -19,9 +19,23 @@ DRIFTED = {
     "all": "eq=brightness=-0.02:contrast=1.05:saturation=1.06",
 }
 
+SEEN = {
+    **{name: DRIFTED[name] for name in ("brighter", "all")},
+    "warm": "lutyuv=u='val-7':v='val+7'",
+    "turned": "hue=h=25",
+}
+"""Looks that are fitted at the first frame, where they may be seen."""
+
 
 def shot(studio, name, looks="null", options=CODED):
-    return studio.file(f"look-{name}.mp4", "-f", "lavfi", "-i", f"{VIEW},format=yuv444p,{looks}", *options)
+    return studio.file(
+        f"look-{name}-{zlib.crc32(repr(options).encode())}.mp4",
+        "-f",
+        "lavfi",
+        "-i",
+        f"{VIEW},format=yuv444p,{looks}",
+        *options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +59,6 @@ def test_the_same_look_has_not_drifted(studio, first):
         moved = media.drift(first, media.measure_look(shot(studio, name, options=options)))
         assert not moved.visible
         assert moved.distance < 1.5
-        assert media.correction(first, media.measure_look(shot(studio, name))) is None
 
 
 @pytest.mark.parametrize(
@@ -65,13 +78,20 @@ def test_each_way_of_drifting_has_its_measure(studio, first, name, measure, boun
     assert moved.visible == (name != "softer")
 
 
-@pytest.mark.parametrize("name", DRIFTED)
-def test_a_correction_brings_a_drifted_shot_back(studio, first, name):
-    clip = shot(studio, name, DRIFTED[name])
-    before = media.measure_look(clip)
-    step = media.correction(first, before)
-    after = media.measure_look(graded(studio, name, clip, step))
-    was, now = media.drift(first, before), media.drift(first, after)
+def fitted(studio, clip, folder, options=CODED):
+    """The step that makes a clip's first frame look like that of the undrifted shot, for the complete clip."""
+    given = folder / "given.png"
+    media.first_frame(shot(studio, "first", options=options), given)
+    return replace(media.match_seam(given, clip).correction, eased=False)
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_correction_brings_a_drifted_shot_back(studio, first, tmp_path, name):
+    clip = shot(studio, name, SEEN[name])
+    step = fitted(studio, clip, tmp_path)
+    assert ColorCorrection(**json.loads(json.dumps(asdict(step)))) == step
+    was = media.drift(first, media.measure_look(clip))
+    now = media.drift(first, media.measure_look(graded(studio, name, clip, step)))
     assert now.distance < max(was.distance / 2, 1.5)
     assert abs(now.contrast - 1) < max(abs(was.contrast - 1) / 2, 0.02)
     assert abs(now.saturation - 1) < max(abs(was.saturation - 1) / 2, 0.03)
@@ -85,42 +105,25 @@ def test_a_correction_brings_a_drifted_shot_back(studio, first, name):
         ("hd", (*CODED, "-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709")),
     ],
 )
-def test_a_correction_does_the_same_at_any_depth_range_and_matrix(studio, name, options):
-    first = media.measure_look(shot(studio, name, options=options))
-    looks = "eq=brightness=0.04:saturation=1.08"
-    clip = shot(studio, f"{name}-drifted", looks, options)
-    step = media.correction(first, media.measure_look(clip))
+def test_a_correction_does_the_same_at_any_depth_range_and_matrix(studio, tmp_path, name, options):
+    first = media.measure_look(shot(studio, "first", options=options))
+    clip = shot(studio, f"{name}-drifted", "eq=brightness=0.04:saturation=1.08", options)
+    step = fitted(studio, clip, tmp_path, options)
     kept = tuple(part for part in options if part != "-vf" and not part.startswith("scale="))
     now = media.drift(first, media.measure_look(graded(studio, name, clip, step, kept)))
     assert media.drift(first, media.measure_look(clip)).visible
     assert not now.visible
 
 
-def test_a_correction_is_bounded_deterministic_and_plain(first):
-    night = media.MeasuredTone(luma=20, contrast=8, blue=60, red=-40, saturation=90, sharpness=1)
-    step = media.correction(first, night)
-    assert step == media.correction(first, night)
-    assert ColorCorrection(**json.loads(json.dumps(asdict(step)))) == step
-    assert abs(step.gain - 1) <= MAX_GAIN + 1e-9
-    assert abs(step.saturation - 1) <= MAX_GAIN + 1e-9
-    assert abs(step.shift) <= MAX_SHIFT
-    assert max(abs(step.blue), abs(step.red)) <= MAX_TINT
-
-
-def test_grey_pictures_have_no_colourfulness_to_mend(studio):
-    grey = media.MeasuredTone(luma=100, contrast=40, blue=0, red=0, saturation=0.0, sharpness=2)
-    assert media.correction(grey, media.MeasuredTone(120, 40, 0, 0, 0.1, 2)).saturation == 1.0
-
-
-@pytest.mark.parametrize("name", ["warmer", "all"])
-def test_a_picture_is_corrected_as_its_clip_is(studio, first, tmp_path, name):
-    clip = shot(studio, name, DRIFTED[name])
-    step = media.correction(first, media.measure_look(clip))
+@pytest.mark.parametrize("name", SEEN)
+def test_a_picture_is_corrected_as_its_clip_is(studio, tmp_path, name):
+    clip = shot(studio, name, SEEN[name])
+    step = fitted(studio, clip, tmp_path)
     media.last_frame(clip, tmp_path / "last.png")
     media.correct_image(tmp_path / "last.png", step, tmp_path / "corrected.png")
     media.last_frame(graded(studio, name, clip, step), tmp_path / "true.png")
     one, other = (media.measure_look(tmp_path / f"{end}.png") for end in ("corrected", "true"))
-    assert media.drift(one, other).distance < 1.0
+    assert media.drift(one, other).distance < 1.5
     assert media.check_image(tmp_path / "corrected.png", pixels=(320, 180)).pix_fmt == "rgb24"
 
 

@@ -164,9 +164,12 @@ def test_one_row_for_each_shot_one_for_what_is_gone_and_the_sums() -> None:
         SpendLine(scene="one", shot="pier", attempts=2, settled=320, refunded=320),
         SpendLine(scene="one", shot="old", attempts=1, settled=320),
     ]
-    pier, boat, old, whole = rows([outcome("one/pier"), outcome("one/boat", "blocked")], lines, seams={"one/pier": 0.5})
+    pier, boat, old, whole = rows(
+        [outcome("one/pier"), outcome("one/boat", "blocked")], lines, seams={"one/pier": 9.5}, matched={"one/pier": 1.5}
+    )
     assert (pier["shot"], pier["state"], pier["take"], pier["credits"]) == ("one/pier", "bought", 1, 320)
-    assert (pier["seconds"], pier["attempt"], pier["attempts"], pier["seam"]) == (4.2, "a2", 2, 0.5)
+    assert (pier["seconds"], pier["attempt"], pier["attempts"]) == (4.2, "a2", 2)
+    assert (pier["seam"], pier["matched"]) == (9.5, 1.5)
     assert (pier["settled"], pier["refunded"]) == (320, 320)
     assert (boat["state"], boat["take"], boat["credits"]) == ("blocked", None, None)
     assert (old["shot"], old["state"], old["settled"]) == ("one/old", "not in the storyboard", 320)
@@ -174,6 +177,8 @@ def test_one_row_for_each_shot_one_for_what_is_gone_and_the_sums() -> None:
 
 
 def test_columns_of_what_did_not_happen_are_left_out() -> None:
-    first, _ = rows([outcome("one/pier")], [SpendLine(scene="one", shot="pier", attempts=1, settled=320)], seams={})
-    assert {"in doubt", "written off", "reserved", "refunded", "seam"}.isdisjoint(first)
+    first, _ = rows(
+        [outcome("one/pier")], [SpendLine(scene="one", shot="pier", attempts=1, settled=320)], seams={}, matched={}
+    )
+    assert {"in doubt", "written off", "reserved", "refunded", "seam", "matched"}.isdisjoint(first)
     assert {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "note"} <= set(first)

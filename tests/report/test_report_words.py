@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from longtake.errors import BudgetError, InDoubtError, KeyRefusedError, LongtakeError, TaskFailedError
-from longtake.report import ShotOutcome, incomplete, stale_note, under_way
+from longtake.report import ShotOutcome, incomplete, seam_notes, stale_note, under_way
 
 TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
 
@@ -63,3 +63,10 @@ def test_what_is_under_way_is_counted_with_its_credits() -> None:
     assert under_way(0, 0) == "nothing is under way"
     assert under_way(1, 320) == "1 attempt is under way (320 credits); the next run takes it up"
     assert under_way(3, 960) == "3 attempts are under way (960 credits); the next run takes them up"
+
+
+def test_seams_are_named_with_what_the_join_left_of_them() -> None:
+    assert seam_notes({}, {}) == []
+    shown, hidden = seam_notes({"a/two": 4.5}, {"a/three": (9.2, 1.5)})
+    assert "in front of a/two (4.5)" in shown
+    assert hidden == "a step of color was taken out in front of a/three (from 9.2 to 1.5 levels)"

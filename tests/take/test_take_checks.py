@@ -113,34 +113,51 @@ def test_the_seam_to_a_stale_shot_is_measured_too(small) -> None:
     assert shot.seam.seen
 
 
-def test_colours_are_brought_back_in_the_film_and_down_the_chain(small) -> None:
-    plain = joined(small, BOARD)
-    film = joined(small, BOARD.replace("title:", "match: film\ntitle:"))
-    cuts = film.manifest.timeline.cuts
-    assert (cuts[0].correction, plain.manifest.timeline.cuts[1].correction) == (None, None)
-    assert cuts[1].correction is not None, "the emulator's two scenes look quite different"
+TINT = {"where": "submit", "what": "tint", "match": "boat"}
+CHAIN = BOARD + '  - {id: three, prompt: "Rain on the deck"}\n'
+
+
+def test_a_step_of_hue_at_a_seam_is_hidden_in_the_film_alone(small) -> None:
+    small.faults(TINT)
+    plain, film = joined(small, BOARD), joined(small, BOARD.replace("title:", "match: film\ntitle:"))
+    assert [cut.match for cut in film.manifest.timeline.cuts] == [False, True]
     assert film.manifest.digest != plain.manifest.digest
-    seam = film.manifest.shots[1].seam
-    assert (film.manifest.way, seam.matched) == ("copy", seam.distance), "a seam that is not seen is left alone"
+    (was, now) = (joined_film.manifest.shots[1].seam for joined_film in (plain, film))
+    assert (was.seen, was.matched, now.seen) == (True, None, False)
+    assert now.matched < 3 <= now.distance
+    assert film.manifest.shots[1].used.seam.distance == was.distance, "ingest measured it"
+    assert film.manifest.shots[1].used.corrected is None
     assert small.posts() == 2
-    chain = BOARD + '  - {id: three, prompt: "The boat is far out"}\n'
-    made = small.film(chain.replace("title:", "match: chain\ntitle:"))
-    assert made["two"].take.corrected is None, "a take that is kept stays as it is"
-    assert made["three"].take.frame == made["two"].take.last_frame.sha256
 
 
-def test_a_corrected_frame_is_what_the_next_shot_starts_from(small) -> None:
-    chain = (BOARD + '  - {id: three, prompt: "The boat is far out"}\n').replace("title:", "match: chain\ntitle:")
+def test_an_unseen_seam_is_left_alone_although_two_shots_look_quite_different(small) -> None:
+    film = joined(small, BOARD.replace("title:", "match: film\ntitle:")).manifest
+    seam = film.shots[1].seam
+    assert (film.way, seam.seen, seam.matched) == ("copy", False, seam.distance)
+    assert film.shots[1].drift > 3
+
+
+def test_a_frame_is_handed_on_without_the_step_at_its_shots_beginning(small) -> None:
+    small.faults(TINT)
+    chain = CHAIN.replace("title:", "match: chain\ntitle:")
     made = small.film(chain)
-    two = made["two"].take
+    one, two, three = (made[name].take for name in ("one", "two", "three"))
+    assert (one.corrected, one.seam, three.corrected) == (None, None, None)
     assert two.corrected is not None
-    assert two.corrected.sha256 != two.last_frame.sha256
-    assert made["three"].take.frame == two.corrected.sha256
-    assert made["three"].take.anchor == made["one"].take.tone
-    anchor, handed = made["one"].take.tone, small.store.path(two.corrected.key)
-    before = media.drift(anchor, media.measure_look(small.store.path(two.last_frame.key))).distance
-    assert media.drift(anchor, media.measure_look(handed)).distance < before
+    assert three.frame == two.corrected.sha256 != two.last_frame.sha256
+    before, after = (small.store.path(frame.key) for frame in (two.last_frame, two.corrected))
+    turned = media.seam(before, after)
+    assert turned.distance > 3
+    assert turned.likeness > 0.95
     assert [o.state for o in small.film(chain).values()] == ["current"] * 3
+
+
+def test_a_take_that_is_kept_hands_on_the_frame_it_has(small) -> None:
+    small.faults(TINT)
+    small.film(BOARD)
+    made = small.film(CHAIN.replace("title:", "match: chain\ntitle:"))
+    assert made["two"].take.corrected is None
+    assert made["three"].take.frame == made["two"].take.last_frame.sha256
 
 
 def test_captions_transitions_and_a_playlist(small) -> None:

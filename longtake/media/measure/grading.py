@@ -1,27 +1,11 @@
-"""Bringing a drifted shot back towards the first of its chain: one gentle step for a whole clip.
-
-It is the same for every frame, so nothing flickers, and it is bounded, so that a shot that is meant to look otherwise (night
-falls) is pulled a little and not undone. It is for those who ask for it.
-"""
+"""One step of color for a clip or a picture, as numbers and as the ffmpeg filters that make it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from longtake.media.measure.tones import drift
-
-if TYPE_CHECKING:
-    from longtake.media.measure.tone import MeasuredTone
-
-__all__ = ["MAX_GAIN", "MAX_SHIFT", "MAX_TINT", "ColorCorrection", "correction"]
-
-MAX_GAIN = 0.10
-"""Contrast and colourfulness change by so much at most."""
-MAX_SHIFT = 12.75
-"""Levels (0..255) brightness moves by at most: a twentieth of the range."""
-MAX_TINT = 6.0
-"""Levels each of the two tints moves by at most; more turns skin into clay."""
+__all__ = ["ColorCorrection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +54,3 @@ class ColorCorrection:
         u, v = (line(self.saturation, 128, tint * chroma, strong) for tint in (self.blue, self.red))
         turn: list[tuple[str, dict[str, Any]]] = [("hue", {"h": self.hue})] if self.hue else []
         return [("lutyuv", {"y": y, "u": u, "v": v}), *turn]
-
-
-def correction(first: MeasuredTone, shot: MeasuredTone) -> ColorCorrection | None:
-    """What brings `shot` towards `first`, the first shot of its chain; None when nobody sees a difference."""
-    moved = drift(first, shot)
-    if not moved.visible:
-        return None
-    saturation = _within(1 / moved.saturation, 1 - MAX_GAIN, 1 + MAX_GAIN)
-    return ColorCorrection(
-        gain=round(_within(1 / moved.contrast, 1 - MAX_GAIN, 1 + MAX_GAIN), 5),
-        pivot=round(shot.luma, 3),
-        shift=round(_within(-moved.luma, -MAX_SHIFT, MAX_SHIFT), 3),
-        saturation=round(saturation, 5),
-        # The gain of colour moves the mean tint too.
-        blue=round(_within(first.blue - shot.blue * saturation, -MAX_TINT, MAX_TINT), 3),
-        red=round(_within(first.red - shot.red * saturation, -MAX_TINT, MAX_TINT), 3),
-    )
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)

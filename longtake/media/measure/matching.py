@@ -26,6 +26,8 @@ ALIKE = 0.7
 WORTH = 0.6
 """Share of a seam that may be left where it still is seen: a correction that leaves more is not made."""
 _GAIN, _SHIFT, _TINT, _HUE = 1.4, 48.0, 32.0, 45.0
+_BLACK, _WHITE, _ENOUGH = 4, 250, 0.1
+"""Levels that are not clipped, and the share of a picture that has to be between them."""
 _FLAT = 4.0
 """Variance under which a plane has too little in it to tell a gain from."""
 
@@ -65,8 +67,13 @@ def match_seam(before: Path, after: Path) -> SeamMatch:
 
 def _fit(wanted: Thumb, own: Thumb) -> ColorCorrection:
     """The least-squares step: a line for brightness, a turn and a stretch for color."""
-    pivot, goal = mean(own.luma), mean(wanted.luma)
-    spread, both = _covariance(own.luma, own.luma), _covariance(own.luma, wanted.luma)
+    # Where brightness is clipped, nothing tells how bright it was.
+    clear = [(a, b) for a, b in zip(own.luma, wanted.luma, strict=True) if _BLACK < a < _WHITE]
+    lumas, goals = (
+        map(bytes, zip(*clear, strict=True)) if len(clear) > len(own.luma) * _ENOUGH else (own.luma, wanted.luma)
+    )
+    pivot, goal = mean(lumas), mean(goals)
+    spread, both = _covariance(lumas, lumas), _covariance(lumas, goals)
     gain = _within(both / spread, 1 / _GAIN, _GAIN) if spread > _FLAT else 1.0
     # Color as complex numbers: a change of hue is a turn, of saturation a stretch.
     blues, reds = _covariance(own.blue, own.blue), _covariance(own.red, own.red)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import hypot
 from operator import mul
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from longtake.errors import MediaError
 from longtake.media.image.frames import end_frame
 from longtake.media.measure.thumbs import Reducer, apart
+from longtake.media.measure.tone import SEEN_DISTANCE, SEEN_LIKENESS, MeasuredSeam
 from longtake.media.streams.probing import Probe, color_of, opened, probe
 from longtake.media.streams.sniff import sniff
 
@@ -20,35 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SEEN_DISTANCE", "SEEN_LIKENESS", "MeasuredSeam", "between", "end", "seam"]
 
-SEEN_DISTANCE = 3.0
-"""Levels from which a seam may be seen. Coding a frame again makes 0.3 to 2, the most in fine and gaudy patterns."""
-SEEN_LIKENESS = 0.9
-"""Likeness under which shapes have moved or gone. Coding a frame again leaves 0.95 and more."""
 _SIZE = (160, 90)
 _BLOCK = 8
 # The constants of SSIM: they keep flat blocks, where there is nothing to compare, from counting as unlike.
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredSeam:
-    """The step from the frame a shot was given to the first frame it shows, both at 160×90.
-
-    Attributes:
-        distance: how far they are apart in brightness and tint: the mean difference of each of luma and the two chroma
-            planes, as one length, in levels of 0..255. Under 2 is coding, 3 may be seen, two unrelated pictures have 40
-            and more.
-        likeness: how alike their shapes are: the mean structural similarity (SSIM) of blocks of luma, 1 for the same, 0
-            for unrelated pictures.
-    """
-
-    distance: float
-    likeness: float
-
-    @property
-    def seen(self) -> bool:
-        """Whether somebody may see the seam."""
-        return self.distance >= SEEN_DISTANCE or self.likeness < SEEN_LIKENESS
 
 
 def seam(before: Path, after: Path) -> MeasuredSeam:

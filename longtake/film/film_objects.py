@@ -1,7 +1,7 @@
 """The objects of a film in the store: find them, write them, verify them.
 
-``films/<film>/<digest>/`` holds `film.mp4`, `poster.jpg`, `manifest.json`, `film.vtt` where there are captions, and `hls/` where
-the storyboard asks for it. These objects are never overwritten: if another ffmpeg makes other bytes of the same
+``films/<film>/<digest>/`` holds `film.mp4`, `poster.jpg`, `report.html`, `manifest.json`, `film.vtt` where there are captions,
+and `hls/` where the storyboard asks for it. These objects are never overwritten: if another ffmpeg makes other bytes of the same
 timeline, they go into a subfolder named after the first 12 hex digits of their SHA-256, with a manifest of their own.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from longtake import manifest as manifests
+from longtake.film.film_page import film_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["JoinedFilm", "complete", "find", "folder_of", "keep", "sha256_of", "verified"]
 
-_FILES = {"film.mp4": "video/mp4", "poster.jpg": "image/jpeg", "film.vtt": "text/vtt"}
+_PAGE = "report.html"
+_FILES = {
+    "film.mp4": "video/mp4",
+    "poster.jpg": "image/jpeg",
+    "film.vtt": "text/vtt",
+    _PAGE: "text/html; charset=utf-8",
+}
 _HLS = {".m3u8": "application/vnd.apple.mpegurl"}
 _STEP = 1024 * 1024
 
@@ -42,12 +49,10 @@ class JoinedFilm:
         return str(path) if path is not None else f"{store.uri.rstrip('/')}/{self.key}"
 
     def links(self, store: Store, *, public_url: str | None) -> dict[str, str]:
-        """Links to film and manifest: public URLs if there is a public base, else paths or URIs."""
-        if public_url is None:
-            return {"film": self.place(store), "manifest": self.manifest_place(store)}
-        folder = self.key.removesuffix("film.mp4")
-        keys = {"film": self.key, "manifest": f"{folder}manifest.json"}
-        return {name: f"{public_url.rstrip('/')}/{key}" for name, key in keys.items()}
+        """Links to the film, its page and its manifest: public URLs if there is a public base, else paths or URIs."""
+        there = self.place(store) if public_url is None else f"{public_url.rstrip('/')}/{self.key}"
+        folder = there.removesuffix("film.mp4")
+        return {"film": there, "report": f"{folder}{_PAGE}", "manifest": f"{folder}manifest.json"}
 
     def manifest_place(self, store: Store) -> str:
         """Path or URI of the manifest; see `place`."""
@@ -88,6 +93,7 @@ def keep(store: Store, folder: str, files: Path, manifest: Manifest) -> JoinedFi
     """
     first = _manifest(store, folder)
     home = folder if first is None or first.sha256 == manifest.sha256 else f"{folder}{manifest.sha256[:12]}/"
+    (files / _PAGE).write_bytes(film_page(manifest, store, home, files / "clips"))
     for name, kind in _files(files):
         store.put_file(home + name, files / name, content_type=kind)
     if not store.put_if_absent(f"{home}manifest.json", manifests.dump(manifest)):
@@ -102,6 +108,7 @@ def complete(store: Store, film: JoinedFilm, files: Path) -> None:
         StoreError: the store is away.
     """
     home = film.key.removesuffix("film.mp4")
+    (files / _PAGE).write_bytes(film_page(film.manifest, store, home, files / "clips"))
     for name, kind in _files(files):
         if store.head(home + name) is None:
             store.put_file(home + name, files / name, content_type=kind)

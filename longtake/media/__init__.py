@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from longtake.media.concat.streaming import hls
     from longtake.media.concat.transitions import TRANSITIONS
     from longtake.media.image.frames import correct_image, first_frame, last_frame, poster
-    from longtake.media.image.sheets import Thumbnail, sheet, thumbnail
+    from longtake.media.image.sheets import Thumbnail, sheet, small_jpeg, thumbnail
     from longtake.media.measure.checks import check_clip, check_image
     from longtake.media.measure.examination import Examination, examine
     from longtake.media.measure.grading import ColorCorrection
@@ -68,6 +68,7 @@ __all__ = [
     "probe",
     "seam",
     "sheet",
+    "small_jpeg",
     "thumbnail",
 ]
 
@@ -87,7 +88,7 @@ __getattr__, __dir__ = exports(
         "longtake.media.concat.streaming": ("hls",),
         "longtake.media.concat.transitions": ("TRANSITIONS",),
         "longtake.media.image.frames": ("correct_image", "first_frame", "last_frame", "poster"),
-        "longtake.media.image.sheets": ("Thumbnail", "sheet", "thumbnail"),
+        "longtake.media.image.sheets": ("Thumbnail", "sheet", "small_jpeg", "thumbnail"),
         "longtake.media.measure.checks": ("check_clip", "check_image"),
         "longtake.media.measure.examination": ("Examination", "examine"),
         "longtake.media.measure.grading": ("ColorCorrection",),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from longtake import store as stores
-from longtake.ledger import Ledger, ReconcileReport, reconcile
-from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET
+from longtake.ledger.reconcile import LONGEST_GENERATION, QUIET, reconcile
 from longtake.provider import Provider, failure
 from longtake.take import ledger_of
 
 if TYPE_CHECKING:
+    from longtake.ledger import Ledger, ReconcileReport
     from longtake.settings import Settings
 
 

@@ -44,7 +44,7 @@ Usd = Annotated[Decimal, Field(gt=0, lt=1000, allow_inf_nan=False)]
 class Data(BaseModel):
     """Read-only data from a catalog file, where an unknown key is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Range(Data):

@@ -18,7 +18,7 @@ from longtake import store as stores
 from longtake.cli import urls
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.finding import Finding
-from longtake.ledger import audit
+from longtake.ledger.audit import audit
 from longtake.store.s3 import S3Store
 from longtake.take import ledger_of
 

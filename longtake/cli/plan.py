@@ -8,7 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from longtake import film_set, library, tables, timeline
+from longtake import film_set, library, tables
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.cli import board, plan_set
@@ -97,7 +97,7 @@ def _join(found: CheckedStoryboard, store: Store, options: argparse.Namespace) -
     missing = [shot.label for shot in found.resolved.shots if shot.id not in used]
     plan: JoinPlan | None = None
     if not missing:
-        from longtake import film
+        from longtake import film, timeline
 
         line = timeline.of(found.resolved, [used[shot.id] for shot in found.resolved.shots])
         plan = film.plan_render(line, store)

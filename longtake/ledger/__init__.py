@@ -1,18 +1,32 @@
 """The append-only record of money: intents, outcomes, budget, refunds, reconciliation.
 
 One log per account, kept in the store beside the media as write-once objects; its order is the same for every worker on every
-machine. Nothing is overwritten and no total is stored that a fold could not derive.
+machine. Nothing is overwritten and no total is stored that a fold could not derive. What only a purchase needs is imported when it
+is first used: `longtake plan` reads a ledger and writes none.
 """
 
-from longtake.ledger.audit import LogAudit, audit
-from longtake.ledger.balance import ReconcileReport, ask, check_balance, poll_known
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake.lazy import exports
 from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
 from longtake.ledger.entries import Purchase
 from longtake.ledger.entry_log import EntryLog, account_of, accounts_in
-from longtake.ledger.ledger import Claim, Ledger, doubt
-from longtake.ledger.reconcile import reconcile
 from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, LedgerState
 from longtake.ledger.throttle import Limits
+
+if TYPE_CHECKING:
+    from longtake.ledger.balance import ReconcileReport, ask, check_balance, poll_known
+    from longtake.ledger.ledger import Claim, Ledger, doubt
+
+__getattr__, __dir__ = exports(
+    __name__,
+    {
+        "longtake.ledger.balance": ("ReconcileReport", "ask", "check_balance", "poll_known"),
+        "longtake.ledger.ledger": ("Claim", "Ledger", "doubt"),
+    },
+)
 
 __all__ = [
     "CHECKPOINT_EVERY",
@@ -26,7 +40,6 @@ __all__ = [
     "Ledger",
     "LedgerState",
     "Limits",
-    "LogAudit",
     "Purchase",
     "ReconcileReport",
     "Scope",
@@ -34,9 +47,7 @@ __all__ = [
     "account_of",
     "accounts_in",
     "ask",
-    "audit",
     "check_balance",
     "doubt",
     "poll_known",
-    "reconcile",
 ]

@@ -123,7 +123,7 @@ def lines(ledger: Ledger, *, film: str | None = None, label: str | None = None) 
 class SpendSums(BaseModel):
     """What a film's closed attempts come to by shot, up to a checkpoint of an account's log: a later reader goes on from there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     account: str
     head: int

@@ -21,7 +21,7 @@ _SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")
 class Used(BaseModel):
     """Credits that count against each budget: spent, reserved and in doubt. `State.used_by` derives it from the log."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: int = 0
     """Of the film, over all runs and accounts."""
@@ -39,7 +39,7 @@ class Used(BaseModel):
 class BudgetRefusal(BaseModel):
     """A budget that a purchase does not fit into. All amounts in credits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     scope: Scope
     budget: int
@@ -67,7 +67,7 @@ class Budget(BaseModel):
         day: by the account in a UTC day, over all films and runs.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: int | None = Field(default=None, ge=0)
     set: int | None = Field(default=None, ge=0)

@@ -20,7 +20,7 @@ VERSION: Literal[1] = 1
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = VERSION
     at: datetime
@@ -36,7 +36,7 @@ class _Entry(BaseModel):
 class Purchase(BaseModel):
     """What an intent is for: everything the accounts later ask about an attempt."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: str
     scene: str
@@ -265,7 +265,9 @@ Entry = (
     | Adjusted
 )
 
-_ADAPTER: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
+_ADAPTER: TypeAdapter[Entry] = TypeAdapter(
+    Annotated[Entry, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def dump(entry: Entry) -> bytes:

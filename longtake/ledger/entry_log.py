@@ -39,7 +39,7 @@ _CHECKPOINT_LIMIT = 64 * 1024 * 1024
 
 
 class _Checkpoint(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     v: Literal[1] = 1
     digest: str | None = None

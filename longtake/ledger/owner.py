@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from pathlib import Path
 
 _UNKNOWN = "-"
@@ -42,6 +41,8 @@ def _started(pid: int) -> str:
 
 @functools.cache
 def _name(pid: int) -> str:
+    import socket  # noqa: PLC0415 - `longtake plan` names no owner
+
     return f"{socket.gethostname()}/{_machine()}/{pid}/{_started(pid)}"
 
 

@@ -12,7 +12,7 @@ from longtake.ledger import entries as e
 class Check(BaseModel):
     """A comparison of the balance with what the log explains."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     sequence: int
     at: datetime
@@ -24,7 +24,7 @@ class Check(BaseModel):
 class Refund(BaseModel):
     """A refund that the provider promises (provider-contract.md §2), not yet seen in the balance."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     attempt: str
     credits: int

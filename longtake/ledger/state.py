@@ -43,7 +43,7 @@ DOUBTS = frozenset({"in_doubt", "held"})
 class Attempt(BaseModel):
     """An attempt whose money is not settled yet."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     id: str
     number: int
@@ -80,7 +80,7 @@ class Attempt(BaseModel):
 class Closed(BaseModel):
     """What became of an attempt, for the accounts. `refund_missing` and `refund_found` correct an earlier line."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     id: str
     number: int
@@ -96,7 +96,7 @@ class Closed(BaseModel):
 class RunTotal(BaseModel):
     """Credits spent by a run, kept while the run may still count against a budget."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     spent: int = 0
     last: datetime
@@ -105,7 +105,7 @@ class RunTotal(BaseModel):
 class LedgerState(BaseModel):
     """Everything a decision needs. Made by `apply` alone; `head` is the last entry folded in."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     head: int = 0
     attempts: dict[str, Attempt] = Field(default_factory=dict)

@@ -46,7 +46,7 @@ class Limits:
 class SubmitPace(BaseModel):
     """The part of the state that paces submits; a fold over entries, which replaces it and never changes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     intent_at: datetime | None = None
     """When the last intent was written."""

@@ -32,7 +32,7 @@ class Edit(BaseModel):
         refused: why the take must not be used; None where it may.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     film: str

@@ -34,7 +34,7 @@ class Revision(BaseModel):
     retake and `downstream`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     film: str

@@ -36,7 +36,7 @@ _NINES = 10**14 - 1
 class Snapshot(BaseModel):
     """What a run left: which take each shot used, and the records of all takes it knew."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     run: str

@@ -19,7 +19,7 @@ _LONGEST = 60
 class Change(BaseModel):
     """One input that changed: from what to what, None where there was or is none. Media are named by their digests."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     what: str
     before: str | None = None

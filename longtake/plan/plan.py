@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from longtake import library, tables, timeline
+from longtake import library, tables
 from longtake.catalog import OldRate
 from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, account_of, accounts_in
 from longtake.plan.changes import Change
@@ -54,7 +54,7 @@ MOST_ROWS = 40
 class PlannedShot(BaseModel):
     """One line of a plan."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     shot: str
     scene: str
@@ -89,7 +89,7 @@ class PlannedShot(BaseModel):
 class Plan(BaseModel):
     """What a run would do. Amounts in credits, lengths in seconds of film."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: str
     title: str
@@ -386,6 +386,8 @@ def _joined(
     whole = [take for take in takes if take is not None]
     if len(whole) < len(resolved.shots):
         return "not whole"
+    from longtake import timeline  # noqa: PLC0415 - its models are built for a film that is whole
+
     store = comparison.take_library.store
     key = f"films/{comparison.take_library.film}/{timeline.of(resolved, whole).digest}/manifest.json"
     return "there" if store is not None and store.head(key) is not None else "to join"

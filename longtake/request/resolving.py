@@ -59,11 +59,10 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
     found.raise_all()
     sure = [(one, price) for one, price in zip(wanted, cost, strict=True) if one is not None and price is not None]
     order = _parents_first(parent_of)
-    ratios = _ratios([one for one, _ in sure], order)
+    drafts = [one for one, _ in sure]
+    ratios = _ratios(drafts, order)
     resolved = tuple(
-        _resolved(
-            position, one, price, ratio=ratios[position], parent_of=parent_of, shots=[w for w, _ in sure], found=found
-        )
+        _resolved(position, one, price, ratio=ratios[position], parent_of=parent_of, shots=drafts, found=found)
         for position, (one, price) in enumerate(sure)
     )
     longest = (catalog.frames.count(catalog.seconds_at_most(shot.duration)) for shot in resolved)

@@ -158,7 +158,7 @@ MODEL_TEXT = Allowed("the id of a model in the catalog, as text")
 class Strict(BaseModel):
     """Read-only, strictly typed, and closed to unknown keys. A dump holds what was given, under the keys of a file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
     nullable: ClassVar[frozenset[str]] = frozenset()
     """Fields in which None is a value; in every other field None means "not given"."""

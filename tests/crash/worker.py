@@ -32,7 +32,7 @@ from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, StoreError
-from longtake.ledger import reconcile
+from longtake.ledger.reconcile import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.polling import PollCadence
 from longtake.studio.shooting import shoot

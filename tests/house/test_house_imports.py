@@ -48,6 +48,11 @@ def test_a_plan_of_a_storyboard_in_python_loads_no_engine_no_client_and_no_media
     assert not found & {*ENGINE, *HEAVY} - {"ruamel.yaml"}
 
 
+def test_the_command_that_plans_loads_nothing_that_only_a_purchase_or_a_join_needs(tmp_path):
+    code = "from longtake import cli\ncli._parsed(['plan', 'film.yaml'])"
+    assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "asyncio", "ssl", "longtake.timeline", "longtake.studio"}
+
+
 def test_everything_but_flows_tasks_and_blocks_is_there_without_the_engine(tmp_path):
     found = loaded("import longtake\nassert all(getattr(longtake, name) for name in longtake.__all__)", tmp_path)
     assert not found & set(ENGINE)

@@ -17,7 +17,8 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.emulator import Config, Rule
 from longtake.errors import LongtakeError
-from longtake.ledger import check_balance, reconcile
+from longtake.ledger import check_balance
+from longtake.ledger.reconcile import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.polling import PollCadence
 from longtake.settings import Settings

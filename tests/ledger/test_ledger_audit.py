@@ -8,7 +8,8 @@ import pytest
 
 from longtake import store as stores
 from longtake.cli import main
-from longtake.ledger import CHECKPOINT_EVERY, Ledger, account_of, audit
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, account_of
+from longtake.ledger.audit import audit
 from longtake.settings import Settings
 
 KEY = "key-of-the-audit-tests"

@@ -9,8 +9,6 @@ from prefect.blocks.core import schema_extra
 if TYPE_CHECKING:
     from prefect.blocks.core import Block
 
-__all__ = ["block_schema"]
-
 
 def block_schema(schema: dict[str, Any], model: type[Block]) -> None:
     """Add to a block's JSON schema what Prefect adds, and leave out null, which the form shows as a type to choose."""

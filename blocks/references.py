@@ -8,8 +8,6 @@ if TYPE_CHECKING:
     from prefect.blocks.core import Block
     from pydantic import SerializationInfo
 
-__all__ = ["reference", "shows_secrets"]
-
 
 def shows_secrets(info: SerializationInfo) -> bool:
     """Whether Prefect serializes a block to save it: the one place where secrets are written, and the server encrypts them."""

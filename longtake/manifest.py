@@ -16,18 +16,6 @@ from longtake.library import Take
 from longtake.media.concat.model import MeasuredLoudness
 from longtake.timeline import Timeline
 
-__all__ = [
-    "LIMIT",
-    "FilmCredits",
-    "FilmShot",
-    "Manifest",
-    "Seam",
-    "Software",
-    "dump",
-    "json_schema",
-    "load",
-]
-
 ManifestForm = Literal["longtake-film/2"]
 
 LIMIT = 256 * 1024**2

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-__all__ = ["Event", "Observer", "Observers", "Step", "StepName"]
-
 _log = logging.getLogger("longtake.studio")
 
 _Result = TypeVar("_Result")

@@ -7,8 +7,6 @@ import socket
 
 from longtake.errors import SettingsError
 
-__all__ = ["check_free", "not_listening"]
-
 
 def check_free(what: str, host: str, port: int) -> None:
     """Bind the port once, so that a taken one is an error before anything is started.

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["html", "shortened", "text", "wrapped"]
-
 # Notebooks would typeset what stands between two dollar signs as a formula.
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 

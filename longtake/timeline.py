@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from longtake.library import Take
     from longtake.request import Resolved, ResolvedShot
 
-__all__ = ["Clip", "ClipCorrection", "Timeline", "TimelineSound", "of", "of_takes"]
-
 _SURELY_UNSEEN = 2.0
 """Levels of a recorded seam under which no join measures it again: a step may be seen from 3 on."""
 

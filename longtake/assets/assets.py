@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["DAY", "HANDED_ON", "Assets", "can_hand_on", "can_host", "needs_host", "remember_frame"]
-
 DAY = 24 * 3600
 HANDED_ON = DAY
 """Seconds after a take was kept in which the provider may still serve its frame: 7 days or 24 h (provider-contract.md §1)."""

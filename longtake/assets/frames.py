@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.errors import LongtakeError
     from longtake.library import Frame, Take
 
-__all__ = ["frame_url"]
-
 _log = logging.getLogger("longtake.take")
 
 _FRESH = 600

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from longtake.media import InputFacts
 
-__all__ = ["FrameUrl", "Hosting", "ObjectUrl", "UrlSource"]
-
 
 @dataclass(frozen=True, slots=True)
 class UrlSource:

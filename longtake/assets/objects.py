@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import ObjectInfo
 
-__all__ = ["place", "url_of"]
-
 _log = logging.getLogger("longtake.take")
 
 _WEEK = 7 * DAY

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from longtake.request import Input, Misfit, Resolved, ResolvedShot
     from longtake.storyboard import Problem
 
-__all__ = ["read", "read_inputs"]
-
 _LONGEST = 512 * 1024 * 1024
 """Bytes of an input for whose kind the catalog has no limit."""
 

@@ -18,8 +18,6 @@ from longtake.errors import CatalogError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Billing", "Catalog", "Frames", "Inputs"]
-
 
 def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()

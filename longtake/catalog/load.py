@@ -11,8 +11,6 @@ from typing import Any
 
 from longtake.errors import CatalogError
 
-__all__ = ["COMPILED", "SHIPPED", "compile_shipped", "merged", "read", "shipped", "with_families"]
-
 SHIPPED = Path(__file__).with_name("catalog.yaml")
 COMPILED = SHIPPED.with_name("catalog.json")
 """The same tree with the digest of the file it was read from: JSON is read in a hundredth of the time."""

@@ -14,24 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from longtake.errors import CatalogError
 
-__all__ = [
-    "ADAPTIVE",
-    "AUTO_DURATION",
-    "Choice",
-    "Data",
-    "DurationRule",
-    "FieldNames",
-    "FrameItem",
-    "InputRule",
-    "MediaRule",
-    "Mentions",
-    "Model",
-    "PromptRule",
-    "Range",
-    "Rate",
-    "ReferenceRule",
-]
-
 AUTO_DURATION = -1
 """The provider's word for "the model chooses the length" (provider-contract.md §2)."""
 ADAPTIVE = "adaptive"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from longtake.catalog.model import Model, Rate, ReferenceRule
 
-__all__ = ["ModelCard", "OldRate", "Overview", "RateCard"]
-
 _WIDTH = 80
 _RATES = ("resolution", "seen", "age", "$/s", "$/s with videos")
 _PLANNING = "* planning rate: the provider has not published one"

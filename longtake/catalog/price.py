@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from longtake.catalog.model import Model
 
-__all__ = ["Price", "billable_seconds", "price_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Price:

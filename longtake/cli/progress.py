@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from longtake.request import Resolved
 
-__all__ = ["Bar", "Lines", "ProgressDisplay", "Style", "parents_of", "style", "time_left", "warnings"]
-
 _Result = TypeVar("_Result")
 
 Style = Literal["bar", "lines"]

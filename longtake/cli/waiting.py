@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-__all__ = ["Waiting"]
-
 
 class Waiting:
     """Show a bar while the block runs; without a terminal, do nothing.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.emulator.state import EmulatorState
     from longtake.emulator.tasks import EmulatedTask
 
-__all__ = ["router"]
-
 
 def _from_this_machine(request: Request) -> None:
     host = request.client.host if request.client else ""

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from longtake.emulator.config import Config
     from longtake.emulator.tasks import EmulatedTask
 
-__all__ = ["PREFIX", "build"]
-
 PREFIX = "/api/v1"
 _LARGEST_BODY = 1024 * 1024
 _POLL_FAULTS = GETS | SHAPES | {"404", "no-id", "slow"}

@@ -22,8 +22,6 @@ from longtake.settings import explain
 if TYPE_CHECKING:
     from longtake.emulator.server import EmulatorAddress
 
-__all__ = ["add_arguments", "configuration", "main"]
-
 _HIGHEST_PORT = 65_535
 
 

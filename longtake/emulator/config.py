@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from longtake.emulator.faults import Rule
 
-__all__ = ["DEFAULT_KEY", "SPEEDS", "Config", "Speed"]
-
 DEFAULT_KEY = "emulator-key"
 """The key an emulator takes when none is named. It guards play money, so it is not a secret."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from longtake.emulator.rendering import RenderOrder
 
-__all__ = ["Copies"]
-
 _END = 12
 """Bytes of the chunk that ends a PNG."""
 

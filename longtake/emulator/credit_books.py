@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BookEntry", "CreditBooks", "ShortError"]
-
 Party = Literal["customer", "provider", "outside"]
 BookEntryKind = Literal["debit", "refund", "external"]
 

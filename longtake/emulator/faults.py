@@ -8,8 +8,6 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-__all__ = ["AFTER", "BEFORE", "GETS", "Fate", "Faults", "Rule", "parse"]
-
 Where = Literal["submit", "poll", "media", "balance"]
 What = Literal[
     "429", "500", "503-before", "500-after", "drop-before", "drop-after", "stall", "garbage", "html", "redirect",

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from longtake.emulator.faults import Rule
     from longtake.emulator.state import EmulatorState
 
-__all__ = ["locate", "router"]
-
 router = APIRouter()
 
 _MEDIA_FAULTS = GETS | {"expired", "truncated", "slow"}

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.emulator.validation import Wish
     from longtake.media import InputFacts
 
-__all__ = ["InputSource", "InputSources", "UnreadableError", "client", "fetch", "look"]
-
 _LARGEST = 512 * 1024 * 1024
 _TIMEOUT = 10.0
 SourceKind = Literal["image", "video", "audio"]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["KEY", "environment", "running"]
-
 KEY = "demo-key-of-the-emulator"
 _CREDITS = 20_000
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Colour", "PromptLook", "mix", "read"]
-
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 

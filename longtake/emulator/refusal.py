@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "INPUT_UNREADABLE",
-    "INVALID",
-    "MIXED_MODES",
-    "NOT_FOUND",
-    "NO_CREDITS",
-    "RATE_LIMITED",
-    "UPSTREAM",
-    "RefusalAnswer",
-]
-
 INVALID = 20002
 MIXED_MODES = 20003
 INPUT_UNREADABLE = 30002

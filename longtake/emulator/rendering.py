@@ -14,8 +14,6 @@ from longtake.emulator import scenery
 from longtake.media import ffmpeg
 from longtake.media.streams.sniff import sniff
 
-__all__ = ["RenderOrder", "RenderedClip", "render"]
-
 _TIMEOUT = 600
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "Helvetica.ttc")
 _FONT_FOLDERS = (

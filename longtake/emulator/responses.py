@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from longtake.emulator.state import EmulatorState
     from longtake.emulator.tasks import EmulatedTask
 
-__all__ = ["drop", "envelope", "refused", "spoilt", "until_gone"]
-
 _STATUS = {
     "404": (404, NOT_FOUND, "task not found"),
     "429": (429, RATE_LIMITED, "too many requests"),

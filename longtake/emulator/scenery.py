@@ -13,8 +13,6 @@ from longtake.emulator import prompt_look, terrain
 from longtake.emulator.prompt_look import Colour, mix
 from longtake.emulator.terrain import Layer, Stage
 
-__all__ = ["paint"]
-
 
 def paint(prompt: str, *, digest: str, width: int, height: int, seconds: float) -> tuple[Layer, ...]:
     """Draw the landscape of `prompt` for a frame of `width` x `height` pixels and a clip of `seconds`.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from longtake.emulator.config import Config
     from longtake.emulator.state import Connections
 
-__all__ = ["EmulatorAddress", "running", "serve"]
-
 _log = logging.getLogger("longtake.emulator")
 
 

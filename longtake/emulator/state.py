@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from longtake.emulator.tasks import EmulatedTask, EmulatedTasks
     from longtake.emulator.validation import Wish
 
-__all__ = ["EmulatorState", "LimitCounts", "PostCounts"]
-
 Connections = dict[tuple[str, int], "asyncio.Transport"]
 
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from longtake.emulator.rendering import RenderedClip
     from longtake.emulator.validation import Wish
 
-__all__ = ["EmulatedTask", "EmulatedTasks"]
-
 _log = logging.getLogger("longtake.emulator")
 
 RENDERS_AT_ONCE = 2

@@ -11,8 +11,6 @@ from longtake.emulator.prompt_look import PromptLook, mix
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Layer", "Stage", "falling", "ridge", "water"]
-
 
 @dataclass(frozen=True)
 class Layer:

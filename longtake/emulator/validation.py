@@ -16,8 +16,6 @@ from longtake.emulator.refusal import INVALID, MIXED_MODES, NOT_FOUND, RefusalAn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Wish", "check", "prompt_of", "read"]
-
 _URL_LENGTH = 4096
 _SEEDS = range(-(2**63), 2**63)
 _Json = dict[str, Any]

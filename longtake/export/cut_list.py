@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.library import ClipFile, Take
     from longtake.manifest import FilmShot, Manifest
 
-__all__ = ["CutList", "ListedShot", "ListedTransition", "of_manifest", "rate_of"]
-
 _RATES = (
     *(Fraction(rate) for rate in (12, 15, 16, 24, 25, 30, 48, 50, 60)),
     *(Fraction(n * 1000, 1001) for n in (24, 30, 60)),

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-__all__ = ["ExportForm", "Exported", "export"]
-
 ExportForm = Literal["otio", "fcpxml", "edl", "folder"]
 """`otio`, `fcpxml` and `edl` are one file; `folder` has these three, the captions and every kept take."""
 

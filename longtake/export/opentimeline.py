@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from longtake.library import Take
     from longtake.manifest import Manifest
 
-__all__ = ["require", "text", "timeline"]
-
 START = "01:00:00:00"
 """The time code of a film's first frame."""
 

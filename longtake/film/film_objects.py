@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-__all__ = ["JoinedFilm", "complete", "find", "folder_of", "keep", "sha256_of", "verified"]
-
 _PAGE = "report.html"
 _FILES = {
     "film.mp4": "video/mp4",

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from longtake.manifest import FilmShot, Manifest
     from longtake.store import Store
 
-__all__ = ["film_page"]
-
 MOST_PICTURES = 400
 """Pictures of the largest page; a film with more takes has a page without them."""
 _READERS = 4

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.timeline import Timeline
 
-__all__ = ["join", "join_takes", "measured"]
-
 _MUSIC = {"mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "aac": "audio/aac"}
 """How music is served, by the ending of its key."""
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["locate"]
-
 _SLUG = r"[a-z0-9-]{1,60}"
 _NAME = rf"({_SLUG}/[0-9a-f]{{32}}(?:/[0-9a-f]{{12}})?)(?:/(?:manifest\.json|film\.mp4))?/?\Z"
 _KEY = re.compile(rf"(?:films/)?{_NAME}")

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.request import Resolved
     from longtake.store import Store
 
-__all__ = ["drifts", "seams"]
-
 
 def seams(
     resolved: Resolved,

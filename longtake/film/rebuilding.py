@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from longtake.manifest import Manifest
     from longtake.store import Store
 
-__all__ = ["Rebuilt", "rebuild"]
-
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.timeline import Timeline
 
-__all__ = ["RenderedFilm", "check_tools", "plan_render", "render", "software"]
-
 _log = logging.getLogger("longtake.film")
 
 _FETCHERS = 8

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from longtake.request import Resolved
     from longtake.settings import S3Settings
 
-__all__ = ["Admission", "AdmittedFilm", "admit"]
-
 
 @dataclass(frozen=True, slots=True)
 class AdmittedFilm:

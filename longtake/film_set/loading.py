@@ -21,8 +21,6 @@ from longtake.storyboard.node import Node, TextError, of_json
 if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
-__all__ = ["is_film_set", "load", "read_table", "read_template"]
-
 _SCHEMA = re.compile(r"""(?:^|[{,])\s*["']?schema["']?\s*:\s*["']?longtake-set/""", re.MULTILINE)
 _FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 

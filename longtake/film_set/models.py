@@ -12,8 +12,6 @@ from longtake.storyboard import LabelName, Storyboard
 from longtake.storyboard.models import LISTED, MAPPED, PRINTABLE, Allowed, PathOrUrl, Strict
 from longtake.storyboard.writing import plain
 
-__all__ = ["FilmSet", "json_schema"]
-
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200), PRINTABLE]
 Scalar = str | int | float | bool
 

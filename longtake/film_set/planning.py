@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["PlannedFilm", "SetPlan", "make"]
-
 _READERS = 16
 _COLUMNS = ("film", "row", "state", "shots", "to buy", "expected", "reserve")
 _WIDTH = 80

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.film_set.rows import Cell
     from longtake.store import Store
 
-__all__ = ["FilmOutcome", "SetResult", "failed_rows", "keep", "latest"]
-
 _NINES = 10**14 - 1
 _COLUMNS = ("film", "state", "seconds", "charged", "refunded", "in doubt")
 _FIELDS = (

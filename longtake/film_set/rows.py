@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from longtake.storyboard import quoted
 from longtake.storyboard.node import CONTROL
 
-__all__ = ["LARGEST_TABLE", "MOST_ROWS", "Cell", "Row", "RowProblem", "Table", "of_records", "of_text"]
-
 LARGEST_TABLE = 64 * 1024**2
 """Bytes of a table."""
 MOST_ROWS = 100_000

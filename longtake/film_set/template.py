@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from longtake.film_set.rows import Cell
     from longtake.storyboard import FieldPath
 
-__all__ = ["CellError", "Template", "compile_template", "shown"]
-
 FILTERS = ("capitalize", "default", "lower", "title", "trim", "upper")
 WHEN = "when"
 """The key of a scene or a shot that a row may leave out."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from longtake.store import ObjectInfo, Store
 
-__all__ = ["Garbage", "Survey", "clear", "survey"]
-
 _MEDIA = re.compile(r"(?:media|tails)/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
 """Media by digest; a tail has the digest of its clip, and goes with it."""
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")

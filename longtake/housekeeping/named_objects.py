@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from longtake.store import Store
 
-__all__ = ["Names"]
-
 _READERS = 16
 _NAME = re.compile(r"[0-9a-f]{64}")
 _DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")

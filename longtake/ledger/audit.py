@@ -13,8 +13,6 @@ from longtake.ledger.state import CHECKPOINT_EVERY, LedgerState
 if TYPE_CHECKING:
     from longtake.ledger.entry_log import EntryLog
 
-__all__ = ["LogAudit", "audit"]
-
 _SIDE_BY_SIDE = 16
 
 

@@ -11,8 +11,6 @@ from longtake.errors import BudgetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Budget", "BudgetRefusal", "Scope", "Used"]
-
 Scope = Literal["film", "set", "run", "day"]
 
 _SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")

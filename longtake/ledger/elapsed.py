@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["elapsed"]
-
 
 def elapsed() -> float:
     """Return seconds since an arbitrary start, by a clock that is never set and, on Linux, also counts while the machine sleeps."""

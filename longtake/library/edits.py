@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.store import Store
 
-__all__ = ["Edit", "Edits", "read", "write"]
-
 _READERS = 16
 
 

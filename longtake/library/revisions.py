@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from longtake.store import Store
 
-__all__ = ["Revision", "read", "write"]
-
 _READERS = 16
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from longtake.library.revisions import Revision
     from longtake.store import Store
 
-__all__ = ["Snapshot", "TakeLibrary", "TakeNames", "read"]
-
 _READERS = 16
 _SNAPSHOT_LIMIT = 256 * 1024**2
 _NINES = 10**14 - 1

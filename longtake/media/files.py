@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["replacing"]
-
 
 @contextlib.contextmanager
 def replacing(into: Path) -> Iterator[Path]:

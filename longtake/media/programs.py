@@ -22,18 +22,6 @@ from longtake.errors import FfmpegError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "ENCODERS",
-    "FILTERS",
-    "Capabilities",
-    "FfmpegChoice",
-    "binary",
-    "capabilities",
-    "choice",
-    "require",
-    "version",
-]
-
 _WHEEL = "imageio-ffmpeg"
 _NEEDED_ENCODERS = ("libx264", "aac", "png", "mjpeg")
 _OPTIONAL_ENCODERS = ("libx265", "mov_text")  # films of HEVC clips, captions

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from longtake.request import ResolvedShot
     from longtake.storyboard import Downstream
 
-__all__ = ["ShotAssessment"]
-
 
 class ShotAssessment:
     """Finds the status of one shot. See `Comparison`."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from longtake.request import ResolvedShot
 
-__all__ = ["Change", "between"]
-
 _LONGEST = 60
 
 

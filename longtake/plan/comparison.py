@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from longtake.request import ResolvedShot
     from longtake.storyboard import Downstream
 
-__all__ = ["Comparison"]
-
 
 class Comparison(TakeIndex):
     """Compares the shots of a storyboard with what is kept. Built with the arguments of `TakeIndex`."""

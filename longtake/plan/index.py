@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.request import Resolved, ResolvedShot
     from longtake.storyboard import Downstream
 
-__all__ = ["TakeIndex"]
-
 
 class TakeIndex:
     """Matches the shots of a storyboard to kept takes and open attempts.

@@ -31,20 +31,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = [
-    "MOST_ROWS",
-    "LedgerView",
-    "Plan",
-    "PlannedShot",
-    "make",
-    "of",
-    "parents_first",
-    "read_books",
-    "read_ledgers",
-    "statuses",
-    "view_of",
-]
-
 _COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
 _WIDTH = 80
 MOST_ROWS = 40

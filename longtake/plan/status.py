@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.request import ResolvedShot
     from longtake.storyboard import Downstream
 
-__all__ = ["EVER", "Lack", "ShotStatus", "Status", "select"]
-
 Status = Literal["current", "stale", "missing", "blocked", "in doubt", "under way"]
 
 EVER = datetime.min.replace(tzinfo=UTC)

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
     from longtake.storyboard import Approval
 
-__all__ = ["ApprovalForm", "ask", "check_approver", "patiently"]
-
 _LOOK_AGAIN = 5
 """Seconds between two looks at whether a paused run was resumed, or the API is back."""
 _GRACE = 3600

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
     from longtake.settings import Settings
 
-__all__ = ["settings_of"]
-
 
 def settings_of(credentials: ReapiCredentials | None, store: ArtifactStore | None) -> Settings:
     """Return the settings of a run.

@@ -15,8 +15,6 @@ from longtake.prefect.retrying import options
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-__all__ = ["PrefectObserver", "also", "others"]
-
 _Result = TypeVar("_Result")
 
 _SILENT = frozenset({"shot.done", "film.joining"})

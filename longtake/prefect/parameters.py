@@ -25,24 +25,6 @@ from longtake.storyboard import Downstream as _Downstream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "AskParameter",
-    "BoardParameter",
-    "CredentialsParameter",
-    "CreditsParameter",
-    "DeploymentParameter",
-    "DownstreamParameter",
-    "FilmSetParameter",
-    "LabelsParameter",
-    "RetakeParameter",
-    "SceneCreditsParameter",
-    "StepsParameter",
-    "StoreParameter",
-    "board_name",
-    "reference",
-    "secrets_in",
-]
-
 
 class _Optional:
     """Describes an optional parameter to Prefect's form by its type alone, without null and without a default.

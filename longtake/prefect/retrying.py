@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from longtake.observer import StepName
 
-__all__ = ["StepOptions", "options", "when_transient"]
-
 
 class StepOptions(TypedDict, total=False):
     """Keyword arguments of `prefect.task`."""

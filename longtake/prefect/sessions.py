@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from longtake.blocks import ArtifactStore, ReapiCredentials
     from longtake.take import Session
 
-__all__ = ["label_of", "session_of"]
-
 
 class _Events(Observer):
     """Logs and emits events. Steps are not wrapped, because the task is a task run already."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from longtake.film_set import SetResult
 
-__all__ = ["SetObserver", "show"]
-
 _SILENT = frozenset({"shot.done", "film.joining", "film.started", "attempt.accepted", "take.kept"})
 """Events that would flood the event feed in a set of hundreds of films."""
 _MOST_ROWS = 1000

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     class _Film(Film, Awaitable[Film]): ...
 
 
-__all__ = ["StepTask", "step_task"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

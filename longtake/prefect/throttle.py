@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from longtake.provider.token_bucket import TokenBucket
 
-__all__ = ["BURST", "PER_SECOND", "turn"]
-
 BURST = 1000
 """Task runs, a third of what the server's queue holds: two more processes may begin as quickly at the same moment."""
 PER_SECOND = 20.0

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from longtake.request import Resolved, ResolvedShot
     from longtake.store import Store
 
-__all__ = ["Spool", "check_disk", "estimate"]
-
 _MARGIN = 64 * 1024**2
 """Bytes that have to be free whatever the film: logs, snapshots, the ledger."""
 _RATE, _AREA, _GROWTH = 3.2e6, 854 * 480, 0.75

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.request import Resolved
     from longtake.store import Store
 
-__all__ = ["Preflight", "check", "check_catalog", "needed"]
-
 _log = logging.getLogger("longtake.preflight")
 
 

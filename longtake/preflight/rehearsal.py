@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from longtake.media.programs import Capabilities
     from longtake.request import Resolved
 
-__all__ = ["SAMPLE", "check_media"]
-
 SAMPLE = Path(media.__file__).with_name("sample.mp4")
 """13 frames of 96×64 pixels (H.264, one group of pictures with B-frames) and their sound (AAC, mono)."""
 _FRAMES, _PIXELS, _FPS = 13, (96, 64), Fraction(24)

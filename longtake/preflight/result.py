@@ -7,8 +7,6 @@ from typing import Literal
 
 from longtake.errors import LongtakeError
 
-__all__ = ["Checked", "CheckedPart", "reason"]
-
 CheckedPart = Literal["media", "store", "disk", "catalog"]
 
 

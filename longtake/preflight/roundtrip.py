@@ -13,8 +13,6 @@ from longtake.preflight.result import Checked, reason
 if TYPE_CHECKING:
     from longtake.store import Store
 
-__all__ = ["check_store"]
-
 
 def check_store(store: Store) -> Checked:
     """Store the sample clip, read it back, and create an object twice, of which the second time must be refused.

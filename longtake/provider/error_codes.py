@@ -10,8 +10,6 @@ from longtake.errors import RefusedError, TaskFailedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CODES", "ErrorCode", "wants_rehosting"]
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     Open = Callable[[str, str, Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]]
 
-__all__ = ["Readable", "look"]
-
 
 @dataclass(frozen=True, slots=True)
 class Readable:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["TokenBucket"]
-
 
 class TokenBucket:
     """Holds `most` turns and gets `rate` a second back. Turns are given in the order in which they are asked for."""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from longtake.library import Take
     from longtake.request import ResolvedShot
 
-__all__ = ["Money", "OutcomeStatus", "ShotOutcome", "incomplete", "money_of"]
-
 OutcomeStatus = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
 
 

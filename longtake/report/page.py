@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.plan import Plan
     from longtake.report.outcomes import Money, ShotOutcome
 
-__all__ = ["RunLedger", "cut_short", "page"]
-
 _MOST = 40
 """Lines of one part of the page; a last line counts the rest."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import re
 
-__all__ = ["picture"]
-
 _PICTURE_LIMIT = 300_000
 """Bytes of the largest picture that is embedded in a page."""
 _PUBLIC = re.compile(r"https?://[^\s<>()\[\]`\\?#@]+")

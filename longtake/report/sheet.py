@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.library import Take
     from longtake.store import Store
 
-__all__ = ["MOST_PICTURES", "contact_sheet", "kept_sheet"]
-
 MOST_PICTURES = 60
 """The most takes on a sheet; of more, an evenly spread selection is shown, because a thousand would be too small to see."""
 _READERS = 4

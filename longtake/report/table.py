@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from longtake.ledger.accounts import SpendLine
     from longtake.report.outcomes import ShotOutcome
 
-__all__ = ["rows"]
-
 _MONEY = ("settled", "refunded", "reserved", "in_doubt", "written_off")
 """What a shot cost over all runs, named as in `longtake credits`."""
 _ALWAYS = {"shot", "state", "take", "credits", "seconds", "attempt", "settled", "task id", "note"}

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from longtake.report.outcomes import ShotOutcome
 
-__all__ = ["failed_checks", "link", "many", "plain", "seam_notes", "stale_note", "under_way"]
-
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:.]|^[-=]")
 """Characters with a meaning in Markdown or its HTML; `:` and `.` because bare addresses become links."""
 

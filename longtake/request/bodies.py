@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from longtake.catalog import Catalog
     from longtake.request.resolved import ResolvedShot
 
-__all__ = ["body", "frozen_body"]
-
 
 def body(
     shot: ResolvedShot, *, urls: Mapping[int, str], frame_url: str | None, end_url: str | None = None, catalog: Catalog

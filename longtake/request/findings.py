@@ -9,8 +9,6 @@ from longtake.storyboard import failure
 if TYPE_CHECKING:
     from longtake.storyboard import FieldPath, Loaded, Problem
 
-__all__ = ["Findings"]
-
 
 class Findings:
     """Collects problems by place. What a default does wrong for sixty shots is one problem, at the default's line."""

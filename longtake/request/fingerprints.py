@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.request.resolved import ResolvedShot
 
-__all__ = ["description", "fingerprint", "input_digests"]
-
 
 def fingerprint(
     shot: ResolvedShot,

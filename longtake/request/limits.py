@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from longtake.media import InputFacts
     from longtake.request.resolved import Input, ResolvedShot
 
-__all__ = ["InputKind", "Misfit", "allowed_text", "kind_of", "misfit", "misfits"]
-
 InputKind = Literal["image", "video", "audio"]
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from longtake.request.findings import Findings
     from longtake.storyboard import FieldPath
 
-__all__ = ["MediaFacts", "MediaInputs"]
-
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """Two letters or more before the colon: `C:` is a drive."""
 LONGEST_URL = 4096

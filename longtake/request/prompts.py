@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["translated"]
-
 MENTION = re.compile(r"@@|(?<!\w)@([A-Za-z0-9][A-Za-z0-9_-]*)")
 """An @ inside a word, as in an address, is left alone; @@ stands for a plain one."""
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from longtake.catalog import Price
     from longtake.storyboard import Loaded, Match, Pick, Transition
 
-__all__ = ["Input", "Resolved", "ResolvedShot", "Role"]
-
 Role = Literal["image", "video", "audio", "first_frame", "last_frame"]
 
 

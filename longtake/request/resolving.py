@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from longtake.catalog import Catalog, Price
     from longtake.storyboard import Loaded
 
-__all__ = ["resolve"]
-
 RATIO_TOLERANCE = 0.02
 """How far an image's sides may be from a ratio and still be taken for it; the provider's own sizes are up to 1.6 % off."""
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from longtake.request.findings import Findings
     from longtake.request.shot_draft import ShotDraft
 
-__all__ = ["check", "prices"]
-
 
 def check(wanted: ShotDraft, found: Findings, *, parent_id: str | None) -> None:
     """Record everything in this request that the provider would refuse."""

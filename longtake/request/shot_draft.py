@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from longtake.request.resolved import Input
     from longtake.storyboard import FieldPath, Scene, Shot, Transition
 
-__all__ = ["ShotDraft", "draft_shot"]
-
 
 @dataclass(slots=True)
 class ShotDraft:

@@ -14,8 +14,6 @@ from longtake.errors import StoreError
 if TYPE_CHECKING:
     from longtake.store.protocol import Store
 
-__all__ = ["Race", "check_conditional", "race"]
-
 
 @dataclass(frozen=True)
 class Race:

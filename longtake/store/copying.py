@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.store.protocol import Store
 
-__all__ = ["fetch", "local_copy"]
-
 _NAMED = re.compile(r"media/([0-9a-f]{64})\.")
 
 

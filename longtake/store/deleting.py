@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from longtake.store.s3client import patiently, status
+from longtake.store.s3client import patiently
+from longtake.store.s3errors import status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_s3 import S3Client
-
-__all__ = ["delete_objects"]
 
 _BATCH = 1000  # the most one request takes
 

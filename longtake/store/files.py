@@ -15,8 +15,6 @@ from longtake.store.protocol import DAY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ABSENT", "make_folder", "opened", "replacing", "size_of", "sweep", "sync_folder"]
-
 ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What the file system says of a path where there is no file."""
 

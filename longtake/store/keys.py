@@ -7,8 +7,6 @@ from urllib.parse import quote, urlsplit
 
 from longtake.errors import SettingsError, StoreError
 
-__all__ = ["check_deletable", "check_key", "check_prefix", "is_key", "join_url", "public_base"]
-
 _LONGEST = 512
 # A part begins with no dot: that rules out `..` and hidden folders, the local store's own temporary one among them.
 # 255 bytes are what file systems take as a name.

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import StoreError
-from longtake.store.s3client import patiently, status
+from longtake.store.s3client import patiently
+from longtake.store.s3errors import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
-
-__all__ = ["LARGEST_PUT", "end_abandoned", "is_abandoned", "upload"]
 
 LARGEST_PUT = 64 * 1024 * 1024
 """Bytes of the largest object sent in one piece: fewer requests than in parts, and a broken one is soon sent again."""

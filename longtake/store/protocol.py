@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["DAY", "GET_LIMIT", "ObjectInfo", "Store"]
-
 GET_LIMIT = 16 * 1024 * 1024
 """Bytes `Store.get` takes into memory by default: ledger entries and manifests are far smaller."""
 

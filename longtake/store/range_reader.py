@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-__all__ = ["ranged_file"]
-
 _LEAST = 1024 * 1024  # bytes of one request, even if fewer are needed: what follows is usually read next
 _MOST = 8 * 1024 * 1024  # bytes of one request at most, because a broken request is repeated
 

@@ -16,7 +16,8 @@ from longtake.store.files import replacing
 from longtake.store.keys import check_deletable, check_key, check_prefix, is_key, join_url, public_base
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
 from longtake.store.range_reader import ranged_file
-from longtake.store.s3client import client, patiently, status
+from longtake.store.s3client import client, patiently
+from longtake.store.s3errors import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from longtake.settings import S3Settings
-
-__all__ = ["S3Store"]
 
 Answer = TypeVar("Answer")
 

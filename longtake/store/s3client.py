@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from longtake.settings import S3Settings
 
-__all__ = ["client", "patiently", "status"]
-
 Answer = TypeVar("Answer")
 
 _ATTEMPTS = 5

@@ -11,8 +11,6 @@ from longtake.errors import StoreError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["answered", "is_aws", "no_answer", "not_signed", "place", "status"]
-
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or the credentials of the ArtifactStore block"
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}

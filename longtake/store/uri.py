@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.settings import S3Settings, Settings
     from longtake.store.protocol import Store
 
-__all__ = ["open_store", "store_of"]
-
 _NEXT = "set LONGTAKE_STORE to file:///a/folder, a plain path, or s3://bucket/prefix"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]\Z")

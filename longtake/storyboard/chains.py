@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from longtake.storyboard.models import Shot, Storyboard
 
-__all__ = ["cycles", "parents", "places"]
-
 
 def places(board: Storyboard) -> Iterator[tuple[tuple[str | int, ...], Shot]]:
     """Every shot in film order with its place in the file."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from longtake.storyboard.loaded import FieldPath, Loaded
 
-__all__ = ["Mistake", "check", "listed"]
-
 Mistake = tuple["FieldPath", str, str]
 """Place, message, allowed."""
 PROVIDER_NAME = re.compile(r"(image|video|audio)[0-9]+", re.IGNORECASE)

@@ -14,8 +14,6 @@ from longtake.storyboard.problem import bare_url
 if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
-__all__ = ["read"]
-
 TIMEOUT = 30.0
 """Seconds to connect, and to wait for the next bytes."""
 _LONGEST_NAME = 200

@@ -16,8 +16,6 @@ from longtake.storyboard.problem import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["checked_labels", "labels_of"]
-
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(PurchaseLabels)
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from longtake.storyboard.node import Node
 
-__all__ = ["FieldPath", "Loaded"]
-
 FieldPath = tuple[str | int, ...]
 """Keys and indices from the top of the file: `("scenes", 0, "shots", 2, "duration")`."""
 

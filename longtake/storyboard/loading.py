@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.errors import StoryboardError
     from longtake.storyboard.checks import Mistake
 
-__all__ = ["LARGEST", "checked", "decoded", "draft", "draft_text", "load", "parse", "unreadable", "without_problems"]
-
 LARGEST = 2 * 1024 * 1024
 """Bytes of a storyboard; one of a thousand shots has about two hundred thousand."""
 

@@ -35,30 +35,6 @@ from pydantic_core import PydanticCustomError
 
 from longtake.storyboard.node import CONTROL
 
-__all__ = [
-    "Allowed",
-    "Approval",
-    "ApprovalFields",
-    "Downstream",
-    "Generation",
-    "GenerationFields",
-    "LabelName",
-    "Match",
-    "Pick",
-    "PurchaseLabels",
-    "Scene",
-    "SceneFields",
-    "Shot",
-    "ShotFields",
-    "Sound",
-    "SoundFields",
-    "Storyboard",
-    "StoryboardFields",
-    "Transition",
-    "TransitionFields",
-    "slug",
-]
-
 _Init = TypeVar("_Init", bound=Callable[..., None])
 
 ID = r"^[a-z0-9][a-z0-9_-]{0,63}$"

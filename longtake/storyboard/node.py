@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CONTROL", "MOST_VALUES", "YAML_ALLOWED", "Node", "TextError", "of_json"]
-
 MOST_VALUES = 50_000
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 YAML_ALLOWED = "one document of YAML 1.2 or JSON"

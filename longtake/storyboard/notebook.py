@@ -10,8 +10,6 @@ from longtake.storyboard.chains import parents, places
 if TYPE_CHECKING:
     from longtake.storyboard.models import Storyboard
 
-__all__ = ["board_html"]
-
 MOST = 200
 """Rows of the table; how many more shots there are is said below it."""
 PROMPT = 60

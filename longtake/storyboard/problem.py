@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from longtake.errors import StoryboardError
 
-__all__ = ["Problem", "bare_url", "failure", "quoted"]
-
 LONGEST_QUOTE = 60
 
 

@@ -16,8 +16,6 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from longtake.storyboard.node import CONTROL, MOST_VALUES, Node, TextError
 from longtake.storyboard.problem import quoted
 
-__all__ = ["read"]
-
 DEEPEST = 30
 INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
 UNLIKE_JSON = re.compile("[\t\x85\u2028\u2029]")

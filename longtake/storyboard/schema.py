@@ -8,8 +8,6 @@ from pydantic_core import to_jsonable_python
 
 from longtake.storyboard.models import Approval, Generation, Storyboard
 
-__all__ = ["json_schema"]
-
 
 def json_schema() -> dict[str, Any]:
     """The schema as JSON data (draft 2020-12), with the shipped catalog's models and values as suggestions.

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.storyboard.loaded import FieldPath
     from longtake.storyboard.node import Node
 
-__all__ = ["shaped"]
-
 MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): Storyboard,
     ("defaults",): Generation,

@@ -22,8 +22,6 @@ from longtake.storyboard.writing import plain
 if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
-__all__ = ["aload_any", "load_any", "of_board"]
-
 INLINE = "(inline)"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["starter"]
-
 
 def starter() -> str:
     """The text of a commented storyboard that needs no other files."""

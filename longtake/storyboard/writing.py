@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.storyboard.models import Storyboard
 
-__all__ = ["plain", "to_yaml"]
-
 WIDTH = 100
 """Columns up to which a mapping of plain values stands on one line."""
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*(?: [A-Za-z0-9_/.-]+)*")

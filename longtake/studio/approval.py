@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from longtake.studio.shooting import MadeShot
     from longtake.take import Session
 
-__all__ = ["Answer", "Approver", "Question", "Subject", "approve_plan", "approve_rest", "check_approver"]
-
 _MOST_ROWS = 30
 
 Subject = Literal["spending", "the rest", "more than the budget"]

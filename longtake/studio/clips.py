@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from longtake.provider import ProviderTask
     from longtake.take import Session
 
-__all__ = ["ClipRequest", "FinishedTask", "Submission", "generate", "ingest", "poll", "submit", "upload"]
-
 _SOURCE = "source-of-the-first-frame"
 CLIPS = "clips"
 """The scene that clips made alone are accounted to."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from longtake.storyboard import Downstream
     from longtake.take import Session
 
-__all__ = ["compare"]
-
 
 async def compare(
     session: Session,

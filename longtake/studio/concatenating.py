@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.library import Take
     from longtake.store import Store
 
-__all__ = ["concatenate"]
-
 
 async def concatenate(
     store: Store, takes: Sequence[Take], *, title: str, run: str | None = None, observer: Observer | None = None

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.take import Session
 
-__all__ = ["connected"]
-
 _MOST = 8
 """Accounts a process keeps at hand."""
 

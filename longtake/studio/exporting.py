@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from longtake.export import Exported, ExportForm
     from longtake.settings import Settings
 
-__all__ = ["export"]
-
 
 def export(
     place: str | None,

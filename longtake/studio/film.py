@@ -15,8 +15,6 @@ from longtake.report import Money
 if TYPE_CHECKING:
     from longtake.export import Exported, ExportForm
 
-__all__ = ["Cost", "Film", "ShotResult"]
-
 Cost = Money
 
 

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from longtake.studio.steps import ClipStep
     from longtake.take import Session
 
-__all__ = ["FilmRequest", "film_of", "scenes_of"]
-
 
 _LAST_WORDS = 4.0
 """Seconds a cancelled run takes to report what it leaves open: a worker kills what is not gone in half a minute."""

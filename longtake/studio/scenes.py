@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from longtake.studio.film import ShotResult
     from longtake.studio.steps import StepFunction
 
-__all__ = ["make_scenes"]
-
 
 async def make_scenes(
     settings: Settings,

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from longtake.film_set import Admission, AdmittedFilm, OutcomeState, SetPlan, SetResult
     from longtake.studio.film import Cost, Film
 
-__all__ = ["canary_text", "outcome_of", "removed_keys"]
-
 
 def canary_text(plan: SetPlan, first: Sequence[FilmOutcome], rest: int, *, reserve: int) -> str:
     """What a person reads before the rest of a set is bought: the first films, what they cost, and what that says of the rest."""

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from longtake.studio.film import Cost, Film
     from longtake.studio.steps import ClipStep
 
-__all__ = ["SetRequest", "set_of"]
-
 _STOPS = (PreflightError, SettingsError)
 """Errors that every film of the set would meet."""
 _ASKED_FOR = 24 * 3600.0

@@ -14,8 +14,6 @@ from longtake.take.shared_takes import SharedTakes
 if TYPE_CHECKING:
     from longtake.settings import Settings
 
-__all__ = ["SharedRun", "Turns", "forget", "keeping", "shared_run"]
-
 _MOST = 32
 """Runs a process remembers."""
 

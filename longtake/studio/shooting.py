@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from longtake.studio.steps import ClipStep
     from longtake.take import Session
 
-__all__ = ["MadeShot", "shoot"]
-
 
 @dataclass(frozen=True, slots=True)
 class MadeShot:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.take import Session
 
-__all__ = ["ClipStep", "StepFunction", "apply_steps", "load_steps", "refusal"]
-
 StepFunction = Callable[[Take, Path, Path], "Path | Awaitable[Path | None] | None"]
 
 

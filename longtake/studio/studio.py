@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from longtake.studio.steps import ClipStep, StepFunction
     from longtake.take import Session
 
-__all__ = ["Configures", "Studio"]
-
 _Result = TypeVar("_Result")
 _Self = TypeVar("_Self")
 _P = ParamSpec("_P")

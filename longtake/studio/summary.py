@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.report import RunLedger, ShotOutcome
     from longtake.take import Session
 
-__all__ = ["FilmResult", "lacks", "report_cancelled", "shot_result", "summarize"]
-
 _NAMED = 50
 """Shots that an event names; the page has all of them."""
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
-__all__ = ["run_sync"]
-
 _Result = TypeVar("_Result")
 
 

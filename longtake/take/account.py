@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.take.purchase_queue import PurchaseQueue
 
-__all__ = ["NOTHING", "Account"]
-
 NOTHING = Limits(in_flight=0)
 """The limits of a purchase that is not first in the queue: what is bought or kept may be used, nothing more is bought."""
 

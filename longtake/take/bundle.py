@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.store import Store
     from longtake.storyboard import Loaded
 
-__all__ = ["pack", "unpack"]
-
 _SCHEMA = "longtake-board/1"
 _KEY = re.compile(r"boards/([0-9a-f]{64})\.json\Z")
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.take.ensure_take import EnsuredTake
     from longtake.take.session import Session
 
-__all__ = ["EnsuredShot", "ensure_shot"]
-
 _log = logging.getLogger("longtake.studio")
 
 

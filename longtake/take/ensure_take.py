@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.provider import ProviderTask
     from longtake.take.session import Session
 
-__all__ = ["EnsuredTake", "ensure_take"]
-
 
 @dataclass(frozen=True, slots=True)
 class EnsuredTake:

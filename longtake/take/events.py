@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from longtake.take.spending import Spending
     from longtake.take.upload import TakeSpec
 
-__all__ = ["AttemptEvents"]
-
 _LONG = 10.0
 """Seconds after which an unbought take is worth a line, and between two looks at the waiting ones."""
 _FEW = 20

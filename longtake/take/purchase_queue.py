@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PurchaseQueue", "QueuePlace"]
-
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from longtake.settings import Settings
     from longtake.store import Store
 
-__all__ = ["KEPT_AT_ONCE", "Session", "ledger_of", "open_session"]
-
 _log = logging.getLogger("longtake.take")
 
 KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)

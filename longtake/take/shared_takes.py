@@ -13,8 +13,6 @@ from longtake.errors import TaskFailedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["SharedTakes"]
-
 
 class SharedTakes:
     """Belongs to one run in one process, whatever loops and threads its sessions are on."""

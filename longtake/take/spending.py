@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from longtake.errors import LongtakeError
     from longtake.ledger import Attempt, Budget, Ledger, Used
 
-__all__ = ["SetTag", "Spending"]
-
 
 @dataclass(frozen=True, slots=True)
 class SetTag:

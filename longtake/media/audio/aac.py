@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
 
-__all__ = ["CODER", "Samples", "add_stream", "bit_rate", "packets"]
-
 CODER = "fast"
 """Twice as fast as the encoder's default, and better from 64 kbit/s a channel on."""
 _PACKET = 1024

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import av
 
-__all__ = ["DecodedSound", "decode", "soften"]
-
 _GAP = Fraction(1, 100)
 """Seconds between two frames from which what is between them is silence; times in files are rounded by less."""
 _PADDING = 2 * 1024 / 48_000

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.model import JoinSound
 
-__all__ = ["encode", "measure"]
-
 _log = logging.getLogger("longtake.media")
 
 _MARGIN = 1.0

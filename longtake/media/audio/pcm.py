@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.probing import Audio
 
-__all__ = ["FORMAT", "RATE", "boundary", "parts", "rate_of"]
-
 RATE = 48_000
 """Samples a second in a film whose clips do not agree on one of `_KEPT`."""
 _KEPT = (44_100, RATE)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from longtake.errors import MediaError
 from longtake.media.concat import bits
 
-__all__ = ["AvcConfiguration", "is_entry", "merge", "parse", "renumber", "renumber_unit"]
-
 _HIGH = 100
 _SLICES = (1, 5)
 _IDR, _MESSAGE, _SEQUENCE, _PICTURE = 5, 6, 7, 8

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["code", "number", "number_end", "protect", "read", "swap", "trailing", "unprotect", "write"]
-
 _UNSAFE = re.compile(rb"\0\0(?=[\0-\3])")
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.model import Chapter, JoinClip
 
-__all__ = ["Cue", "cues", "model", "samples", "webvtt"]
-
 _MAX_BYTES = 4000
 """Of one caption: a text sample's length has two bytes, and nobody reads as much."""
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.index import Index
 
-__all__ = ["Blend", "Copy", "Encode", "Piece", "cut", "starts"]
-
 
 @dataclass(frozen=True, slots=True)
 class Copy:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import JoinClip
     from longtake.media.streams.probing import Probe
 
-__all__ = ["Pieces"]
-
 _MOST_THREADS = 4
 """Pieces made at once: each holds some frames of its clips in memory, and ffmpeg uses several cores by itself."""
 

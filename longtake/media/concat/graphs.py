@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from longtake.media.measure.grading import ColorCorrection
     from longtake.media.streams.probing import Color, Probe
 
-__all__ = ["GraphClip", "Joint", "Target", "blend", "encodable", "encode", "encoder", "poster", "target"]
-
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _CODECS, _PIXELS = ("h264", "hevc"), ("yuv420p", "yuv420p10le")
 _HD_HEIGHT = 720

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 from longtake.media.concat import bits
 
-__all__ = ["HevcConfiguration", "is_entry", "merge", "parse", "renumber", "renumber_unit", "splice"]
-
 _VIDEO, _SEQUENCE, _PICTURE = 32, 33, 34
 _MESSAGES = (39, 40)
 _ENTRIES = range(16, 22)

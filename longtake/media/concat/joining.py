@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import JoinClip, MeasuredLoudness
     from longtake.media.streams.probing import JoinProbe
 
-__all__ = ["join"]
-
 _PLAIN = JoinSound()
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from longtake.media.streams.index import Index
     from longtake.media.streams.probing import JoinProbe, Probe
 
-__all__ = ["Layout", "plan"]
-
 _KEPT = 3
 """Set numbers of a track that no clip gets."""
 _NOT_YUV = (0, 8)

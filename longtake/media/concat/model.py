@@ -10,18 +10,6 @@ if TYPE_CHECKING:
 
     from longtake.media.measure.grading import ColorCorrection
 
-__all__ = [
-    "Chapter",
-    "JoinClip",
-    "JoinPlan",
-    "JoinResult",
-    "JoinRow",
-    "JoinSound",
-    "JoinTransition",
-    "MeasuredLevel",
-    "MeasuredLoudness",
-]
-
 
 _STORED = {"extra": "forbid"}
 """For the values that timelines and manifests hold as they are."""

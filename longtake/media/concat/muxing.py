@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import Chapter
     from longtake.media.streams.index import Index
 
-__all__ = ["Labels", "Stretch", "mux"]
-
 _TITLE_BYTES = 255
 """Bytes a chapter title may have in an MP4; other texts get as many."""
 _MIN_TIMESCALE = 10_000

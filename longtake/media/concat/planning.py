@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import JoinClip
     from longtake.media.streams.probing import JoinProbe, Probe
 
-__all__ = ["describe", "look_at", "plan_join"]
-
 _PLAIN = JoinSound()
 
 

@@ -14,8 +14,6 @@ from longtake.media.streams.sniff import sniff
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["hls"]
-
 _SEGMENT = 6
 """Seconds a segment should have; it ends at the next key frame."""
 

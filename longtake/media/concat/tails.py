@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from longtake.media.concat.graphs import Target
     from longtake.media.streams.probing import JoinProbe
 
-__all__ = ["CODEC", "encode", "wanted", "write"]
-
 CODEC = "h264"
 """The codec whose tails are encoded in this process. PyAV's x265 gives a header that its MP4 writer refuses in some of many runs
 ("not yet implemented", seen with PyAV 18.1 on 10-bit clips), so H.265 is encoded by the ffmpeg binary, when a film is joined."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-__all__ = ["Track", "entries", "is_entry", "rewritten"]
-
 _CODECS: dict[str, ModuleType] = {"h264": avc, "hevc": hevc}
 _NUMBERS = range(1, 16)
 

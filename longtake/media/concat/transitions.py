@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.model import JoinClip
 
-__all__ = ["MAX_SECONDS", "TRANSITIONS", "asked"]
-
 MAX_SECONDS = 5.0
 """Of a transition: the storyboard's own limit."""
 

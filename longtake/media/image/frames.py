@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from longtake.media.measure.grading import ColorCorrection
     from longtake.media.streams.probing import Probe
 
-__all__ = ["correct_image", "end_frame", "first_frame", "last_frame", "poster"]
-
 _TIMEOUT = 300.0
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-__all__ = ["Thumbnail", "sheet", "small_jpeg", "thumbnail"]
-
 SIDE = 240
 """Pixels of a picture's longer side."""
 _GAP = 8

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.probing import Color, Probe
 
-__all__ = ["chain", "matrix", "png", "range_of", "reading_of"]
-
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _HD_HEIGHT = 720
 _EXACT = "lanczos+accurate_rnd+full_chroma_int"

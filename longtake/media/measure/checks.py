@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["FPS", "SIZE_TOLERANCE", "check_clip", "check_image", "decoded", "usable"]
-
 FPS = 24
 """Frames a second of every model known (provider-contract.md §5)."""
 SIZE_TOLERANCE = 16

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from longtake.media.streams.probing import JoinProbe, Probe
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["ClipFinding", "ClipFindingKind", "Examination", "Measures", "examine"]
-
 ClipFindingKind = Literal[
     "frames", "size", "rate", "black", "frozen", "cut", "silent", "short sound", "broken sound", "hdr"
 ]

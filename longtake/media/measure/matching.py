@@ -19,8 +19,6 @@ from longtake.media.measure.thumbs import Thumb, mean
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SeamMatch", "match_seam"]
-
 ALIKE = 0.7
 """Likeness from which two frames show one picture. Less is a cut, which no color can hide."""
 WORTH = 0.6

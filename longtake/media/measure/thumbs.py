@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.probing import Probe
 
-__all__ = ["Reducer", "Thumb", "apart", "contrast", "likeness", "mean"]
-
 
 @dataclass(frozen=True, slots=True)
 class Thumb:

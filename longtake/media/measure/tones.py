@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from longtake.media.measure.thumbs import Thumb
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["THUMB", "Drift", "ToneMeter", "drift", "measure_look"]
-
 THUMB = (64, 36)
 """Width and height of the thumbs a clip is measured in: a number stands for 13×13 pixels at 480p."""
 SEEN_LEVELS = 3.0

@@ -17,8 +17,6 @@ from longtake.errors import MediaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_SAMPLES", "MAX_STREAMS", "check_boxes", "rotation"]
-
 MAX_SAMPLES = 8_000_000
 """Samples (frames and sound packets) of all tracks together: a day of film at 24 frames a second with its sound."""
 MAX_STREAMS = 32

@@ -8,8 +8,6 @@ from typing import BinaryIO
 
 from longtake.errors import MediaError
 
-__all__ = ["MAX_EXTRA", "check_chunks"]
-
 MAX_EXTRA = 8 * 1024**2
 """Bytes that texts and a colour profile may unpack to, together; the largest profiles in use have two megabytes."""
 _MAX_CHUNKS = 100_000

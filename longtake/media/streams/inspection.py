@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.sniff import Sniffed
 
-__all__ = ["InputFacts", "inspect"]
-
 _STRICT = {"png": "crccheck+explode", "jpeg": "bitstream+buffer+explode"}
 """libav conceals damage in these formats unless told to stop at it. About other formats it is stricter than their encoders."""
 _TILED = ("heic", "avif")

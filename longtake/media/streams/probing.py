@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from longtake.media.streams.sniff import MediaSource
 
-__all__ = ["Audio", "Color", "JoinProbe", "Probe", "color_of", "look", "opened", "probe"]
-
 _MAX_FRAMES = 2_000_000  # a day at 24 fps
 _MAX_SECONDS = 7 * 24 * 3600
 _STANDARD_RATES = (24, Fraction(24000, 1001), 25, 30, Fraction(30000, 1001), 50, 60, Fraction(60000, 1001))

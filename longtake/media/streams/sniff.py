@@ -19,20 +19,6 @@ from longtake.media.safety.chunks import check_chunks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = [
-    "MAX_PIXELS",
-    "MAX_SIDE",
-    "MediaKind",
-    "MediaSource",
-    "Sniffed",
-    "check_size",
-    "describe",
-    "name_of",
-    "reading",
-    "size_of",
-    "sniff",
-]
-
 MediaSource = Path | BinaryIO
 """A file on this machine, or an open seekable one, such as an object in S3 read in ranges."""
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from longtake.prefect.ops.server import Server
 
-__all__ = ["AGAIN", "BEATS", "look", "silence_of", "wanted"]
-
 BEATS = 3
 """Missing heartbeats after which a run counts as lost."""
 

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["resolved_blocks"]
-
 _TEMPLATE = re.compile(
     r"\{\{\s*prefect\.blocks\.(reapi-credentials|longtake-artifact-store|aws-credentials|minio-credentials|secret)\."
 )

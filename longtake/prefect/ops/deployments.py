@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from longtake.prefect.ops.server import Server
 
-__all__ = ["Deployed", "block_types", "lost_runs"]
-
 _TAG = "longtake"
 """The tag of the deployments in our own deployments.yaml."""
 _BLOCKS: dict[str, type[Block]] = {"credentials": ReapiCredentials, "store": ArtifactStore}

@@ -19,8 +19,6 @@ from longtake.prefect.ops.server import LEASES, RECORDING, Server
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["look"]
-
 _OLDEST = Version("3.9")
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-__all__ = ["LEASES", "RECORDING", "Server", "Setting", "environment"]
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:

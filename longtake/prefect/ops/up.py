@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-__all__ = ["PORT", "main"]
-
 PORT = 4200
 """The port of a Prefect server unless another is asked for; `longtake deploy` looks there."""
 

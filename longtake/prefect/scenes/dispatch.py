@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from longtake.storyboard import Downstream
     from longtake.take import Session
 
-__all__ = ["Dispatcher", "groups"]
-
 _LOOK_AGAIN = 3.0
 """Seconds between two requests for the runs."""
 _COUNT = 5

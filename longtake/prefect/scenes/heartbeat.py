@@ -12,8 +12,6 @@ from prefect.runtime import flow_run
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["ALIVE", "BEAT", "alive"]
-
 ALIVE = "longtake.scene.alive"
 """The event of a working run; it is more frequent than Prefect's heartbeat, so a lost run is noticed sooner."""
 BEAT = 20.0

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from longtake.take import Session
 
-__all__ = ["UNBEGUN", "SceneRun", "ScenesProgress", "look"]
-
 _SILENT = 4 * BEAT
 """Seconds without a heartbeat after which a started run counts as lost."""
 _SETTLE = 25.0

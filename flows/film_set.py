@@ -12,11 +12,13 @@ from longtake.prefect.config import settings_of
 from longtake.prefect.parameters import (
     CredentialsParameter,
     CreditsParameter,
+    DeploymentParameter,
     FilmSetParameter,
     LabelsParameter,
     StepsParameter,
     StoreParameter,
 )
+from longtake.prefect.scenes.films import FilmDispatcher
 from longtake.prefect.set_observer import SetObserver, show
 from longtake.prefect.signals import in_good_order
 from longtake.storyboard import slug
@@ -32,6 +34,7 @@ async def film_set(
     skip_bad_rows: bool = False,  # noqa: FBT001, FBT002 - a flow's parameters are given by name
     steps: StepsParameter = (),
     labels: LabelsParameter = None,
+    on: DeploymentParameter = None,
 ) -> SetResult:
     """Make a film for each row of a table. A run buys only what is missing; run again after anything that went wrong.
 
@@ -43,6 +46,7 @@ async def film_set(
         skip_bad_rows: make the other films where rows cannot be used.
         steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
         labels: what this run's credits can be summed by; they go before those of the rows and of the storyboard.
+        on: `flow/deployment` of the flow `film`, which makes the films on other workers.
 
     Raises:
         StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
@@ -60,10 +64,17 @@ async def film_set(
     observer = SetObserver(name)
     studio = Studio(settings=settings, observers=[observer], steps=steps)
     run = flow_run.get_id()
+    dispatch = await FilmDispatcher.checked(on, credentials, store, steps) if on is not None else None
     with in_good_order():
         async with observer.shown():
             result = await studio.make_set(
-                given, budget=budget, skip_bad_rows=skip_bad_rows, approve=approver.ask, run=run, labels=labels
+                given,
+                budget=budget,
+                skip_bad_rows=skip_bad_rows,
+                approve=approver.ask,
+                run=run,
+                labels=labels,
+                dispatch=dispatch,
             )
     await show(result)
     if result.exit_code:

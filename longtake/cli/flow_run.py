@@ -50,11 +50,12 @@ def main(
     retake: Sequence[str],
     downstream: Downstream | None,
     labels: dict[str, str],
+    on: str | None,
     as_json: bool,
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow once, show its progress and print the answer; return the exit code."""
-    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream, labels=labels)
+    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream, labels=labels, scenes=on)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
 
 
@@ -64,11 +65,12 @@ def main_set(
     progress: SetLines,
     skip_bad_rows: bool,
     labels: dict[str, str],
+    on: str | None,
     as_json: bool,
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow `film_set` once, as `main` does `storyboard`."""
-    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows, labels=labels)
+    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows, labels=labels, on=on)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
 
 

@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-bad-rows", action="store_true", help="of a film set: make the other films where rows cannot be used"
     )
     parser.add_argument(
+        "--on",
+        metavar="DEPLOYMENT",
+        help="make a set's films on other workers, by this deployment of the flow `film` (a film's scenes: of `scene`)",
+    )
+    parser.add_argument(
         "--label",
         metavar="NAME=VALUE",
         action="append",
@@ -92,6 +97,7 @@ def main(options: argparse.Namespace) -> int:
         retake=options.retake,
         downstream=options.downstream,
         labels=labels,
+        on=_deployment("scene", options.on),
         as_json=options.json,
         signals=SIGNALS,
     )
@@ -121,9 +127,14 @@ def _run_set(options: argparse.Namespace) -> int:
         progress=progress.SetLines(),
         skip_bad_rows=options.skip_bad_rows,
         labels=labels,
+        on=_deployment("film", options.on),
         as_json=options.json,
         signals=SIGNALS,
     )
+
+
+def _deployment(flow: str, on: str | None) -> str | None:
+    return on if on is None or "/" in on else f"{flow}/{on}"
 
 
 def _before_prefect() -> None:

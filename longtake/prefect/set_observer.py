@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from longtake.film_set import SetResult
 
+
 _SILENT = frozenset({"shot.done", "film.joining", "film.started", "attempt.accepted", "take.kept"})
 """Events that would flood the event feed in a set of hundreds of films."""
+_LAST = frozenset({"film.ready", "film.incomplete"})
+"""Events of a film's end."""
 _MOST_ROWS = 1000
 """Rows of a table that the Prefect UI still shows quickly."""
 
@@ -46,6 +49,21 @@ class _SetProgress(artifacts.ProgressArtifact):
             self.takes, self.done = int(event.data["films"]), int(event.data["done"])
             left = (time.monotonic() - self._begun) / self.done * (self.takes - self.done)
             self.note = event.text + (f"; about {left / 60:.0f} min left" if left > 90 else "")
+
+
+class QuietObserver(Observer):
+    """Shows one dispatched film of a set: its lines, and its events but for the last, which the run of the set emits."""
+
+    def __init__(self) -> None:
+        self._log = get_run_logger()
+
+    def notify(self, event: Event) -> None:
+        """Log it, and emit it."""
+        if event.text:
+            self._log.log(event.level, "%s", event.text)
+        if event.name and event.name not in _SILENT | _LAST:
+            artifacts.emit(event)
+        Observers(others()).notify(event)
 
 
 class SetObserver(Observer):

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from longtake import film as films
 from longtake import plan as plans
@@ -45,6 +45,9 @@ _LAST_WORDS = 4.0
 """Seconds a cancelled run takes to report what it leaves open: a worker kills what is not gone in half a minute."""
 
 
+Dispatch: TypeAlias = "Callable[[Session, Comparison, Downstream | None], Awaitable[LongtakeError | None]]"
+
+
 @dataclass(frozen=True)
 class FilmRequest:
     """What a run of a film should do.
@@ -65,7 +68,7 @@ class FilmRequest:
     downstream: Downstream | None = None
     approval: Approval | None = None
     approver: Approver | None = None
-    dispatch: Callable[[Session, Comparison, Downstream | None], Awaitable[LongtakeError | None]] | None = None
+    dispatch: Dispatch | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[ClipStep, ...] = ()
 

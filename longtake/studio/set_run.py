@@ -20,7 +20,7 @@ from longtake.observer import Event, Observer
 from longtake.report import money_of
 from longtake.studio.approval import Answer, Question
 from longtake.studio.connections import connected
-from longtake.studio.film_run import FilmRequest, film_of
+from longtake.studio.film_run import Dispatch, FilmRequest, film_of
 from longtake.studio.set_outcomes import canary_text, outcome_of, removed_keys
 from longtake.take import SetTag, ledger_of
 
@@ -51,6 +51,7 @@ class SetRequest:
         approver: asks a person after the first films.
         steps: the user's own steps, in order.
         labels: of the run; they go before those of a row.
+        dispatch: has another run make a film that lacks something, and waits for it (see `FilmRequest`).
     """
 
     film_set: FilmSet
@@ -60,6 +61,7 @@ class SetRequest:
     approver: Approver | None = None
     steps: tuple[ClipStep, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    dispatch: Dispatch | None = None
 
 
 async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | None = None) -> SetResult:
@@ -145,6 +147,7 @@ class _SetRun:
         self._tag = SetTag(plan.set, budget=asked.film_set.budget)
         self._run_budget = asked.budget
         self._head = head
+        self._current = {film.key for film in plan.films if film.state == "current"}
 
     def _labels(self, one: AdmittedFilm) -> dict[str, str]:
         return {**one.labels, **self._asked.labels}
@@ -209,7 +212,7 @@ class _SetRun:
                 observer=self._observer,
             ) as session:
                 session.spending.halted = session.spending.refused = self._refused
-                film = await film_of(session, FilmRequest(one.resolved, steps=self._asked.steps))
+                film = await film_of(session, self._request(one))
         except FilmIncompleteError as incomplete:
             film, error = incomplete.film, incomplete
         except _STOPS as found:
@@ -219,6 +222,10 @@ class _SetRun:
         cost = film.cost if film is not None else None
         outcome = outcome_of(one, film, error, labels=self._labels(one), cost=cost)
         return outcome, film.page if film is not None else ""
+
+    def _request(self, one: AdmittedFilm) -> FilmRequest:
+        dispatch = self._asked.dispatch if one.key not in self._current else None
+        return FilmRequest(one.resolved, dispatch=dispatch, steps=self._asked.steps)
 
     async def _ask(self, first: Sequence[AdmittedFilm], rest: Sequence[str]) -> None:
         """Show a person the first films and ask about the rest; without a yes the rest is not begun."""

@@ -288,6 +288,8 @@ class Studio:
         approve: Callable[[Question], Coroutine[Any, Any, Answer | None]] | None = None,
         run: str | None = None,
         labels: Mapping[str, str] | None = None,
+        dispatch: Callable[[Session, Comparison, Downstream | None], Coroutine[Any, Any, LongtakeError | None]]
+        | None = None,
     ) -> SetResult:
         """Make the films of a set, several at once. A film that fails stops no other; calling it again buys only what is missing.
 
@@ -298,6 +300,7 @@ class Studio:
             approve: asks a person after the first films (`canary`).
             run: an id of the run; `budget` counts what every run of this id has spent.
             labels: what this run's credits can be summed by; they go before the row's and the storyboard's of the same name.
+            dispatch: lets others make a film that lacks something, and waits for it.
 
         Raises:
             StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
@@ -320,6 +323,7 @@ class Studio:
             approver=approve,
             steps=self._own_steps(),
             labels=checked_labels(labels),
+            dispatch=dispatch,
         )
         return await set_of(self.settings, asked, observer=self._observer)
 

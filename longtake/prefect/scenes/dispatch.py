@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from longtake.storyboard import Downstream
     from longtake.take import Session
 
-_LOOK_AGAIN = 3.0
+
+LOOK_AGAIN = 3.0
 """Seconds between two requests for the runs."""
 _COUNT = 5
 """Requests for the runs per look at the ledger, which costs the store a request."""
@@ -69,6 +70,23 @@ def groups(resolved: Resolved, wanted: set[str]) -> list[tuple[str, tuple[str, .
     for shot in resolved.shots:
         found.setdefault(lead(shot.scene), []).append(shot.id)
     return [(scene, tuple(shots)) for scene, shots in found.items() if wanted.intersection(shots)]
+
+
+async def check_deployment(deployment: str, advice: str) -> None:
+    """Check that a deployment is there.
+
+    Raises:
+        SettingsError: it is not; `advice` is the next step.
+    """
+
+    async def read() -> None:
+        async with get_client() as client:
+            await client.read_deployment_by_name(deployment)
+
+    try:
+        await patiently(read)
+    except ObjectNotFound:
+        raise SettingsError(f"there is no deployment {deployment}", next_step=advice) from None
 
 
 @dataclass(frozen=True)
@@ -103,19 +121,11 @@ class Dispatcher:
         Raises:
             SettingsError: there is no such deployment, or a block was never saved.
         """
-
-        async def look() -> None:
-            async with get_client() as client:
-                await client.read_deployment_by_name(deployment)
-
         found = cls(deployment, reference(credentials), reference(store), steps, progress)
-        try:
-            await patiently(look)
-        except ObjectNotFound:
-            raise SettingsError(
-                f"there is no deployment {deployment}",
-                next_step="deploy the flow `scene` (`longtake deploy`), or leave `scenes` out to make everything in this run",
-            ) from None
+        await check_deployment(
+            deployment,
+            "deploy the flow `scene` (`longtake deploy`), or leave `scenes` out to make everything in this run",
+        )
         return found
 
     async def __call__(
@@ -151,7 +161,7 @@ class Dispatcher:
                     "steps": list(self.steps) or None,
                     "labels": dict(session.spending.tag.labels) or None,
                 }
-                run = await _start(session, deployment, f"film {title} · {name}", given)
+                run = await start(session, deployment, f"film {title} · {name}", given)
                 dispatched.append(SceneRun(name, len(shots), run, stale=run.state is not None and run.state.is_final()))
             get_run_logger().info("%d scenes are dispatched to %s", len(dispatched), deployment)
             async with get_client() as client:
@@ -172,7 +182,7 @@ class Dispatcher:
         return SceneError("; ".join(failed), scenes=tuple(failed)) if failed else None
 
 
-async def _start(session: Session, deployment: str, name: str, given: dict[str, Any]) -> FlowRun:
+async def start(session: Session, deployment: str, name: str, given: dict[str, Any]) -> FlowRun:
     """Start a run of the deployment, or return the one that an earlier execution of this run started with the same parameters."""
     # Leave out empty values, so that the deployment's defaults apply.
     parameters = {key: value for key, value in given.items() if value is not None}
@@ -206,10 +216,10 @@ async def _wait(
     for looks in itertools.count(1):
         if not open_ones:
             return
-        await asyncio.sleep(_LOOK_AGAIN)
+        await asyncio.sleep(LOOK_AGAIN)
         away = time.monotonic()
-        runs = await patiently(lambda: _read(client, [one.run.id for one in open_ones]))
-        if time.monotonic() - away > _LOOK_AGAIN:
+        runs = await patiently(lambda: read_runs(client, [one.run.id for one in open_ones]))
+        if time.monotonic() - away > LOOK_AGAIN:
             # Do not count API downtime as silence of the runs.
             for one in open_ones:
                 one.since = time.monotonic()
@@ -236,7 +246,8 @@ async def _wait(
             )
 
 
-async def _read(client: PrefectClient, ids: list[UUID]) -> dict[UUID, FlowRun]:
+async def read_runs(client: PrefectClient, ids: list[UUID]) -> dict[UUID, FlowRun]:
+    """Return the runs that still exist, by id."""
     found: dict[UUID, FlowRun] = {}
     for start in range(0, len(ids), _PAGE):
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + _PAGE]))
@@ -259,10 +270,10 @@ async def _cancel(client: PrefectClient, run: str, *, but: set[UUID]) -> None:
     while found := await client.read_flow_runs(flow_run_filter=tagged, limit=_PAGE, offset=offset):
         offset += len(found)
         left = [one for one in found if one.id not in but and one.state is not None and not one.state.is_final()]
-        calls = [client.set_flow_run_state(one.id, _cancelled(one)) for one in left]
+        calls = [client.set_flow_run_state(one.id, cancelled(one)) for one in left]
         await asyncio.gather(*calls, return_exceptions=True)
 
 
-def _cancelled(run: FlowRun) -> State[Any]:
+def cancelled(run: FlowRun) -> State[Any]:
     """The state that stops a running scene, or keeps a scheduled one from starting."""
     return Cancelled() if run.state is not None and run.state.is_scheduled() else Cancelling()

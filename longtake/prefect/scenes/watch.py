@@ -36,7 +36,7 @@ _LONGEST_MESSAGE = 2000
 
 @dataclass
 class SceneRun:
-    """One run of the flow `scene`."""
+    """One run of the flow `scene`, or of the flow `film` with all of its scenes."""
 
     name: str
     shots: int
@@ -68,7 +68,7 @@ async def look(client: PrefectClient, one: SceneRun, found: FlowRun) -> str | No
             return _ended(one)
         if one.tries >= _TRIES:
             return f"it was lost {one.tries + 1} times ({lost})"
-        get_run_logger().warning("scene %s: %s; another worker may take it now", one.name, lost)
+        get_run_logger().warning("%s: %s; another worker may take it now", one.run.name, lost)
         await _put_back(client, one, lost)
     except ObjectNotFound:
         return "it was deleted"

@@ -10,6 +10,40 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+__all__ = [
+    "BudgetError",
+    "CatalogError",
+    "DoubtfulAnswerError",
+    "FfmpegError",
+    "FilmIncompleteError",
+    "InDoubtError",
+    "KeyRefusedError",
+    "LedgerError",
+    "LedgerGapError",
+    "LongtakeError",
+    "MediaError",
+    "NoCreditsError",
+    "NotSentError",
+    "PollTimeoutError",
+    "PreflightError",
+    "ProviderUnavailableError",
+    "RateLimitedError",
+    "RefusedError",
+    "SceneError",
+    "SetIncompleteError",
+    "SettingsError",
+    "StoreError",
+    "StoryboardError",
+    "TakeRefusedError",
+    "TaskFailedError",
+    "TaskIdNotRecordedError",
+    "TerminalError",
+    "TransientError",
+    "UnknownModelError",
+    "UnknownTaskError",
+    "UrlRefusedError",
+]
+
 
 def _rebuild(cls: type[LongtakeError], attributes: dict[str, Any]) -> LongtakeError:
     error = cls.__new__(cls)

@@ -16,12 +16,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError
-from longtake.media.programs import binary
+from longtake.media.programs import FfmpegChoice, binary, capabilities, choice, require, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import IO
 
+__all__ = [
+    "FfmpegChoice",
+    "arguments",
+    "arun",
+    "binary",
+    "capabilities",
+    "choice",
+    "file_url",
+    "require",
+    "run",
+    "source",
+    "version",
+]
 
 _GLOBALS = ("-hide_banner", "-nostdin", "-y", "-nostats", "-progress", "pipe:1")
 _FENCE = ("-protocol_whitelist", "file,pipe")

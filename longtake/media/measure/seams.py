@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from longtake.errors import MediaError
 from longtake.media.image.frames import end_frame
 from longtake.media.measure.thumbs import Reducer, apart
-from longtake.media.measure.tone import MeasuredSeam
+from longtake.media.measure.tone import SEEN_DISTANCE, SEEN_LIKENESS, MeasuredSeam
 from longtake.media.streams.probing import Probe, color_of, opened, probe
 from longtake.media.streams.sniff import sniff
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from longtake.media.measure.thumbs import Thumb
 
+__all__ = ["SEEN_DISTANCE", "SEEN_LIKENESS", "MeasuredSeam", "between", "end", "seam"]
 
 _SIZE = (160, 90)
 _BLOCK = 8

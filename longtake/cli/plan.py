@@ -99,8 +99,8 @@ def _join(found: CheckedStoryboard, store: Store, options: argparse.Namespace) -
     if not missing:
         from longtake import film, timeline
 
-        line = timeline.of(found.resolved, [used[shot.id] for shot in found.resolved.shots])
-        plan = film.plan_render(line, store)
+        wanted = timeline.of(found.resolved, [used[shot.id] for shot in found.resolved.shots])
+        plan = film.plan_render(wanted, store)
     if options.json:
         join = plan.as_dict() if plan is not None else None
         print(json.dumps({"film": found.film, "missing": missing, "join": join}, indent=2))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longtake import timeline
+from longtake import timeline as timelines
 from longtake.errors import MediaError
 from longtake.film import film_objects
 from longtake.film.measuring import drifts, seams
@@ -63,22 +63,22 @@ def join(
         StoreError: the store is away.
     """
     takes = [outcome.take for outcome in outcomes if outcome.take is not None]
-    line = timeline.of(resolved, takes)
-    folder = film_objects.folder_of(film, line.digest)
+    timeline = timelines.of(resolved, takes)
+    folder = film_objects.folder_of(film, timeline.digest)
     known = film_objects.find(store, folder)
     if known is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
-        _keep_music(store, resolved, line)
-        made = render(line, store, Path(name), on_progress=on_progress)
+        _keep_music(store, resolved, timeline)
+        made = render(timeline, store, Path(name), on_progress=on_progress)
         manifest = Manifest(
-            title=line.title,
+            title=timeline.title,
             film=film,
-            digest=line.digest,
+            digest=timeline.digest,
             **measured(made),
             run=run,
             labels=dict(labels or {}),
-            timeline=line,
+            timeline=timeline,
             shots=tuple(
                 map(
                     _shot,
@@ -92,12 +92,12 @@ def join(
             credits=_credits(outcomes, takes, film=film, state=state, closed=closed),
         )
         # Looked at again: housekeeping may have found it without a name while the film was joined.
-        _keep_music(store, resolved, line)
+        _keep_music(store, resolved, timeline)
         return film_objects.keep(store, folder, made.folder, manifest)
 
 
 def join_takes(
-    line: Timeline,
+    timeline: Timeline,
     takes: Sequence[Take],
     *,
     store: Store,
@@ -106,20 +106,20 @@ def join_takes(
     on_progress: Callable[[float], None] | None = None,
 ) -> JoinedFilm:
     """Join takes that belong to no storyboard; the arguments and errors are those of `join`."""
-    folder = film_objects.folder_of(film, line.digest)
+    folder = film_objects.folder_of(film, timeline.digest)
     known = film_objects.find(store, folder)
     if known is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
-        made = render(line, store, Path(name), on_progress=on_progress)
+        made = render(timeline, store, Path(name), on_progress=on_progress)
         spent = sum({take.fingerprint: take.credits for take in takes}.values())
         manifest = Manifest(
-            title=line.title,
+            title=timeline.title,
             film=film,
-            digest=line.digest,
+            digest=timeline.digest,
             **measured(made),
             run=run,
-            timeline=line,
+            timeline=timeline,
             shots=tuple(
                 FilmShot(
                     shot=take.shot,
@@ -192,9 +192,9 @@ def _credits(
     )
 
 
-def _keep_music(store: Store, resolved: Resolved, line: Timeline) -> None:
+def _keep_music(store: Store, resolved: Resolved, timeline: Timeline) -> None:
     """Put the music into the store, so that the film can be joined again without the storyboard's files."""
-    key, music = line.sound.music, resolved.music
+    key, music = timeline.sound.music, resolved.music
     if key is None or music is None or not isinstance(music.source, Path) or store.head(key) is not None:
         return
     try:
@@ -204,7 +204,7 @@ def _keep_music(store: Store, resolved: Resolved, line: Timeline) -> None:
         raise MediaError(
             f"{music.name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
         ) from None
-    if digest != line.sound.music_sha256:
+    if digest != timeline.sound.music_sha256:
         raise MediaError(f"{music.name} changed while the run was under way", next_step="run again")
     kind = _MUSIC.get(key.rpartition(".")[2], "application/octet-stream")
     store.put_file(key, music.source, content_type=kind)

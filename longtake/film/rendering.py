@@ -49,7 +49,7 @@ class RenderedFilm:
 
 
 def render(
-    line: Timeline,
+    timeline: Timeline,
     store: Store,
     folder: Path,
     *,
@@ -59,7 +59,7 @@ def render(
     """Join a timeline from the store alone.
 
     Args:
-        line: what to join.
+        timeline: what to join.
         store: where clips and music are.
         folder: where to; it must be empty.
         check: read files of a local store and compare them with their digests. Those of another are compared as they come.
@@ -69,9 +69,9 @@ def render(
         StoreError: the store is away, or a clip is not there or not what its name says.
         MediaError, FfmpegError: it cannot be joined.
     """
-    wanted = {cut.clip: cut.sha256 for cut in line.cuts}
-    if line.sound.music is not None and line.sound.music_sha256 is not None:
-        wanted[line.sound.music] = line.sound.music_sha256
+    wanted = {cut.clip: cut.sha256 for cut in timeline.cuts}
+    if timeline.sound.music is not None and timeline.sound.music_sha256 is not None:
+        wanted[timeline.sound.music] = timeline.sound.music_sha256
     share = 0.0 if not wanted or store.path(next(iter(wanted))) is not None else _FETCHED
 
     def tell(done: float) -> None:
@@ -81,24 +81,24 @@ def render(
     clips = folder / "clips"
     clips.mkdir()
     paths = _fetched(store, wanted, clips, check=check, tell=lambda part: tell(share * part))
-    film, captions = folder / "film.mp4", any(cut.caption for cut in line.cuts)
-    matches = _matches(line, paths)
+    film, captions = folder / "film.mp4", any(cut.caption for cut in timeline.cuts)
+    matches = _matches(timeline, paths)
     result = media.join(
-        _clips(line, paths, _tails(line, store, clips), matches),
+        _clips(timeline, paths, _tails(timeline, store, clips), matches),
         film,
-        sound=_sound(line, paths[line.sound.music] if line.sound.music is not None else None),
-        title=line.title,
-        comment=f"Longtake film {line.digest}",
+        sound=_sound(timeline, paths[timeline.sound.music] if timeline.sound.music is not None else None),
+        title=timeline.title,
+        comment=f"Longtake film {timeline.digest}",
         webvtt=folder / "film.vtt" if captions else None,
         on_progress=lambda part: tell(share + (1 - share) * part),
     )
     media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
-    if line.hls:
+    if timeline.hls:
         media.hls(film, folder / "hls")
     return RenderedFilm(folder, matches, result, sha256_of(film), film.stat().st_size)
 
 
-def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
+def plan_render(timeline: Timeline, store: Store) -> media.JoinPlan:
     """What `render` would copy and encode of a timeline, and why; clips that are elsewhere are fetched for it.
 
     Raises:
@@ -106,12 +106,12 @@ def plan_render(line: Timeline, store: Store) -> media.JoinPlan:
         MediaError: a clip is broken, or a transition does not fit.
     """
     with tempfile.TemporaryDirectory(prefix="longtake-plan-") as name:
-        wanted = {cut.clip: cut.sha256 for cut in line.cuts}
+        wanted = {cut.clip: cut.sha256 for cut in timeline.cuts}
         paths = _fetched(store, wanted, Path(name), check=False, tell=lambda _share: None)
         # Music is put into the store by the first join and decides nothing here but that there is some.
-        music = line.sound.music
-        joined = _clips(line, paths, {}, _matches(line, paths))
-        return media.plan_join(joined, sound=_sound(line, Path(music) if music is not None else None))
+        music = timeline.sound.music
+        joined = _clips(timeline, paths, {}, _matches(timeline, paths))
+        return media.plan_join(joined, sound=_sound(timeline, Path(music) if music is not None else None))
 
 
 def check_tools(resolved: Resolved) -> None:
@@ -171,7 +171,7 @@ def _fetched(
     return paths
 
 
-def _tails(line: Timeline, store: Store, folder: Path) -> dict[str, Path]:
+def _tails(timeline: Timeline, store: Store, folder: Path) -> dict[str, Path]:
     """The stored tails of the clips whose last frame is not shown, by digest; clips of older releases have none."""
 
     def fetch(digest: str) -> Path | None:
@@ -187,23 +187,23 @@ def _tails(line: Timeline, store: Store, folder: Path) -> dict[str, Path]:
             _log.warning("%s cannot be read: %s", key, error)
             return None
 
-    pairs = itertools.pairwise(line.cuts)
+    pairs = itertools.pairwise(timeline.cuts)
     wanted = sorted({cut.sha256 for cut, after in pairs if after.continues and after.transition is None})
     with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="longtake-fetch") as pool:
         return {digest: path for digest, path in zip(wanted, pool.map(fetch, wanted), strict=True) if path is not None}
 
 
-def _matches(line: Timeline, paths: dict[str, Path]) -> tuple[media.SeamMatch | None, ...]:
+def _matches(timeline: Timeline, paths: dict[str, Path]) -> tuple[media.SeamMatch | None, ...]:
     """The seams in front of clips that are to be matched. Without a shared frame there is nothing to match a clip to."""
-    found: list[media.SeamMatch | None] = [None] * len(line.cuts)
-    for number, cut in enumerate(line.cuts):
+    found: list[media.SeamMatch | None] = [None] * len(timeline.cuts)
+    for number, cut in enumerate(timeline.cuts):
         if number and cut.continues and (cut.match or cut.correction is not None):
-            found[number] = media.match_seam(paths[line.cuts[number - 1].clip], paths[cut.clip])
+            found[number] = media.match_seam(paths[timeline.cuts[number - 1].clip], paths[cut.clip])
     return tuple(found)
 
 
 def _clips(
-    line: Timeline, paths: dict[str, Path], tails: Mapping[str, Path], matches: Sequence[media.SeamMatch | None]
+    timeline: Timeline, paths: dict[str, Path], tails: Mapping[str, Path], matches: Sequence[media.SeamMatch | None]
 ) -> list[media.JoinClip]:
     return [
         media.JoinClip(
@@ -215,12 +215,12 @@ def _clips(
             correction=match.correction if match is not None else None,
             tail=tails.get(cut.sha256),
         )
-        for cut, match in zip(line.cuts, matches, strict=True)
+        for cut, match in zip(timeline.cuts, matches, strict=True)
     ]
 
 
-def _sound(line: Timeline, music: Path | None) -> media.JoinSound:
-    said = line.sound
+def _sound(timeline: Timeline, music: Path | None) -> media.JoinSound:
+    said = timeline.sound
     return media.JoinSound(
         loudness=said.loudness,
         peak=said.peak,

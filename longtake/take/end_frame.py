@@ -1,7 +1,7 @@
-"""Decisions on shots, written down before anything is bought for them: a redo, or where a new take is led to.
+"""Decisions on shots, recorded before anything is bought for them: a retake, or the end frame that a new take is pinned to.
 
-The frame a take is led to is taken out of the kept clip after it once, kept, and named in the decision: whoever goes on
-later asks for the very same take, whatever ffmpeg they have.
+The end frame is extracted once from the kept clip after the shot, stored, and named in the decision, so that a later run asks for
+the same take even with another ffmpeg.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TRIES = 8
 
 
 async def decide(store: Store, comparison: Comparison, revision: Revision) -> None:
-    """Write a decision down and count it; where another run decided first, that one counts.
+    """Record a decision and apply it; if another run decided first, its decision applies.
 
     Raises:
         StoreError: the store is away.
@@ -38,11 +38,11 @@ async def decide(store: Store, comparison: Comparison, revision: Revision) -> No
 async def lead(
     store: Store, comparison: Comparison, status: ShotStatus, parent: ShotStatus | None, *, run: str
 ) -> ShotStatus:
-    """The standing with the frame known that its new takes are led to.
+    """Find the end frames that a shot's new takes are pinned to, record them, and return the shot's status with them.
 
     Raises:
         MediaError, FfmpegError: the kept clip after it cannot be read.
-        StoreError: the store is away, or other runs keep deciding otherwise.
+        StoreError: the store is away, or other runs keep recording other decisions.
     """
     for _ in range(_TRIES):
         open_ended = [lack for lack in status.lacks if lack.bridges is not None and lack.end is None]
@@ -50,7 +50,9 @@ async def lead(
             return status
         target = comparison.take_library.take(open_ended[0].bridges or "")
         if target is None:
-            raise StoreError(f"the take that {status.shot.label} leads to is not in the store any more")
+            raise StoreError(
+                f"the kept take after {status.shot.label}, which its new take is pinned to, is no longer in the store"
+            )
         number = min(lack.number for lack in open_ended)
         description = comparison.descriptions[status.shot.id]
         decided = comparison.take_library.decided(status.shot.id, description)
@@ -70,7 +72,7 @@ async def lead(
             ),
         )
         status = comparison.look(status.shot, parent)
-    raise StoreError(f"other runs keep deciding what becomes of {status.shot.label}")
+    raise StoreError(f"other runs keep recording other decisions on {status.shot.label}")
 
 
 def _first_frame(store: Store, clip: str) -> Frame:

@@ -36,7 +36,7 @@ class AttemptEvents:
 
     def __init__(self, observer: Observer, spending: Spending, ledger: Ledger) -> None:
         self.observer = observer
-        self._spending, self._book = spending, ledger
+        self._spending, self._ledger = spending, ledger
         self._waiting: dict[str, str] = {}
         """Labels by fingerprint of the takes being bought."""
         self._reported: dict[str, str] = {}
@@ -45,12 +45,12 @@ class AttemptEvents:
 
     def line(self, text: str, *, level: int = logging.INFO) -> None:
         """A line for the log, without an event."""
-        self.observer.notify(Event("", self._spending.film, self._book.account, text, level))
+        self.observer.notify(Event("", self._spending.film, self._ledger.account, text, level))
 
     def event(self, name: str, text: str = "", *, level: int = logging.INFO, **data: object) -> None:
         """An event of the film, with its line for the log."""
         self.observer.notify(
-            Event(name, self._spending.film, self._book.account, text, level, {**data, **self._labels()})
+            Event(name, self._spending.film, self._ledger.account, text, level, {**data, **self._labels()})
         )
 
     def _labels(self) -> dict[str, object]:
@@ -145,7 +145,7 @@ class AttemptEvents:
 
     def cancelled(self, text: str, *, count: int, credits: int, page: str) -> None:
         """The run is being cancelled; `page` is for people, Markdown."""
-        film, account = self._spending.film, self._book.account
+        film, account = self._spending.film, self._ledger.account
         data = {"under_way": count, "credits": credits, **self._labels()}
         self.observer.notify(Event("film.cancelled", film, account, f"cancelled: {text}", logging.WARNING, data, page))
 
@@ -167,7 +167,7 @@ class AttemptEvents:
             if not slow:
                 continue
             # In a thread, and once for all of them: the log may be busy with the store.
-            state = await asyncio.to_thread(self._book.log.known)
+            state = await asyncio.to_thread(self._ledger.log.known)
             news = []
             for name, label in slow.items():
                 text = self._waits_for(state.find(name))

@@ -1,4 +1,4 @@
-"""Waiting for an accepted attempt. Polling is free, so any run may do it, the buyer or another."""
+"""Wait for an accepted attempt. Polling is free, so any run may do it, not only the one that bought it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def poll(ledger: Ledger, provider: Provider, attempt: Attempt, *, longest:
     task = await provider.wait(
         attempt.task_id,
         longest=longest,
-        # What costs as much of the same model is as long and as large.
+        # Takes of the same model and price have the same length and size, and take about as long.
         kind=f"{attempt.order.model} {attempt.order.expected}",
         going=max(0.0, (now() - attempt.since).total_seconds()),
     )

@@ -1,4 +1,4 @@
-"""Pending purchases of one run: first come, first served, and only the first of them asks the ledger."""
+"""Pending purchases of one run, first come, first served: only the first asks the ledger, so that the others cost no requests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """A place in the queue: `turn` is set when all earlier ones are gone; `leave` lets the next one come."""
+    """A place in the queue: `turn` is set when it is the first; `leave` makes the next one the first."""
 
     turn: asyncio.Event
     leave: Callable[[], None]
 
 
 class PurchaseQueue:
-    """Belongs to one run and its event loop."""
+    """The queue of one run, for its event loop."""
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Event] = deque()
@@ -33,7 +33,7 @@ class PurchaseQueue:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[QueuePlace]:
-        """Queue up at once: places are given in the order of arrival, whatever is awaited afterwards."""
+        """Take a place now: places keep the order of arrival, whatever is awaited afterwards."""
         turn = asyncio.Event()
         self._waiting.append(turn)
         self._waiting[0].set()

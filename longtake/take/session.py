@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("longtake.take")
 
 KEPT_AT_ONCE = 4 * (os.cpu_count() or 1)
-"""Takes that are fetched and checked side by side. Each needs a core for a while: a hundred at once would all be done at the end,
-and their chains would stand still until then."""
+"""Takes that are fetched and checked side by side. Each needs a core for a while: a hundred at once would all end at the same time,
+and their chains would wait until then."""
 
 
 class Session:
@@ -53,7 +53,7 @@ class Session:
         run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
         tag: the film set that the film belongs to.
         run: an id of this run; one is made when there is none.
-        observer: told of each step and each change.
+        observer: notified of each step and each change.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Session:
         self.account = Account(ledger, provider, limits, PurchaseQueue())
         self.assets = Assets(store, provider, settings, catalog, ledger.account)
         fixed = Budget(run=settings.run_budget, day=settings.day_budget)
-        status = Budget(film=budget, set=tag.budget, run=run_budget).within(fixed)
-        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, status, tag)
+        base = Budget(film=budget, set=tag.budget, run=run_budget).within(fixed)
+        self.spending = Spending(film, run or uuid.uuid4().hex, fixed, base, tag)
         self.events = AttemptEvents(observer or Observer(), self.spending, ledger)
         self.slots = asyncio.Semaphore(settings.max_in_flight)
         """Takes in flight in this run."""

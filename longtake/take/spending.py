@@ -1,4 +1,7 @@
-"""What one run of one film may spend, and what stopped it."""
+"""What one run of one film may spend, and what stopped it.
+
+Plans, approvals and each claim in the ledger ask `Spending.budget`, so they give the same answer.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +43,8 @@ class Spending:
         film: the film's slug.
         tag: the film set that the film belongs to, and its labels.
         run: an id of the run.
-        fixed: budgets that nobody lifts.
-        status: the budget before any approval, or as a person lifted it.
+        fixed: the budgets of the settings, for a run and a day; no approval lifts them.
+        base: the budget that approvals start from: of the film, the set and the run, or as a person lifted it.
         elsewhere: credits that the film has used under other keys; they count against its budget.
         foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
         halted: the error that stopped further purchases, or None; tasks in flight go on.
@@ -51,7 +54,7 @@ class Spending:
     film: str
     run: str
     fixed: Budget
-    status: Budget
+    base: Budget
     tag: SetTag = SetTag()
     elsewhere: int = 0
     foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Spending:
     """The budget in force."""
 
     def __post_init__(self) -> None:
-        self.budget = self.status
+        self.budget = self.base
 
     def used(self, ledger: Ledger) -> Used:
         """What counts against the budget now.
@@ -81,7 +84,7 @@ class Spending:
         (budget or self.budget).check(credits, self.used(ledger))
 
     def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
-        """Let the run cost `credits` in all, what it has spent included; a person decided that.
+        """Let the run cost `credits` in all, what it has spent included, as a person approved.
 
         The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
         about these.
@@ -89,6 +92,6 @@ class Spending:
         Raises:
             StoreError: the store is away.
         """
-        self.budget = self.status.approve(credits, used=self.used(ledger), lift=lift, fixed=self.fixed)
+        self.budget = self.base.approve(credits, used=self.used(ledger), lift=lift, fixed=self.fixed)
         if lift:
-            self.status = self.budget
+            self.base = self.budget

@@ -1,4 +1,8 @@
-"""From a resolved shot to a request that can be sent: inputs digested, in the store, and readable by the provider."""
+"""From a resolved shot to a request that can be sent: inputs digested, in the store, and readable by the provider.
+
+A take is known in three steps: `TakeSpec` (which take of which shot), `TakeKey` (with the digests of its inputs, and so its
+fingerprint), and `TakeRequest` (with the URLs of its inputs, and so the body to send).
+"""
 
 from __future__ import annotations
 
@@ -25,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TakeSpec:
-    """One take that is wanted.
+    """A take that is wanted: which one, of which shot, from which frame to which.
 
     Attributes:
         shot: the shot.
         take: its number, from 1.
         frame: the frame it starts from when it continues another shot.
-        end: the frame it is led to, so that the kept shot after it can stay.
-        bridges: the fingerprint of that kept take, which is only noted.
+        end: the frame its end is pinned to, so that the kept shot after it can stay.
+        bridges: the fingerprint of that kept take; it is recorded and does not decide the take.
         source: the kept take whose last frame `frame` is.
     """
 
@@ -51,7 +55,7 @@ class TakeSpec:
 
 @dataclass(frozen=True, slots=True)
 class TakeKey:
-    """What decides a take, known without sending anything: digests of all inputs and the fingerprint."""
+    """What identifies a take, known before anything is sent: the digests of all inputs and the fingerprint."""
 
     wanted: TakeSpec
     digests: dict[int, str]
@@ -60,11 +64,11 @@ class TakeKey:
 
     @property
     def has_inputs(self) -> bool:
-        """Whether the provider is given anything beside words."""
+        """Whether the provider is given media in addition to the prompt."""
         return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
 
     def order(self, *, film: str, run: str, tag: SetTag) -> Purchase:
-        """What an intent for this take says it is for."""
+        """The purchase that an intent in the ledger records for this take."""
         shot = self.wanted.shot
         return Purchase(
             film=film,
@@ -96,14 +100,14 @@ class TakeKey:
 
 @dataclass(frozen=True, slots=True)
 class TakeRequest:
-    """A request that can be sent. The body holds URLs, which may be signed: it is never logged or kept."""
+    """A request that can be sent. The body holds URLs, which may be signed, so it is never logged or stored."""
 
     identity: TakeKey
     body: dict[str, Any] = field(repr=False)
 
 
 async def identify(assets: Assets, wanted: TakeSpec) -> TakeKey:
-    """Work out the fingerprint; inputs given as URLs are fetched and kept to know what they are.
+    """Compute the fingerprint of a take; inputs given as URLs are fetched and stored to digest them.
 
     Raises:
         UrlRefusedError: an input URL is private or not http(s).
@@ -126,13 +130,13 @@ async def identify(assets: Assets, wanted: TakeSpec) -> TakeKey:
 
 
 async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeRequest:
-    """Put every input into the store, once per digest, and see that the provider can read its URL.
+    """Put every input into the store, once per digest, and check that the provider can read its URL.
 
     Args:
         assets: the run's.
         identity: the take's.
-        rehost: how often the provider could not read the inputs of this take in this run. From 1 on our own copies are looked
-            at anew and every one gets a URL that the provider has not seen.
+        rehost: how often the provider could not read the inputs of this take in this run. From 1 on our own copies are checked
+            again, and each gets a URL that the provider has not seen.
 
     Raises:
         UrlRefusedError: the store has no URL that the provider can read.
@@ -151,7 +155,7 @@ async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeR
         elif source is None or source.sha256 != identity.digests[index]:
             raise MediaError(f"{item.name} changed while the run was under way", next_step="run again")
         elif not anew and not await asyncio.to_thread(can_host, assets):
-            # What others serve they can serve to the provider too.
+            # The provider can read the URL that the storyboard names.
             await assets.provider.check_readable(item.source, digest_bytes=source.facts.bytes, head=False)
             urls[index] = item.source
             continue
@@ -169,7 +173,7 @@ async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeR
 
 
 def kept(store: Store, ledger: Ledger, identity: TakeKey) -> Take | None:
-    """The take if the store holds it; books a charge that a dead run left open."""
+    """Return the take if the store holds it, and settle the charge that a run left open when it died."""
     take = library.load(store, identity.fingerprint)
     if take is not None:
         attempt = ledger.read().find(identity.fingerprint)

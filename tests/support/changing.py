@@ -13,7 +13,7 @@ def use(session, *, store=None, ledger=None, settings=None):
     if ledger is not None:
         session.ledger = ledger
         session.account = replace(session.account, ledger=ledger)
-        session.events._book = ledger
+        session.events._ledger = ledger
     if settings is not None:
         session.settings = settings
         session.assets = replace(session.assets, settings=settings)

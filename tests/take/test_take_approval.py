@@ -85,7 +85,7 @@ def test_silence_never_lifts_a_budget(make_studio, subject):
     async def inside():
         budget = found.reserve - (subject == "more than the budget")
         async with studio.session() as session:
-            session.spending.status = session.spending.budget = Budget(film=budget)
+            session.spending.base = session.spending.budget = Budget(film=budget)
             await approve_plan(session, found, Approval(before=[subject], silence="go on"), silent)
             return session.spending.budget
 

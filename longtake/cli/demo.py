@@ -62,6 +62,7 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
     poster = Path(answer["film"]).with_name("poster.jpg")
     note = stale_note([shot["id"] for shot in shots if shot["state"] == "stale"])
     stale = f"stale:    {note}\n" if note else ""
+    run = f"flow-run/{answer['flow_run_id']}" if answer["flow_run_id"] else ""
     prefect = Path(sys.executable).with_name("prefect")
     print(
         f"\nfilm:     {answer['film']}\n"
@@ -71,8 +72,8 @@ def _tell(answer: dict[str, Any], home: Path, board: Path) -> None:
         f"cost:     {credits['charged']} credits charged, {credits['refunded']} refunded, {credits['in_doubt']} in doubt "
         f"(the emulator's play money)\n"
         f"{stale}\n"
-        f"See the run in the Prefect UI:\n"
+        f"See the {'run' if run else 'runs before'} in the Prefect UI:\n"
         f"  PREFECT_HOME={home} {prefect} server start\n"
-        f"  http://127.0.0.1:4200/runs/flow-run/{answer['flow_run_id']}\n\n"
+        f"  http://127.0.0.1:4200/runs/{run}\n\n"
         f"Run it again: nothing is bought twice. Change a prompt in {board} and run it once more: only that shot is bought."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -18,18 +17,18 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
+from longtake.cli import answer
 from longtake.cli.progress import warnings
 from longtake.errors import LongtakeError
-from longtake.film_set import SetResult
 from longtake.flows.film_set import film_set as films_of
 from longtake.flows.storyboard import storyboard
 from longtake.prefect.observer import also
-from longtake.report import stale_note
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
     from longtake.cli.progress import ProgressDisplay, SetLines
+    from longtake.film_set import SetResult
     from longtake.storyboard import Downstream
     from longtake.studio import Film
 
@@ -90,9 +89,9 @@ def _shown(
     logging.getLogger("longtake").addHandler(warnings(progress))
     try:
         with progress, also(progress):
-            answer = _run(call, signals)
+            made = _run(call, signals)
     except LongtakeError as error:
-        _tell(getattr(error, "film", None) or getattr(error, "result", None), error, as_json=as_json)
+        answer.show(getattr(error, "film", None) or getattr(error, "result", None), error, as_json=as_json)
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         away = LongtakeError(
@@ -102,13 +101,13 @@ def _shown(
                 "nothing is bought twice"
             ),
         )
-        _tell(None, away, as_json=as_json)
+        answer.show(None, away, as_json=as_json)
         if get_current_settings().api.url is not None:
             # Prefect would retry for minutes to send its events, and no server receives them.
             sys.stdout.flush()
             os._exit(away.exit_code)
         return away.exit_code
-    _tell(answer, None, as_json=as_json)
+    answer.show(made, None, as_json=as_json)
     return 0
 
 
@@ -158,27 +157,3 @@ def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]
     stopped = _StoppedError("stopped by a signal")
     stopped.exit_code = 128 + caught[0]
     raise stopped from None
-
-
-def _tell(film: Film | SetResult | None, error: LongtakeError | None, *, as_json: bool) -> None:
-    if as_json:
-        body = film.answer() if film is not None else {}
-        if error is not None:
-            body["error"] = {
-                "kind": type(error).__name__.lstrip("_"),
-                "message": error.message,
-                "next_step": error.next_step,
-            }
-        print(json.dumps(body, indent=2))
-    elif isinstance(film, SetResult):
-        print(film)
-    elif film is not None:
-        cost = film.cost
-        print(f"film: {film.place or 'not complete yet'}")
-        print(
-            f"credits: planned {cost.planned}, charged {cost.charged}, refunded {cost.refunded}, in doubt {cost.in_doubt}"
-        )
-        if (note := stale_note([one.id for one in film.shots.values() if one.state == "stale"])) is not None:
-            print(note)
-    if error is not None:
-        print(f"longtake: {error}", file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import film_set, settings
@@ -14,6 +16,8 @@ from longtake.storyboard import labels_of
 
 if TYPE_CHECKING:
     import argparse
+
+    from longtake.cli.board import CheckedStoryboard
 
 
 _PREFECT = {
@@ -87,6 +91,8 @@ def main(options: argparse.Namespace) -> int:
     labels = labels_of(options.label)
     found = board.read(options.board)
     found.settings.key()
+    if not options.retake and not has_api() and _is_unchanged(found, options):
+        return 0
     _before_prefect()
     from longtake.cli import flow_run, progress
 
@@ -101,6 +107,42 @@ def main(options: argparse.Namespace) -> int:
         as_json=options.json,
         signals=SIGNALS,
     )
+
+
+def _is_unchanged(found: CheckedStoryboard, options: argparse.Namespace) -> bool:
+    """Print the film if a run would have nothing to do; whether it was printed. No engine is loaded for that."""
+    from longtake.cli import answer
+    from longtake.report import many
+    from longtake.studio.unchanged import unchanged
+
+    film = unchanged(
+        found.resolved,
+        catalog=found.catalog,
+        settings=found.settings,
+        film=found.film,
+        downstream=options.downstream,
+    )
+    if film is None:
+        return False
+    print(f"nothing to do: {many(len(film.shots), 'shot')}, none to buy, and the film is there", file=sys.stderr)
+    answer.show(film, None, as_json=options.json)
+    return True
+
+
+def has_api() -> bool:
+    """Whether runs may be recorded by a Prefect API; True also where only Prefect itself could tell.
+
+    Prefect reads its settings from the environment, the working folder, and the active profile. To ask it takes a second.
+    """
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml").expanduser()
+    if os.environ.get("PREFECT_API_URL") or Path("prefect.toml").exists():
+        return True
+    files = {Path(".env"): "prefect_", Path("pyproject.toml"): "tool.prefect", profiles: "prefect_api_url"}
+    try:
+        return any(word in path.read_text(errors="replace").lower() for path, word in files.items() if path.exists())
+    except OSError:
+        return True
 
 
 def _run_set(options: argparse.Namespace) -> int:

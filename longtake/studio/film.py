@@ -75,7 +75,7 @@ class Film(_Value):
         notes: what else a person should know, one line each.
         rows: the table of shots, sums last.
         page: the run as a page, Markdown.
-        run: the id of the run, which is a Prefect flow run's where there is one.
+        run: the id of the run, which is a Prefect flow run's where there is one; empty where no run was needed.
     """
 
     title: str
@@ -101,7 +101,7 @@ class Film(_Value):
             "shots": [shot.answer() for shot in self.shots.values()],
             "credits": self.cost.model_dump(),
             "would_cost": self.would_cost,
-            "flow_run_id": self.run,
+            "flow_run_id": self.run or None,
         }
 
     def export(self, to: ExportForm, out: str | Path | None = None) -> Exported:

@@ -1,0 +1,90 @@
+"""The film that is there, where a run would have nothing to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake import library, timeline
+from longtake import plan as plans
+from longtake import store as stores
+from longtake.film import film_objects
+from longtake.plan import Comparison
+from longtake.report import Money, ShotOutcome
+from longtake.studio.film import Film
+from longtake.studio.summary import shot_result
+
+if TYPE_CHECKING:
+    from longtake.catalog import Catalog
+    from longtake.request import Resolved
+    from longtake.settings import Settings
+    from longtake.storyboard import Downstream
+
+__all__ = ["unchanged"]
+
+
+def unchanged(
+    resolved: Resolved, *, catalog: Catalog, settings: Settings, film: str, downstream: Downstream | None = None
+) -> Film | None:
+    """Find the film if the last run left exactly what the storyboard asks for; asks nothing of the provider and writes nothing.
+
+    Args:
+        resolved: the storyboard with the catalog's rules applied.
+        catalog: the same catalog.
+        settings: whose clips and whose ledgers count.
+        film: the film's slug.
+        downstream: what becomes of the shots after retakes; None as the storyboard says.
+
+    Returns:
+        The film, without a page and a table; None where a run might buy, fetch, settle, ask or join something, and where only a
+        run can tell: an input given as a URL may serve something else today.
+
+    Raises:
+        StoryboardError: `use` names a take that does not exist.
+        StoreError: the store is away.
+    """
+    board = resolved.loaded.board
+    if board.approval.before or any(one.sha256 is None for shot in resolved.shots for one in shot.inputs):
+        return None
+    store = stores.of(settings)
+    take_library = library.read_holdings(store, film)
+    take_library.edits = library.read_edits(store, film, ())
+    before = take_library.snapshot
+    books = plans.read_ledgers(store, settings.host)
+    attempts = [one for state in books.values() for one in state.attempts.values()]
+    if before is None or not before.whole or any(one.order.film == film for one in attempts):
+        return None
+    comparison = Comparison(
+        resolved, take_library, catalog=catalog, realm=settings.realm, attempts=attempts, downstream=downstream
+    )
+    found = plans.statuses(comparison)
+    statuses = [found[shot.id] for shot in resolved.shots]
+    takes = [one.used for one in statuses if one.used is not None and not one.lacks]
+    used = {shot.id: take.fingerprint for shot, take in zip(resolved.shots, takes, strict=False)}
+    if len(takes) < len(statuses) or before.used != used:
+        return None
+    joined = film_objects.find(store, film_objects.folder_of(film, timeline.of(resolved, takes).digest))
+    if joined is None:
+        return None
+    outcomes = [
+        ShotOutcome(
+            one.shot,
+            "stale" if one.state == "stale" else "current",
+            one.used,
+            one.kept,
+            why="; ".join(map(str, one.reasons)) if one.state == "stale" else "",
+        )
+        for one in statuses
+    ]
+    return Film(
+        title=board.title,
+        name=film,
+        place=joined.place(store),
+        path=store.path(joined.key),
+        manifest=joined.manifest_place(store),
+        poster=joined.poster,
+        shots={one.shot.id: shot_result(one) for one in outcomes},
+        cost=Money(planned=0, charged=0, refunded=0, in_doubt=0),
+        would_cost=0,
+        plan=None,
+        run="",
+    )

@@ -58,7 +58,7 @@ class ReapiCredentials(CredentialsBlock):
         default=PROVIDER, title="Base URL", description="Where the API is; an emulator on this machine works too."
     )
     max_in_flight: InFlight = Field(
-        default=8, title="Takes in flight", description="How many takes one run has in flight at once."
+        default=100, title="Takes in flight", description="How many takes one run has in flight at once."
     )
     account_in_flight: AccountInFlight | None = Field(
         default=None,

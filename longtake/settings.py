@@ -76,7 +76,7 @@ class Settings(BaseModel):
     public_url: str | None = None
     s3: S3Settings = S3Settings()
     catalog: Path | None = None
-    max_in_flight: InFlight = 8
+    max_in_flight: InFlight = 100
     """Takes in flight at once in one run (the provider's own limit is unknown, provider-contract.md §3)."""
     account_in_flight: AccountInFlight | None = None
     """Tasks and POSTs of the account in flight at once, over all its runs; None for no limit."""

@@ -72,7 +72,14 @@ def needs_host(assets: Assets, shot: ResolvedShot, source: Take | None = None) -
     return files or ours
 
 
-def remember_frame(assets: Assets, frame: Frame, url: str | None) -> None:
-    """Remember where the provider serves a frame that was kept just now; one cut from the clip has no such place."""
+def remember_frame(assets: Assets, frame: Frame, url: str | None, *, seen: bool = False) -> None:
+    """Remember where the provider serves a frame that we keep; one cut from the clip has no such place.
+
+    Args:
+        assets: the run's.
+        frame: the frame.
+        url: the provider's URL of it.
+        seen: whether it was fetched from there just now.
+    """
     if frame.source == "provider" and url is not None:
-        assets.hosting.frames[frame.sha256] = FrameUrl(url, time.time())
+        assets.hosting.frames[frame.sha256] = FrameUrl(url, time.time(), time.time() if seen else 0.0)

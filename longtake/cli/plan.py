@@ -82,12 +82,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _join(found: CheckedStoryboard, store: Store, options: argparse.Namespace) -> int:
     """Print what joining the film as it stands would copy and encode; where shots are missing, which."""
+    books = plans.read_books(store, found.settings.host, found.film)
     comparison = plans.Comparison(
         found.resolved,
         library.read_holdings(store, found.film),
         catalog=found.catalog,
         realm=found.settings.realm,
-        attempts=plans.read_books(store, found.settings.host, found.film).attempts,
+        attempts=books.attempts,
+        frames=books.frames,
         downstream=options.downstream,
     )
     for revision in comparison.retake(options.retake, run=""):

@@ -168,6 +168,7 @@ def make(
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     payer = account_of(settings.host, key) if key else None
     ledgers = plans.read_ledgers(store, settings.host, account=payer)
+    frames = library.read_last_frames(store, ledgers)
     priced: set[str] = set()
     needed: list[int] = []
     planned: list[tuple[AdmittedFilm, Plan]] = []
@@ -177,7 +178,12 @@ def make(
         for one, take_library in zip(admission.films, kept, strict=True):
             view = plans.view_of(ledgers, one.film, payer=payer)
             comparison = plans.Comparison(
-                one.resolved, take_library, catalog=catalog, realm=settings.realm, attempts=view.attempts
+                one.resolved,
+                take_library,
+                catalog=catalog,
+                realm=settings.realm,
+                attempts=view.attempts,
+                frames=frames,
             )
             alone = sum(len(status.to_buy) for status in plans.statuses(comparison).values())
             plan = plans.of(comparison, view, priced=priced)

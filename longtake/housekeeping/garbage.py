@@ -24,6 +24,8 @@ _MEDIA = re.compile(r"(?:media|tails)/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")
 _LATEST = re.compile(r"(films/[^/]+/state|inputs/[0-9a-f]{32})/[^/]+\.json\Z")
 _KEPT = re.compile(r"(ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits))/")
+_FRAME = re.compile(r"frames/([^/]+)/(a[0-9]+)\.json\Z")
+"""The last frame of an attempt: needed until its take is kept, which names the frame itself."""
 _LEFT = re.compile(r"probe/")
 _CLOCKS = timedelta(hours=1)
 """How far the clocks of a store and of a run may be apart."""
@@ -95,6 +97,12 @@ def survey(
     since = names.open_since()
     names.read()
     found, held = [*sorting.garbage], 0
+    for attempt, one in sorting.frames:
+        if attempt not in names.open:
+            if one.modified > before:
+                sorting.young += 1
+            else:
+                found.append(one)
     for digest, one in sorting.media:
         if digest in names:
             continue
@@ -160,6 +168,7 @@ class _Sorting:
     def __init__(self, now: datetime, before: datetime) -> None:
         self.garbage: list[Garbage] = []
         self.media: list[tuple[str, Garbage]] = []
+        self.frames: list[tuple[tuple[str, str], Garbage]] = []
         self.objects = self.young = self.unknown = 0
         self._now, self._before = now, before
         self._latest = ""
@@ -178,6 +187,8 @@ class _Sorting:
             self._files.append(info)
         elif media := _MEDIA.match(key):
             self.media.append((media[1], _as(info, "media that nothing names")))
+        elif frame := _FRAME.match(key):
+            self.frames.append(((frame[1], frame[2]), _as(info, "the last frame of an attempt that is closed")))
         elif latest := _LATEST.match(key):
             # The newest is the first in the listing.
             if latest[1] == self._latest:

@@ -46,6 +46,8 @@ class Names:
         self._boards: set[str] = set()
         """Storyboards that a run dispatched: another worker may be about to read the files they name."""
         self._ledgers: dict[str, str] = {}
+        self.open: set[tuple[str, str]] = set()
+        """The attempts that `open_since` found open, by account and id."""
 
     def __contains__(self, digest: str) -> bool:
         return bytes.fromhex(digest) in self._digests
@@ -56,13 +58,13 @@ class Names:
         Raises:
             StoreError, LedgerError: a ledger cannot be read.
         """
-        found = [
-            attempt.at
+        attempts = [
+            (account, attempt)
             for account in self._accounts()
             for attempt in EntryLog(self._store, account).read().attempts.values()
-            if attempt.phase in {"accepted", "completed"}
         ]
-        return min(found, default=None)
+        self.open = {(account, attempt.id) for account, attempt in attempts}
+        return min((one.at for _, one in attempts if one.phase in {"accepted", "completed"}), default=None)
 
     def read(self) -> None:
         """Read everything that names media.

@@ -3,6 +3,9 @@
 from longtake.library.edits import Edit, Edits
 from longtake.library.edits import read as read_edits
 from longtake.library.edits import write as write_edit
+from longtake.library.last_frames import read as read_last_frame
+from longtake.library.last_frames import read_all as read_last_frames
+from longtake.library.last_frames import record as record_last_frame
 from longtake.library.revisions import Revision
 from longtake.library.revisions import write as write_revision
 from longtake.library.take import (
@@ -36,6 +39,9 @@ __all__ = [
     "load",
     "read_edits",
     "read_holdings",
+    "read_last_frame",
+    "read_last_frames",
+    "record_last_frame",
     "save",
     "tail_key",
     "write_edit",

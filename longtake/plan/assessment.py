@@ -79,6 +79,7 @@ class ShotAssessment:
         reasons: tuple[Change, ...] = (),
     ) -> ShotStatus:
         buys = any(lack.attempt is None for lack in lacks)
+        waits = self._waits(used, state, lacks)
         return ShotStatus(
             self.shot,
             state,
@@ -89,7 +90,18 @@ class ShotAssessment:
             self.downstream,
             self.since,
             self.of.no_bridge(self.shot) if buys and self.downstream == "bridge" else None,
+            waits,
+            self.of.recorded(lacks[0].attempt) if lacks and waits is None else None,
         )
+
+    def _waits(self, used: Take | None, state: Status, lacks: tuple[Lack, ...]) -> str | None:
+        if not lacks or not self.shot.continued:
+            return None
+        if any(lack.bridges is not None for lack in lacks):
+            return "its new take is pinned to the kept shot after it"
+        if len(lacks) > 1 or (used is not None and state != "stale"):
+            return "one of several takes is chosen"
+        return self.of.waits(self.shot)
 
     def _numbers(self, kept: set[int]) -> list[int]:
         """The takes that are wanted, by number."""
@@ -129,7 +141,8 @@ class ShotAssessment:
         if self.parent.bridges == take.fingerprint:
             return True
         start = self.start
-        return start is not None and (take.frame == start.leaves.sha256 or start.bridges == take.fingerprint)
+        bridges = self.parent.used.bridges if self.parent.used is not None and self.parent.ahead is None else None
+        return start is not None and (take.frame == start.sha256 or bridges == take.fingerprint)
 
     def _cascades(self) -> bool:
         """Whether this shot is bought again because the one before it changed."""
@@ -165,7 +178,7 @@ class ShotAssessment:
     def _parted(self) -> tuple[Change, ...]:
         """Why a kept take is stale: the frame it continued is not the one before it now."""
         before = self.kept[-1].frame if self.kept else None
-        after = self.start.leaves.sha256 if self.start is not None else None
+        after = self.start.sha256 if self.start is not None else None
         what = f"the last frame of {self.shot.parent}"
         return (Change(what=what, before=before and before[:12], after=after[:12] if after else "a new one"),)
 

@@ -30,6 +30,7 @@ class TakeIndex:
         catalog: for the field names of requests.
         realm: the provider whose clips count, the real one or an emulator.
         attempts: open attempts of all accounts, for any film.
+        frames: recorded last frames of these attempts, by task id.
         downstream: what happens downstream of a retake; None as the storyboard and earlier decisions say.
 
     Raises:
@@ -45,6 +46,7 @@ class TakeIndex:
         catalog: Catalog,
         realm: str,
         attempts: Iterable[Attempt] = (),
+        frames: Mapping[str, Frame] | None = None,
         downstream: Downstream | None = None,
     ) -> None:
         self.resolved = resolved
@@ -54,6 +56,7 @@ class TakeIndex:
         self._realm = realm
         self._running = False
         """Whether a run asks: it uses kept takes only, while a plan assumes the purchases it lists."""
+        self._frames = frames or {}
         self._attempts: dict[object, Attempt] = {}
         for attempt in attempts:
             self._attempts[attempt.order.fingerprint] = attempt
@@ -87,15 +90,31 @@ class TakeIndex:
         if problems:
             raise failure(loaded.name, tuple(problems))
 
-    def start(self, parent: ShotStatus | None) -> Take | None:
-        """The take whose last frame a shot begins with; None while it is unknown."""
-        if parent is None or parent.used is None:
-            return None
-        return parent.used if self._running or parent.settled else None
+    def start(self, parent: ShotStatus | None) -> Frame | None:
+        """The frame a shot begins with; None while it is unknown."""
+        if parent is None or parent.ahead is not None or parent.used is None:
+            return parent.ahead if parent is not None else None
+        return parent.used.leaves if self._running or parent.settled else None
 
-    def names(self, shot: ResolvedShot, number: int, start: Take | None, ends: Iterable[Frame]) -> list[str]:
+    def recorded(self, attempt: Attempt | None) -> Frame | None:
+        """The recorded last frame of an attempt whose clip is not kept yet."""
+        return self._frames.get(attempt.task_id or "") if attempt is not None else None
+
+    def waits(self, shot: ResolvedShot) -> str | None:
+        """Why the shots that continue this one need more of a new take than its last frame; None where they do not."""
+        if shot.takes > 1:
+            return "one of several takes is chosen"
+        if self.resolved.loaded.board.retakes:
+            return "a take that fails its checks is bought again"
+        if shot.match == "chain":
+            return "the frame handed on is corrected (match: chain)"
+        if self.take_library.edits.steps:
+            return "your own steps see each take first"
+        return None
+
+    def names(self, shot: ResolvedShot, number: int, start: Frame | None, ends: Iterable[Frame]) -> list[str]:
         """The possible fingerprints of a take: with an open end first, then pinned to each of `ends`."""
-        frame = start.leaves.sha256 if start is not None and shot.parent is not None else None
+        frame = start.sha256 if start is not None and shot.parent is not None else None
         if (frame is None) != (shot.parent is None):
             return []
         realm, digests = self._realm, self.digests[shot.id]

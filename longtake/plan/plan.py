@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from longtake import library, tables
 from longtake.catalog import OldRate
 from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, account_of, accounts_in
+from longtake.library import Frame
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
 from longtake.plan.status import Status
@@ -70,6 +71,8 @@ class PlannedShot(BaseModel):
     """Why a new take cannot be pinned to the kept shot after it."""
     attempt: str | None = None
     """The attempt in doubt or under way."""
+    waits: str | None = None
+    """Why the shot that continues it is bought only when its clip is kept; None where its last frame is enough."""
 
 
 class Plan(BaseModel):
@@ -162,6 +165,9 @@ class Plan(BaseModel):
         if self.planning_rates:
             notes.append("* planning rate: the provider has not published a price for this model")
         notes += [str(rate) for rate in self.old_rates]
+        for why in dict.fromkeys(shot.waits for shot in self.shots if shot.waits is not None):
+            count = sum(shot.waits == why for shot in self.shots)
+            notes.append(f"{count} {'shot is' if count == 1 else 'shots are'} continued only when kept: {why}")
         if self.in_doubt:
             notes.append(f"in doubt: {', '.join(self.in_doubt)}")
         return notes
@@ -172,6 +178,8 @@ class LedgerView(BaseModel):
 
     attempts: list[Attempt] = Field(default_factory=list)
     used: Used = Used()
+    frames: dict[str, Frame] = Field(default_factory=dict)
+    """Recorded last frames of these attempts, by task id."""
 
 
 def make(
@@ -209,7 +217,13 @@ def make(
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
     comparison = Comparison(
-        resolved, take_library, catalog=catalog, realm=settings.realm, attempts=books.attempts, downstream=downstream
+        resolved,
+        take_library,
+        catalog=catalog,
+        realm=settings.realm,
+        attempts=books.attempts,
+        frames=books.frames,
+        downstream=downstream,
     )
     for revision in comparison.retake(retake, run=""):
         take_library.decide(revision)
@@ -234,7 +248,9 @@ def read_books(
         StoreError: the store is away.
     """
     payer = own.account if own is not None else account
-    return view_of(read_ledgers(store, host, own=own, account=payer), film, payer=payer, run=run)
+    ledgers = read_ledgers(store, host, own=own, account=payer)
+    found = view_of(ledgers, film, payer=payer, run=run)
+    return found.model_copy(update={"frames": library.read_last_frames(store, ledgers)})
 
 
 def read_ledgers(
@@ -403,6 +419,7 @@ def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison) ->
         pinned_to=pinned.shot if pinned is not None else None,
         no_bridge=status.no_bridge,
         attempt=attempt.id if attempt is not None else None,
+        waits=status.waits,
     )
 
 

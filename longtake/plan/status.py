@@ -53,6 +53,10 @@ class ShotStatus:
     decided: datetime = field(default=EVER, repr=False)
     no_bridge: str | None = None
     """Why a new take cannot be pinned to the kept shot after it, though `bridge` is asked for."""
+    waits: str | None = None
+    """Why a shot that continues it is bought only when what is lacking is kept; None where its last frame is enough."""
+    ahead: Frame | None = None
+    """The recorded last frame of what is lacking, before its clip is kept: shots that continue it start from this one."""
 
     @property
     def settled(self) -> bool:

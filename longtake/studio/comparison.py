@@ -46,6 +46,7 @@ async def compare(
             catalog=session.catalog,
             realm=session.settings.realm,
             attempts=books.attempts,
+            frames=books.frames,
             downstream=downstream,
         )
         for revision in comparison.retake(retake, run=session.run):

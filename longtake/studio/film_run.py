@@ -304,7 +304,15 @@ async def _leave_snapshot(
 
 async def _left_over(session: Session, comparison: Comparison) -> list[str]:
     """Keep the clips of finished attempts that no shot needs any more because it changed while they were in flight."""
-    wanted = {lack.name for one in plans.statuses(comparison).values() for lack in one.lacks}
+    found = plans.statuses(comparison)
+    wanted = {lack.name for one in found.values() for lack in one.lacks}
+    # Where the clip before a shot is not kept yet, an attempt for the shot may still be the one that it needs.
+    waiting = {
+        (comparison.descriptions.get(one.shot.id), lack.number)
+        for one in found.values()
+        if one.shot.parent is not None and comparison.start(found[one.shot.parent]) is None
+        for lack in one.lacks
+    }
     # Leave clips that were made alone and are accounted to the film: their caller ingests them.
     alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
     state = await asyncio.to_thread(session.ledger.read)
@@ -313,7 +321,7 @@ async def _left_over(session: Session, comparison: Comparison) -> list[str]:
         order = attempt.order
         if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
             continue
-        if order.scene in alone:
+        if order.scene in alone or (order.description, order.take) in waiting:
             continue
         try:
             key = await salvage(session.assets, session.ledger, attempt)

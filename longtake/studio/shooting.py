@@ -1,4 +1,8 @@
-"""Make the shots of a film: each as soon as the shot it continues is there. A failed shot blocks only its dependents."""
+"""Make the shots of a film: each as soon as the frame it starts from is there. A failed shot blocks only its dependents.
+
+Where nothing else can come of a shot than the take that is bought (`ShotStatus.waits`), the shot after it starts from the recorded
+last frame, while the clip is still fetched, checked and kept.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from longtake.studio.steps import apply_steps, refusal
 from longtake.take import EnsuredShot, ensure_shot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from longtake.library import Take
     from longtake.plan import Comparison, ShotStatus
@@ -41,7 +45,7 @@ async def shoot(
     made: Mapping[str, MadeShot] | None = None,
     steps: Sequence[ClipStep] = (),
 ) -> dict[str, MadeShot]:
-    """Make every shot as soon as the shot it continues is there.
+    """Make every shot as soon as the frame it starts from is there.
 
     Args:
         session: the run's.
@@ -55,26 +59,53 @@ async def shoot(
     """
     done = dict(made or {})
     jobs: dict[str, asyncio.Task[MadeShot]] = {}
+    ahead: dict[str, asyncio.Future[ShotStatus]] = {}
 
-    async def parent_of(shot: ResolvedShot) -> ShotStatus | None:
+    async def kept(shot: ResolvedShot) -> ShotStatus | None:
+        """How the shot that this one continues stands in the end."""
         if shot.parent is None:
             return None
         return (done[shot.parent] if shot.parent in done else await jobs[shot.parent]).status
 
+    async def begun(shot: ResolvedShot) -> ShotStatus | None:
+        """The same as soon as its last frame is known."""
+        if shot.parent in jobs:
+            await asyncio.wait({jobs[shot.parent], ahead[shot.parent]}, return_when=asyncio.FIRST_COMPLETED)
+            if not jobs[shot.parent].done():
+                return ahead[shot.parent].result()
+        return await kept(shot)
+
+    def hand_on(status: ShotStatus) -> None:
+        above = jobs.get(status.shot.parent or "")
+        # A frame of a chain that is broken above it is not handed on: what would be bought from it may be of no use.
+        broken = above is not None and above.done() and not above.cancelled() and above.result().status.used is None
+        if not ahead[status.shot.id].done() and not broken:
+            ahead[status.shot.id].set_result(status)
+
     async def work(shot: ResolvedShot) -> MadeShot:
-        one = await _shot(session, comparison, shot, await parent_of(shot), steps)
+        parent = await begun(shot)
+        one = await _shot(session, comparison, shot, parent, steps, hand_on=hand_on, kept_parent=lambda: kept(shot))
         session.events.event("shot.done", shot=shot.label, state=one.outcome.state)
         return one
 
+    loop = asyncio.get_running_loop()
     async with session.events.watching(), asyncio.TaskGroup() as group:
         for shot in plans.parents_first(comparison.resolved):
             if shot.id not in done and (only is None or shot.id in only):
+                ahead[shot.id] = loop.create_future()
                 jobs[shot.id] = group.create_task(work(shot))
     return done | {name: job.result() for name, job in jobs.items()}
 
 
 async def _shot(
-    session: Session, comparison: Comparison, shot: ResolvedShot, parent: ShotStatus | None, steps: Sequence[ClipStep]
+    session: Session,
+    comparison: Comparison,
+    shot: ResolvedShot,
+    parent: ShotStatus | None,
+    steps: Sequence[ClipStep],
+    *,
+    hand_on: Callable[[ShotStatus], None],
+    kept_parent: Callable[[], Awaitable[ShotStatus | None]],
 ) -> MadeShot:
     started = time.monotonic()
 
@@ -82,8 +113,17 @@ async def _shot(
         await apply_steps(session, comparison, take, steps)
 
     failed = await _edit_kept(session, comparison, shot, parent, steps) if steps else None
-    done = await ensure_shot(session, comparison, shot, parent, then=edit)
+    done = await ensure_shot(
+        session, comparison, shot, parent, then=edit, hand_on=None if steps else hand_on, kept_parent=kept_parent
+    )
     status, errors = done.status, [*done.errors, *([failed] if failed is not None else [])]
+    broken = False
+    if parent is not None and parent.ahead is not None and (kept := await kept_parent()) is not None:
+        broken = kept.used is None
+        if kept.used is not None and kept.used.leaves.sha256 != parent.ahead.sha256:
+            # Another release kept the take with another frame: say how the shot stands behind that one.
+            status = comparison.look(shot, kept)
+            status = replace(status, used=status.used if status.settled else None)
     if (refused := failed or refusal(comparison, status.used)) is not None and status.used is not None:
         # Nothing is made from a take that must not be used.
         errors, status = [*errors, refused], replace(status, used=None)
@@ -91,7 +131,9 @@ async def _shot(
     error = max(errors, key=lambda e: e.exit_code, default=None)
     why = "; ".join(map(str, status.reasons)) if status.state == "stale" else ""
     state = _became(EnsuredShot(status, done.obtained, tuple(errors)))
-    return MadeShot(ShotOutcome(shot, state, status.used, status.kept, error, seconds, why), status)
+    outcome = ShotOutcome(shot, state, status.used, status.kept, error, seconds, why)
+    # What was bought is kept; nothing more is bought behind it until the clip before it is kept as well.
+    return MadeShot(outcome, replace(status, used=None) if broken else status)
 
 
 async def _edit_kept(

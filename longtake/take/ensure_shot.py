@@ -15,7 +15,7 @@ from longtake.take.upload import TakeSpec
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from longtake.library import Take
+    from longtake.library import Frame, Take
     from longtake.plan import Comparison, ShotStatus
     from longtake.request import ResolvedShot
     from longtake.take.ensure_take import EnsuredTake
@@ -40,6 +40,8 @@ async def ensure_shot(
     parent: ShotStatus | None,
     *,
     then: Callable[[Take], Awaitable[None]] | None = None,
+    hand_on: Callable[[ShotStatus], None] | None = None,
+    kept_parent: Callable[[], Awaitable[ShotStatus | None]] | None = None,
 ) -> EnsuredShot:
     """Obtain every take that a shot lacks, side by side. An error of a take is returned and ends no other take.
 
@@ -47,14 +49,23 @@ async def ensure_shot(
         session: the run's.
         comparison: the storyboard against what is kept; takes that come are counted in it.
         shot: the shot.
-        parent: how the shot it continues stands now; None where it continues none.
+        parent: how the shot it continues stands now, perhaps only with the frame it is `ahead` with; None where it continues none.
         then: called with each take that was obtained, before it counts.
+        hand_on: called, where nothing else is to be waited for, when the last frame of its new take is recorded and the clip is
+            not kept yet: with the status for shots that continue it.
+        kept_parent: waits until the shot it continues is done, and gives how it stands then.
     """
     status = comparison.look(shot, parent)
     source = parent.used if parent is not None else None
-    if parent is not None and source is None:
-        return EnsuredShot(replace(status, used=None))
-    frame = source.leaves if source is not None else None
+    frame = comparison.start(parent)
+    if parent is not None and frame is None:
+        return EnsuredShot(replace(status, used=None, ahead=None))
+
+    async def kept_source() -> Take | None:
+        done = await kept_parent() if kept_parent is not None else None
+        return done.used if done is not None else None
+
+    late = kept_source if parent is not None and parent.ahead is not None else None
     asked: set[int] = set()
     obtained: list[EnsuredTake] = []
     errors: list[LongtakeError] = []
@@ -67,24 +78,34 @@ async def ensure_shot(
             break
         wanted = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
         asked.update(one.take for one in wanted)
-        for one in await asyncio.gather(*(_obtain(session, one, then) for one in wanted)):
+        ready = _ready(status, hand_on) if status.waits is None else None
+        for one in await asyncio.gather(*(_obtain(session, one, then, ready, late) for one in wanted)):
             if isinstance(one, LongtakeError):
                 errors.append(one)
             else:
                 obtained.append(one)
                 comparison.take_library.add(one.take)
         status = comparison.look(shot, parent)
-    if not status.settled:
-        status = replace(status, used=None)
+    status = replace(status, used=status.used if status.settled else None, ahead=None)
     return EnsuredShot(status, tuple(obtained), tuple(errors))
 
 
+def _ready(status: ShotStatus, hand_on: Callable[[ShotStatus], None] | None) -> Callable[[Frame], None] | None:
+    if hand_on is None or not status.shot.continued:
+        return None
+    return lambda frame: hand_on(replace(status, used=None, ahead=frame))
+
+
 async def _obtain(
-    session: Session, wanted: TakeSpec, then: Callable[[Take], Awaitable[None]] | None
+    session: Session,
+    wanted: TakeSpec,
+    then: Callable[[Take], Awaitable[None]] | None,
+    ready: Callable[[Frame], None] | None,
+    late: Callable[[], Awaitable[Take | None]] | None,
 ) -> EnsuredTake | LongtakeError:
     """Obtain a take, or give the error: it stays with its shot."""
     try:
-        found = await ensure_take(session, wanted)
+        found = await ensure_take(session, wanted, hand_on=ready, source=late)
         if then is not None:
             await then(found.take)
     except LongtakeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +12,16 @@ from longtake.library import Take
 from longtake.observer import Step
 from longtake.provider import wants_rehosting
 from longtake.take.ingest import ingest
+from longtake.take.last_frame import last_frame
 from longtake.take.poll import poll
 from longtake.take.submit import submit
 from longtake.take.upload import TakeKey, TakeRequest, TakeSpec, identify, kept, upload
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from longtake.ledger import Attempt
+    from longtake.library import Frame
     from longtake.provider import ProviderTask
     from longtake.take.session import Session
 
@@ -29,12 +34,25 @@ class EnsuredTake:
     state: Literal["current", "bought"]
 
 
-async def ensure_take(session: Session, wanted: TakeSpec) -> EnsuredTake:
+async def ensure_take(
+    session: Session,
+    wanted: TakeSpec,
+    *,
+    hand_on: Callable[[Frame], None] | None = None,
+    source: Callable[[], Awaitable[Take | None]] | None = None,
+) -> EnsuredTake:
     """Give the take as kept: from the store when it is there, from a task in flight, or newly bought.
 
     A failed task with a retryable code (provider-contract.md §3) was refunded and gets another attempt, up to the
     session's limit. Where the provider could not read an input (30002 at submit, 80007 later), that attempt is
     given the inputs at other URLs.
+
+    Args:
+        session: the run's.
+        wanted: the take.
+        hand_on: called with the take's last frame as soon as that is recorded, before the clip is kept. From then on the take
+            is not in flight. It is not called for a take that is kept already.
+        source: waits for the take that this one continues, where that was not kept when this one was begun; None: it failed.
 
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
@@ -51,7 +69,8 @@ async def ensure_take(session: Session, wanted: TakeSpec) -> EnsuredTake:
 
 async def _obtained(session: Session, identity: TakeKey) -> EnsuredTake:
     rehost = 0
-    async with session.slots:
+    async with contextlib.AsyncExitStack() as slot:
+        await slot.enter_async_context(session.slots)
         for left in reversed(range(session.settings.max_attempts)):
             try:
                 prepared = await _upload(session, identity, rehost)
@@ -65,9 +84,24 @@ async def _obtained(session: Session, identity: TakeKey) -> EnsuredTake:
                     raise
                 rehost += unread
                 continue
+            frame = await last_frame(session.assets, attempt, task, continued=True) if hand_on is not None else None
+            if frame is not None and hand_on is not None:
+                hand_on(frame)
+                await slot.aclose()
+            # Outside `keeping`: the take that is waited for needs a turn there itself.
+            kept_source = await source() if source is not None else None
             # Finish what has begun before fetching more, so that the next shots of the first chains start meanwhile.
             async with session.keeping:
-                return EnsuredTake(await _ingest(session, prepared, attempt, task), "bought")
+                take = await _ingest(
+                    session,
+                    prepared,
+                    attempt,
+                    task,
+                    given=frame,
+                    source=kept_source,
+                    hand_on=hand_on if frame is None else None,
+                )
+            return EnsuredTake(take, "bought")
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -101,10 +135,23 @@ async def _poll(session: Session, attempt: Attempt) -> ProviderTask:
     return task
 
 
-async def _ingest(session: Session, prepared: TakeRequest, attempt: Attempt, task: ProviderTask) -> Take:
+async def _ingest(
+    session: Session,
+    prepared: TakeRequest,
+    attempt: Attempt,
+    task: ProviderTask,
+    *,
+    given: Frame | None,
+    source: Take | None,
+    hand_on: Callable[[Frame], None] | None,
+) -> Take:
     label = prepared.identity.wanted.label
-    take = await session.events.observer.around(
-        Step("ingest", label), lambda: ingest(session.assets, session.ledger, prepared, attempt, task)
-    )
+
+    async def work() -> Take:
+        return await ingest(
+            session.assets, session.ledger, prepared, attempt, task, given=given, source=source, hand_on=hand_on
+        )
+
+    take = await session.events.observer.around(Step("ingest", label), work)
     session.events.kept(attempt, take, label)
     return take

@@ -9,16 +9,16 @@ import logging
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from longtake import library, media
 from longtake import store as stores
-from longtake.assets.assets import remember_frame
-from longtake.errors import LongtakeError, MediaError, ProviderUnavailableError
+from longtake.errors import LongtakeError, MediaError
 from longtake.library import Checks, ClipFile, Frame, PriceSource, Take
+from longtake.take.last_frame import last_frame, meanwhile, own_frame, put_frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from longtake.assets.assets import Assets
     from longtake.ledger import Attempt, Ledger
@@ -29,16 +29,33 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("longtake.take")
 
-_Result = TypeVar("_Result")
-
 _CLIP_LIMIT = 2 * 1024**3
-_FRAME_LIMIT = 64 * 1024**2
 
 
-async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt: Attempt, task: ProviderTask) -> Take:
+async def ingest(
+    assets: Assets,
+    ledger: Ledger,
+    prepared: TakeRequest,
+    attempt: Attempt,
+    task: ProviderTask,
+    *,
+    given: Frame | None = None,
+    source: Take | None = None,
+    hand_on: Callable[[Frame], None] | None = None,
+) -> Take:
     """Copy the clip and its last frame into the store, then the record, then settle.
 
     The bytes go into the store before anything that may fail, so that a result is not lost for a check that a person would waive.
+
+    Args:
+        assets: the run's.
+        ledger: the account's.
+        prepared: the request of the take.
+        attempt: the finished attempt.
+        task: what the provider gave.
+        given: its last frame, where `last_frame` was asked for it before.
+        source: the kept take it continues, where that was not kept yet when the take was bought.
+        hand_on: called with the last frame as soon as it is recorded.
 
     Raises:
         MediaError: the provider's bytes are no clip; it names where they lie.
@@ -50,11 +67,22 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
             f"task {task.id} is completed without a video",
             next_step="run again later; if it stays, ask the provider about this task",
         )
+
+    async def early() -> Frame | None:
+        return given or await last_frame(assets, attempt, task, continued=shot.continued)
+
+    async def late(path: Path, provided: Awaitable[Frame | None]) -> Frame:
+        frame = await provided or await own_frame(assets, attempt, path, continued=shot.continued)
+        if hand_on is not None:
+            hand_on(frame)
+        return frame
+
     async with (
-        _meanwhile(_given_frame(assets, task)) as given,
-        _stored(assets, task.video_urls[0]) as (key, size, path),
+        meanwhile(early()) as provided,
+        _fetched(assets, task.video_urls[0]) as (digest, size, path),
+        meanwhile(late(path, provided)) as leaving,
     ):
-        digest = key.removeprefix("media/").removesuffix(".mp4")
+        key = await _store(assets, digest, path)
         try:
             seen = await asyncio.to_thread(_examine, assets, path, shot, digest)
         except MediaError as error:
@@ -63,10 +91,11 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
             ) from error
         for finding in seen.findings:
             _log.warning("%s: %s", wanted.label, finding.text)
-        frame = await given or await _own_frame(assets, path)
+        frame = await leaving
         begins = await asyncio.to_thread(_seam, assets, wanted.frame, path)
     tone = seen.measures.tone
-    anchor = tone if wanted.source is None else wanted.source.anchor or tone
+    source = source or wanted.source
+    anchor = tone if source is None else source.anchor or tone
     step = begins.correction if begins is not None and shot.match == "chain" else None
     corrected = await asyncio.to_thread(_corrected, assets, frame, step) if step is not None else None
     clip = ClipFile(
@@ -82,19 +111,22 @@ async def ingest(assets: Assets, ledger: Ledger, prepared: TakeRequest, attempt:
     checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
     seam = begins.before if begins is not None else None
     seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected, "seam": seam}
-    take = await asyncio.to_thread(_write, assets, ledger, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
-    remember_frame(assets, take.last_frame, task.last_frame_url)
-    return take
+    return await asyncio.to_thread(_write, assets, ledger, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
 
 
 @contextlib.asynccontextmanager
-async def _stored(assets: Assets, url: str) -> AsyncIterator[tuple[str, int, Path]]:
-    """Copy the clip from the provider into the store; gives its key, its bytes, and the file that was sent."""
+async def _fetched(assets: Assets, url: str) -> AsyncIterator[tuple[str, int, Path]]:
+    """Copy the clip from the provider to this machine; gives its digest, its bytes, and the file."""
     with assets.store.spool() as path:
         fetched = await assets.provider.fetch(url, path, limit=_CLIP_LIMIT, kind="video")
-        key = f"media/{fetched.sha256}.mp4"
-        await asyncio.to_thread(assets.store.put_file, key, path, content_type="video/mp4")
-        yield key, fetched.bytes, path
+        yield fetched.sha256, fetched.bytes, path
+
+
+async def _store(assets: Assets, digest: str, path: Path) -> str:
+    """Put the clip into the store; gives its key."""
+    key = f"media/{digest}.mp4"
+    await asyncio.to_thread(assets.store.put_file, key, path, content_type="video/mp4")
+    return key
 
 
 def _examine(assets: Assets, path: Path, shot: ResolvedShot, digest: str) -> Examination:
@@ -125,9 +157,8 @@ async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
     task = await assets.provider.poll(attempt.task_id or "")
     if not task.video_urls:
         raise MediaError(f"task {task.id} shows no video any more", next_step="ask the provider about this task")
-    async with _stored(assets, task.video_urls[0]) as (key, _, _path):
-        pass
-    digest = key.removeprefix("media/").removesuffix(".mp4")
+    async with _fetched(assets, task.video_urls[0]) as (digest, _, path):
+        key = await _store(assets, digest, path)
     await asyncio.to_thread(ledger.settled, attempt, clip=digest)
     return key
 
@@ -192,51 +223,5 @@ def _corrected(assets: Assets, frame: Frame, step: media.ColorCorrection) -> Fra
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(assets.store, frame.key) as png:
         path = Path(folder) / "corrected.png"
         media.correct_image(png, step, path)
-        return _put_frame(assets, path, "clip")
-
-
-async def _given_frame(assets: Assets, task: ProviderTask) -> Frame | None:
-    """The provider's last frame when it gave one that can be used."""
-    if task.last_frame_url is None:
-        return None
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        path = Path(folder) / "last.png"
-        try:
-            await assets.provider.fetch(task.last_frame_url, path, limit=_FRAME_LIMIT, kind="image")
-            await asyncio.to_thread(media.check_image, path)
-        except (MediaError, ProviderUnavailableError) as error:
-            _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
-            return None
-        return await asyncio.to_thread(_put_frame, assets, path, "provider")
-
-
-async def _own_frame(assets: Assets, clip: Path) -> Frame:
-    """The clip's own last frame: a chain never waits for a missing URL."""
-
-    def work() -> Frame:
-        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-            path = Path(folder) / "last.png"
-            media.last_frame(clip, path)
-            return _put_frame(assets, path, "clip")
-
-    return await asyncio.to_thread(work)
-
-
-def _put_frame(assets: Assets, path: Path, source: Literal["provider", "clip"]) -> Frame:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    key = f"media/{digest}.png"
-    assets.store.put_file(key, path, content_type="image/png")
-    return Frame(key=key, sha256=digest, source=source)
-
-
-@contextlib.asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, _Result]) -> AsyncIterator[asyncio.Task[_Result]]:
-    """Do something while the body runs; it has ended when the body has."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # where the body failed, its error is the one that is told
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return Frame(key=put_frame(assets, digest, path), sha256=digest, source="clip")

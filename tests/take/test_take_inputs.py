@@ -326,13 +326,20 @@ def test_an_earlier_runs_task_is_asked_for_its_frame(small) -> None:
 EXPIRED = {"where": "media", "what": "expired"}
 
 
+def expire(studio, session):
+    """The provider serves nothing any more, and what was seen of it was long ago."""
+    studio.faults(EXPIRED)
+    for known in session.assets.hosting.frames.values():
+        known.seen = 0.0
+
+
 def test_after_its_end_our_kept_copy_is_sent(small) -> None:
     one, two = small.resolved().shots
     got = {}
 
     async def work(session):
         take = (await ensure_take(session, TakeSpec(one, 1, None))).take
-        small.faults(EXPIRED)
+        expire(small, session)
         got["body"] = (await prepared(session, TakeSpec(two, 1, take.last_frame, source=take))).body
         return take
 
@@ -342,7 +349,7 @@ def test_after_its_end_our_kept_copy_is_sent(small) -> None:
 
 def test_where_neither_lives_it_is_said_before_money(small) -> None:
     with pytest.raises(UrlRefusedError, match="LONGTAKE_PUBLIC_URL"):
-        chain(small, between=lambda *_: small.faults(EXPIRED), public_url=None)
+        chain(small, between=lambda session, _: expire(small, session), public_url=None)
     assert small.posts() == 1
 
 

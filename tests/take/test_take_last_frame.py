@@ -1,0 +1,253 @@
+"""The last frame of a finished task is recorded and handed on before its clip is kept; the record counts, whatever comes after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import pytest
+from shooting import shoot
+
+from longtake import library, media
+from longtake import plan as plans
+from longtake.errors import StoreError
+from longtake.observer import Observer
+from longtake.take import ledger_of
+
+THREE = """
+schema: longtake/1
+title: Two Takes
+model: seedance-2.5
+defaults: {resolution: 480p, size: "16:9", duration: 4}
+scenes:
+  - id: s
+    shots:
+      - {id: one, prompt: "A harbour at night"}
+      - {id: two, prompt: "A boat leaves"}
+      - {id: three, prompt: "The open sea"}
+"""
+
+
+class Held(Observer):
+    """Holds the ingest of the first shot until the second is bought, and then does something."""
+
+    def __init__(self, then=lambda: None, after=lambda: None) -> None:
+        self.bought = asyncio.Event()
+        self.then, self.after = then, after
+
+    def notify(self, event):
+        if event.name == "attempt.accepted" and event.data["shot"].startswith("s/two"):
+            self.bought.set()
+
+    async def around(self, step, call):
+        if step.name != "ingest" or not step.label.startswith("s/one"):
+            return await call()
+        await self.bought.wait()
+        self.then()
+        try:
+            return await call()
+        finally:
+            self.after()
+
+
+def made(studio, text=THREE, *, observer=None, **options):
+    async def work():
+        async with studio.session() as session:
+            if observer is not None:
+                session.events.observer = observer
+            return {one.shot.id: one for one in await shoot(session, studio.resolved(text), **options)}
+
+    return asyncio.run(work())
+
+
+def crashed(studio, text=THREE):
+    """The first clip is not kept, its frame is recorded, and the second shot is bought from it."""
+
+    async def work():
+        async with studio.session() as session:
+            stop = asyncio.Event()
+            session.events.observer = Held(then=stop.set)
+
+            async def hold(step, call, around=session.events.observer.around):
+                if step.name == "ingest":
+                    await session.events.observer.bought.wait()
+                    stop.set()
+                    await asyncio.Event().wait()
+                return await around(step, call)
+
+            session.events.observer.around = hold
+            run = asyncio.create_task(shoot(session, studio.resolved(text)))
+            await stop.wait()
+            run.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await run
+
+    asyncio.run(work())
+    (key,) = studio.store.list("frames/")
+    return key
+
+
+def planned(studio, text=THREE, **options):
+    plan = plans.make(
+        studio.resolved(text),
+        catalog=studio.catalog,
+        store=studio.store,
+        settings=studio.settings,
+        film="two-takes",
+        **options,
+    )
+    return {row.id: row for row in plan.shots}
+
+
+def state(studio):
+    return ledger_of(studio.settings, studio.store).read()
+
+
+def test_the_next_shot_is_bought_before_the_clip_before_it_is_kept(studio) -> None:
+    takes = made(studio, observer=Held())
+    assert [one.state for one in takes.values()] == ["bought"] * 3
+    assert [takes["two"].take.frame, takes["three"].take.frame] == [
+        takes["one"].take.last_frame.sha256,
+        takes["two"].take.last_frame.sha256,
+    ]
+    assert takes["three"].take.anchor == takes["one"].take.tone
+    assert studio.posts() == 3
+
+
+def test_without_a_frame_of_the_provider_the_clips_own_is_handed_on(studio, tmp_path) -> None:
+    studio.faults({"where": "submit", "what": "no-last-frame"})
+    takes = made(studio)
+    assert takes["one"].take.last_frame.source == "clip"
+    media.last_frame(studio.store.path(takes["one"].take.clip.key), tmp_path / "true.png")
+    assert (tmp_path / "true.png").read_bytes() == studio.store.get(takes["one"].take.last_frame.key)
+    assert takes["two"].take.frame == takes["one"].take.last_frame.sha256
+
+
+def test_a_plan_between_frame_and_clip_buys_nothing_twice(studio) -> None:
+    crashed(studio)
+    rows = planned(studio)
+    assert [(row.state, row.to_buy) for row in rows.values()] == [("under way", 0), ("under way", 0), ("blocked", 1)]
+    takes = made(studio)
+    assert [one.state for one in takes.values()] == ["bought"] * 3
+    assert studio.posts() == 3
+    assert studio.books()["balance"] == 50_000 - sum(one.take.credits for one in takes.values())
+
+
+def test_the_recorded_frame_counts_though_the_provider_serves_another(studio, tmp_path) -> None:
+    path = studio.folder / crashed(studio)
+    said = json.loads(path.read_text())
+    (studio.folder / said["key"]).rename(studio.folder / f"media/{'0' * 64}.png")
+    other = {**said, "sha256": "0" * 64, "key": f"media/{'0' * 64}.png"}
+    path.write_text(json.dumps(other))
+    take = made(studio)["one"].take
+    assert take.last_frame.sha256 == "0" * 64
+    assert json.loads(path.read_text()) == other, "the record is written once"
+
+
+def test_a_record_of_another_ledgers_attempt_is_not_used(studio) -> None:
+    path = studio.folder / crashed(studio)
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({**said, "task_id": "task_of_another_ledger", "sha256": "0" * 64}))
+    takes = made(studio)
+    assert takes["one"].take.last_frame.sha256 == said["sha256"]
+    assert studio.posts() == 3
+
+
+def test_a_damaged_record_is_named(studio) -> None:
+    key = crashed(studio)
+    (studio.folder / key).write_text("{")
+    with pytest.raises(StoreError, match=key):
+        planned(studio)
+
+
+def test_equal_attempts_of_two_accounts_have_their_own_frames(make_studio) -> None:
+    studio = make_studio(keys=("key-of-the-take-tests", "another-key"))
+    first = crashed(studio)
+    other = type(studio)(
+        studio.settings.model_copy(update={"api_key": type(studio.settings.api_key)("another-key")}),
+        studio.admin,
+        studio.folder,
+        studio.catalog,
+    )
+    text = THREE.replace("A harbour", "A pier").replace("A boat", "A ship").replace("The open", "The wide")
+
+    async def work():
+        async with other.session() as session:
+            session.events.observer = Held()
+            return await shoot(session, other.resolved(text))
+
+    takes = {one.shot.id: one for one in asyncio.run(work())}
+    keys = list(studio.store.list("frames/"))
+    assert len({key.rpartition("/")[2] for key in keys}) < len(keys), "the same ids of attempts"
+    mine = library.read_last_frames(studio.store, {first.split("/")[1]: state(studio)})
+    theirs = library.read_last_frames(studio.store, {other_account(other): state(other)})
+    assert len(mine) == 1
+    assert not theirs, "what is kept needs no record"
+    assert takes["two"].take.frame == takes["one"].take.last_frame.sha256
+    assert [one.state for one in made(studio).values()] == ["bought"] * 3
+
+
+def other_account(studio):
+    return ledger_of(studio.settings, studio.store).account
+
+
+def failing(studio):
+    """A run in which the first clip is not one, seen when the second shot is bought already."""
+    html = {"where": "media", "what": "html"}
+    return made(studio, observer=Held(then=lambda: studio.faults(html), after=studio.faults))
+
+
+def test_a_clip_that_fails_after_its_frame_was_handed_on_costs_nothing_twice(studio) -> None:
+    takes = failing(studio)
+    assert [one.state for one in takes.values()] == ["failed", "bought", "blocked"]
+    assert studio.posts() == 2, "nothing is bought behind what was bought from the frame"
+    assert [row.state for row in planned(studio).values()] == ["under way", "current", "missing"]
+    again = made(studio)
+    assert [one.state for one in again.values()] == ["bought", "current", "bought"]
+    assert again["two"].take == takes["two"].take
+    assert studio.posts() == 3
+
+
+def test_after_a_write_off_the_new_take_has_its_own_frame(studio) -> None:
+    """Nothing of the two is mixed: what was bought from the first frame is stale, and is kept or bought again as asked."""
+    two = failing(studio)["two"].take
+    (attempt,) = [a for a in state(studio).attempts.values() if a.order.shot == "one"]
+    ledger_of(studio.settings, studio.store).resolve(attempt.id, "written_off", who="somebody", why="the clip is none")
+    rows = planned(studio)
+    assert (rows["one"].state, rows["one"].to_buy, rows["two"].to_buy) == ("missing", 1, 0)
+    assert planned(studio, downstream="cascade")["two"].to_buy == 1
+    studio.faults({"where": "submit", "what": "no-last-frame"})
+    takes = made(studio)
+    assert takes["one"].take.attempt != attempt.id
+    assert takes["one"].take.last_frame.sha256 != two.frame
+    assert (takes["two"].state, takes["two"].take) == ("stale", two)
+    assert takes["three"].take.frame == two.last_frame.sha256
+    assert studio.posts() == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("at night\"", "at night\", takes: 2"), "one of several takes is chosen"),
+        (("scenes:", "retakes: 1\nscenes:"), "a take that fails its checks is bought again"),
+        (("scenes:", "match: chain\nscenes:"), "the frame handed on is corrected (match: chain)"),
+    ],
+)
+def test_a_chain_that_must_wait_waits_and_the_plan_says_why(studio, change, reason) -> None:
+    text = THREE.replace(*change)
+    rows = planned(studio, text)
+    assert (rows["one"].waits, rows["three"].waits) == (reason, None)
+    kept: list[str] = []
+
+    class Watch(Observer):
+        def notify(self, event):
+            if event.name in {"take.kept", "attempt.accepted"}:
+                kept.append(f"{event.name} {event.data['shot'].partition(' ')[0]}")
+
+    made(studio, text, observer=Watch())
+    assert kept.index("take.kept s/one") < kept.index("attempt.accepted s/two")
+
+
+def test_steps_see_each_take_before_it_is_continued(studio) -> None:
+    assert planned(studio, steps=["mine:check"])["one"].waits == "your own steps see each take first"

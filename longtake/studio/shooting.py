@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longtake import plan as plans
 from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
@@ -70,7 +70,8 @@ async def shoot(
     async def begun(shot: ResolvedShot) -> ShotStatus | None:
         """The same as soon as its last frame is known."""
         if shot.parent in jobs:
-            await asyncio.wait({jobs[shot.parent], ahead[shot.parent]}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {jobs[shot.parent], ahead[shot.parent]}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not jobs[shot.parent].done():
                 return ahead[shot.parent].result()
         return await kept(shot)

@@ -64,10 +64,15 @@ async def ensure_take(
             return EnsuredTake(take, "current")
         async with session.takes.first(identity.fingerprint) as first:
             if first:
-                return await _obtained(session, identity)
+                return await _obtained(session, identity, hand_on, source)
 
 
-async def _obtained(session: Session, identity: TakeKey) -> EnsuredTake:
+async def _obtained(
+    session: Session,
+    identity: TakeKey,
+    hand_on: Callable[[Frame], None] | None,
+    source: Callable[[], Awaitable[Take | None]] | None,
+) -> EnsuredTake:
     rehost = 0
     async with contextlib.AsyncExitStack() as slot:
         await slot.enter_async_context(session.slots)

@@ -46,6 +46,7 @@ class Point:
     count: int = 1
     shot: str = "first"
     quick: tuple[str, ...] = ()
+    late: bool = False
 
 
 def only(*columns, faults=PLAIN):
@@ -80,6 +81,29 @@ POINTS = [
     *both("`refunded`", "refunded", only(REFUNDED)),
     *both("the clip is kept", "clip", only(TAKEN), after=(TAKEN,)),
     *both("the last frame is kept", "frame", only(TAKEN)),
+    *both("the last frame is recorded", "frames", only(TAKEN), after=(TAKEN,)),
+    *both("the intent of the second shot, no clip kept yet", "intent", PLAIN, count=2, shot="second", late=True),
+    Point("before the second POST leaves, no clip kept yet", "before POST", PLAIN, count=2, shot="second", late=True),
+    Point(
+        "an answer to the second POST is there, no clip kept yet",
+        "after POST",
+        PLAIN,
+        count=2,
+        shot="second",
+        late=True,
+    ),
+    *both(
+        "`accepted` of the second shot, no clip kept yet",
+        "accepted",
+        only(TAKEN, REFUNDED),
+        count=2,
+        shot="second",
+        late=True,
+        before=(TAKEN,),
+        after=(TAKEN,),
+    ),
+    *both("the first clip is kept, the second shot bought", "clip", only(TAKEN), late=True),
+    *both("the first take's record, the second shot bought", "record", only(TAKEN), late=True, before=(TAKEN,)),
     *both("the take's record", "record", only(TAKEN), after=(TAKEN,)),
     *both("`settled`", "settled", only(TAKEN)),
     Point("in joining", "in joining", only(TAKEN), scene="joining"),
@@ -210,7 +234,7 @@ def killed(ended):
 
 
 def at(point):
-    return "--kill", point.kill, "--count", point.count
+    return "--kill", point.kill, "--count", point.count, *(["--late"] if point.late else [])
 
 
 def buying(stage, point, column, **doors):

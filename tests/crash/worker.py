@@ -65,10 +65,16 @@ class Moments:
 
 
 class KillingStore:
-    """A store that names what it is told to keep. The first `failures` writes of task ids fail."""
+    """A store that names what it is told to keep. The first `failures` writes of task ids fail.
 
-    def __init__(self, inner: stores.Store, moments: Moments, failures: int) -> None:
+    `late`: the first clip comes into it only when the second shot is accepted, bought from the first one's recorded frame.
+    """
+
+    def __init__(self, inner: stores.Store, moments: Moments, failures: int, *, late: bool) -> None:
         self._inner = inner
+        self._late = late
+        self._accepted = 0
+        self._second = threading.Event()
         self._moments = moments
         self._failures = failures
 
@@ -84,12 +90,17 @@ class KillingStore:
         created = self._inner.put_if_absent(key, data, content_type=content_type)
         if created:
             self._moments.pass_by(f"after {name}")
+        self._accepted += created and name == "accepted"
+        if self._accepted > 1:
+            self._second.set()
         return created
 
     def put_file(self, key, path, *, content_type):
         name = {"media": "frame", "films": "film"}.get(key.partition("/")[0], key)
         if key.endswith(".mp4") and name != "film":
             name = "clip" if name == "frame" else "probe"
+        if name == "clip" and self._late:
+            self._second.wait()
         self._moments.pass_by(f"before {name}")
         self._inner.put_file(key, path, content_type=content_type)
         self._moments.pass_by(f"after {name}")
@@ -174,7 +185,7 @@ class Worker:
         self.moments = Moments(options.kill, options.count)
         self.settings = settings.from_environment()
         inner = stores.of(self.settings)
-        self.store = KillingStore(inner, self.moments, options.failures)
+        self.store = KillingStore(inner, self.moments, options.failures, late=options.late)
         self.ledger = ledger_of(self.settings, self.store)
         self.provider = self._provider(base_url=self.settings.base_url, key=self.settings.key())
 
@@ -298,6 +309,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--kill", metavar="MOMENT")
     parser.add_argument("--count", type=int, default=1, help="the how-maniest such moment")
     parser.add_argument("--failures", type=int, default=0, help="so many writes of task ids fail")
+    parser.add_argument("--late", action="store_true", help="no clip is kept before the second shot is accepted")
     parser.add_argument("--deaf", type=int, metavar="PORT", help="a port nobody listens on, for POSTs")
     try:
         answer, errors = Worker(parser.parse_args(words)).run()

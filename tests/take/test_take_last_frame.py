@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from datetime import timedelta
 
 import pytest
 from shooting import shoot
 
-from longtake import library, media
+from longtake import housekeeping, library, media
 from longtake import plan as plans
 from longtake.errors import StoreError
 from longtake.observer import Observer
@@ -226,10 +227,22 @@ def test_after_a_write_off_the_new_take_has_its_own_frame(studio) -> None:
     assert studio.posts() == 4
 
 
+def test_housekeeping_keeps_the_record_and_its_frame_until_the_clip_is_kept(studio) -> None:
+    def swept():
+        return housekeeping.clear(studio.store, housekeeping.survey(studio.store, older_than=timedelta(0)))
+
+    key = crashed(studio)
+    assert swept() == ()
+    takes = made(studio)
+    assert key in {one.key for one in swept()}
+    assert studio.store.head(takes["one"].take.last_frame.key) is not None
+    assert [one.state for one in made(studio).values()] == ["current"] * 3
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("at night\"", "at night\", takes: 2"), "one of several takes is chosen"),
+        (('at night"', 'at night", takes: 2'), "one of several takes is chosen"),
         (("scenes:", "retakes: 1\nscenes:"), "a take that fails its checks is bought again"),
         (("scenes:", "match: chain\nscenes:"), "the frame handed on is corrected (match: chain)"),
     ],

@@ -15,6 +15,7 @@ from longtake import library, media
 from longtake import store as stores
 from longtake.errors import LongtakeError, MediaError
 from longtake.library import Checks, ClipFile, Frame, PriceSource, Take
+from longtake.take.background import in_background
 from longtake.take.last_frame import last_frame, meanwhile, own_frame, put_frame
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def ingest(
     ):
         key = await _store(assets, digest, path)
         try:
-            seen = await asyncio.to_thread(_examine, assets, path, shot, digest)
+            seen = await in_background(_examine, assets, path, shot, digest)
         except MediaError as error:
             raise MediaError(
                 f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
@@ -92,12 +93,12 @@ async def ingest(
         for finding in seen.findings:
             _log.warning("%s: %s", wanted.label, finding.text)
         frame = await leaving
-        begins = await asyncio.to_thread(_seam, assets, wanted.frame, path)
+        begins = await in_background(_seam, assets, wanted.frame, path)
     tone = seen.measures.tone
     source = source or wanted.source
     anchor = tone if source is None else source.anchor or tone
     step = begins.correction if begins is not None and shot.match == "chain" else None
-    corrected = await asyncio.to_thread(_corrected, assets, frame, step) if step is not None else None
+    corrected = await in_background(_corrected, assets, frame, step) if step is not None else None
     clip = ClipFile(
         key=key,
         sha256=digest,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -165,12 +166,8 @@ def test_a_damaged_record_is_named(studio) -> None:
 def test_equal_attempts_of_two_accounts_have_their_own_frames(make_studio) -> None:
     studio = make_studio(keys=("key-of-the-take-tests", "another-key"))
     first = crashed(studio)
-    other = type(studio)(
-        studio.settings.model_copy(update={"api_key": type(studio.settings.api_key)("another-key")}),
-        studio.admin,
-        studio.folder,
-        studio.catalog,
-    )
+    key = type(studio.settings.api_key)("another-key")
+    other = replace(studio, settings=studio.settings.model_copy(update={"api_key": key}))
     text = THREE.replace("A harbour", "A pier").replace("A boat", "A ship").replace("The open", "The wide")
 
     async def work():

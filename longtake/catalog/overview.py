@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - a plan reads the annotations when its class is built
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from longtake import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
 
     from longtake.catalog.model import Model, Rate, ReferenceRule
 
@@ -83,16 +83,7 @@ class RateCard:
     def row(self) -> dict[str, Any]:
         """Return it for JSON: amounts and days as text, as the catalog file has them."""
         return {
-            "resolution": self.resolution,
-            "usd": str(self.usd),
-            "usd_with_video": None if self.usd_with_video is None else str(self.usd_with_video),
-            "planning": self.planning,
-            "planning_with_video": self.planning_with_video,
-            "as_of": self.as_of.isoformat(),
-            "days": self.days,
-            "old": self.old,
-            "source": self.source,
-            "source_with_video": self.source_with_video,
+            name: str(value) if isinstance(value, Decimal | date) else value for name, value in asdict(self).items()
         }
 
 

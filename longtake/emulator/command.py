@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--key", action="append", dest="keys", help=f"an API key to take; repeatable (default: {DEFAULT_KEY})")
     add("--balance", type=int, default=given.balance, metavar="CREDITS", help="opening balance (default: %(default)s)")
-    add("--no-balance", action="store_true", help="answer 404 to GET /balance")
+    add("--no-balance", action="store_false", dest="offers_balance", help="answer 404 to GET /balance")
     add(
         "--processing", type=float, default=given.processing, metavar="SECONDS",
         help="how long a task shows `processing` (default: %(default)s)",
@@ -83,22 +83,8 @@ def configuration(options: argparse.Namespace) -> Config:
     if options.public is not None and not options.public.is_dir():
         raise SettingsError(f"--public: {options.public} is not a folder", next_step="give a folder store that exists")
     try:
-        return Config(
-            processing=options.processing,
-            balance=options.balance,
-            keys=tuple(options.keys or (DEFAULT_KEY,)),
-            catalog=options.catalog,
-            public=options.public,
-            offers_balance=not options.no_balance,
-            faults=rules,
-            url_lifetime=options.url_lifetime,
-            rate_limit=options.rate_limit,
-            max_in_flight=options.max_in_flight,
-            submits_per_second=options.submits_per_second,
-            seed=options.seed,
-            speed=options.speed,
-            copies=options.copies,
-        )
+        given = {name: value for name, value in vars(options).items() if name in Config.model_fields}
+        return Config.model_validate({**given, "keys": options.keys or (DEFAULT_KEY,), "faults": rules})
     except ValidationError as error:
         names = {name: f"--{name.replace('_', '-')}" for name in Config.model_fields} | {"keys": "--key"}
         raise SettingsError(explain(error, Config, names), next_step="see `longtake emulator --help`") from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from longtake import store as stores
 from longtake.errors import StoreError
 from longtake.library.take import Checks, ClipFile, Take
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from longtake.store import Store
-
-_READERS = 16
 
 
 class Edit(BaseModel):
@@ -96,9 +94,7 @@ def read(store: Store | None, film: str, steps: Sequence[str]) -> Edits:
     """
     if store is None or not steps:
         return Edits(steps)
-    keys = list(store.list(_folder(film)))
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
-        return Edits(steps, [_parsed(key, data) for key, data in zip(keys, pool.map(store.get, keys), strict=True)])
+    return Edits(steps, [_parsed(*one) for one in stores.read_all(store, list(store.list(_folder(film))))])
 
 
 def write(store: Store, edit: Edit) -> Edit:

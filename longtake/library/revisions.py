@@ -7,12 +7,12 @@ as it is described there: a shot whose prompt changes starts without any.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from longtake import store as stores
 from longtake.errors import StoreError
 from longtake.library.take import Frame
 from longtake.storyboard import Downstream
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.store import Store
-
-_READERS = 16
 
 
 class Revision(BaseModel):
@@ -57,21 +55,17 @@ def read(store: Store, film: str) -> dict[tuple[str, str], list[Revision]]:
     Raises:
         StoreError: the store is unreachable, or an object there is not a decision of this release.
     """
-    keys = list(store.list(_folder(film)))
     found: dict[tuple[str, str], list[Revision]] = {}
-    if not keys:
-        return found
-    with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
-        for key, data in zip(keys, pool.map(store.get, keys), strict=True):
-            try:
-                revision = Revision.model_validate_json(data or b"")
-            except ValidationError:
-                raise StoreError(
-                    f"{key} is not a revision of this release",
-                    next_step="move it away: then the take it asked for is not wanted any more",
-                    key=key,
-                ) from None
-            found.setdefault((revision.shot, revision.description), []).append(revision)
+    for key, data in stores.read_all(store, list(store.list(_folder(film)))):
+        try:
+            revision = Revision.model_validate_json(data or b"")
+        except ValidationError:
+            raise StoreError(
+                f"{key} is not a revision of this release",
+                next_step="move it away: then the take it asked for is not wanted any more",
+                key=key,
+            ) from None
+        found.setdefault((revision.shot, revision.description), []).append(revision)
     return found
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from longtake.store.conditional_write_probe import Race, check_conditional, race
-from longtake.store.copying import fetch, local_copy
+from longtake.store.copying import fetch, local_copy, read_all
 from longtake.store.protocol import GET_LIMIT, ObjectInfo, Store
 from longtake.store.uri import open_store as open  # noqa: A004 - read as `store.open(uri)`
 from longtake.store.uri import store_of as of
@@ -22,4 +22,5 @@ __all__ = [
     "of",
     "open",
     "race",
+    "read_all",
 ]

@@ -82,7 +82,7 @@ def _references(loaded: Loaded) -> Iterator[Mistake]:
 def _continuations(loaded: Loaded) -> Iterator[Mistake]:
     shots = list(places(loaded.board))
     ids = [shot.id for place, shot in shots if not loaded.is_broken((*place, "id"))]
-    written = {_written_id(loaded, place) for place, _ in shots}
+    written = {node.scalar for place, _ in shots if (node := loaded.tree.at((*place, "id"))) is not None}
     for place, shot in shots:
         path = (*place, "continue_from")
         other = shot.continue_from
@@ -95,13 +95,3 @@ def _continuations(loaded: Loaded) -> Iterator[Mistake]:
         said = " continues ".join([*names, names[0]])
         path = (*shots[ring[0]][0], "continue_from")
         yield path, f"this goes round in a circle: {said}", "null, or a shot that does not lead back here"
-
-
-def _written_id(loaded: Loaded, place: FieldPath) -> object:
-    node = loaded.tree
-    for key in (*place, "id"):
-        found = node.child(key)
-        if found is None:
-            return None
-        node = found[1]
-    return node.scalar

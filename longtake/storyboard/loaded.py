@@ -95,10 +95,7 @@ def shot_label(tree: Node, path: FieldPath) -> str | None:
     """What to call the shot a place is in: its id as written, its number in the scene when it has no usable one."""
     match path:
         case ("scenes", int() as scene, "shots", int() as shot, *_):
-            node: Node | None = tree
-            for key in ("scenes", scene, "shots", shot, "id"):
-                found = node.child(key) if node else None
-                node = found[1] if found else None
+            node = tree.at(("scenes", scene, "shots", shot, "id"))
             if node is None or not isinstance(node.scalar, str):
                 return f"number {shot + 1}"
             return node.scalar if re.match(ID, node.scalar) else quoted(node.scalar)

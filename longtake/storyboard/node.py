@@ -37,9 +37,9 @@ class Node:
     """Line and name of each key that a mapping holds a second time; the first one counts."""
 
     def value(self) -> Any:  # noqa: ANN401 - whatever a YAML file can hold
-        """The plain value, with tuples for lists."""
+        """The plain value, in lists and dicts of its own."""
         if self.items is not None:
-            return tuple(item.value() for item in self.items)
+            return [item.value() for item in self.items]
         if self.entries is not None:
             return {key: node.value() for key, (_, node) in self.entries.items()}
         return self.scalar
@@ -51,6 +51,14 @@ class Node:
         if self.entries is not None and isinstance(key, str):
             return self.entries.get(key)
         return None
+
+    def at(self, path: tuple[str | int, ...]) -> Node | None:
+        """The node at a path; None if there is none."""
+        node: Node | None = self
+        for key in path:
+            found = node.child(key) if node is not None else None
+            node = found[1] if found is not None else None
+        return node
 
     def walk(self, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Node]]:
         """Every value with its path, from the top."""

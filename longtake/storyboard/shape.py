@@ -45,7 +45,7 @@ def shaped(tree: Node) -> tuple[Storyboard | None, list[Mistake]]:
     The board is None when not even stand-ins make one.
     """
     findings: list[Mistake] = []
-    data = _mutable(tree.value())
+    data = tree.value()
     for path, node in tree.walk():
         for _, key in node.doubled:
             findings.append(((*path, key), f"the key {quoted(key)} is there twice", "each key once"))
@@ -56,7 +56,7 @@ def shaped(tree: Node) -> tuple[Storyboard | None, list[Mistake]]:
     broken = {path for path, _, _ in findings}
     for _ in range(MOST_PASSES):
         try:
-            return Storyboard.model_validate(_frozen(data)), findings
+            return Storyboard.model_validate(data), findings
         except ValidationError as error:
             for one in error.errors(include_url=False, include_context=True):
                 if one["type"] == "too_short" and one["input"]:
@@ -181,15 +181,3 @@ def _stand_in_for(key: str, path: FieldPath) -> Any:  # noqa: ANN401 - as varied
         "shots": shot if item else [shot],
         "scenes": scene if item else [scene],
     }.get(key)
-
-
-def _mutable(value: Any) -> Any:  # noqa: ANN401 - whatever a YAML file can hold
-    if isinstance(value, dict):
-        return {key: _mutable(item) for key, item in value.items()}
-    return [_mutable(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - as above
-    if isinstance(value, dict):
-        return {key: _frozen(item) for key, item in value.items()}
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import random
 
-Colour = tuple[int, int, int]
+Rgb = tuple[int, int, int]
 """Red, green and blue, 0 to 255 each."""
 
 
@@ -54,11 +54,11 @@ _DARK = frozenset({"night", "dusk"})
 class PromptLook:
     """What a picture shows, and in which colors."""
 
-    zenith: Colour
-    middle: Colour
-    horizon: Colour
-    light: Colour
-    near: Colour
+    zenith: Rgb
+    middle: Rgb
+    horizon: Rgb
+    light: Rgb
+    near: Rgb
     stars: bool
     water: bool
     city: bool
@@ -72,7 +72,7 @@ def read(prompt: str, dice: random.Random) -> PromptLook:
     words |= {word.removesuffix("s") for word in words}
     named = [name for name, hints in _HINTS.items() if words & hints]
     name = dice.choice(named or list(_PALETTES))
-    zenith, middle, horizon, light, near = (_colour(value) for value in _PALETTES[name])
+    zenith, middle, horizon, light, near = (_color(value) for value in _PALETTES[name])
     return PromptLook(
         zenith=zenith,
         middle=middle,
@@ -87,11 +87,11 @@ def read(prompt: str, dice: random.Random) -> PromptLook:
     )
 
 
-def mix(one: Colour, other: Colour, share: float) -> Colour:
-    """A colour between two; `share` 0 is the first, 1 the other."""
+def mix(one: Rgb, other: Rgb, share: float) -> Rgb:
+    """A color between two; `share` 0 is the first, 1 the other."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
-def _colour(value: str) -> Colour:
+def _color(value: str) -> Rgb:
     return int(value[0:2], 16), int(value[2:4], 16), int(value[4:6], 16)

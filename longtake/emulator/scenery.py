@@ -10,7 +10,7 @@ import math
 import random
 
 from longtake.emulator import prompt_look, terrain
-from longtake.emulator.prompt_look import Colour, mix
+from longtake.emulator.prompt_look import Rgb, mix
 from longtake.emulator.terrain import Layer, Stage
 
 
@@ -48,14 +48,14 @@ def _sky(stage: Stage, seen: prompt_look.PromptLook) -> Layer:
         at = min(1.0, row / rows / low)
         at = at * at * (3 - 2 * at) * 0.35 + at * 0.65
         upper = at < 0.55
-        colour = (
+        color = (
             mix(seen.zenith, seen.middle, at / 0.55) if upper else mix(seen.middle, seen.horizon, (at - 0.55) / 0.45)
         )
-        pixels += bytes((*colour, 255)) * 2
+        pixels += bytes((*color, 255)) * 2
     return Layer(bytes(pixels), 2, rows, (stage.width, stage.height), "0", "0")
 
 
-def _sun(stage: Stage, light: Colour) -> tuple[list[Layer], float]:
+def _sun(stage: Stage, light: Rgb) -> tuple[list[Layer], float]:
     """The disc and its glow, which move together; with the column of the disc's middle."""
     dice, height = stage.dice, stage.height
     radius = height * dice.uniform(0.05, 0.095)
@@ -89,7 +89,7 @@ def _stars(stage: Stage) -> Layer:
     return Layer(bytes(pixels), wide, high, (wide, high), f"-32+{stage.way * 1.5:.2f}*t", "0")
 
 
-def _clouds(stage: Stage, colour: Colour) -> Layer:
+def _clouds(stage: Stage, color: Rgb) -> Layer:
     dice, side, rows = stage.dice, 192, 48
     field = [[0.0] * side for _ in range(rows)]
     for _ in range(11):
@@ -99,7 +99,7 @@ def _clouds(stage: Stage, colour: Colour) -> Layer:
             up = 0.38 * math.exp(-(((row - level) / tall) ** 2))
             for column in range(max(0, int(middle - 2 * long)), min(side, int(middle + 2 * long) + 1)):
                 field[row][column] += up * math.exp(-(((column - middle) / long) ** 2))
-    hue = bytes(colour)
+    hue = bytes(color)
     pixels = b"".join(
         hue + bytes((round(min(0.62, value) * 255 * min(1, column / 12, (side - 1 - column) / 12)),))
         for line in field

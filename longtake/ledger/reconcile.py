@@ -3,7 +3,7 @@
 The provider lists nothing, so a POST whose answer was lost can only be seen in the balance. While a barrier stands no intent is
 written; once every open POST has an outcome, every known task has been asked for and two readings agree, what the log
 explains and what the balance says can be compared to the credit. Only what is certain is decided, and a doubt is never resolved in
-favour of spending.
+favor of spending.
 """
 
 from __future__ import annotations

@@ -130,13 +130,13 @@ def _overlaps(wanted: Sequence[ShotDraft | None], catalog: Catalog, found: Findi
         if one is None or seconds is None:
             continue
         total += round(seconds * catalog.frames.per_second)
-        for neighbour in (position - 1, position):
-            other = wanted[neighbour]
+        for neighbor in (position - 1, position):
+            other = wanted[neighbor]
             if other is None:
                 continue
             length = max(other.values["duration"], other.model.duration.min)
-            taken[neighbour] = taken.get(neighbour, 0.0) + seconds
-            if taken[neighbour] >= length:
+            taken[neighbor] = taken.get(neighbor, 0.0) + seconds
+            if taken[neighbor] >= length:
                 message = f"the crossfades of shot {other.shot.id} take all of its {length} seconds"
                 place = one.place if one.shot.transition is not None else one.place[:2]
                 found.add((*place, "transition", "seconds"), message, "crossfades shorter than the shots they join")

@@ -28,7 +28,7 @@ _FILES = {
     "film.vtt": "text/vtt",
     _PAGE: "text/html; charset=utf-8",
 }
-_HLS = {".m3u8": "application/vnd.apple.mpegurl"}
+_HLS = {".m3u8": "application/vnd.apple.mpegurl", ".vtt": "text/vtt"}
 _STEP = 1024 * 1024
 
 

@@ -94,7 +94,7 @@ def render(
     )
     media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
     if timeline.hls:
-        media.hls(film, folder / "hls")
+        media.hls(film, folder / "hls", captions=folder / "film.vtt" if captions else None)
     return RenderedFilm(folder, matches, result, sha256_of(film), film.stat().st_size)
 
 

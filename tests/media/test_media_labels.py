@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from longtake import media
-from longtake.errors import MediaError
 from longtake.media import JoinClip, JoinTransition
 
 
@@ -67,35 +66,3 @@ def test_labels_make_equal_bytes(pair, tmp_path):
     for name in ("1.mp4", "2.mp4"):
         media.join([JoinClip(pair[0], "one", caption="Hey")] * 2, tmp_path / name, title="T", comment="C")
     assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
-
-
-def test_a_playlist_holds_the_films_own_frames(pair, tmp_path, hashes):
-    film = tmp_path / "film.mp4"
-    other = pair[1].with_name("two.mp4")
-    media.join([JoinClip(path, path.stem) for path in (*pair, other, *pair)], film, title="T")
-    for name in ("a", "b"):
-        media.hls(film, tmp_path / name)
-    files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert files[-2:] == ["index.m3u8", "init.mp4"]
-    assert len(files) > 3
-    assert [(tmp_path / "a" / name).read_bytes() for name in files] == [
-        (tmp_path / "b" / name).read_bytes() for name in files
-    ]
-    playlist = (tmp_path / "a" / "index.m3u8").read_text()
-    assert "#EXT-X-PLAYLIST-TYPE:VOD" in playlist
-    assert playlist.endswith("#EXT-X-ENDLIST\n")
-    whole = tmp_path / "whole.mp4"
-    parts = ["init.mp4", *(line for line in playlist.splitlines() if line.endswith(".m4s"))]
-    whole.write_bytes(b"".join((tmp_path / "a" / part).read_bytes() for part in parts))
-    assert hashes(whole) == hashes(film)
-
-
-def test_a_playlist_overwrites_nothing(pair, tmp_path):
-    (tmp_path / "there").mkdir()
-    with pytest.raises(MediaError, match="there"):
-        media.hls(pair[0], tmp_path / "there")
-    broken = tmp_path / "broken.mp4"
-    broken.write_bytes(pair[0].read_bytes()[:4000])
-    with pytest.raises(MediaError):
-        media.hls(broken, tmp_path / "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mp4", "there"]

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from longtake import media
-from longtake.media import JoinClip
+from longtake.media import JoinClip, JoinTransition
 
 BOX = "color=red:s={size}:r=24:d=1,drawbox=x=0:y=0:w=iw/2:h=ih:color=blue:t=fill"
 """Blue on the left, red on the right: what is turned, squeezed or barred can be seen at four points."""
@@ -107,6 +107,54 @@ def test_a_film_of_turned_clips_is_turned(studio, tmp_path):
     turned = studio.file("turned-90.mp4", "-display_rotation", "90", "-i", str(plain), "-c", "copy")
     done, path = joined([turned, turned], tmp_path)
     assert (done.way, media.probe(path).rotation) == ("copy", media.probe(turned).rotation)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_film_of_turned_clips_is_copied_with_turned_pieces_between(studio, tmp_path, degrees):
+    size, upright = ("128x72", "128x72") if degrees == 180 else ("72x128", "128x72")
+    plain = boxed(studio, f"turned-bent-{degrees}", size, "-t", "1", "-bf", "2")
+    turned = studio.file(
+        f"turned-film-{degrees}.mp4", "-display_rotation", f"{degrees}", "-i", str(plain), "-c", "copy"
+    )
+    other = boxed(studio, f"upright-{degrees}", upright, "-t", "0.5")
+    fade = JoinTransition("crossfade", 0.25)
+    clips = [
+        JoinClip(turned, "a"),
+        JoinClip(turned, "b", continues=True),
+        JoinClip(turned, "c", fade),
+        JoinClip(other, "d"),
+    ]
+    done, path = media.join(clips, tmp_path / "film.mp4"), tmp_path / "film.mp4"
+    assert media.probe(path).rotation == media.probe(turned).rotation
+    assert done.plan.copied > 30
+    # As coded, so not turned: the clip itself, the tail of the first, the middle of the fade, and the upright clip.
+    own = shown(turned, 3)
+    for number in (3, 22, 44, 70):
+        pixel = shown(path, number)
+        for x, y in ((0.2, 0.5), (0.8, 0.5)) if number != 70 else ():
+            assert all(abs(a - b) < 40 for a, b in zip(pixel(x, y), own(x, y), strict=True)), number
+    turn = {90: [(0.5, 0.9), (0.5, 0.1)], 270: [(0.5, 0.1), (0.5, 0.9)], 180: [(0.9, 0.5), (0.1, 0.5)]}
+    blue, red = turn[media.probe(path).rotation]
+    assert is_blue(shown(path, 70)(*blue))
+    assert is_red(shown(path, 70)(*red))
+
+
+@pytest.mark.parametrize("kind", ["turned", "HDR"])
+def test_a_poster_is_upright_and_sdr(studio, tmp_path, kind):
+    if kind == "HDR":
+        sdr = boxed(studio, "sdr", "96x64", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+        film = studio.file(
+            *("poster-PQ.mp4", "-i", str(sdr), "-vf", PQ.format("smpte2084"), "-t", "0.5", "-c:v", "libx265"),
+            *("-x265-params", "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"),
+        )
+    else:
+        plain = boxed(studio, "to-turn", "72x128", "-t", "0.5")
+        film = studio.file("turned-90.mp4", "-display_rotation", "90", "-i", str(plain), "-c", "copy")
+    media.poster(film, tmp_path / "poster.png", 0.3)
+    pixel = shown(tmp_path / "poster.png", 0)
+    blue, red = (pixel(0.5, 0.9), pixel(0.5, 0.1)) if kind == "turned" else (pixel(0.2, 0.5), pixel(0.8, 0.5))
+    assert is_blue(blue)
+    assert is_red(red)
 
 
 @pytest.mark.parametrize(("kind", "transfer"), [("PQ", "smpte2084"), ("HLG", "arib-std-b67")])

@@ -168,7 +168,7 @@ def test_captions_transitions_and_a_playlist(small) -> None:
     folder = film.key.removesuffix("film.mp4")
     assert "Farewell" in small.store.get(f"{folder}film.vtt").decode()
     keys = list(small.store.list(f"{folder}hls/"))
-    assert f"{folder}hls/index.m3u8" in keys
+    assert {f"{folder}hls/{name}" for name in ("index.m3u8", "film.m3u8", "captions.vtt")} <= set(keys)
     assert len(keys) > 2
     assert film.manifest.frames == 25 + 25 - 6
     assert film.manifest.timeline.cuts[1].transition.kind == "wipe-left"

@@ -150,3 +150,8 @@ def _units(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
 
 def _payload(unit: bytes) -> str:
     return bits.read(bits.unprotect(unit[1:]))
+
+
+def name(record: bytes) -> str:
+    """The codec's name for a playlist (RFC 6381), given its `avcC` record."""
+    return f"avc1.{record[1:4].hex().upper()}"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from longtake.media import ffmpeg
+from longtake.media.streams.probing import Color
 from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.media.measure.grading import ColorCorrection
-    from longtake.media.streams.probing import Color, Probe
+    from longtake.media.streams.probing import Probe
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _CODECS, _PIXELS = ("h264", "hevc"), ("yuv420p", "yuv420p10le")
@@ -21,6 +22,15 @@ _HD_HEIGHT = 720
 _WIDE = (9, 10)
 """Codes of BT.2020."""
 _TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67", "": "709"}
+_MAPPED, _MAPPED_HDR = ({"in_color_matrix": matrix, "in_range": "tv"} for matrix in ("bt709", "bt2020"))
+"""How to read what `_mapping` gives."""
+_UNTURNED: dict[int, tuple[tuple[str, dict[str, Any]], ...]] = {
+    0: (),
+    90: (("transpose", {"dir": "cclock"}),),
+    180: (("hflip", {}), ("vflip", {})),
+    270: (("transpose", {"dir": "clock"}),),
+}
+"""Filters from an upright picture to one that a player turns clockwise by so many degrees."""
 _LONGEST_FADE = 60.0
 """Seconds: `xfade` takes no more."""
 _FINE = 10_000
@@ -68,6 +78,8 @@ class Target:
     codec: str
     pix_fmt: str
     sar: Fraction = Fraction(1)
+    rotation: int = 0
+    """Degrees a player turns the film by; width and height are those before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +98,14 @@ class Joint:
 
 def encodable(facts: Probe) -> bool:
     """Whether encoded pieces can have this form, so that they can stand among copied ones."""
-    return facts.codec in _CODECS and facts.pix_fmt in _PIXELS and not facts.rotation
+    return facts.codec in _CODECS and facts.pix_fmt in _PIXELS
 
 
 def target(facts: Probe) -> Target:
     """What encoded pieces have to agree with when clips of this form are copied."""
     fps = facts.fps or Fraction(24)
-    width, height, sar = facts.shown
-    return Target(width, height, fps, facts.color, codec=facts.codec, pix_fmt=facts.pix_fmt, sar=sar)
+    size, form = (facts.width, facts.height), (facts.codec, facts.pix_fmt)
+    return Target(*size, fps, facts.color, *form, sar=facts.sar, rotation=facts.rotation)
 
 
 def encode(clip: GraphClip, frames: range, target: Target, into: Path) -> list[str]:
@@ -135,31 +147,30 @@ def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into:
 
 
 def poster(film: GraphClip, at: float, into: Path, *, jpeg: bool) -> list[str]:
-    """The frame shown at `at` seconds, as JPEG or PNG."""
-    facts = film.facts
-    # Half a frame early: seeking takes the first frame at or after the time, and times in files are rounded.
-    frame = min(int(at * float(facts.fps or 1) + 1e-6), facts.frames - 1)
-    early = max((frame - 0.5) / float(facts.fps or 1), 0.0)
-    shown = _video(film, ss=f"{early:.6f}")
+    """The key frame at or before `at` seconds, as JPEG or PNG: no other frame is decoded. HDR is tone-mapped."""
+    shown, read = _video(film, ss=f"{at:.6f}", noaccurate_seek=None), _scale(film.facts)
+    if film.facts.color.hdr:
+        for name, options in _mapping(film.facts, replace(target(film.facts), color=Color())):
+            shown = shown.filter(name, **options)
+        read |= _MAPPED
     if jpeg:
         # JFIF knows one matrix (BT.601) and the full range only.
-        shown = shown.filter("scale", **_scale(facts), out_color_matrix="bt601", out_range="pc").filter(
-            "format", "yuvj420p"
-        )
+        shown = shown.filter("scale", **read, out_color_matrix="bt601", out_range="pc").filter("format", "yuvj420p")
         return ffmpeg.arguments(_image(shown, into, "mjpeg", **{"q:v": 3}))
-    shown = shown.filter("scale", **_scale(facts), out_range="pc").filter("format", "rgb24")
+    shown = shown.filter("scale", **read, out_range="pc").filter("format", "rgb24")
     return ffmpeg.arguments(_image(shown, into, "png"))
 
 
-def _video(clip: GraphClip, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
-    if not clip.facts.rotation:
+def _video(clip: GraphClip, rotation: int = 0, **options: Any) -> Any:  # noqa: ANN401 - ffmpeg-python has no types
+    if clip.facts.rotation == rotation:
         options["noautorotate"] = None  # a mirrored picture keeps the size the probe says
     return ffmpeg.source(clip.path, sniff(clip.path).demuxer, **options).video
 
 
 def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | None = None) -> Any:  # noqa: ANN401
     """Exactly these frames of a clip, evenly spaced from zero, looking like the target; read as if `late` seconds later."""
-    facts, video = clip.facts, _video(clip, **({"itsoffset": f"{late:.6f}"} if late is not None else {}))
+    offset = {"itsoffset": f"{late:.6f}"} if late is not None else {}
+    facts, video = clip.facts, _video(clip, target.rotation, **offset)
     if facts.fps != target.fps:
         video = video.filter("fps", fps=str(target.fps)).filter("tpad", stop_mode="clone", stop_duration=2)
     if clip.correction is not None:
@@ -169,11 +180,12 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
     if facts.color.hdr != target.color.hdr:
         for name, options in _mapping(facts, target):
             video = video.filter(name, **options)
-        read |= {"in_color_matrix": "bt2020" if target.color.hdr else "bt709", "in_range": "tv"}
+        read |= _MAPPED_HDR if target.color.hdr else _MAPPED
+    for name, options in _UNTURNED[target.rotation] if facts.rotation != target.rotation else ():
+        video = video.filter(name, **options)
     width, height = _fitted(facts, target)
-    shape: dict[str, Any] = (
-        {} if facts.shown == (target.width, target.height, target.sar) else {"w": width, "h": height}
-    )
+    same = _turned(facts, target) == (target.width, target.height, target.sar)
+    shape: dict[str, Any] = {} if same else {"w": width, "h": height}
     video = video.filter(
         "scale",
         **shape,
@@ -211,13 +223,21 @@ def _corrected(video: Any, clip: GraphClip, step: ColorCorrection, target: Targe
 
 def _fitted(facts: Probe, target: Target) -> tuple[int, int]:
     """The pixels of a clip in the film's frame: as large as fits, and in the shape that it is shown in alone."""
-    width, height, sar = facts.shown
+    width, height, sar = _turned(facts, target)
     wide = width * sar / target.sar
     scale = min(target.width / wide, Fraction(target.height, height))
     # Sides of an even number of pixels, but for those that fill the frame.
     fitted = (round(wide * scale / 2) * 2, round(height * scale / 2) * 2)
     full = (target.width, target.height)
     return tuple(max(min(side, most), 2) if most - side > 1 else most for side, most in zip(fitted, full, strict=True))  # type: ignore[return-value]
+
+
+def _turned(facts: Probe, target: Target) -> tuple[int, int, Fraction]:
+    """Width, height and pixel shape of a clip in the film's frame, before a player turns it."""
+    if facts.rotation == target.rotation:
+        return facts.width, facts.height, facts.sar
+    width, height, sar = facts.shown
+    return (height, width, 1 / sar) if target.rotation % 180 else (width, height, sar)
 
 
 def _mapping(facts: Probe, target: Target) -> list[tuple[str, dict[str, Any]]]:

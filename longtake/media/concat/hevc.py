@@ -161,3 +161,12 @@ def _swap_nibble(text: str, value: int) -> str:
     if text[:4] != "0000":
         raise ValueError("names an id other than 0")
     return f"{value:04b}{text[4:]}"
+
+
+def name(record: bytes) -> str:
+    """The codec's name for a playlist (ISO/IEC 14496-15 annex E), given its `hvcC` record."""
+    space, tier = ("", "A", "B", "C")[record[1] >> 6], "LH"[record[1] >> 5 & 1]
+    # Compatibility flags are written in the reverse order of their bits; zero bytes at the end of the constraints are left out.
+    flags = int(f"{int.from_bytes(record[2:6], 'big'):032b}"[::-1], 2)
+    constraints = "".join(f".{byte:X}" for byte in record[6:12].rstrip(b"\0"))
+    return f"hvc1.{space}{record[1] & 31}.{flags:X}.{tier}{record[12]}{constraints}"

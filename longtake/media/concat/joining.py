@@ -114,11 +114,12 @@ class _Join:
         made = Pieces(self.clips, self.looks, self.layout).encode(folder, self._part(0.0, middle))
         stretches = [self._stretch(piece, made) for piece in self.layout.pieces]
         track, measured = self._sound(folder, self._part(middle, heard))
+        copied = [self.clips[piece.clip].path for piece in self.layout.pieces if isinstance(piece, Copy)]
         muxing.mux(
             stretches,
             into,
-            # One that keeps its set numbers describes the track.
-            template=next((one.path for one in stretches if one.number == 0), stretches[0].path),
+            # One that keeps its set numbers describes the track, else a clip: it also says how the picture is turned.
+            template=next((one.path for one in stretches if one.number == 0), [*copied, stretches[0].path][0]),
             extradata=self.layout.track.record if self.layout.track else None,
             fps=self.layout.target.fps,
             sound=track,

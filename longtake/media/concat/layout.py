@@ -84,8 +84,11 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     pieces = tuple(cutting.cut(lengths, overlaps, indexes))
     target = graphs.target(chosen)
     shared: Track | None = track
-    if not all(isinstance(piece, cutting.Copy) for piece in pieces) and not (track.open and graphs.encodable(chosen)):
-        what = f"{chosen.codec} {chosen.pix_fmt}{' that is turned' * bool(chosen.rotation)} cannot stand next to encoded pieces"
+    copied = [isinstance(piece, cutting.Copy) for piece in pieces]
+    # Only a copied clip can say in the film's track that it is turned.
+    fits = track.open and graphs.encodable(chosen) and (any(copied) or not chosen.rotation)
+    if not all(copied) and not fits:
+        what = f"{chosen.codec} {chosen.pix_fmt} cannot stand next to encoded pieces"
         what += f": the whole film is encoded{_mapped(chosen.color, _own(target).color)}"
         shared, target, reasons = None, _own(target), [what] * len(clips)
         pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks)))
@@ -187,10 +190,15 @@ def _own(target: Target) -> Target:
     color = target.color
     if color.matrix in _NOT_YUV or color.hdr:
         color = Color(matrix=1, primaries=1, transfer=1)
+    width, height, sar = target.width, target.height, target.sar
+    if target.rotation % 180:
+        width, height, sar = height, width, 1 / sar
     return replace(
         target,
-        width=max(target.width & ~1, 2),
-        height=max(target.height & ~1, 2),
+        width=max(width & ~1, 2),
+        height=max(height & ~1, 2),
+        sar=sar,
+        rotation=0,
         color=replace(color, range=1),
         codec="h264",
         pix_fmt="yuv420p",

@@ -9,7 +9,9 @@ from longtake.media import ffmpeg
 from longtake.media.concat import graphs
 from longtake.media.files import replacing
 from longtake.media.image.stills import png, reading_of
-from longtake.media.streams.probing import opened, probe
+from longtake.media.safety.atoms import rotation
+from longtake.media.streams.probing import Probe, color_of, opened, probe
+from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from longtake.media.measure.grading import ColorCorrection
-    from longtake.media.streams.probing import Probe
 
 _TIMEOUT = 300.0
+_END = 0.02
+"""Seconds before the end of a film from which a poster is taken at the latest: behind the last frame there is none."""
 
 
 def last_frame(clip: Path, into: Path) -> None:
@@ -59,15 +62,25 @@ def end_frame(clip: Path, facts: Probe, *, last: bool) -> VideoFrame:
 
 
 def poster(film: Path, into: Path, at: float) -> None:
-    """Write the frame that `film` shows at `at` seconds (the last one when it is shorter) to `into`.
+    """Write the key frame that `film` shows at or before `at` seconds to `into`; HDR is tone-mapped.
 
     A PNG when `into` ends with `.png`, else a JPEG.
 
     Raises:
-        MediaError: `film` is no video or the frame cannot be decoded.
+        MediaError: `film` is not a video or the frame cannot be decoded.
         FfmpegError: ffmpeg is missing or failed.
     """
-    facts = _video(film)
+    found = sniff(film)
+    with opened(film, found) as container, film.open("rb") as file:
+        if found.kind != "video":
+            raise MediaError(f"{film.name}: expected a video, got {found.format.upper()}")
+        context = container.streams.video[0].codec_context
+        at = max(min(at, (container.duration or 0) / 1_000_000 - _END), 0.0)
+        facts = Probe(
+            *(found.kind, found.format, 0, context.width, context.height),
+            color=color_of(context),
+            rotation=rotation(file) if found.demuxer == "mov" else 0,
+        )
     with replacing(into) as beside:
         jpeg = into.suffix.lower() != ".png"
         ffmpeg.run(graphs.poster(graphs.GraphClip(film, facts), at, beside, jpeg=jpeg), timeout=_TIMEOUT)

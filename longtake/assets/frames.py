@@ -27,7 +27,7 @@ _FRESH = 600
 
 
 async def frame_url(assets: Assets, frame: Frame, *, source: Take | None = None, name: str, anew: bool = False) -> str:
-    """Where the provider can read a frame; what it raises is what `objects.url_of` does.
+    """Return a URL at which the provider can read a frame; raises what `objects.url_of` does.
 
     Args:
         assets: the run's.

@@ -43,7 +43,7 @@ async def read_inputs(assets: Assets, resolved: Resolved) -> None:
 
 
 async def read(assets: Assets, shot: ResolvedShot) -> dict[int, UrlSource]:
-    """What the URL inputs of a shot serve, by their index in `shot.inputs`.
+    """Read what the URL inputs of a shot serve, by their index in `shot.inputs`.
 
     Raises:
         MediaError: one is not what the provider takes, or not readable at all.

@@ -1,4 +1,4 @@
-"""Catalog files: the shipped one, another laid over it, and what a mistake in one says."""
+"""Catalog files: the shipped one, another laid over it, and the errors of both."""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ def _rate_row(rate: RateCard) -> tuple[str, str, str, str, str]:
 
 
 def _sources(rates: tuple[RateCard, ...]) -> dict[str, str]:
-    """Which rates come from which source."""
+    """Group the rates by their source."""
     found: dict[str, list[str]] = {}
     for rate in rates:
         found.setdefault(rate.source, []).append(rate.resolution)

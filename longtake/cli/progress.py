@@ -36,7 +36,7 @@ _LINES_OF_JOIN = 5
 
 
 def style(*, as_json: bool) -> Style:
-    """Which progress to show: a bar only for a person at a terminal."""
+    """Choose the progress to show: a bar only for a person at a terminal."""
     plain = as_json or os.environ.get("TERM") == "dumb" or os.environ.get("CI", "") not in {"", "0", "false"}
     return "bar" if sys.stderr.isatty() and not plain else "lines"
 

@@ -220,7 +220,7 @@ def _quoted(path: str) -> str:
 
 
 def _words(prompt: str) -> str:
-    """What of a prompt fits on the picture: printable letters that common fonts have, cut at a word."""
+    """Shorten a prompt to what fits on the picture, in letters that common fonts have, cut at a word."""
     plain = "".join(
         char if char.isprintable() and (char == " " or unicodedata.name(char, "").startswith(("LATIN", "GREEK", "CYRILLIC"))
                                         or char.isascii()) else " "

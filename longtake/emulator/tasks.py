@@ -232,13 +232,13 @@ class EmulatedTasks:
 
 
 def _digest(wish: Wish, sources: InputSources, seed: int) -> str:
-    """What decides a clip: the request with digests for URLs, and without what does not touch the picture."""
+    """Digest what decides a clip: the request with digests for URLs, without fields that do not change the picture."""
     names = wish.model.fields
     dropped = {names.image, names.video, names.audio, names.frames, names.last_frame}
     rest = {name: value for name, value in wish.body.items() if name not in dropped}
     shape = [len(wish.images), len(wish.videos), len(wish.sounds), wish.first_url is not None]
-    told = [rest, shape, [source.sha256 for source in sources.all], seed]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    decides = [rest, shape, [source.sha256 for source in sources.all], seed]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def _real_seconds(wish: Wish, digest: str) -> int:

@@ -74,7 +74,7 @@ class Edits:
         return take if clip is take.clip else take.model_copy(update={"clip": clip})
 
     def refusal(self, take: Take) -> str | None:
-        """Why a take must not be used; None where no step refused it."""
+        """Say why a take must not be used; None if no step refused it."""
         of = take.clip.sha256
         for step in self.steps:
             edit = self.get(take.fingerprint, step, of)

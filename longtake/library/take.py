@@ -62,11 +62,11 @@ class Take(_Record):
     v: Literal[1] = 1
     fingerprint: str
     description: str
-    """What all takes of the shot as it was then have in common, whichever frames they start from or are led to."""
+    """What all takes of the shot as it was then have in common, whatever frames they start from or are pinned to."""
     frame: str | None = None
     """SHA-256 of the frame it continues."""
     end: str | None = None
-    """SHA-256 of the frame it was led to."""
+    """SHA-256 of the frame its end was pinned to."""
     bridges: str | None = None
     """The kept take whose first frame that is."""
     model: str
@@ -107,12 +107,12 @@ DESCRIPTIONS = "descriptions/"
 
 
 def key_of(fingerprint: str) -> str:
-    """Where the record of a take lies."""
+    """The key of a take's record."""
     return f"takes/{fingerprint}.json"
 
 
 def tail_key(sha256: str) -> str:
-    """Where the tail of a clip lies: it is made from the clip alone, so it has the clip's digest in its name."""
+    """The key of a clip's tail, which is made from the clip alone and so is named after its digest."""
     return f"tails/{sha256}.mp4"
 
 
@@ -137,7 +137,7 @@ def load(store: Store, fingerprint: str) -> Take | None:
 
 
 def save(store: Store, take: Take) -> Take:
-    """Write the record once; when another process was quicker, its record is the one that counts."""
+    """Write the record once; if another process was quicker, return its record."""
     store.put_if_absent(f"{DESCRIPTIONS}{take.description}/{take.fingerprint}.json", b"{}\n")
     if store.put_if_absent(key_of(take.fingerprint), take.model_dump_json(indent=1).encode() + b"\n"):
         return take

@@ -112,7 +112,7 @@ class TakeLibrary:
         return None if self.snapshot is None else self.take(self.snapshot.used.get(shot, ""))
 
     def decided(self, shot: str, description: str) -> list[Revision]:
-        """What was decided on a shot as described, the oldest first."""
+        """The decisions on a shot as it is described, the oldest first."""
         return self.revisions.get((shot, description), [])
 
     def served(self, url: str) -> str | None:

@@ -75,9 +75,9 @@ def estimate(
 
 
 def check_disk(store: Store, spool: Spool = Spool()) -> Checked:
-    """Hold the estimate against what is free where temporary files go and, for a folder as store, where that is.
+    """Compare the estimate with the free space of the temporary folder and, for a folder as store, of its volume.
 
-    A file system that does not know its size is passed over.
+    A file system that does not report its size is skipped.
 
     Raises:
         PreflightError: there is less, or no folder for temporary files; names the folder and both numbers.
@@ -95,7 +95,7 @@ def check_disk(store: Store, spool: Spool = Spool()) -> Checked:
 
 
 def _volumes(store: Store, spool: Spool) -> Iterator[str]:
-    """What is free on each volume, in words."""
+    """Say how much is free on each volume."""
     wanted = {Path(tempfile.gettempdir()): spool.temporary}
     probe = store.path("probe")
     if probe is not None:

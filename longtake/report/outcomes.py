@@ -34,7 +34,7 @@ class ShotOutcome:
     """Why it is stale."""
 
     def answer(self) -> dict[str, Any]:
-        """As plain values: one element of `shots` in `longtake run --json`."""
+        """Return plain values: one element of `shots` in `longtake run --json`."""
         return {
             "id": self.shot.id,
             "state": self.state,

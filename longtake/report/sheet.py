@@ -72,7 +72,7 @@ def _label(take: Take) -> str:
 
 
 def _spread(count: int, most: int) -> list[int]:
-    """Up to `most` indexes of `count`, evenly spread, first and last included."""
+    """Choose up to `most` indexes of `count`, evenly spread, first and last included."""
     if count <= most:
         return list(range(count))
     return [round(place * (count - 1) / (most - 1)) for place in range(most)]

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def body(
     shot: ResolvedShot, *, urls: Mapping[int, str], frame_url: str | None, end_url: str | None = None, catalog: Catalog
 ) -> dict[str, object]:
-    """What is sent. Every field that bears on the price is in it, defaults included.
+    """Build the body to send. Every field that decides the price is in it, defaults included.
 
     Args:
         shot: the resolved shot.
         urls: where the provider can read each input, by its index in `shot.inputs`; a URL input may be left out.
         frame_url: where it can read the last frame of the shot this one continues.
-        end_url: where it can read the frame this take is led to, if it is.
+        end_url: where it can read the frame that this take is pinned to, if it is.
         catalog: for the model's field names.
 
     Raises:
@@ -51,7 +51,7 @@ def frozen_body(
     end: str | None = None,
     catalog: Catalog,
 ) -> dict[str, object]:
-    """The same body with `sha256:<digest>` for each URL: what can be kept, since URLs expire and may hold secrets.
+    """Build the same body with `sha256:<digest>` for each URL, to be stored, since URLs expire and may hold secrets.
 
     `digests`, `frame` and `end` are as for `fingerprint`.
 

@@ -34,7 +34,7 @@ def fingerprint(
         realm: "provider" or "loopback": an emulator's clips never count as the provider's.
         digests: SHA-256 of what each URL input serves, by its index in `shot.inputs`.
         frame: SHA-256 of the last frame of the shot it continues; None exactly when it continues none.
-        end: SHA-256 of the frame it is led to, so that the kept shot after it can stay; None where it may end as it likes.
+        end: SHA-256 of the frame its end is pinned to, so that the kept shot after it can stay; None if its end is free.
 
     Raises:
         ValueError: a digest or the frame is missing, or a frame is given that nothing asks for.
@@ -46,7 +46,7 @@ def fingerprint(
 
 
 def description(shot: ResolvedShot, *, realm: str, digests: Mapping[int, str] | None = None) -> str:
-    """What all takes of a shot have in common: the same whichever frames they start from or are led to.
+    """SHA-256 (hex) of what all takes of a shot have in common, whatever frames they start from or are pinned to.
 
     Raises:
         ValueError: a digest is missing.

@@ -37,7 +37,7 @@ def kind_of(given: Input) -> InputKind:
 
 
 def misfit(facts: InputFacts, rules: Inputs) -> Misfit | None:
-    """Why the provider would refuse a file of these facts whatever it is used for; None when it would not."""
+    """Say why the provider would refuse such a file in any role; None if it would not."""
     rule: InputRule = getattr(rules, facts.kind)
     if facts.format not in rule.formats or (rule.codecs and facts.codec not in rule.codecs):
         return Misfit(f"is {facts.format} {facts.codec}".rstrip(), allowed_text(facts.kind, rules))
@@ -51,7 +51,7 @@ def misfit(facts: InputFacts, rules: Inputs) -> Misfit | None:
 
 
 def misfits(shot: ResolvedShot, served: Mapping[int, InputFacts], catalog: Catalog) -> list[tuple[Input, Misfit]]:
-    """What is wrong with the inputs of a shot that came by URL, now that it is known what they serve.
+    """List what is wrong with the URL inputs of a shot, once it is known what they serve.
 
     Args:
         shot: the resolved shot; its files were held against the rules when it was resolved.

@@ -1,4 +1,4 @@
-"""The media a storyboard names: files are looked at and digested here, URLs only read as text.
+"""The media that a storyboard names: files are probed and digested here, URLs are only checked as text.
 
 A file is opened once however many shots name it. Everything is checked against the catalog's rules for inputs
 (provider-contract.md §4); what a URL serves is for the run to check.

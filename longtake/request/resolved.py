@@ -1,4 +1,4 @@
-"""A storyboard worked out: every shot with all its values, its inputs, its place in a chain and its price."""
+"""A resolved storyboard: every shot with all its values, its inputs, its place in a chain and its price."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedShot:
-    """One shot with everything said. Prices are for one attempt of one take, in credits.
+    """One shot with all its values. Prices are for one attempt of one take, in credits.
 
     `prompt` speaks of references by the provider's names. `duration` is in seconds, -1 where the model chooses. `size` is
     what the storyboard asks for, `sent_size` what the request says (a pinned frame may decide the ratio). `pixels` is the
@@ -63,7 +63,7 @@ class ResolvedShot:
     pixels: tuple[int, int] | None
     extras: tuple[tuple[str, str], ...] = ()
     open_end: str | None = None
-    """Why its takes cannot be led to a frame (a bridge to the shot after it); None where they can."""
+    """Why its takes cannot be pinned to an end frame (a bridge to the shot after it); None if they can."""
     use: int | None = None
     pick: Pick = "first"
     caption: str | None = None

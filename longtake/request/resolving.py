@@ -1,4 +1,4 @@
-"""From a storyboard and a catalog to requests, or to every reason why not, before anything is sent."""
+"""Turn a storyboard and a catalog into requests, or report every problem, before anything is sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RATIO_TOLERANCE = 0.02
 
 
 def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
-    """Every shot worked out: defaults, names in prompts, inputs (files are read), chains, rules and prices.
+    """Resolve every shot: defaults, names in prompts, inputs (files are read), chains, rules and prices.
 
     Give it the result of `storyboard.draft` and a person sees the mistakes of the file and of what it asks for at once.
 
@@ -112,7 +112,7 @@ def _resolved(
 
 
 def _open_end(one: ShotDraft) -> str | None:
-    """Why the request cannot pin the frame this shot ends on (provider-contract.md §4); None where it can."""
+    """Say why the request cannot pin the end of this shot (provider-contract.md §4); None if it can."""
     if one.shot.last_frame is not None:
         return "the storyboard pins its last frame already"
     if one.parent is None and one.shot.first_frame is None:

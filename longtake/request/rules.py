@@ -22,7 +22,7 @@ def check(wanted: ShotDraft, found: Findings, *, parent_id: str | None) -> None:
 
 
 def prices(wanted: ShotDraft, catalog: Catalog, found: Findings) -> tuple[Price, Price] | None:
-    """What one attempt should cost and what it may debit at submit; None when no price is known, which is noted.
+    """Price one attempt: what it should cost and what it may debit at submit; None if no price is known, which is recorded.
 
     Where the model chooses the length the longest is expected. Clips behind URLs count as long as clips may be together.
     """

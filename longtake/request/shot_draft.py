@@ -1,4 +1,4 @@
-"""A shot on its way to being resolved: what it asks for and where each value was said."""
+"""A shot while it is resolved: its values, and the place of each in the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ShotDraft:
-    """One shot with its model and media found; a rule that fails is noted, not raised."""
+    """One shot with its model and media found; a broken rule is recorded, not raised."""
 
     place: FieldPath
     scene: Scene
@@ -57,7 +57,7 @@ class ShotDraft:
         return tuple(inputs)
 
     def blamed(self, name: str) -> FieldPath:
-        """Where to point when a value does not fit the model: at what this shot says itself, if it says either."""
+        """The place to blame when a value does not fit the model: the shot's own value or model, if it has one."""
         said = self.said_at.get(name, self.model_place)
         own = len(self.place)
         return self.model_place if said[:own] != self.place and self.model_place[:own] == self.place else said

@@ -20,7 +20,7 @@ PROVIDER_NAME = re.compile(r"(image|video|audio)[0-9]+", re.IGNORECASE)
 
 
 def check(loaded: Loaded) -> Iterator[Mistake]:
-    """Everything in the file that contradicts something else in it. Places already broken are left alone."""
+    """Find everything in the file that contradicts something else in it; places that are broken already are skipped."""
     yield from _names(loaded)
     yield from _doubled(loaded)
     yield from _references(loaded)

@@ -40,7 +40,7 @@ class Loaded:
     """Whether `text` is what a person wrote, so that problems name its lines. Otherwise they name places."""
 
     def path(self, written: str) -> Path:
-        """Where a file lies that the storyboard names."""
+        """Return the path of a file that the storyboard names."""
         return self.files.get(written, self.base / written)
 
     def line(self, path: FieldPath) -> int:
@@ -52,7 +52,7 @@ class Loaded:
         return problem_at(self.tree, self.name, path, message, allowed, lines=self.lines)
 
     def where(self, path: FieldPath) -> str:
-        """How a message calls a place: `line 3`, or `scenes[0]` where lines mean nothing."""
+        """Name a place for messages: `line 3`, or `scenes[0]` for a storyboard without lines."""
         return f"line {self.line(path)}" if self.lines else dotted(_around(path))
 
     def is_broken(self, path: FieldPath) -> bool:
@@ -92,7 +92,7 @@ def dotted(path: FieldPath) -> str:
 
 
 def shot_label(tree: Node, path: FieldPath) -> str | None:
-    """What to call the shot a place is in: its id as written, its number in the scene when it has no usable one."""
+    """Name the shot that a place is in: its id as written, or its number in the scene if it has no usable id."""
     match path:
         case ("scenes", int() as scene, "shots", int() as shot, *_):
             node = tree.at(("scenes", scene, "shots", shot, "id"))

@@ -166,7 +166,7 @@ def _whole(text: str, line: int) -> str:
 
 
 def _resolved(text: str) -> str | int | float | bool | None:
-    """What an unquoted scalar means in YAML 1.2's core schema; octal, hexadecimal and .inf have no use here."""
+    """Resolve an unquoted scalar by YAML 1.2's core schema; octal, hexadecimal and .inf stay text."""
     if text in WORDS:
         return WORDS[text]
     if INTEGER.fullmatch(text):

@@ -40,7 +40,7 @@ MOST_PASSES = 50
 
 
 def shaped(tree: Node) -> tuple[Storyboard | None, list[Mistake]]:
-    """The models of a tree, and what was wrong with its shape: (place, message, allowed) in no order.
+    """Build the models of a tree, and list what is wrong with its shape: (place, message, allowed) in no order.
 
     The board is None when not even stand-ins make one.
     """
@@ -102,7 +102,7 @@ def _place(error: ErrorDetails) -> FieldPath:
 
 
 def _label(path: FieldPath) -> str:
-    """What to call a value: its key, or its number in the list under a key."""
+    """Name a value for messages: its key, or its number in the list under a key."""
     if not path:
         return "the file"
     if isinstance(path[-1], int):

@@ -73,7 +73,7 @@ Approver = Callable[[Question], Awaitable[Answer | None]]
 
 
 def check_approver(approval: Approval, approver: Approver | None) -> None:
-    """See that a person can be asked, before anything else is done.
+    """Check that a person can be asked, before anything else is done.
 
     Raises:
         SettingsError: the run asks and has no approver.
@@ -86,10 +86,10 @@ def check_approver(approval: Approval, approver: Approver | None) -> None:
 
 
 async def approve_plan(session: Session, plan: Plan, approval: Approval, approver: Approver | None) -> None:
-    """See that the budgets allow the whole plan, and that a person does where the run asks for one.
+    """Check that the budgets allow the whole plan, and ask a person if the run says so.
 
     Raises:
-        BudgetError: they do not; nothing was sent.
+        BudgetError: a budget does not allow it, or it was not approved; nothing was sent.
     """
     state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run)
@@ -194,7 +194,7 @@ async def _ask(
 
 
 def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) -> str:
-    """What would be bought, scene by scene, and its price, in Markdown. `about` is the first sentence, plain text of ours."""
+    """Describe what would be bought, scene by scene, and its price, in Markdown. `about` is the first sentence."""
     scenes: dict[str, list[PlannedShot]] = {}
     for row in rows:
         if row.to_buy:
@@ -226,7 +226,7 @@ def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) 
 
 
 async def _pictures(session: Session, made: Iterable[MadeShot]) -> list[str]:
-    """The takes that are there, as Markdown; a question can be answered without."""
+    """Show the takes that exist, as Markdown; empty if no picture can be read."""
     there = [(one.outcome.take, one.outcome.shot.label) for one in made if one.outcome.take is not None]
     if not there:
         return []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def canary_text(plan: SetPlan, first: Sequence[FilmOutcome], rest: int, *, reserve: int) -> str:
-    """What a person reads before the rest of a set is bought: the first films, what they cost, and what that says of the rest."""
+    """Write what a person reads before the rest of a set is bought: the first films, their cost, and an estimate of the rest."""
     rows = [
         f"| {plain(one.key)} | {one.state} | {one.charged - one.refunded} | {plain(one.place or '')} |" for one in first
     ]

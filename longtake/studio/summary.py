@@ -33,7 +33,7 @@ class FilmResult:
     outcomes: Sequence[ShotOutcome]
     joined: JoinedFilm | None
     unjoined: LongtakeError | None
-    """Why there is no film although every shot is there."""
+    """Why there is no film although every shot has a take."""
     head: int
     """Where the ledger stood when the run began."""
     would_cost: int
@@ -124,7 +124,7 @@ async def report_cancelled(session: Session, links: Mapping[str, str]) -> None:
 
 
 def shot_result(one: ShotOutcome) -> ShotResult:
-    """What became of a shot, as a value."""
+    """Turn the outcome of a shot into a plain value."""
     return ShotResult(
         id=one.shot.id,
         label=one.shot.label,
@@ -138,7 +138,7 @@ def shot_result(one: ShotOutcome) -> ShotResult:
 
 
 async def _lines(session: Session, sums: SpendSums | None, notes: list[str]) -> list[accounts.SpendLine]:
-    """What the ledger says the film has cost, by shot."""
+    """Read from the ledger what the film has cost, by shot."""
     try:
         return (await asyncio.to_thread(accounts.by_shot, session.ledger, session.film, sums))[0]
     except StoreError as error:
@@ -180,7 +180,7 @@ async def _pictures(
 
 
 def _places(session: Session, joined: JoinedFilm | None) -> dict[str, str]:
-    """Where things are, for people; never a signed URL."""
+    """Links to the film, its manifest and the store, for people; never a signed URL."""
     found = joined.links(session.store, public_url=_public(session)) if joined else {}
     return found | {"store": session.store.uri}
 
@@ -235,6 +235,6 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
 
 
 def _before(plan: Plan, settled: Sequence[Closed]) -> list[Closed]:
-    """What a run bought before the plan was made: it was suspended, or died, and began again."""
+    """Count what this run bought before its plan was made, because it was suspended or died and began again."""
     done = {shot.id for shot in plan.shots if not shot.to_buy}
     return [one for one in settled if one.order.shot in done]

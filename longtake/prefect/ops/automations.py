@@ -137,6 +137,6 @@ def _one(server: Server, automation: dict[str, Any], there: list[dict[str, Any]]
 
 
 def _core(automation: dict[str, Any]) -> dict[str, Any]:
-    """What makes two automations the same."""
+    """The fields by which two automations are compared."""
     core = AutomationCore.model_validate(automation)
     return core.model_dump(include={"trigger", "actions", "description"}, exclude={"trigger": {"id"}})

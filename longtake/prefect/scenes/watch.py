@@ -85,7 +85,7 @@ def _ended(one: SceneRun) -> str | None:
 
 
 async def _lost(client: PrefectClient, one: SceneRun) -> str | None:
-    """Why a run counts as lost, None while it does not."""
+    """Say why a run counts as lost; None while it does not."""
     state = one.run.state
     name = state.name if state is not None else "unknown"
     stamp = f"{name} {state.timestamp if state is not None else ''}"

@@ -27,6 +27,7 @@ AccountInFlight = Annotated[int, Field(ge=1, le=10_000)]
 SubmitRate = Annotated[float, Field(ge=0.01, le=1000)]
 Attempts = Annotated[int, Field(ge=1, le=20)]
 Addressing = Literal["auto", "path", "virtual"]
+Marking = Literal["off", "metadata", "signed"]
 Checksums = Literal["auto", "when_required", "when_supported"]
 
 
@@ -90,6 +91,12 @@ class Settings(BaseModel):
     """The most one run may cost."""
     day_budget: CreditAmount | None = None
     """The most the account may cost in a UTC day, over all films and runs."""
+    marking: Marking = "off"
+    """Whether a marked copy of each film is stored, too: with metadata that says it is generated, or signed as well."""
+    signing_certificate: Path | None = None
+    """The certificate that signs films, with its chain (PEM)."""
+    signing_key: Path | None = None
+    """Its private key (PEM)."""
 
     @property
     def host(self) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run, task_run
 
-from longtake import store as stores
 from longtake.prefect.config import settings_of
 from longtake.prefect.step_task import step_task
 from longtake.studio import concatenating
@@ -37,4 +36,4 @@ async def concatenate(takes: Sequence[Take], *, title: str, store: ArtifactStore
         StoreError: the store is away, or a clip is gone; tried again by Prefect.
     """
     settings = settings_of(None, store)
-    return await concatenating.concatenate(stores.of(settings), takes, title=title, run=flow_run.get_id())
+    return await concatenating.concatenate(settings, takes, title=title, run=flow_run.get_id())

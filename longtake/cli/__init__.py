@@ -60,6 +60,11 @@ _COMMANDS = {
         "write a film's edit for an editing program: OTIO, FCPXML, EDL, or a folder with the clips",
         ("longtake export the-lighthouse", "longtake export the-lighthouse --to otio --out cut.otio"),
     ),
+    "verify": _Command(
+        "longtake.cli.verify",
+        "show a film's marks and whether its signature holds",
+        ("longtake verify film-signed.mp4", "longtake verify film-signed.mp4 --trust issuers.pem"),
+    ),
     "init": _Command(
         "longtake.cli.init",
         "write a project: deployments, an example storyboard, settings",
@@ -101,7 +106,7 @@ _COMMANDS = {
 }
 
 _GROUPS = {
-    "make a film": ("demo", "new", "plan", "run", "export", "catalog", "credits"),
+    "make a film": ("demo", "new", "plan", "run", "export", "verify", "catalog", "credits"),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),
 }

@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from longtake import film as films
 from longtake import preflight
 from longtake import settings as env
 from longtake import store as stores
@@ -127,6 +128,7 @@ def _look() -> Iterator[Finding]:
     yield from _catalog(settings)
     yield from _store(settings)
     yield _try("disk", lambda: preflight.check_disk(stores.of(settings)).text)
+    yield _try("marking", lambda: films.check_marking(settings))
     if settings.api_key is None:
         yield Finding("key", "warn", "none is set: `plan` works, `run` needs LONGTAKE_API_KEY or REAPI_API_KEY")
     else:

@@ -23,9 +23,12 @@ def main(place: str, *, as_json: bool) -> int:
         place: a manifest: a path, an object's URI, a key in the store, or `<film>/<digest>`.
         as_json: print one JSON object.
     """
-    manifest, store = films.locate(place, env.from_environment())
+    settings = env.from_environment()
+    manifest, store = films.locate(place, settings)
+    films.check_marking(settings)
     with Waiting("joining") as waiting:
         done = films.rebuild(manifest, store, on_progress=waiting.share)
+        films.keep_marked(done.film, store, settings)
     if as_json:
         print(json.dumps(_answer(done, store), indent=2))
         return 0

@@ -3,7 +3,23 @@
 from longtake.film.film_objects import JoinedFilm
 from longtake.film.joining import join, join_takes
 from longtake.film.locating import locate
+from longtake.film.marking import Marks, Signing, check_marking, keep_marked, mark, verify
 from longtake.film.rebuilding import Rebuilt, rebuild
 from longtake.film.rendering import check_tools, plan_render
 
-__all__ = ["JoinedFilm", "Rebuilt", "check_tools", "join", "join_takes", "locate", "plan_render", "rebuild"]
+__all__ = [
+    "JoinedFilm",
+    "Marks",
+    "Rebuilt",
+    "Signing",
+    "check_marking",
+    "check_tools",
+    "join",
+    "join_takes",
+    "keep_marked",
+    "locate",
+    "mark",
+    "plan_render",
+    "rebuild",
+    "verify",
+]

@@ -34,12 +34,13 @@ _STEP = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JoinedFilm:
-    """A film in the store, and whether this call joined it."""
+    """A film in the store, and whether this call joined it; `marked` is the key of its marked copy, if there is one."""
 
     manifest: Manifest
     key: str
     poster: str
     made: bool
+    marked: str | None = None
 
     def place(self, store: Store) -> str:
         """A path for a local store, else the object's URI."""
@@ -50,7 +51,8 @@ class JoinedFilm:
         """Links to the film, its page and its manifest: public URLs if there is a public base, else paths or URIs."""
         there = self.place(store) if public_url is None else f"{public_url.rstrip('/')}/{self.key}"
         folder = there.removesuffix("film.mp4")
-        return {"film": there, "report": f"{folder}{_PAGE}", "manifest": f"{folder}manifest.json"}
+        marked = {"marked film": folder + self.marked.rpartition("/")[2]} if self.marked is not None else {}
+        return {"film": there, **marked, "report": f"{folder}{_PAGE}", "manifest": f"{folder}manifest.json"}
 
     def manifest_place(self, store: Store) -> str:
         """Path or URI of the manifest; see `place`."""

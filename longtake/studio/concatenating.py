@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from longtake import film as films
 from longtake import preflight, timeline
+from longtake import store as stores
 from longtake import storyboard as boards
 from longtake.errors import MediaError
 from longtake.observer import Event, Observer, Step
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
 
     from longtake.film import JoinedFilm
     from longtake.library import Take
-    from longtake.store import Store
+    from longtake.settings import Settings
 
 
 async def concatenate(
-    store: Store, takes: Sequence[Take], *, title: str, run: str | None = None, observer: Observer | None = None
+    settings: Settings, takes: Sequence[Take], *, title: str, run: str | None = None, observer: Observer | None = None
 ) -> Film:
     """Make one film of takes in this order, or find the film that was made of the same; free.
 
     Args:
-        store: where the clips are and the film goes.
+        settings: say where the clips are and the film goes, and whether it is marked.
         takes: at least one.
         title: the film's; the store keeps it under the title's slug.
         run: an id of this run.
@@ -40,6 +41,7 @@ async def concatenate(
     """
     if not takes:
         raise MediaError("there is nothing to concatenate", next_step="give at least one take")
+    store = stores.of(settings)
     watch, name, run = observer or Observer(), boards.slug(title), run or uuid.uuid4().hex
     line = timeline.of_takes(takes, title=title)
     loop = asyncio.get_running_loop()
@@ -50,7 +52,9 @@ async def concatenate(
 
     def work() -> JoinedFilm:
         preflight.check_media()
-        return films.join_takes(line, takes, store=store, film=name, run=run, on_progress=progress)
+        films.check_marking(settings)
+        film = films.join_takes(line, takes, store=store, film=name, run=run, on_progress=progress)
+        return films.keep_marked(film, store, settings)
 
     joined = await watch.around(Step("concatenate", f"film {name}"), lambda: asyncio.to_thread(work))
     shots = {

@@ -377,10 +377,9 @@ class Studio:
             MediaError, FfmpegError: the clips cannot be concatenated.
             StoreError: the store is away, or a clip is gone.
         """
-        from longtake import store as stores
         from longtake.studio.concatenating import concatenate
 
-        return await concatenate(stores.of(self.settings), takes, title=title, observer=self._observer)
+        return await concatenate(self.settings, takes, title=title, observer=self._observer)
 
     def export(
         self,

@@ -1,0 +1,167 @@
+"""Marked copies of films: metadata, signature, and what `longtake verify` finds."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from longtake import film as films
+from longtake.errors import SettingsError
+from longtake.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytest.importorskip("c2pa", reason="the extra c2pa is not installed")
+
+AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+
+def issued(subject, key, issuer, signer, *, ca=False, days=365):
+    """A certificate of the kind that C2PA takes."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in (subject, issuer)]
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(names[0])
+        .issuer_name(names[1])
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=not ca, content_commitment=False, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, key_cert_sign=ca, crl_sign=ca, encipher_only=False, decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )  # fmt: skip
+    if not ca:
+        made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+    return made.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A folder with `chain.pem`, `key.pem`, `ca.pem` and `ended.pem`, and the private key."""
+    folder = tmp_path_factory.mktemp("authority")
+    root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca = issued("Test Authority", root, "Test Authority", root, ca=True)
+    (folder / "ca.pem").write_bytes(ca)
+    (folder / "chain.pem").write_bytes(issued("Test Studio", own, "Test Authority", root) + ca)
+    (folder / "ended.pem").write_bytes(issued("Test Studio", own, "Test Authority", root, days=-1) + ca)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(own.private_bytes(*form))
+    (folder / "other.pem").write_bytes(root.private_bytes(*form))
+    return folder, own
+
+
+@pytest.fixture
+def film(studio, write_board):
+    made, _ = studio.run(write_board("one: A, two: B"))
+    return made
+
+
+def settings(folder, marking="signed", certificate="chain.pem", key="key.pem"):
+    return Settings(marking=marking, signing_certificate=folder / certificate, signing_key=folder / key)
+
+
+def packets(path: Path) -> list[tuple[int, int | None, str]]:
+    with av.open(str(path)) as container:
+        return [
+            (packet.stream.index, packet.pts, hashlib.sha256(bytes(packet)).hexdigest())
+            for packet in container.demux()
+            if packet.size
+        ]
+
+
+@pytest.mark.parametrize(("marking", "name"), [("metadata", "film-marked.mp4"), ("signed", "film-signed.mp4")])
+def test_a_marked_copy_says_what_it_is_and_shows_the_same(studio, film, authority, marking, name):
+    before = studio.read(film.key)
+    marked = films.keep_marked(film, studio.store, settings(authority[0], marking))
+    path = studio.store.path(marked.marked)
+    assert path.name == name
+    assert marked.links(studio.store, public_url=None)["marked film"] == str(path)
+    found = films.verify(path, trust=authority[0] / "ca.pem")
+    assert (found.source_type, found.problems, found.holds) == (AI, (), True)
+    assert packets(path) == packets(studio.store.path(film.key))
+    assert studio.read(film.key) == before
+    if marking == "signed":
+        assert (found.signed_by, found.trusted) == ("Test Studio", True)
+        assert found.takes == tuple(shot.used.clip.sha256 for shot in film.manifest.shots)
+        assert found.models == ("seedance-2.5",)
+        assert films.verify(path, trust=authority[0] / "chain.pem").trusted is not None
+    written = path.stat().st_mtime_ns
+    assert films.keep_marked(film, studio.store, settings(authority[0], marking)) == marked
+    assert path.stat().st_mtime_ns == written, "it is written once"
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.999])
+def test_one_flipped_byte_is_found(studio, film, authority, longtake, place):
+    marked = films.keep_marked(film, studio.store, settings(authority[0]))
+    data = bytearray(studio.read(marked.marked))
+    data[int(len(data) * place)] ^= 1
+    bad = studio.folder / "bad.mp4"
+    bad.write_bytes(data)
+    code, answer, _ = longtake(studio, "verify", bad)
+    assert (code, answer["holds"]) == (1, False)
+    assert answer["problems"]
+
+
+def test_nothing_of_a_prompt_is_in_the_copy(studio, write_board, authority):
+    made, _ = studio.run(write_board("one: a-very-secret-prompt"))
+    marked = films.keep_marked(made, studio.store, settings(authority[0]))
+    assert b"a-very-secret-prompt" not in studio.read(marked.marked)
+
+
+def test_a_function_signs_in_place_of_a_key(studio, film, authority, tmp_path):
+    folder, key = authority
+
+    def sign(data: bytes) -> bytes:
+        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    out = tmp_path / "signed.mp4"
+    films.mark(studio.store.path(film.key), out, film.manifest, films.Signing(folder / "chain.pem", sign=sign))
+    assert films.verify(out).holds
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"certificate": "absent.pem"}, "absent.pem, cannot be read"),
+        ({"certificate": "ca.pem"}, "cannot be signed with"),
+        ({"certificate": "ended.pem"}, "cannot be signed with"),
+        ({"key": "other.pem"}, "cannot be signed with"),
+        ({"key": "chain.pem"}, "cannot be signed with"),
+    ],
+)
+def test_what_cannot_sign_is_known_before_anything_is_bought(authority, changes, said):
+    with pytest.raises(SettingsError, match=said) as caught:
+        films.check_marking(settings(authority[0], **changes))
+    assert "PRIVATE KEY" not in str(caught.value)
+
+
+def test_signing_without_a_key_names_the_setting():
+    with pytest.raises(SettingsError, match="no certificate or no key"):
+        films.check_marking(Settings(marking="signed"))
+
+
+def test_an_unmarked_film_has_no_marks(studio, film, longtake):
+    found = films.verify(studio.store.path(film.key))
+    assert found == dataclasses.replace(found, source_type=None, signed_by=None)
+    assert longtake(studio, "verify", studio.store.path(film.key))[0] == 1

@@ -60,7 +60,7 @@ async def film_set(
     elif not isinstance(given, FilmSet):
         given = await asyncio.to_thread(load, given, s3=settings.s3)
     name = slug(given.title)
-    await artifacts.tag_run(f"set:{name}", title=given.title)
+    await artifacts.tag_run(f"set:{name}", name=f"film set {given.title}")
     observer = SetObserver(name)
     studio = Studio(settings=settings, observers=[observer], steps=steps)
     run = flow_run.get_id()

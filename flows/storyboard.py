@@ -72,7 +72,7 @@ async def storyboard(
     loaded = await aload_any(board, s3=settings.s3)
     name, wanted = slug(loaded.board.title), approval or loaded.board.approval
     approver.check_approver(wanted)
-    await artifacts.tag_run(f"film:{name}", title=loaded.board.title)
+    await artifacts.tag_run(f"film:{name}", name=f"film {loaded.board.title}")
     progress = artifacts.ProgressArtifact(name)
     observer = PrefectObserver(progress)
     options: dict[str, Any] = {}

@@ -77,12 +77,10 @@ async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:
     return given
 
 
-async def tag_run(*tags: str, title: str | None = None) -> None:
-    """Add tags to the flow run under way, so that runs of one film can be found together, and call it after the film.
+async def tag_run(tag: str, *, name: str) -> None:
+    """Add a tag to the flow run under way, so that runs of one film or set can be found together, and name it after the title.
 
-    Args:
-        tags: what to add.
-        title: the film's; before the storyboard is read a run can only be called after the file.
+    Before the file is read a run can only be named after the file.
     """
     found = flow_run.get_id()
     if found is None:
@@ -92,8 +90,7 @@ async def tag_run(*tags: str, title: str | None = None) -> None:
     async def work() -> None:
         async with get_client() as client:
             run = await client.read_flow_run(run_id)
-            name = None if title is None else f"film {title}"
-            await client.update_flow_run(run_id, tags=sorted({*run.tags, *tags}), name=name)
+            await client.update_flow_run(run_id, tags=sorted({*run.tags, tag}), name=name)
 
     await harmless(work())
 

@@ -105,13 +105,14 @@ async def show(result: SetResult) -> None:
         {
             "key": one.key,
             "state": one.state,
-            "film": one.place or "",
             "seconds": round(one.seconds, 1),
             "charged": one.charged,
             "refunded": one.refunded,
             "in doubt": one.in_doubt,
-            "error": one.error,
             **{f"label {name}": value for name, value in one.labels.items()},
+            # Long texts last: the page shows as many columns as fit.
+            "error": one.error,
+            "film": one.place or "",
         }
         for one in result.films[:_MOST_ROWS]
     ]

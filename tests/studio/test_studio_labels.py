@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from provider_process import PRICE
+from accounts import PRICE
 
 from longtake import FilmSet, Observer, Storyboard, Studio
 from longtake.cli import main

@@ -280,7 +280,8 @@ class LedgerGapError(LedgerError):
 
     exit_code = 4
     default_next_step = (
-        "look with `longtake doctor --ledger`, and restore the objects from a backup; nothing is bought before"
+        "look with `longtake doctor --ledger`, and restore the objects from a backup, or mark them as lost with "
+        "`longtake doctor --ledger --repair`; nothing is bought before"
     )
 
 

@@ -264,6 +264,16 @@ def help_of(summary: str, *examples: str) -> dict[str, Any]:
     }
 
 
+def login() -> str:
+    """The person at this terminal, as the ledger names people."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
 def whole_parser() -> argparse.ArgumentParser:
     """The parser with the arguments of every subcommand; imports all of them."""
     parser, _ = _parser(())

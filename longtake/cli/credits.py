@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
 import json
 import sys
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtake import settings as env
 from longtake import store as stores
-from longtake.cli import help_of
+from longtake.cli import help_of, login
 from longtake.ledger import accounts, owner
 from longtake.take import ledger_of
 
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adjust.add_argument("credits", metavar="CREDITS", type=int, help="positive: bought; negative: spent elsewhere")
     for sub in (resolve, adjust):
         sub.add_argument("--why", required=True, help="the reason, kept in the ledger")
-        sub.add_argument("--who", default=_who(), help="the person, kept in the ledger (default: this login)")
+        sub.add_argument("--who", default=login(), help="the person, kept in the ledger (default: this login)")
 
 
 def _verb(verbs: Any, name: str, summary: str, *examples: str) -> argparse.ArgumentParser:  # noqa: ANN401 - argparse has no public name for it
@@ -97,7 +96,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"{options.credits:+} credits: written down")
     else:
         _show(ledger, options)
-    return 4 if ledger.read().doubts() else 0
+    state = ledger.read()
+    return 4 if state.doubts() or state.lost else 0
 
 
 def _warn_of_owner(ledger: Ledger, attempt_id: str) -> None:
@@ -109,13 +109,6 @@ def _warn_of_owner(ledger: Ledger, attempt_id: str) -> None:
             f"this attempt and a new one are charged",
             file=sys.stderr,
         )
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 async def _known(settings: Settings, task_id: str) -> None:
@@ -163,6 +156,7 @@ def answer(ledger: Ledger, *, film: str | None = None, by: str | None = None) ->
             for a in state.doubts()
             if film is None or a.order.film == film
         ],
+        "lost": [f"a{one}" for one in state.lost],
         "balance": _balance(state),
         **labels,
     }
@@ -190,6 +184,8 @@ def _show(ledger: Ledger, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(found, indent=2))
         return
+    for lost in found["lost"]:
+        print(f"lost: entry {lost[1:]}, and what it bought: settle it with `longtake credits resolve {lost}`")
     attempts = accounts.lines(ledger, film=options.film, label=options.by)
     if not attempts:
         print(f"account {ledger.account}: nothing was bought yet")

@@ -16,10 +16,11 @@ from longtake import film as films
 from longtake import preflight
 from longtake import settings as env
 from longtake import store as stores
-from longtake.cli import urls
+from longtake.cli import login, urls
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.finding import Finding
 from longtake.ledger.audit import audit
+from longtake.ledger.repair import repair
 from longtake.store.s3 import S3Store
 from longtake.take import ledger_of
 
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --prefect: repair what can be repaired there and install what is missing",
     )
     parser.add_argument("--ledger", action="store_true", help="check every entry of the account's ledger")
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="with --ledger: mark missing entries as lost, so that what hung on them is in doubt",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -63,9 +69,11 @@ def main(options: argparse.Namespace) -> int:
     """
     if options.fix and not options.prefect:
         raise SettingsError("--fix works only with --prefect", next_step="`longtake doctor --prefect --fix`")
+    if options.repair and not options.ledger:
+        raise SettingsError("--repair works only with --ledger", next_step="`longtake doctor --ledger --repair`")
     findings = list(_look())
     if options.ledger:
-        findings += _ledger()
+        findings += _ledger(fix=options.repair)
     more: dict[str, Any] = {}
     if options.prefect:
         found, more = _prefect(fix=options.fix)
@@ -83,14 +91,18 @@ def main(options: argparse.Namespace) -> int:
     return max((f.exit_code for f in findings if f.state == "bad"), default=0)
 
 
-def _ledger() -> Iterator[Finding]:
-    """Read the account's whole log, one finding for each thing that is wrong."""
+def _ledger(*, fix: bool) -> Iterator[Finding]:
+    """Read the account's whole log, one finding for each thing that is wrong; with `fix`, repair what can be repaired first."""
     try:
         settings = env.from_environment()
-        found = audit(ledger_of(settings, stores.of(settings)).log)
+        log = ledger_of(settings, stores.of(settings)).log
+        done = repair(log, who=login(), why="missing from the log") if fix else []
+        found = audit(log)
     except LongtakeError as error:
         yield Finding("ledger", "bad", str(error), error.exit_code)
         return
+    for one in done:
+        yield Finding("ledger", "warn", one)
     for problem in found.problems:
         yield Finding("ledger", "bad", problem, 4)
     for note in found.notes:

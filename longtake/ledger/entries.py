@@ -242,6 +242,17 @@ class Adjusted(_Entry):
     why: str
 
 
+class Lost(_Entry):
+    """A person, through `longtake doctor --ledger --repair`, says that the entry which was here is lost.
+
+    It has no `before` that the next entry knows: that one names the lost entry.
+    """
+
+    kind: Literal["lost"] = "lost"
+    who: str
+    why: str
+
+
 Entry = (
     Intent
     | Renewed
@@ -263,6 +274,7 @@ Entry = (
     | Lifted
     | Balance
     | Adjusted
+    | Lost
 )
 
 _ADAPTER: TypeAdapter[Entry] = TypeAdapter(

@@ -44,23 +44,31 @@ class _Checkpoint(BaseModel):
     v: Literal[1] = 1
     digest: str | None = None
     """`digest_of` its state in canonical JSON; None in those of releases that did not write it."""
+    last: str | None = None
+    """`digest_of` the entry at its head, which the next entry names; None in those of releases that did not write it."""
     state: LedgerState
 
 
-def checkpoint_of(state: LedgerState) -> bytes:
-    """Return a checkpoint as it lies in the store."""
+def checkpoint_of(state: LedgerState, last: str | None = None) -> bytes:
+    """Return a checkpoint as it lies in the store; `last` is the digest of the entry at its head."""
     text = state.model_dump_json()
-    return b'{"v":1,"digest":"%s","state":%s}\n' % (_canonical(json.loads(text)).encode(), text.encode())
+    head = {"v": 1, "digest": _canonical(json.loads(text)), **({"last": last} if last else {})}
+    return b'%s,"state":%s}\n' % (json.dumps(head, separators=(",", ":")).encode()[:-1], text.encode())
 
 
 def state_in(checkpoint: bytes) -> LedgerState | None:
     """Return the state in a checkpoint; None for one of another release, and for one that was damaged."""
+    found = _whole(checkpoint)
+    return None if found is None else found.state
+
+
+def _whole(checkpoint: bytes) -> _Checkpoint | None:
     try:
         found = _Checkpoint.model_validate_json(checkpoint)
     except ValidationError:
         return None
     whole = found.digest is None or found.digest == _canonical(json.loads(checkpoint)["state"])
-    return found.state if whole else None
+    return found if whole else None
 
 
 def _canonical(state: object) -> str:
@@ -259,6 +267,22 @@ class EntryLog:
                     self._apply(sequence, entry, data)
                     return sequence
 
+    def write_lost(self, sequence: int, entry: e.Lost) -> bool:
+        """Write at the place of an entry that is missing that it is lost; False where an entry is there.
+
+        Raises:
+            StoreError: it is unknown whether it was written.
+        """
+        return self.store.put_if_absent(self._key(sequence), e.dump(entry))
+
+    def write_checkpoint(self, state: LedgerState, last: str | None) -> bool:
+        """Write the checkpoint behind any entry, from a state that was folded from the entries; False where one is there.
+
+        Raises:
+            StoreError: it is unknown whether it was written.
+        """
+        return self.store.put_if_absent(self._checkpoint_key(state.head), checkpoint_of(state, last))
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _key(self, sequence: int) -> str:
@@ -298,12 +322,19 @@ class EntryLog:
         return self._last
 
     def _load(self, sequence: int) -> LedgerState | None:
-        key = self._checkpoint_key(sequence)
-        data = self.store.get(key, limit=_CHECKPOINT_LIMIT)
-        if data is None:
-            return None
+        data = self.raw_checkpoint(sequence)
         # Where it is of another release the entries say the same: it is only a shortcut.
-        return state_in(data)
+        return None if data is None else state_in(data)
+
+    def _start(self) -> None:
+        """Begin at the newest checkpoint that is whole."""
+        folder, after = f"{self._prefix}checkpoints/", None
+        while (key := next(self.store.list(folder, limit=1, after=after), None)) is not None:
+            data = self.raw_checkpoint(_NINES - int(key.rpartition("/")[2].removesuffix(".json")))
+            if data is not None and (found := _whole(data)) is not None:
+                self._state, self._last = found.state, found.last
+                return
+            after = key
 
     def _fold(self, state: LedgerState | None, end: int) -> LedgerState:
         """The state at `end`, from an earlier one or from the first entry."""
@@ -325,10 +356,7 @@ class EntryLog:
 
     def _catch_up(self) -> None:
         if not self._started:
-            newest = next(self.store.list(f"{self._prefix}checkpoints/", limit=1), None)
-            if newest is not None:
-                known = self._load(_NINES - int(newest.rpartition("/")[2].removesuffix(".json")))
-                self._state, self._last = known or self._state, None
+            self._start()
         width = 1
         while True:
             wanted = [self._key(self._state.head + 1 + i) for i in range(width)]
@@ -346,9 +374,10 @@ class EntryLog:
 
     def _apply(self, sequence: int, entry: e.Entry, data: bytes) -> None:
         self._state.apply(sequence, entry)
-        self._last = e.digest_of(data)
+        # The entry behind a lost one names the one that was there.
+        self._last = None if isinstance(entry, e.Lost) else e.digest_of(data)
         if sequence % CHECKPOINT_EVERY == 0:
-            body = checkpoint_of(self._state)
+            body = checkpoint_of(self._state, self._last)
             # Only a shortcut: failing to write it must not look like failing to write the entry.
             with contextlib.suppress(StoreError):
                 self.store.put_if_absent(self._checkpoint_key(sequence), body)

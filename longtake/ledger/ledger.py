@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from longtake.errors import InDoubtError, LedgerError
+from longtake.errors import InDoubtError, LedgerError, LedgerGapError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.claim_wait import ClaimWait, to_wait
@@ -103,6 +103,7 @@ class Ledger:
             InDoubtError: an earlier attempt may have been charged.
             BudgetError: the reserve does not fit into a budget.
             LedgerError: the log cannot be read back to its beginning; nothing was sent.
+            LedgerGapError: an entry is lost and nobody has settled what it bought.
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []
@@ -123,6 +124,7 @@ class Ledger:
             elif halted is not None:
                 raise halted
             else:
+                self._check_lost(state)
                 used = _used(state, film=order.film, run=order.run, film_set=order.set, elsewhere=elsewhere)
                 budget.check(order.reserve, used, order.label)
                 after = to_wait(state, limits, self._patience, now=now(), alive=lambda a: not self._abandoned(a))
@@ -296,7 +298,7 @@ class Ledger:
         self.log.append(decide)
 
     def resolve(self, attempt_id: str, verdict: Literal["not_charged", "written_off"], *, who: str, why: str) -> None:
-        """A person, or the balance, settles a doubt.
+        """A person, or the balance, settles a doubt, or a person what a lost entry may have bought.
 
         Raises:
             LedgerError: there is no such doubt.
@@ -304,15 +306,30 @@ class Ledger:
         self.bury_the_dead()
         kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
         lost = verdict == "written_off"
-        self.log.append(
-            lambda state: self._entry(kind, self._doubt(state, attempt_id, or_bought=lost), who=who, why=why)
-        )
+
+        def decide(state: LedgerState) -> e.Entry:
+            if attempt_id not in {f"a{one}" for one in state.lost}:
+                self._doubt(state, attempt_id, or_bought=lost)
+            return kind(**self._stamp(), attempt=attempt_id, who=who, why=why)
+
+        self.log.append(decide)
 
     def adjust(self, credits: int, *, who: str, why: str) -> None:
         """Explain a drift of the balance: credits bought (positive), or spent outside this ledger (negative)."""
         self.log.append(lambda _: e.Adjusted(**self._stamp(), credits=credits, who=who, why=why))
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _check_lost(self, state: LedgerState) -> None:
+        if state.lost:
+            raise LedgerGapError(
+                f"entry {state.lost[0]} of {self.account} is lost, and what it bought is unknown",
+                next_step=(
+                    f"compare the provider's task list with `longtake credits`, then `longtake credits resolve "
+                    f"a{state.lost[0]} --not-charged | --write-off --why …`; nothing is bought before"
+                ),
+                key=f"a{state.lost[0]}",
+            )
 
     def _stamp(self) -> dict[str, Any]:
         return {"at": now(), "by": owner.current()}

@@ -150,6 +150,13 @@ def _compare(
                 write_balance(ledger, state.head, balance)
             return report
         report.drift = balance - expected
+        if doubts and (state.blind or state.lost):
+            report.undecided = [a.id for a in doubts]
+            report.needs_person = list(report.undecided)
+            report.note = (
+                "an entry of the ledger is lost and may have moved money: the balance cannot tell about these doubts"
+            )
+            return report
         if doubts and state.offset:
             report.unexplained = report.drift
             report.undecided = [a.id for a in doubts]

@@ -140,6 +140,10 @@ class LedgerState(BaseModel):
     pace: SubmitPace = SubmitPace()
     """How fast the account was asked, and whether it was too fast."""
     today: str = ""
+    lost: list[int] = Field(default_factory=list)
+    """Places of entries that are lost and that nobody has settled: what they bought is unknown, so nothing is bought."""
+    blind: bool = False
+    """Whether an entry was lost since the last reading of the balance: that cannot tell about doubts before the next."""
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -229,6 +233,8 @@ class LedgerState(BaseModel):
             case e.Adjusted():
                 self.adjustments += entry.credits
                 self._explain(entry.credits)
+            case e.Lost():
+                self._lose(sequence, entry)
             case e.RefundMissing():
                 self._correct(entry.attempt, self.unproven, self.missing, -1, entry.at)
             case e.RefundFound():
@@ -252,13 +258,41 @@ class LedgerState(BaseModel):
         )
         self.tries[order.fingerprint] = self.tries.get(order.fingerprint, 0) + 1
 
+    def _lose(self, sequence: int, entry: e.Lost) -> None:
+        """Whatever was open may be what the lost entry was about: a POST without an outcome is in doubt."""
+        self.lost, self.blind = [*self.lost, sequence], True
+        for known in list(self.attempts.values()):
+            if known.phase == "intent":
+                attempt = self.attempts[known.id] = known.model_copy()
+                attempt.reason = f"entry {sequence} of the ledger is lost, which may have held its outcome"
+                self._enter(attempt, "in_doubt", entry.at)
+
+    def _fill_in(self, attempt: Attempt, entry: e.Entry) -> None:
+        """What a later entry says of the lost ones before it: an ended attempt was accepted, a kept one was completed."""
+        ended = isinstance(entry, e.Completed | e.Failed | e.Settled) or (
+            isinstance(entry, e.Refunded) and entry.proof == "contract"
+        )
+        if ended and attempt.phase in {"intent", *DOUBTS}:
+            self.debits += attempt.order.reserve
+            self._enter(attempt, "accepted", entry.at)
+        if isinstance(entry, e.Settled) and attempt.phase == "accepted":
+            attempt.credits = entry.credits
+            self.debits += attempt.charge - attempt.order.reserve
+            self._enter(attempt, "completed", entry.at)
+        if isinstance(entry, e.Refunded) and attempt.phase == "accepted":
+            self._enter(attempt, "failed", entry.at)
+
     def _transition(self, entry: e.Entry) -> None:  # noqa: C901, PLR0912, PLR0915 - one table, read from top to bottom
         attempt = self.attempts.get(entry.attempt)  # type: ignore[union-attr]
         if attempt is None:
             if isinstance(entry, e.Accepted) and entry.order is not None:
                 self._reopen(entry, entry.order)
+            if isinstance(entry, e.NotCharged | e.WrittenOff):
+                self.lost = [one for one in self.lost if entry.attempt != f"a{one}"]
             return
         attempt = self.attempts[attempt.id] = attempt.model_copy()
+        if self.lost:
+            self._fill_in(attempt, entry)
         match entry, attempt.phase:
             case e.Renewed(), "intent":
                 attempt.lease_until = entry.lease_until
@@ -372,7 +406,7 @@ class LedgerState(BaseModel):
         expected = self.expected_balance
         assert expected is not None  # noqa: S101 - set two lines above
         self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=entry.balance - expected)
-        self.offset = self.checked.drift
+        self.offset, self.blind = self.checked.drift, False
         if not self.checked.drift:
             self.agreed = self.checked
             self.unproven = []

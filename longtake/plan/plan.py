@@ -263,7 +263,8 @@ def read_ledgers(
 
     def read(name: str) -> LedgerState:
         log = own if own is not None and own.account == name else EntryLog(store, name)
-        return log.read() if payer in {None, name} else log.read_as_far()
+        # Without a key nothing can be bought: a hole is no reason to show no plan.
+        return log.read() if payer == name else log.read_as_far()
 
     return {name: read(name) for name in accounts_in(store, host=host, account=account)}
 

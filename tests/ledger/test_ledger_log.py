@@ -99,7 +99,7 @@ def test_a_reader_asks_for_the_newest_checkpoint_and_what_came_after(store) -> N
     watching = Watching(store)
     assert Ledger(watching, ACCOUNT).read() == ledger.read() == replay(ledger.log.entries())
     assert watching.listed == [
-        (f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1}),
+        (f"ledger/{ACCOUNT}/checkpoints/", {"limit": 1, "after": None}),
         (f"ledger/{ACCOUNT}/", {"limit": 1, "after": f"ledger/{ACCOUNT}/{head + 1:012d}.json"}),
     ]
     assert sum("checkpoints" in key for key in watching.got) == 1

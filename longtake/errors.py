@@ -163,7 +163,9 @@ class TaskFailedError(TerminalError):
     `retryable` follows the codes of provider-contract.md §3: 80003 and 80007 yes, 80006 (content policy) no.
     """
 
-    default_next_step = "change the prompt or the inputs of this shot and run again; the attempt is refunded"
+    default_next_step = (
+        "change the prompt or the inputs of this shot and run again; its refund counts when the balance shows it"
+    )
     task_id: str
     code: int | None = None
     retryable: bool = False
@@ -232,6 +234,8 @@ class BudgetError(TerminalError):
     budget: int = 0
     needed: int = 0
     available: int = 0
+    refunds: int = 0
+    """Above 0 where it fits as soon as the balance shows so many credits of refunds that the provider owes."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

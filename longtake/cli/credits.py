@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verdict.add_argument("--adopt", metavar="TASK_ID", help="it became this task: poll it and keep its clip")
     verdict.add_argument("--not-charged", action="store_true", help="it was not charged; the take may be bought again")
     verdict.add_argument("--write-off", action="store_true", help="its credits are lost; the take may be bought again")
+    verdict.add_argument("--refunded", action="store_true", help="the refund that is waited for has come")
     adjust = _verb(
         verbs,
         "adjust",
@@ -81,6 +82,8 @@ def main(options: argparse.Namespace) -> int:
         if options.adopt:
             asyncio.run(_known(settings, options.adopt))
             ledger.adopt(options.attempt, options.adopt, who=options.who, why=options.why)
+        elif options.refunded:
+            ledger.refund_seen(options.attempt, who=options.who, why=options.why)
         else:
             if options.not_charged:
                 _warn_of_owner(ledger, options.attempt)
@@ -176,6 +179,7 @@ def _balance(state: LedgerState) -> dict[str, Any]:
         "drift": checked.drift if checked else None,
         "agreed_at": state.agreed.at.isoformat() if state.agreed else None,
         "refunds_unproven": sum(r.credits for r in state.unproven),
+        "refunds_due": {r.attempt: r.credits for r in (*state.unproven, *state.missing)},
     }
 
 
@@ -204,6 +208,8 @@ def _show(ledger: Ledger, options: argparse.Namespace) -> None:
             else "no drift"
         )
         print(f"         {balance['read']} read at {balance['read_at']}: {drift}")
+    for attempt, credits in balance["refunds_due"].items():
+        print(f"refund: {attempt}, {credits} credits: the balance has not shown it, so it counts as used")
     for doubt in found["in_doubt"]:
         print(f"in doubt: {doubt['attempt']} {doubt['shot']}, {doubt['credits']} credits: {doubt['reason']}")
 

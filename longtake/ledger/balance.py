@@ -15,6 +15,7 @@ from longtake.ledger.ledger import Ledger, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from longtake.ledger.readings import Refund
     from longtake.ledger.state import Attempt, LedgerState
 
 _READINGS = 5
@@ -144,7 +145,11 @@ def _summary(ledger: Ledger, balance: int) -> ReconcileReport:
     if not report.drift:
         return report
     kind: type[e.RefundMissing | e.RefundFound] = e.RefundMissing if report.drift < 0 else e.RefundFound
-    refunds, found = (state.unproven, report.refunds_missing) if report.drift < 0 else (state.missing, report.refunded)
+    refunds, found = (
+        ([one for one in state.unproven if not one.unopened], report.refunds_missing)
+        if report.drift < 0
+        else (late(state), report.refunded)
+    )
     verdicts = certain({r.attempt: r.credits for r in refunds}, abs(report.drift)) or {}
     for refund in refunds:
         if verdicts.get(refund.attempt):
@@ -153,6 +158,11 @@ def _summary(ledger: Ledger, balance: int) -> ReconcileReport:
             found.append(refund.attempt)
     report.unexplained = 0 if found else report.drift
     return report
+
+
+def late(state: LedgerState) -> list[Refund]:
+    """Refunds whose credits the balance may get yet: missing ones, and those that the first reading took for paid."""
+    return [*state.missing, *(one for one in state.unproven if one.unopened)]
 
 
 def since(state: LedgerState) -> str | None:

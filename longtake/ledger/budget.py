@@ -17,7 +17,7 @@ _SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")
 
 
 class Used(BaseModel):
-    """Credits that count against each budget: spent, reserved and in doubt. `State.used_by` derives it from the log."""
+    """Credits that count against each budget: spent, reserved, in doubt and not seen to be refunded. `State.used_by` derives it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -28,6 +28,8 @@ class Used(BaseModel):
     run: int = 0
     day: int = 0
     """Of the account on the current UTC day, over all films."""
+    refunds: dict[Scope, int] = Field(default_factory=dict)
+    """What of these are refunds that the balance has not shown, and that are free when it does."""
 
     def plus(self, *, film: int) -> Used:
         """Count credits that the film used under other accounts, too."""
@@ -43,11 +45,22 @@ class BudgetRefusal(BaseModel):
     budget: int
     needed: int
     available: int
+    refunds: int = 0
+    """What is free as soon as the balance shows refunds that the provider owes."""
 
     def error(self, what: str) -> BudgetError:
         """Return the error to raise; `what` is the subject of its sentence."""
+        due = f": {self.refunds} more wait for refunds that the balance has not shown" if self.refunds else ""
+        helps = self.refunds and self.needed <= self.available + self.refunds
         return BudgetError(
-            f"{what} needs {self.needed} credits and the {self.scope} budget of {self.budget} has {self.available} left",
+            f"{what} needs {self.needed} credits and the {self.scope} budget of {self.budget} has {self.available} left{due}",
+            next_step=(
+                "run again when the provider has paid the refunds, since a run reads the balance first; `longtake credits` lists "
+                "them, and `longtake credits resolve ATTEMPT --refunded` says that one has come"
+                if helps
+                else ""
+            ),
+            refunds=self.refunds if helps else 0,
             scope=self.scope,
             budget=self.budget,
             needed=self.needed,
@@ -81,7 +94,13 @@ class Budget(BaseModel):
     def refusals(self, credits: int, used: Used) -> tuple[BudgetRefusal, ...]:
         """Return the budgets that `credits` more do not fit into. Spending nothing fits even where a budget is passed already."""
         return tuple(
-            BudgetRefusal(scope=scope, budget=budget, needed=credits, available=max(0, budget - taken))
+            BudgetRefusal(
+                scope=scope,
+                budget=budget,
+                needed=credits,
+                available=max(0, budget - taken),
+                refunds=used.refunds.get(scope, 0),
+            )
             for scope, budget, taken in self._against(used)
             if credits > 0 and taken + credits > budget
         )

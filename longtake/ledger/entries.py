@@ -204,11 +204,13 @@ class RefundMissing(_Entry):
 
 
 class RefundFound(_Entry):
-    """A refund that was missing came after all: the credits are back."""
+    """A refund that was missing, or not proven, is in the balance: the credits are back. `who` and `why` where a person says so."""
 
     kind: Literal["refund_found"] = "refund_found"
     attempt: str
     credits: int
+    who: str | None = None
+    why: str | None = None
 
 
 class Barrier(_Entry):

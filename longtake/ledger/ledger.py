@@ -314,6 +314,25 @@ class Ledger:
 
         self.log.append(decide)
 
+    def refund_seen(self, attempt_id: str, *, who: str, why: str) -> None:
+        """A person saw that a refund came which the balance could not prove, or which was missing.
+
+        Raises:
+            LedgerError: no refund of this attempt is waited for.
+        """
+
+        def decide(state: LedgerState) -> e.Entry:
+            due = {one.attempt: one.credits for one in (*state.unproven, *state.missing)}
+            if attempt_id not in due:
+                raise LedgerError(
+                    f"no refund of attempt {attempt_id} is waited for",
+                    next_step=f"refunds that the balance has not shown: {', '.join(due) or 'none'}",
+                    key=attempt_id,
+                )
+            return e.RefundFound(**self._stamp(), attempt=attempt_id, credits=due[attempt_id], who=who, why=why)
+
+        self.log.append(decide)
+
     def adjust(self, credits: int, *, who: str, why: str) -> None:
         """Explain a drift of the balance: credits bought (positive), or spent outside this ledger (negative)."""
         self.log.append(lambda _: e.Adjusted(**self._stamp(), credits=credits, who=who, why=why))

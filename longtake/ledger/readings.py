@@ -30,3 +30,7 @@ class Refund(BaseModel):
     credits: int
     order: e.Purchase
     day: str
+    sequence: int = 0
+    """The entry that promised it; 0 in those of releases that did not say."""
+    unopened: bool = False
+    """Whether it was promised before the first reading of the balance: that took it for paid, and no later one can prove that."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from longtake.errors import LedgerError, ProviderUnavailableError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.balance import BalanceSource, ReconcileReport, poll_known, since, write_balance
+from longtake.ledger.balance import BalanceSource, ReconcileReport, late, poll_known, since, write_balance
 from longtake.ledger.balance_proof import certain
 from longtake.ledger.ledger import Ledger, now
 
@@ -170,10 +170,10 @@ def _compare(
         # more amount that is missing or not.
         under_way = [a for a in state.attempts.values() if a.phase == "accepted"]
         amounts = {a.id: _charges(a) for a in [*doubts, *under_way]}
-        amounts |= {f"refund {r.attempt}": r.credits for r in state.unproven}
+        amounts |= {f"refund {r.attempt}": r.credits for r in state.unproven if not r.unopened}
         # A refund written down as missing may have come since the last reading: it is still missing or not, too.
-        amounts |= {f"late {r.attempt}": r.credits for r in state.missing}
-        gone = sum(a.order.reserve for a in under_way) + sum(r.credits for r in state.missing)
+        amounts |= {f"late {r.attempt}": r.credits for r in late(state)}
+        gone = sum(a.order.reserve for a in under_way) + sum(r.credits for r in late(state))
         verdicts = certain(amounts, gone - report.drift)
         if verdicts is None:
             report.unexplained = report.drift
@@ -192,7 +192,9 @@ def _compare(
         if report.undecided and not under_way:
             may = [f"{a.id} was charged" for a in doubts if a.id in report.undecided]
             may += [
-                f"the refund of {r.attempt} is missing" for r in state.unproven if f"refund {r.attempt}" not in verdicts
+                f"the refund of {r.attempt} is missing"
+                for r in state.unproven
+                if not r.unopened and f"refund {r.attempt}" not in verdicts
             ]
             report.note = f"{-report.drift} credits are missing, and more than one thing explains it: {'; '.join(may)}"
         if report.undecided and under_way:
@@ -245,11 +247,16 @@ def _judge_refunds(
     ledger: Ledger, state: LedgerState, verdicts: Mapping[str, bool], *, barrier: int, report: ReconcileReport
 ) -> None:
     for refund in state.unproven:
-        if verdicts.get(f"refund {refund.attempt}"):
+        charged = verdicts.get(f"refund {refund.attempt}")
+        if charged is False and report.in_doubt:
+            # No reading is written down while a doubt is open, and this one proves the refund.
+            seen = {"attempt": refund.attempt, "credits": refund.credits}
+            _decide(ledger, barrier, lambda stamp, c=seen: e.RefundFound(**stamp, **c))  # type: ignore[misc]
+        elif charged:
             missing = {"attempt": refund.attempt, "credits": refund.credits}
             _decide(ledger, barrier, lambda stamp, m=missing: e.RefundMissing(**stamp, **m))  # type: ignore[misc]
             report.refunds_missing.append(refund.attempt)
-    for refund in state.missing:
+    for refund in late(state):
         if verdicts.get(f"late {refund.attempt}") is False:
             came = {"attempt": refund.attempt, "credits": refund.credits}
             _decide(ledger, barrier, lambda stamp, c=came: e.RefundFound(**stamp, **c))  # type: ignore[misc]

@@ -130,6 +130,7 @@ class LedgerState(BaseModel):
     offset: int = 0
     """Credits by which the balance was off at the last reading and which nobody has explained since."""
     unproven: list[Refund] = Field(default_factory=list)
+    """Refunds that are promised and that no reading of the balance has shown: they count as used."""
     missing: list[Refund] = Field(default_factory=list)
     """Refunds that were owed and not in the balance when it was last read."""
     barrier: int | None = None
@@ -169,17 +170,24 @@ class LedgerState(BaseModel):
         )
 
     def used(self, *, film: str | None = None, day: str | None = None, run: str | None = None) -> int:
-        """Credits spent, reserved or in doubt within one scope."""
+        """Credits spent, reserved, in doubt or not seen to be refunded within one scope."""
+        held = self.held(film=film, day=day, run=run) + sum(
+            r.credits
+            for r in self.unproven
+            if (film is None or r.order.film == film)
+            and (day is None or r.day == day)
+            and (run is None or r.order.run == run)
+        )
         if film is not None:
-            return self.films.get(film, 0) + self.held(film=film)
+            return self.films.get(film, 0) + held
         if day is not None:
-            return self.days.get(day, 0) + self.held(day=day)
+            return self.days.get(day, 0) + held
         if run is not None:
-            return (self.runs[run].spent if run in self.runs else 0) + self.held(run=run)
-        return sum(self.films.values()) + self.held()
+            return (self.runs[run].spent if run in self.runs else 0) + held
+        return sum(self.films.values()) + held
 
     def used_by(self, *, film: str, run: str, day: str, film_set: str = "") -> Used:
-        """Credits spent, reserved or in doubt by a film, by a film set, by a run, and by all on a UTC day."""
+        """Credits spent, reserved, in doubt or not seen to be refunded: by a film, a film set, a run, and by all on a UTC day."""
         today = date.fromisoformat(day)
         found = {
             "film": self.films.get(film, 0),
@@ -194,7 +202,20 @@ class LedgerState(BaseModel):
             found["set"] += money * bool(film_set and attempt.order.set == film_set)
             found["run"] += money * (attempt.order.run == run)
             found["day"] += money * (attempt.at.date() == today)
-        return Used(**found)
+        due = dict.fromkeys(found, 0)
+        for refund in (*self.unproven, *self.missing):
+            order, unproven = refund.order, refund in self.unproven
+            scopes = {
+                "film": order.film == film,
+                "set": bool(film_set and order.set == film_set),
+                "run": order.run == run,
+                "day": refund.day == day,
+            }
+            for scope, counts in scopes.items():
+                due[scope] += refund.credits * counts
+                # Those that are missing are counted as spent.
+                found[scope] += refund.credits * (counts and unproven)
+        return Used(**found, refunds={scope: credits for scope, credits in due.items() if credits})
 
     def doubts(self) -> list[Attempt]:
         """Attempts that may have been charged, oldest first."""
@@ -236,9 +257,9 @@ class LedgerState(BaseModel):
             case e.Lost():
                 self._lose(sequence, entry)
             case e.RefundMissing():
-                self._correct(entry.attempt, self.unproven, self.missing, -1, entry.at)
+                self._miss(entry)
             case e.RefundFound():
-                self._correct(entry.attempt, self.missing, None, +1, entry.at)
+                self._find(entry)
             case _:
                 self._transition(entry)
 
@@ -321,7 +342,13 @@ class LedgerState(BaseModel):
                 self.refunds += entry.credits
                 if entry.proof == "contract":
                     self.unproven.append(
-                        Refund(attempt=attempt.id, credits=entry.credits, order=attempt.order, day=day_of(attempt.at))
+                        Refund(
+                            attempt=attempt.id,
+                            credits=entry.credits,
+                            order=attempt.order,
+                            day=day_of(attempt.at),
+                            sequence=self.head,
+                        )
                     )
                 self._close(attempt, "refunded", entry.at, charged=attempt.order.reserve, refunded=entry.credits)
             case e.Refunded(), "held":
@@ -401,15 +428,21 @@ class LedgerState(BaseModel):
         self.runs[order.run] = RunTotal(spent=run.spent + credits, last=max(run.last, at))
 
     def _balance(self, sequence: int, entry: e.Balance) -> None:
+        before, offset = self.checked, self.offset
         if self.opening is None:
             self.opening = entry.balance + self.debits - self.refunds - self.adjustments
+            self.unproven = [one.model_copy(update={"unopened": True}) for one in self.unproven]
         expected = self.expected_balance
-        assert expected is not None  # noqa: S101 - set two lines above
-        self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=entry.balance - expected)
-        self.offset, self.blind = self.checked.drift, False
-        if not self.checked.drift:
+        assert expected is not None  # noqa: S101 - set above
+        drift = entry.balance - expected
+        self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=drift)
+        self.offset, self.blind = drift, False
+        if not drift:
             self.agreed = self.checked
-            self.unproven = []
+        if before is not None and drift in {0, offset}:
+            # Where nothing more is off than before, all that was promised since then has come.
+            since = 0 if not drift else before.sequence
+            self.unproven = [one for one in self.unproven if one.unopened or one.sequence <= since]
 
     def _explain(self, credits: int) -> None:
         """Part of what was off is accounted for now; more than that says nothing about the last reading."""
@@ -418,28 +451,44 @@ class LedgerState(BaseModel):
         elif self.offset < 0 > credits:
             self.offset = min(0, self.offset - credits)
 
-    def _correct(self, attempt: str, of: list[Refund], to: list[Refund] | None, sign: int, at: datetime) -> None:
-        """A refund that is not there (-1), or there after all (+1): books and budgets follow."""
-        refund = next((r for r in of if r.attempt == attempt), None)
+    def _miss(self, entry: e.RefundMissing) -> None:
+        """A refund is certainly not in the balance: its credits are spent until they come."""
+        refund = _taken(entry.attempt, self.unproven)
         if refund is None:
             return
-        credits = sign * refund.credits
-        of.remove(refund)
-        if to is not None:
-            to.append(refund)
-        self.refunds += credits
-        self._explain(credits)
+        self.missing.append(refund)
+        self.refunds -= refund.credits
+        self._explain(-refund.credits)
+        self._corrected(refund, -refund.credits, entry.at)
+
+    def _find(self, entry: e.RefundFound) -> None:
+        """A refund is in the balance, which may have been taken for paid, or for missing."""
+        refund = _taken(entry.attempt, self.unproven)
+        if refund is not None:
+            if refund.unopened and entry.who is None and self.opening is not None:
+                # It came after the first reading, which was too low by it.
+                self.opening += refund.credits
+                self._explain(refund.credits)
+            return
+        refund = _taken(entry.attempt, self.missing)
+        if refund is not None:
+            self.refunds += refund.credits
+            self._explain(refund.credits)
+            self._corrected(refund, refund.credits, entry.at)
+
+    def _corrected(self, refund: Refund, credits: int, at: datetime) -> None:
+        """The attempt closed as refunded, perhaps long ago and behind a checkpoint: a line corrects that, and budgets follow."""
         self._spend(refund.order, refund.day, -credits, at)
-        # The attempt closed as refunded, perhaps long ago and behind a checkpoint: this line corrects that.
+        missing = credits < 0
         self.closed.append(
             Closed(
                 id=refund.attempt,
                 number=0,
                 order=refund.order,
                 day=refund.day,
-                outcome="refund_missing" if sign < 0 else "refund_found",
+                outcome="refund_missing" if missing else "refund_found",
                 refunded=credits,
-                reason="its refund is not in the balance" if sign < 0 else "its refund came late",
+                reason="its refund is not in the balance" if missing else "its refund came late",
             )
         )
 
@@ -450,6 +499,14 @@ class LedgerState(BaseModel):
         self.today = day
         busy = {a.order.run for a in self.attempts.values()}
         self.runs = {k: r for k, r in self.runs.items() if k in busy or at - r.last < RUN_MEMORY}
+
+
+def _taken(attempt: str, refunds: list[Refund]) -> Refund | None:
+    """Remove the refund of an attempt from a list, where it is in it."""
+    refund = next((one for one in refunds if one.attempt == attempt), None)
+    if refund is not None:
+        refunds.remove(refund)
+    return refund
 
 
 def day_of(at: datetime) -> str:

@@ -293,6 +293,9 @@ def view_of(
             set=max(total.set, used.set) if pays else total.set,
             run=max(total.run, used.run) if pays else total.run,
             day=max(total.day, used.day) if pays else total.day,
+            refunds={scope: total.refunds.get(scope, 0) + credits for scope, credits in used.refunds.items()}
+            if pays
+            else total.refunds,
         )
     return LedgerView(attempts=attempts, used=total)
 

@@ -24,13 +24,11 @@ CODES: Mapping[int, ErrorCode] = {
     30002: ErrorCode(
         another=True, rehost=True, step="put the inputs where the provider can read them at once; nothing was charged"
     ),
-    80003: ErrorCode(another=True, step="nothing to mend: another attempt may succeed, this one is refunded"),
-    80006: ErrorCode(
-        another=False, step="change the prompt or the inputs: the content policy refused them; it is refunded"
+    80003: ErrorCode(
+        another=True, step="another attempt may succeed; the refund of this one counts when the balance shows it"
     ),
-    80007: ErrorCode(
-        another=True, rehost=True, step="put the inputs where the provider can read them; this attempt is refunded"
-    ),
+    80006: ErrorCode(another=False, step="change the prompt or the inputs: the content policy refused them"),
+    80007: ErrorCode(another=True, rehost=True, step="put the inputs where the provider can read them"),
 }
 
 

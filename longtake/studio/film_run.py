@@ -127,6 +127,8 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     approval = asked.approval or resolved.loaded.board.approval
     check_approver(approval, asked.approver)
     await read_inputs(session.assets, resolved)
+    # Refunds free their budget when the balance shows them: look before the plan is judged.
+    await session.account.see_refunds(session.store)
     comparison, plan = await _compare(session, asked, asked.retake)
     await asyncio.to_thread(_check_hosting, session, comparison)
     # A step may refuse kept takes, and then retakes are bought.

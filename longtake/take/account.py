@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from longtake import library
 from longtake.errors import KeyRefusedError, RefusedError, TransientError
 from longtake.ledger import Limits, ReconcileReport, ask, check_balance, poll_known
+from longtake.ledger.elapsed import elapsed
 from longtake.ledger.ledger import now
 from longtake.ledger.throttle import LONGEST_TASK, LOOK_AGAIN
 from longtake.provider import failure
 
 if TYPE_CHECKING:
-    from longtake.ledger import Attempt, Ledger
+    from longtake.ledger import Attempt, Ledger, LedgerState
     from longtake.provider import Provider
     from longtake.store import Store
     from longtake.take.purchase_queue import PurchaseQueue
@@ -44,6 +45,8 @@ class Account:
     provider: Provider
     limits: Limits
     queue: PurchaseQueue
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one that waits for refunds: the others need not ask the provider too."""
 
     async def in_flight(self) -> list[Attempt]:
         """The account's tasks that may be in flight, as far as this run knows."""
@@ -95,3 +98,37 @@ class Account:
             raise
         except TransientError:
             return None
+
+    async def see_refunds(self, store: Store, *, wait: float = 0.0) -> bool:
+        """Read the balance if refunds are waited for; say whether it showed one. Free.
+
+        Args:
+            store: where takes are kept.
+            wait: seconds to wait for tasks in flight to end: while some are, the balance proves nothing.
+
+        Raises:
+            KeyRefusedError: the key does not work, so nothing else will.
+            StoreError: the store is away.
+        """
+        before = _due(await asyncio.to_thread(self.ledger.read))
+        async with self.reading:
+            ends, looks = elapsed() + wait, 0
+            while before:
+                state = await asyncio.to_thread(self.ledger.read)
+                if _due(state) < before:
+                    return True
+                await self.balance(store)
+                state = await asyncio.to_thread(self.ledger.read)
+                if _due(state) < before:
+                    return True
+                if elapsed() >= ends or not any(
+                    a.phase in {"intent", "accepted", "failed"} for a in state.attempts.values()
+                ):
+                    return False
+                looks += 1
+                await asyncio.sleep(min(LOOK_AGAIN * looks, _LONGEST_SLEEP) * random.uniform(1.0, 1.25))  # noqa: S311 - spreads processes
+        return False
+
+
+def _due(state: LedgerState) -> int:
+    return sum(one.credits for one in (*state.unproven, *state.missing))

@@ -79,6 +79,10 @@ async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
                 raise
             continue
         except (BudgetError, NoCreditsError, KeyRefusedError) as error:
+            due = error.refunds if isinstance(error, BudgetError) and session.spending.halted is None else 0
+            wait = session.settings.longest_wait
+            if due and await session.account.see_refunds(session.store, wait=wait):
+                continue
             session.spending.halted = error
             raise
         if claim.kind == "kept":

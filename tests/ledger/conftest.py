@@ -68,9 +68,9 @@ class Desk:
         loaded = storyboard.draft_text(board, name="board.yaml", base=self.base)
         return request.resolve(loaded, self.catalog).shots
 
-    async def buy(self, *, model="seedance-2.5", film=FILM, run=None, **seconds):
+    async def buy(self, *, model="seedance-2.5", film=FILM, run=None, budget=None, **seconds):
         """Try to get every shot, side by side; gives what came of each: an `EnsuredTake` or the error."""
-        async with open_session(self.settings, catalog=self.catalog, film=film, budget=None, run=run) as session:
+        async with open_session(self.settings, catalog=self.catalog, film=film, budget=budget, run=run) as session:
             session.account.provider._cadence = QUICK
             await session.account.balance(session.store)
             results = await asyncio.gather(

@@ -102,7 +102,7 @@ def test_the_doctor_says_it_and_ends_with_4(ledger, tmp_path, monkeypatch, capsy
     monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr("longtake.cli.doctor._look", list)
     assert main(["doctor", "--ledger"]) == 0
-    assert capsys.readouterr().out == "  ok  ledger: 138 entries and 2 checkpoints, all whole\n"
+    assert capsys.readouterr().out == "  ok  ledger: 138 entries and 2 checkpoints, none damaged or missing\n"
     entry(ledger, 133).unlink()
     assert main(["doctor", "--ledger"]) == 4
     assert capsys.readouterr().out == " bad  ledger: entry 133 is missing\n"

@@ -241,7 +241,9 @@ def test_a_hole_in_the_ledger_of_another_key_stops_only_that_key(small, caplog) 
     assert get(other, "two", take=2).state == "bought"
     books = plan.read_books(small.store, small.settings.host, FILM, account=ledger(other).account)
     assert mine.value.attempt in {attempt.id for attempt in books.attempts}
-    assert plan.read_books(small.store, small.settings.host, FILM).attempts, "a plan without a key does not stop at a hole"
+    assert plan.read_books(small.store, small.settings.host, FILM).attempts, (
+        "a plan without a key does not stop at a hole"
+    )
     with pytest.raises(LedgerGapError, match=account):
         get(small, "two", take=3)
 

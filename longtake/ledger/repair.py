@@ -15,8 +15,6 @@ from longtake.ledger.ledger import now
 if TYPE_CHECKING:
     from longtake.ledger.entry_log import EntryLog
 
-__all__ = ["repair"]
-
 
 def repair(log: EntryLog, *, who: str, why: str) -> list[str]:
     """Mark missing entries as lost, and leave readers a checkpoint that they can use; return what was done, a sentence each.

@@ -203,8 +203,8 @@ class LedgerState(BaseModel):
             found["run"] += money * (attempt.order.run == run)
             found["day"] += money * (attempt.at.date() == today)
         due = dict.fromkeys(found, 0)
-        for refund in (*self.unproven, *self.missing):
-            order, unproven = refund.order, refund in self.unproven
+        for refund, unproven in (*((r, True) for r in self.unproven), *((r, False) for r in self.missing)):
+            order = refund.order
             scopes = {
                 "film": order.film == film,
                 "set": bool(film_set and order.set == film_set),

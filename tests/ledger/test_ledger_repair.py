@@ -9,8 +9,10 @@ import pytest
 from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import InDoubtError, LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, EntryLog, Ledger, Purchase, account_of, audit, repair
+from longtake.ledger import CHECKPOINT_EVERY, Budget, EntryLog, Ledger, Purchase, account_of
+from longtake.ledger.audit import audit
 from longtake.ledger.entry_log import state_in
+from longtake.ledger.repair import repair
 from longtake.settings import Settings
 
 KEY = "key-of-the-repair-tests"

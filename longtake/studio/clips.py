@@ -41,8 +41,8 @@ class ClipRequest:
     """
 
     film: str
-    identity: TakeKey
-    prepared: TakeRequest | None
+    take_key: TakeKey
+    take_request: TakeRequest | None
     place: str
     """The account and the store it was made for: every part of a clip needs the same."""
     take: Take | None = None
@@ -50,7 +50,7 @@ class ClipRequest:
     @property
     def label(self) -> str:
         """`scene/shot · take n`."""
-        return self.identity.wanted.label
+        return self.take_key.spec.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class FinishedTask:
         return self.purchase.label
 
 
-def wanted(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Take | None, take: int) -> TakeSpec:
-    """Work a shot out as it would be in a storyboard of its own.
+def spec_of(shot: Shot, catalog: Catalog, *, model: str | None, continue_from: Take | None, take: int) -> TakeSpec:
+    """Resolve a shot as if it were in a storyboard of its own.
 
     Raises:
         StoryboardError: the shot has problems, or asks for what only a storyboard can give.
@@ -133,12 +133,12 @@ async def upload(
         MediaError, ProviderUnavailableError: an input is not readable, or not what the provider takes.
         StoreError: the store is away.
     """
-    one = await asyncio.to_thread(wanted, shot, session.catalog, model=model, continue_from=continue_from, take=take)
-    identity = await identify(session.assets, one)
-    found = await asyncio.to_thread(kept, session.store, session.ledger, identity)
+    spec = await asyncio.to_thread(spec_of, shot, session.catalog, model=model, continue_from=continue_from, take=take)
+    take_key = await identify(session.assets, spec)
+    found = await asyncio.to_thread(kept, session.store, session.ledger, take_key)
     if found is not None:
-        return ClipRequest(session.film, identity, None, _place(session), found)
-    return ClipRequest(session.film, identity, await _upload(session.assets, identity), _place(session))
+        return ClipRequest(session.film, take_key, None, _place(session), found)
+    return ClipRequest(session.film, take_key, await _upload(session.assets, take_key), _place(session))
 
 
 async def submit(session: Session, asked: ClipRequest) -> Submission:
@@ -152,15 +152,15 @@ async def submit(session: Session, asked: ClipRequest) -> Submission:
         TaskIdNotRecordedError: bought, but the ledger could not be written; the error carries the id.
     """
     _check_place(session, asked)
-    take = asked.take or await asyncio.to_thread(kept, session.store, session.ledger, asked.identity)
-    if take is not None or asked.prepared is None:
+    take = asked.take or await asyncio.to_thread(kept, session.store, session.ledger, asked.take_key)
+    if take is not None or asked.take_request is None:
         return Submission(asked, None, take)
     await _get_ready(session)
     try:
-        with session.events.submitting(asked.identity.fingerprint, asked.label) as since:
-            found = await _submit(session, asked.prepared)
+        with session.events.submitting(asked.take_key.fingerprint, asked.label) as since:
+            found = await _submit(session, asked.take_request)
     except LongtakeError as error:
-        session.events.not_obtained(asked.identity.wanted, error)
+        session.events.not_obtained(asked.take_key.spec, error)
         raise
     session.events.submitted(found, asked.label, since=since)
     return Submission(asked, None, found) if isinstance(found, Take) else Submission(asked, found)
@@ -174,7 +174,7 @@ async def poll(session: Session, purchase: Submission) -> FinishedTask:
         PollTimeoutError, ProviderUnavailableError, StoreError: ask again later; the id is in the ledger.
     """
     _check_place(session, purchase.request)
-    take = purchase.take or await asyncio.to_thread(kept, session.store, session.ledger, purchase.request.identity)
+    take = purchase.take or await asyncio.to_thread(kept, session.store, session.ledger, purchase.request.take_key)
     if take is not None or purchase.attempt is None:
         return FinishedTask(purchase, None, take)
     longest = session.settings.longest_wait
@@ -193,15 +193,15 @@ async def ingest(session: Session, made: FinishedTask) -> Take:
         MediaError: the provider's bytes are not a clip; it names where they are kept.
         ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
     """
-    prepared, attempt = made.purchase.request.prepared, made.purchase.attempt
+    take_request, attempt = made.purchase.request.take_request, made.purchase.attempt
     _check_place(session, made.purchase.request)
-    take = made.take or await asyncio.to_thread(kept, session.store, session.ledger, made.purchase.request.identity)
+    take = made.take or await asyncio.to_thread(kept, session.store, session.ledger, made.purchase.request.take_key)
     if take is not None:
         return take
-    if prepared is None or attempt is None or made.task is None:
+    if take_request is None or attempt is None or made.task is None:
         raise AssertionError("a generation without a take has a finished task")
     async with session.keeping:
-        take = await _ingest(session.assets, session.ledger, prepared, attempt, made.task)
+        take = await _ingest(session.assets, session.ledger, take_request, attempt, made.task)
     session.events.kept(attempt, take, made.label)
     return take
 
@@ -218,16 +218,16 @@ async def generate(session: Session, shot: Shot, **options: Any) -> Take:  # noq
         LongtakeError: what any part raises; everything paid for is in the ledger and in the store by then.
     """
     options = {"model": None, "continue_from": None, "take": 1} | options
-    one = await asyncio.to_thread(wanted, shot, session.catalog, **options)
-    identity = await identify(session.assets, one)
-    found = await asyncio.to_thread(kept, session.store, session.ledger, identity)
+    spec = await asyncio.to_thread(spec_of, shot, session.catalog, **options)
+    take_key = await identify(session.assets, spec)
+    found = await asyncio.to_thread(kept, session.store, session.ledger, take_key)
     if found is not None:
         return found
     await _get_ready(session)
     try:
-        return (await ensure_take(session, one)).take
+        return (await ensure_take(session, spec)).take
     except LongtakeError as error:
-        session.events.not_obtained(one, error)
+        session.events.not_obtained(spec, error)
         raise
 
 

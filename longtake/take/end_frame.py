@@ -35,7 +35,7 @@ async def decide(store: Store, comparison: Comparison, revision: Revision) -> No
     comparison.take_library.decide(written)
 
 
-async def lead(
+async def pin_end_frames(
     store: Store, comparison: Comparison, status: ShotStatus, parent: ShotStatus | None, *, run: str
 ) -> ShotStatus:
     """Find the end frames that a shot's new takes are pinned to, record them, and return the shot's status with them.

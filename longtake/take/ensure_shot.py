@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from longtake.errors import LongtakeError
-from longtake.take.end_frame import lead
+from longtake.take.end_frame import pin_end_frames
 from longtake.take.ensure_take import ensure_take
 from longtake.take.upload import TakeSpec
 
@@ -72,14 +72,14 @@ async def ensure_shot(
     # More than once only where takes fail their checks and the storyboard asks for new ones.
     while not errors and any(lack.number not in asked for lack in status.lacks):
         try:
-            status = await lead(session.store, comparison, status, parent, run=session.run)
+            status = await pin_end_frames(session.store, comparison, status, parent, run=session.run)
         except LongtakeError as error:
             errors.append(error)
             break
-        wanted = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
-        asked.update(one.take for one in wanted)
+        specs = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
+        asked.update(one.take for one in specs)
         ready = _ready(status, hand_on) if status.waits is None else None
-        for one in await asyncio.gather(*(_obtain(session, one, then, ready, late) for one in wanted)):
+        for one in await asyncio.gather(*(_obtain(session, one, then, ready, late) for one in specs)):
             if isinstance(one, LongtakeError):
                 errors.append(one)
             else:
@@ -98,20 +98,20 @@ def _ready(status: ShotStatus, hand_on: Callable[[ShotStatus], None] | None) -> 
 
 async def _obtain(
     session: Session,
-    wanted: TakeSpec,
+    spec: TakeSpec,
     then: Callable[[Take], Awaitable[None]] | None,
     ready: Callable[[Frame], None] | None,
     late: Callable[[], Awaitable[Take | None]] | None,
 ) -> EnsuredTake | LongtakeError:
     """Obtain a take, or give the error: it stays with its shot."""
     try:
-        found = await ensure_take(session, wanted, hand_on=ready, source=late)
+        found = await ensure_take(session, spec, hand_on=ready, source=late)
         if then is not None:
             await then(found.take)
     except LongtakeError as error:
-        session.events.not_obtained(wanted, error)
+        session.events.not_obtained(spec, error)
         return error
     except Exception as error:  # noqa: BLE001 - a full disk, an API that is away: it must not end the other shots
-        _log.exception("%s", wanted.label)
-        return LongtakeError(f"{wanted.label} stopped by {type(error).__name__}: {error}")
+        _log.exception("%s", spec.label)
+        return LongtakeError(f"{spec.label} stopped by {type(error).__name__}: {error}")
     return found

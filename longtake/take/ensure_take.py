@@ -36,7 +36,7 @@ class EnsuredTake:
 
 async def ensure_take(
     session: Session,
-    wanted: TakeSpec,
+    spec: TakeSpec,
     *,
     hand_on: Callable[[Frame], None] | None = None,
     source: Callable[[], Awaitable[Take | None]] | None = None,
@@ -49,7 +49,7 @@ async def ensure_take(
 
     Args:
         session: the run's.
-        wanted: the take.
+        spec: the take.
         hand_on: called with the take's last frame as soon as that is recorded, before the clip is kept. From then on the take
             is not in flight. It is not called for a take that is kept already.
         source: waits for the take that this one continues, where that was not kept when this one was begun; None: it failed.
@@ -57,19 +57,19 @@ async def ensure_take(
     Raises:
         LongtakeError: what any step raises; everything paid for is in the ledger and in the store by then.
     """
-    identity = await identify(session.assets, wanted)
+    take_key = await identify(session.assets, spec)
     while True:
-        take = await asyncio.to_thread(kept, session.store, session.ledger, identity)
+        take = await asyncio.to_thread(kept, session.store, session.ledger, take_key)
         if take is not None:
             return EnsuredTake(take, "current")
-        async with session.takes.first(identity.fingerprint) as first:
+        async with session.takes.first(take_key.fingerprint) as first:
             if first:
-                return await _obtained(session, identity, hand_on, source)
+                return await _obtained(session, take_key, hand_on, source)
 
 
 async def _obtained(
     session: Session,
-    identity: TakeKey,
+    take_key: TakeKey,
     hand_on: Callable[[Frame], None] | None,
     source: Callable[[], Awaitable[Take | None]] | None,
 ) -> EnsuredTake:
@@ -78,8 +78,8 @@ async def _obtained(
         await slot.enter_async_context(session.slots)
         for left in reversed(range(session.settings.max_attempts)):
             try:
-                prepared = await _upload(session, identity, rehost)
-                attempt = await _submit(session, prepared)
+                take_request = await _upload(session, take_key, rehost)
+                attempt = await _submit(session, take_request)
                 if isinstance(attempt, Take):
                     return EnsuredTake(attempt, "current")
                 task = await _poll(session, attempt)
@@ -99,7 +99,7 @@ async def _obtained(
             async with session.keeping:
                 take = await _ingest(
                     session,
-                    prepared,
+                    take_request,
                     attempt,
                     task,
                     given=frame,
@@ -110,18 +110,18 @@ async def _obtained(
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _upload(session: Session, identity: TakeKey, rehost: int) -> TakeRequest:
-    if not identity.has_inputs:
+async def _upload(session: Session, take_key: TakeKey, rehost: int) -> TakeRequest:
+    if not take_key.has_inputs:
         # There is nothing to show: the request is words only.
-        return await upload(session.assets, identity, rehost=rehost)
-    step = Step("upload", identity.wanted.label)
-    return await session.events.observer.around(step, lambda: upload(session.assets, identity, rehost=rehost))
+        return await upload(session.assets, take_key, rehost=rehost)
+    step = Step("upload", take_key.spec.label)
+    return await session.events.observer.around(step, lambda: upload(session.assets, take_key, rehost=rehost))
 
 
-async def _submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
-    label = prepared.identity.wanted.label
-    with session.events.submitting(prepared.identity.fingerprint, label) as since:
-        found = await session.events.observer.around(Step("submit", label), lambda: submit(session, prepared))
+async def _submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
+    label = take_request.take_key.spec.label
+    with session.events.submitting(take_request.take_key.fingerprint, label) as since:
+        found = await session.events.observer.around(Step("submit", label), lambda: submit(session, take_request))
     session.events.submitted(found, label, since=since)
     return found
 
@@ -142,7 +142,7 @@ async def _poll(session: Session, attempt: Attempt) -> ProviderTask:
 
 async def _ingest(
     session: Session,
-    prepared: TakeRequest,
+    take_request: TakeRequest,
     attempt: Attempt,
     task: ProviderTask,
     *,
@@ -150,11 +150,11 @@ async def _ingest(
     source: Take | None,
     hand_on: Callable[[Frame], None] | None,
 ) -> Take:
-    label = prepared.identity.wanted.label
+    label = take_request.take_key.spec.label
 
     async def work() -> Take:
         return await ingest(
-            session.assets, session.ledger, prepared, attempt, task, given=given, source=source, hand_on=hand_on
+            session.assets, session.ledger, take_request, attempt, task, given=given, source=source, hand_on=hand_on
         )
 
     take = await session.events.observer.around(Step("ingest", label), work)

@@ -117,12 +117,12 @@ class AttemptEvents:
             clip=take.clip.key,
         )
 
-    def not_obtained(self, wanted: TakeSpec, error: LongtakeError) -> None:
+    def not_obtained(self, spec: TakeSpec, error: LongtakeError) -> None:
         """A take could not be had. An error that stops the whole run is reported once."""
         if any(one is error for one in self._errors):
             return
         self._errors.append(error)
-        spending, label = self._spending, wanted.label
+        spending, label = self._spending, spec.label
         if spending.halted is not None and type(spending.halted) is type(error):
             if any(type(one) is type(error) for one in self._errors[:-1]):
                 return

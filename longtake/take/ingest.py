@@ -36,7 +36,7 @@ _CLIP_LIMIT = 2 * 1024**3
 async def ingest(
     assets: Assets,
     ledger: Ledger,
-    prepared: TakeRequest,
+    take_request: TakeRequest,
     attempt: Attempt,
     task: ProviderTask,
     *,
@@ -51,7 +51,7 @@ async def ingest(
     Args:
         assets: the run's.
         ledger: the account's.
-        prepared: the request of the take.
+        take_request: the request of the take.
         attempt: the finished attempt.
         task: what the provider gave.
         given: its last frame, where `last_frame` was asked for it before.
@@ -62,7 +62,7 @@ async def ingest(
         MediaError: the provider's bytes are no clip; it names where they lie.
         ProviderUnavailableError, StoreError: run again: the task is polled and fetched, not bought again.
     """
-    wanted, shot = prepared.identity.wanted, prepared.identity.wanted.shot
+    spec, shot = take_request.take_key.spec, take_request.take_key.spec.shot
     if not task.video_urls:
         raise MediaError(
             f"task {task.id} is completed without a video",
@@ -88,14 +88,14 @@ async def ingest(
             seen = await in_background(_examine, assets, path, shot, digest)
         except MediaError as error:
             raise MediaError(
-                f"{wanted.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
+                f"{spec.label}: {error.message}; task {task.id}, kept as {key}", next_step=error.next_step
             ) from error
         for finding in seen.findings:
-            _log.warning("%s: %s", wanted.label, finding.text)
+            _log.warning("%s: %s", spec.label, finding.text)
         frame = await leaving
-        begins = await in_background(_seam, assets, wanted.frame, path)
+        begins = await in_background(_seam, assets, spec.frame, path)
     tone = seen.measures.tone
-    source = source or wanted.source
+    source = source or spec.source
     anchor = tone if source is None else source.anchor or tone
     step = begins.correction if begins is not None and shot.match == "chain" else None
     corrected = await in_background(_corrected, assets, frame, step) if step is not None else None
@@ -112,7 +112,9 @@ async def ingest(
     checks = Checks(passed=seen.passed, score=seen.score, findings=tuple(finding.text for finding in seen.findings))
     seam = begins.before if begins is not None else None
     seen_as = {"checks": checks, "tone": tone, "anchor": anchor, "corrected": corrected, "seam": seam}
-    return await asyncio.to_thread(_write, assets, ledger, prepared, attempt, clip=clip, frame=frame, seen_as=seen_as)
+    return await asyncio.to_thread(
+        _write, assets, ledger, take_request, attempt, clip=clip, frame=frame, seen_as=seen_as
+    )
 
 
 @contextlib.asynccontextmanager
@@ -167,26 +169,26 @@ async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
 def _write(
     assets: Assets,
     ledger: Ledger,
-    prepared: TakeRequest,
+    take_request: TakeRequest,
     attempt: Attempt,
     *,
     clip: ClipFile,
     frame: Frame,
     seen_as: dict[str, Any],
 ) -> Take:
-    identity, wanted = prepared.identity, prepared.identity.wanted
-    price = wanted.shot.expected
+    take_key, spec = take_request.take_key, take_request.take_key.spec
+    price = spec.shot.expected
     current = ledger.read().attempts.get(attempt.id) or attempt
     take = library.save(
         assets.store,
         Take(
-            fingerprint=identity.fingerprint,
-            description=identity.description,
-            frame=wanted.frame.sha256 if wanted.frame else None,
-            end=wanted.end.sha256 if wanted.end else None,
-            bridges=wanted.bridges,
-            model=wanted.shot.model,
-            request=identity.frozen_body(assets.catalog),
+            fingerprint=take_key.fingerprint,
+            description=take_key.description,
+            frame=spec.frame.sha256 if spec.frame else None,
+            end=spec.end.sha256 if spec.end else None,
+            bridges=spec.bridges,
+            model=spec.shot.model,
+            request=take_key.frozen_body(assets.catalog),
             clip=clip,
             last_frame=frame,
             account=ledger.account,
@@ -195,8 +197,8 @@ def _write(
             credits=current.charge,
             credits_from="estimate" if current.credits is None else "usage",
             film=attempt.order.film,
-            shot=wanted.shot.label,
-            take=wanted.take,
+            shot=spec.shot.label,
+            take=spec.take,
             kept_at=datetime.now(UTC),
             submitted_at=attempt.at,
             rate=PriceSource(expected=price.credits, as_of=price.as_of, source=price.source, planning=price.planning),

@@ -52,7 +52,7 @@ _LONGEST_UNSENT = LEASE.total_seconds() * 2 / 3
 """Seconds after an intent was written or renewed in which its POST may start."""
 
 
-async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
+async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
     """Buy a take unless somebody has: returns an attempt to poll, or the take when it was kept meanwhile.
 
     Raises:
@@ -65,7 +65,7 @@ async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
     not_sent = rate_limited = 0
     while True:
         try:
-            claim = await _in_turn(session, prepared)
+            claim = await _in_turn(session, take_request)
         except NotSentError:
             not_sent += 1
             if not_sent >= _NOT_SENT_TRIES:
@@ -86,7 +86,7 @@ async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
             session.spending.halted = error
             raise
         if claim.kind == "kept":
-            take = await asyncio.to_thread(library.load, session.store, prepared.identity.fingerprint)
+            take = await asyncio.to_thread(library.load, session.store, take_request.take_key.fingerprint)
             if take is not None:
                 return take
         elif claim.kind == "wait" or claim.attempt is None:
@@ -95,29 +95,31 @@ async def submit(session: Session, prepared: TakeRequest) -> Attempt | Take:
             return claim.attempt
 
 
-async def _in_turn(session: Session, prepared: TakeRequest) -> Claim:
+async def _in_turn(session: Session, take_request: TakeRequest) -> Claim:
     """Claim when those who came before have bought; what is bought or kept already needs no turn."""
     with session.account.queue.place() as place:
         if not place.turn.is_set():
-            claim = await _finish_writing(session, prepared, NOTHING, lambda: None)
+            claim = await _finish_writing(session, take_request, NOTHING, lambda: None)
             if claim.kind != "wait" or claim.attempt is not None:
                 return claim
             await place.turn.wait()
         for looks in itertools.count(1):
-            claim = await _finish_writing(session, prepared, session.account.limits, place.leave)
+            claim = await _finish_writing(session, take_request, session.account.limits, place.leave)
             if claim.kind != "wait" or claim.attempt is not None:
                 return claim
             await session.account.pause(claim.after, looks)
     raise AssertionError("who is first looks until there is an answer")
 
 
-async def _finish_writing(session: Session, prepared: TakeRequest, limits: Limits, leave: Callable[[], None]) -> Claim:
+async def _finish_writing(
+    session: Session, take_request: TakeRequest, limits: Limits, leave: Callable[[], None]
+) -> Claim:
     """Run one claim to its written end even when the run is cancelled; then let the cancellation go on.
 
     `leave` is called when the next in line may claim: the POST itself keeps nobody waiting.
     """
     stop = asyncio.Event()
-    work = asyncio.create_task(_claim_and_post(session, prepared, limits, leave, stop))
+    work = asyncio.create_task(_claim_and_post(session, take_request, limits, leave, stop))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -128,16 +130,16 @@ async def _finish_writing(session: Session, prepared: TakeRequest, limits: Limit
             except asyncio.CancelledError:
                 continue
         if not work.cancelled() and (error := work.exception()) is not None:
-            _log.warning("cancelled while buying %s: %s", prepared.identity.wanted.label, error)
+            _log.warning("cancelled while buying %s: %s", take_request.take_key.spec.label, error)
         raise
 
 
 async def _claim_and_post(
-    session: Session, prepared: TakeRequest, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
+    session: Session, take_request: TakeRequest, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
 ) -> Claim:
-    identity, ledger = prepared.identity, session.ledger
-    if identity.fingerprint in session.spending.foreign:
-        account, other = session.spending.foreign[identity.fingerprint]
+    take_key, ledger = take_request.take_key, session.ledger
+    if take_key.fingerprint in session.spending.foreign:
+        account, other = session.spending.foreign[take_key.fingerprint]
         raise InDoubtError(
             f"{other.order.label} was bought with another key or under another host: attempt {other.id} of account {account} "
             f"is open ({other.phase})",
@@ -146,11 +148,11 @@ async def _claim_and_post(
         )
     claim = await asyncio.to_thread(
         ledger.claim,
-        identity.order(film=session.film, run=session.run, tag=session.spending.tag),
-        body=identity.frozen_body(session.catalog),
+        take_key.order(film=session.film, run=session.run, tag=session.spending.tag),
+        body=take_key.frozen_body(session.catalog),
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,
-        kept=lambda: session.store.head(library.key_of(identity.fingerprint)) is not None,
+        kept=lambda: session.store.head(library.key_of(take_key.fingerprint)) is not None,
         halted=session.spending.halted,
         limits=limits,
     )
@@ -168,7 +170,7 @@ async def _claim_and_post(
         return Claim("wait", attempt)
     alive = asyncio.create_task(_renew(session, attempt, lease))
     try:
-        task_id = await _post(session, prepared, attempt, lease)
+        task_id = await _post(session, take_request, attempt, lease)
     finally:
         alive.cancel()
     try:
@@ -191,11 +193,11 @@ async def _claim_and_post(
     return claim
 
 
-async def _post(session: Session, prepared: TakeRequest, attempt: Attempt, lease: _Lease) -> str:
+async def _post(session: Session, take_request: TakeRequest, attempt: Attempt, lease: _Lease) -> str:
     """The one POST; whatever comes of it is in the ledger before this returns or raises."""
     ledger = session.ledger
     try:
-        return (await session.account.provider.submit(prepared.body, fresh=lease.fresh)).task_id
+        return (await session.account.provider.submit(take_request.body, fresh=lease.fresh)).task_id
     except NotSentError as error:
         reason = error.message
         await _record(lambda: ledger.not_sent(attempt, reason))

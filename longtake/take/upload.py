@@ -57,7 +57,7 @@ class TakeSpec:
 class TakeKey:
     """What identifies a take, known before anything is sent: the digests of all inputs and the fingerprint."""
 
-    wanted: TakeSpec
+    spec: TakeSpec
     digests: dict[int, str]
     fingerprint: str
     description: str
@@ -65,16 +65,16 @@ class TakeKey:
     @property
     def has_inputs(self) -> bool:
         """Whether the provider is given media in addition to the prompt."""
-        return bool(self.wanted.shot.inputs) or self.wanted.frame is not None or self.wanted.end is not None
+        return bool(self.spec.shot.inputs) or self.spec.frame is not None or self.spec.end is not None
 
     def order(self, *, film: str, run: str, tag: SetTag) -> Purchase:
         """The purchase that an intent in the ledger records for this take."""
-        shot = self.wanted.shot
+        shot = self.spec.shot
         return Purchase(
             film=film,
             scene=shot.scene,
             shot=shot.id,
-            take=self.wanted.take,
+            take=self.spec.take,
             fingerprint=self.fingerprint,
             description=self.description,
             model=shot.model,
@@ -88,9 +88,9 @@ class TakeKey:
 
     def frozen_body(self, catalog: Catalog) -> dict[str, Any]:
         """The request with digests for URLs: what the ledger and the take keep."""
-        frame, end = self.wanted.frame, self.wanted.end
+        frame, end = self.spec.frame, self.spec.end
         return request.frozen_body(
-            self.wanted.shot,
+            self.spec.shot,
             digests=self.digests,
             frame=frame.sha256 if frame else None,
             end=end.sha256 if end else None,
@@ -102,11 +102,11 @@ class TakeKey:
 class TakeRequest:
     """A request that can be sent. The body holds URLs, which may be signed, so it is never logged or stored."""
 
-    identity: TakeKey
+    take_key: TakeKey
     body: dict[str, Any] = field(repr=False)
 
 
-async def identify(assets: Assets, wanted: TakeSpec) -> TakeKey:
+async def identify(assets: Assets, spec: TakeSpec) -> TakeKey:
     """Compute the fingerprint of a take; inputs given as URLs are fetched and stored to digest them.
 
     Raises:
@@ -114,27 +114,27 @@ async def identify(assets: Assets, wanted: TakeSpec) -> TakeKey:
         MediaError, ProviderUnavailableError: an input could not be read, or is not what the provider takes.
         StoreError: the store is away.
     """
-    shot, realm = wanted.shot, assets.settings.realm
+    shot, realm = spec.shot, assets.settings.realm
     digests = {index: item.sha256 for index, item in enumerate(shot.inputs) if item.sha256 is not None}
     digests |= {index: source.sha256 for index, source in (await sources.read(assets, shot)).items()}
     fingerprint = request.fingerprint(
         shot,
-        take=wanted.take,
+        take=spec.take,
         realm=realm,
         digests=digests,
-        frame=wanted.frame.sha256 if wanted.frame else None,
-        end=wanted.end.sha256 if wanted.end else None,
+        frame=spec.frame.sha256 if spec.frame else None,
+        end=spec.end.sha256 if spec.end else None,
     )
     description = request.description(shot, realm=realm, digests=digests)
-    return TakeKey(wanted=wanted, digests=digests, fingerprint=fingerprint, description=description)
+    return TakeKey(spec=spec, digests=digests, fingerprint=fingerprint, description=description)
 
 
-async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeRequest:
+async def upload(assets: Assets, take_key: TakeKey, *, rehost: int = 0) -> TakeRequest:
     """Put every input into the store, once per digest, and check that the provider can read its URL.
 
     Args:
         assets: the run's.
-        identity: the take's.
+        take_key: the take's.
         rehost: how often the provider could not read the inputs of this take in this run. From 1 on our own copies are checked
             again, and each gets a URL that the provider has not seen.
 
@@ -143,16 +143,16 @@ async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeR
         MediaError, ProviderUnavailableError: a URL does not answer as an input must (provider-contract.md §4).
         StoreError: the store is away.
     """
-    wanted, anew = identity.wanted, rehost > 0
-    shot = wanted.shot
+    spec, anew = take_key.spec, rehost > 0
+    shot = spec.shot
     served = await sources.read(assets, shot)
     urls: dict[int, str] = {}
     for index, item in enumerate(shot.inputs):
         source = served.get(index)
         if isinstance(item.source, Path):
-            digest = identity.digests[index]
+            digest = take_key.digests[index]
             key = await objects.place(assets, item.source, digest=digest, format=item.format, name=item.name, anew=anew)
-        elif source is None or source.sha256 != identity.digests[index]:
+        elif source is None or source.sha256 != take_key.digests[index]:
             raise MediaError(f"{item.name} changed while the run was under way", next_step="run again")
         elif not anew and not await asyncio.to_thread(can_host, assets):
             # The provider can read the URL that the storyboard names.
@@ -163,20 +163,20 @@ async def upload(assets: Assets, identity: TakeKey, *, rehost: int = 0) -> TakeR
             key = source.key
         urls[index] = await objects.url_of(assets, key, name=item.name, anew=anew)
     frame_url = end_url = None
-    if wanted.frame is not None:
+    if spec.frame is not None:
         name = "the frame it continues"
-        frame_url = await frames.frame_url(assets, wanted.frame, source=wanted.source, name=name, anew=anew)
-    if wanted.end is not None:
-        end_url = await objects.url_of(assets, wanted.end.key, name="the end frame", anew=anew)
+        frame_url = await frames.frame_url(assets, spec.frame, source=spec.source, name=name, anew=anew)
+    if spec.end is not None:
+        end_url = await objects.url_of(assets, spec.end.key, name="the end frame", anew=anew)
     body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=assets.catalog)
-    return TakeRequest(identity=identity, body=body)
+    return TakeRequest(take_key=take_key, body=body)
 
 
-def kept(store: Store, ledger: Ledger, identity: TakeKey) -> Take | None:
+def kept(store: Store, ledger: Ledger, take_key: TakeKey) -> Take | None:
     """Return the take if the store holds it, and settle the charge that a run left open when it died."""
-    take = library.load(store, identity.fingerprint)
+    take = library.load(store, take_key.fingerprint)
     if take is not None:
-        attempt = ledger.read().find(identity.fingerprint)
+        attempt = ledger.read().find(take_key.fingerprint)
         if attempt is not None and attempt.phase == "completed":
             ledger.settled(attempt, clip=take.clip.sha256)
     return take

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from longtake.media.concat.transitions import TRANSITIONS
     from longtake.media.image.frames import correct_image, first_frame, last_frame, poster
     from longtake.media.image.sheets import Thumbnail, sheet, small_jpeg, thumbnail
+    from longtake.media.image.whole_png import is_whole_png
     from longtake.media.measure.checks import check_clip, check_image
     from longtake.media.measure.examination import Examination, examine
     from longtake.media.measure.grading import ColorCorrection
@@ -59,6 +60,7 @@ __all__ = [
     "first_frame",
     "hls",
     "inspect",
+    "is_whole_png",
     "join",
     "last_frame",
     "match_seam",
@@ -89,6 +91,7 @@ __getattr__, __dir__ = exports(
         "longtake.media.concat.transitions": ("TRANSITIONS",),
         "longtake.media.image.frames": ("correct_image", "first_frame", "last_frame", "poster"),
         "longtake.media.image.sheets": ("Thumbnail", "sheet", "small_jpeg", "thumbnail"),
+        "longtake.media.image.whole_png": ("is_whole_png",),
         "longtake.media.measure.checks": ("check_clip", "check_image"),
         "longtake.media.measure.examination": ("Examination", "examine"),
         "longtake.media.measure.grading": ("ColorCorrection",),

@@ -109,7 +109,7 @@ async def _provided(assets: Assets, task: ProviderTask) -> Frame | None:
         path = Path(folder) / "last.png"
         try:
             fetched = await assets.provider.fetch(task.last_frame_url, path, limit=_LIMIT, kind="image")
-            await asyncio.to_thread(media.check_image, path)
+            await asyncio.to_thread(_check, path)
         except (MediaError, ProviderUnavailableError) as error:
             _log.warning("last frame of task %s not usable, taking it from the clip: %s", task.id, error.message)
             return None
@@ -117,3 +117,8 @@ async def _provided(assets: Assets, task: ProviderTask) -> Frame | None:
     frame = Frame(key=key, sha256=fetched.sha256, source="provider")
     remember_frame(assets, frame, task.last_frame_url, seen=True)
     return frame
+
+
+def _check(path: Path) -> None:
+    if not media.is_whole_png(path):
+        media.check_image(path)

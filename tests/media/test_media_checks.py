@@ -105,6 +105,29 @@ def test_damage_that_libav_would_paint_over_is_found(clip, tmp_path):
         media.check_clip(damaged, seconds=4)
 
 
+@pytest.mark.parametrize("format", ["rgb24", "rgba", "rgb48be", "gray", "pal8"])
+def test_a_png_is_known_to_be_whole_without_decoding(studio, tmp_path, format):  # noqa: A002 - its word everywhere
+    words = ("-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1", "-pix_fmt", format)
+    whole = studio.file(f"{format}.png", *words).read_bytes()
+    other = tmp_path / "other.png"
+    other.write_bytes(whole)
+    assert media.is_whole_png(other)
+    for spoiled in (
+        whole[:-20],
+        whole[: len(whole) // 2],
+        whole[:40],
+        b"",
+        b"<html></html>",
+        whole[:200] + whole[204:],
+    ):
+        other.write_bytes(spoiled)
+        assert not media.is_whole_png(other)
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    other.write_bytes(flipped)
+    assert not media.is_whole_png(other)
+
+
 def test_a_png_as_asked_for_passes_and_a_cut_one_does_not(studio, tmp_path):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
     assert media.check_image(picture, pixels=(322, 240)).frames == 1

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _RATES = ("resolution", "seen", "age", "$/s", "$/s with videos")
+_SHOWN = {"id", "family", "note", "real_people", "prompt", "duration", "size", "resolution", "generate_audio", "media"}
+_SHOWN |= {"constant_fields", "with_video", "other_fields"}
+"""Fields of a model that `--json` prints as they are in the catalog."""
 _PLANNING = "* planning rate: the provider has not published one"
 
 
@@ -131,23 +134,10 @@ class ModelCard:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        model = self.model
         return {
-            "id": model.id,
-            "family": model.family,
-            "note": model.note,
-            "real_people": model.real_people,
+            **self.model.model_dump(mode="json", include=_SHOWN),
+            "fields": self.model.fields.model_dump(exclude_none=True),
             "modes": list(self.modes),
-            "prompt": model.prompt.model_dump(),
-            "duration": model.duration.model_dump(),
-            "size": model.size.model_dump(mode="json"),
-            "resolution": model.resolution.model_dump(mode="json"),
-            "generate_audio": model.generate_audio,
-            "media": model.media.model_dump(),
-            "fields": model.fields.model_dump(exclude_none=True),
-            "constant_fields": dict(model.constant_fields),
-            "with_video": dict(model.with_video),
-            "other_fields": list(model.other_fields),
             "rates": [rate.row() for rate in self.rates],
             "marks": list(self.marks),
         }

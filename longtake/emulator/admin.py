@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from longtake.emulator import faults
 from longtake.emulator.credit_books import ShortError
+from longtake.emulator.responses import state_of
 
 if TYPE_CHECKING:
-    from longtake.emulator.state import EmulatorState
     from longtake.emulator.tasks import EmulatedTask
 
 
@@ -40,7 +40,7 @@ class _Change(BaseModel):
 @router.get("/books")
 async def books(request: Request) -> Response:
     """Every credit that moved, every task, and how many submits came."""
-    state = _state(request)
+    state = state_of(request)
     return JSONResponse(
         {
             "opening": state.books.opening,
@@ -57,19 +57,19 @@ async def books(request: Request) -> Response:
 @router.get("/tasks")
 async def tasks(request: Request) -> Response:
     """Every task with what it was asked for."""
-    return JSONResponse([{**_shown(task), "body": dict(task.wish.body)} for task in _state(request).tasks.all])
+    return JSONResponse([{**_shown(task), "body": dict(task.wish.body)} for task in state_of(request).tasks.all])
 
 
 @router.post("/advance")
 async def advance(request: Request) -> Response:
     """Finish all tasks that are processing; answers when they are done."""
-    return JSONResponse({"finished": await _state(request).tasks.advance()})
+    return JSONResponse({"finished": await state_of(request).tasks.advance()})
 
 
 @router.post("/balance")
 async def change_balance(request: Request) -> Response:
     """Move credits that no task explains: `{"add": n}`, negative to spend."""
-    state = _state(request)
+    state = state_of(request)
     try:
         state.books.external(_Change.model_validate_json(await request.body()).add)
     except ValidationError as error:
@@ -82,13 +82,13 @@ async def change_balance(request: Request) -> Response:
 @router.get("/faults")
 async def list_faults(request: Request) -> Response:
     """The rules in force and how often each has struck."""
-    return JSONResponse(_state(request).faults.rules)
+    return JSONResponse(state_of(request).faults.rules)
 
 
 @router.post("/faults")
 async def add_faults(request: Request) -> Response:
     """Put a JSON list of rules into force, behind those that are."""
-    state = _state(request)
+    state = state_of(request)
     try:
         state.faults.add(faults.parse(await request.body()))
     except ValidationError as error:
@@ -99,14 +99,9 @@ async def add_faults(request: Request) -> Response:
 @router.delete("/faults")
 async def clear_faults(request: Request) -> Response:
     """Take all rules away; tasks keep the fate they have."""
-    state = _state(request)
+    state = state_of(request)
     state.faults.clear()
     return JSONResponse(state.faults.rules)
-
-
-def _state(request: Request) -> EmulatorState:
-    state: EmulatorState = request.app.state.emulator
-    return state
 
 
 def _shown(task: EmulatedTask) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import tempfile
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -84,7 +84,7 @@ async def _say_no(_request: Request, error: Exception) -> Response:
 @router.post("/videos/generations")
 async def submit(request: Request) -> Response:
     """Take a request: check it, charge for it, start it. Nothing is deduplicated (provider-contract.md §2)."""
-    state, now = _state(request), time.time()
+    state, now = responses.state_of(request), time.time()
     state.posts.received += 1
     raw = await _body(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
@@ -107,7 +107,7 @@ async def submit(request: Request) -> Response:
 @router.get("/tasks/{task_id}")
 async def poll(request: Request, task_id: str) -> Response:
     """Show a task; free."""
-    state = _state(request)
+    state = responses.state_of(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
     task = state.tasks.get(task_id)
     if task is None:
@@ -127,7 +127,7 @@ async def poll(request: Request, task_id: str) -> Response:
 @router.get("/balance")
 async def balance(request: Request) -> Response:
     """Whole credits left; free. Not offered when the configuration says so."""
-    state = _state(request)
+    state = responses.state_of(request)
     state.count_request(state.key_of(request.headers.get("authorization")))
     if not state.config.offers_balance:
         raise RefusalAnswer(404, NOT_FOUND, "not found")
@@ -160,10 +160,3 @@ async def _body(request: Request) -> bytes:
         if len(raw) > _LARGEST_BODY:
             raise RefusalAnswer(413, INVALID, f"the request body is larger than {_LARGEST_BODY} bytes")
     return bytes(raw)
-
-
-def _state(request: Request) -> EmulatorState:
-    found: Any = request.app.state.emulator
-    if not isinstance(found, EmulatorState):
-        raise TypeError("the application is not running")
-    return found

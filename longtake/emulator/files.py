@@ -29,7 +29,7 @@ _EXPIRED = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Cod
 @router.api_route("/cdn/tasks/{task_id}/{name}", methods=["GET", "HEAD"])
 async def give_file(request: Request, task_id: str, name: str, expires: str = "", signature: str = "") -> Response:
     """A finished task's clip or last frame (provider-contract.md §1: public, and for a limited time)."""
-    state: EmulatorState = request.app.state.emulator
+    state = responses.state_of(request)
     task = state.tasks.get(task_id)
     if task is None or task.files is None or name not in {"0.mp4", "0.png"}:
         return Response(status_code=404)
@@ -47,7 +47,7 @@ async def give_file(request: Request, task_id: str, name: str, expires: str = ""
 @router.api_route("/store/{key:path}", methods=["GET", "HEAD"])
 async def give_object(request: Request, key: str) -> Response:
     """An object of the folder store in `--public`: media only, for everyone, read-only."""
-    state: EmulatorState = request.app.state.emulator
+    state = responses.state_of(request)
     root = state.config.public
     path = None if root is None else await asyncio.to_thread(locate, root, key)
     return Response(status_code=404) if path is None else _file(path)

@@ -30,6 +30,12 @@ _HTML = "<!doctype html><html><head><title>One moment</title></head><body><h1>Ch
 _GARBAGE = b'{"id": "task_\xff\xfe\x00", "status": [["proc'
 
 
+def state_of(request: Request) -> EmulatorState:
+    """The state of the emulator that a request came to."""
+    state: EmulatorState = request.app.state.emulator
+    return state
+
+
 def refused(refusal: RefusalAnswer, *, retry_after: float | str | None = None) -> Response:
     """An error answer in the provider's shape (provider-contract.md §3)."""
     headers = {}

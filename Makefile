@@ -49,7 +49,7 @@ lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out
+bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out and docs/explanation/performance.md
 	$(BIN)/python -m bench
 
 # The tests' set first: it has more to agree on, and a run must get the versions that were tested.

@@ -1,4 +1,4 @@
-"""What the measurements of runs stand on: Prefect servers, emulators whose clips cost no CPU, and clients.
+"""What the measurements of runs stand on: Prefect servers, providers that serve real clips, and clients.
 
 Each is a process of its own; its CPU and memory, with all that it started, are read from /proc.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from bench import _clips
 from longtake.prefect.ops import server
 
 if TYPE_CHECKING:
@@ -30,18 +30,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 KEY = "bench-key"
 BATCHES = {setting.variable: str(setting.value) for setting in server.RECORDING}
-SMALL = {
-    "inputs": {"image": {"side": {"min": 16}}},
-    "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
-}
-"""Clips of a second and of few pixels: the engine is measured, not the picture."""
+TINY = {"models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}}}
+"""Catalog values for clips of a second and of few pixels."""
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-SETTLING = 60.0
+SETTLING = 30.0
 """Seconds to wait for a server to come to rest; on a busy machine it may never look as if it had."""
-LONGEST = 1800.0
-"""Seconds a client may take unless a measurement allows less."""
+LONGEST = 600.0
+"""Seconds a client may take."""
 
 
 class CutError(Exception):
@@ -141,36 +138,29 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Emulator:
-    """The provider."""
+class Provider:
+    """A provider that renders nothing."""
 
     process: Process
-    base_url: str
-    admin_url: str
-    store_url: str
-
-    def books(self, part: str) -> Any:  # noqa: ANN401 - what the part is
-        """A part of what the admin calls the books."""
-        answer = httpx.get(f"{self.admin_url}/books", trust_env=False, timeout=120)
-        answer.raise_for_status()
-        return answer.json()[part]
+    url: str
 
     def tasks(self) -> list[dict[str, Any]]:
         """All tasks, oldest first."""
-        return list(self.books("tasks"))
+        answer = httpx.get(f"{self.url}/tasks", trust_env=False, timeout=120)
+        answer.raise_for_status()
+        return list(answer.json())
 
 
 @dataclass
 class Ran:
-    """What a client used and said."""
+    """What a client used."""
 
     wall: float
     cpu: float
-    rss: float
-    """Megabytes at the most."""
-    answer: dict[str, Any]
-    samples: list[dict[str, float]] = field(default_factory=list)
-    """Memory of client and server as time went on."""
+    began: float
+    """Seconds since 1970."""
+    samples: list[float] = field(default_factory=list)
+    """Its memory in megabytes as time went on."""
 
 
 @dataclass
@@ -208,30 +198,19 @@ class Stage:
         server.idle = (process.cpu() - before) / 3.0
         return server
 
-    def emulator(self, processing: float, **options: str) -> Emulator:
-        """Start a provider whose tasks take so many seconds."""
-        catalog = self.folder / "small.json"
-        catalog.write_text(json.dumps(SMALL))
-        given = {"processing": str(processing), "key": KEY, "balance": str(10**11), "speed": "ultrafast"}
-        given |= {"catalog": str(catalog), "public": str(self._shown(self.folder))}
-        words = [f"--{name}={value}" for name, value in {**given, **options}.items()]
-        log = self.folder / "emulator.log"
-        process = self.stack.enter_context(started(["-m", "longtake.emulator", "--copies", *words], log))
-        assert process.popen.stdout is not None
-        line = process.popen.stdout.readline()
-        assert line, log.read_text()
-        told = json.loads(line)
-        return Emulator(process, told["base_url"], told["admin_url"], told["store_url"])
+    @contextmanager
+    def provider(self, processing: float, clips: _clips.Clips) -> Iterator[Provider]:
+        """A provider whose tasks take so many seconds."""
+        clip = _clips.sources(clips)[0]
+        words = ["-m", "bench._provider", str(clip), str(_clips.last_frame(clip)), str(processing)]
+        with started(words, self.folder / "provider.log") as process:
+            assert process.popen.stdout is not None
+            url = process.popen.stdout.readline().strip()
+            assert url, process.log.read_text()
+            yield Provider(process, url)
 
-    def _shown(self, store: Path) -> Path:
-        """The folder that the provider reads inputs from: another name of the store of the client that runs."""
-        link = self.folder / "shown"
-        link.unlink(missing_ok=True)
-        link.symlink_to(store, target_is_directory=True)
-        return link
-
-    def board(self, title: str, chains: int, length: int) -> Path:
-        """A storyboard of so many chains of so many shots."""
+    def board(self, title: str, chains: int, length: int, clips: _clips.Clips) -> Path:
+        """A storyboard of so many chains of so many shots; each chain is a scene, unless shots stand alone."""
         path = self.folder / f"{title}.json"
         scenes: list[dict[str, Any]] = []
         for chain in range(chains):
@@ -241,61 +220,50 @@ class Stage:
             for shot in range(length):
                 one = {"id": f"c{chain}-{shot}", "prompt": f"{title} chain {chain} shot {shot}"}
                 scenes[-1]["shots"].append(one if shot else {**one, "continue_from": None})
-        small = {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}
-        whole = {"schema": "longtake/1", "title": title, "model": "seedance-2.5", "defaults": small, "scenes": scenes}
+        lines = f"{min(1080, max(480, int(clips.size.partition('x')[2])))}p"
+        same = {"resolution": lines, "size": "16:9", "duration": clips.seconds, "generate_audio": True}
+        whole = {"schema": "longtake/1", "title": title, "model": "seedance-2.5", "defaults": same, "scenes": scenes}
         path.write_text(json.dumps(whole))
         return path
 
-    @contextmanager
-    def running(
-        self, way: str, board: Path, emulator: Emulator, server: Server | None, *, in_flight: int = 1000
-    ) -> Iterator[Process]:
-        """A client that makes a film; `way` is one of `bench._client`."""
-        title = f"{board.stem}-{way}"
-        store = self.folder / f"store-{title}"
-        store.mkdir()
-        self._shown(store)
-        settings = {
+    def settings(self, provider: Provider, clips: _clips.Clips, store: Path) -> dict[str, str]:
+        """The environment of a client."""
+        found = {
             "LONGTAKE_API_KEY": KEY,
-            "LONGTAKE_BASE_URL": emulator.base_url,
+            "LONGTAKE_BASE_URL": f"{provider.url}/api/v1",
             "LONGTAKE_STORE": str(store),
-            "LONGTAKE_PUBLIC_URL": emulator.store_url,
-            "LONGTAKE_CATALOG": str(self.folder / "small.json"),
+            "LONGTAKE_PUBLIC_URL": f"{provider.url}/store",
+            "LONGTAKE_SUBMITS_PER_SECOND": "1000",
             "PREFECT_HOME": str(self.folder / "prefect-client"),
         }
-        if server is not None:
-            settings["PREFECT_API_URL"] = server.api
-        words = ["-m", "bench._client", way, str(board), str(in_flight)]
-        with started(words, self.folder / f"{title}.log", **settings) as process:
-            yield process
+        if clips.size == _clips.SMALL.size:
+            (self.folder / "tiny.json").write_text(json.dumps(TINY))
+            found["LONGTAKE_CATALOG"] = str(self.folder / "tiny.json")
+        return found
 
     def client(
-        self,
-        way: str,
-        board: Path,
-        emulator: Emulator,
-        server: Server | None,
-        *,
-        in_flight: int = 1000,
-        longest: float = LONGEST,
+        self, way: str, board: Path, provider: Provider, clips: _clips.Clips, server: Server | None = None, **more: str
     ) -> Ran:
-        """Make a film by a client in a process of its own.
+        """Make a film by a client in a process of its own; `way` is one of `bench._client`, or `bare`.
 
         Raises:
-            CutError: it did not end within `longest` seconds.
+            CutError: it did not end within `LONGEST` seconds.
         """
-        at = time.perf_counter()
-        samples: list[dict[str, float]] = []
-        with self.running(way, board, emulator, server, in_flight=in_flight) as process:
-            over = threading.Event()
-            watcher = threading.Thread(target=_watch, args=(process, server, samples, over), daemon=True)
+        store = self.folder / f"store-{board.stem}-{way}"
+        store.mkdir()
+        settings = {**self.settings(provider, clips, store), **more}
+        if server is not None:
+            settings["PREFECT_API_URL"] = server.api
+        words = ["-m", "bench._bare", str(board)] if way == "bare" else ["-m", "bench._client", way, str(board)]
+        began, at = time.time(), time.perf_counter()
+        samples: list[float] = []
+        with started(words, self.folder / f"{board.stem}-{way}.log", **settings) as process:
+            over, cut = threading.Event(), threading.Event()
+            watcher = threading.Thread(target=_watch, args=(process, samples, over), daemon=True)
             watcher.start()
-            cut = threading.Event()
-            limit = threading.Timer(longest, _kill, (process.popen.pid, cut))
+            limit = threading.Timer(LONGEST, _kill, (process.popen.pid, cut))
             limit.daemon = True
             limit.start()
-            assert process.popen.stdout is not None
-            text = process.popen.stdout.read()
             _, status, used = os.wait4(process.popen.pid, 0)
             limit.cancel()
             wall = time.perf_counter() - at
@@ -303,10 +271,9 @@ class Stage:
             over.set()
             watcher.join()
         if cut.is_set():
-            raise CutError(f"{board.stem} did not end in {longest:.0f} s")
+            raise CutError(f"{board.stem} did not end in {LONGEST:.0f} s")
         assert status == 0, process.log.read_text()[-4000:]
-        last = text.strip().splitlines()[-1]
-        return Ran(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000, json.loads(last), samples)
+        return Ran(wall, used.ru_utime + used.ru_stime, began, samples)
 
 
 def _kill(pid: int, cut: threading.Event) -> None:
@@ -321,11 +288,9 @@ def _drained(process: Process) -> None:
         pass
 
 
-def _watch(client: Process, server: Server | None, into: list[dict[str, float]], over: threading.Event) -> None:
-    began = time.monotonic()
-    while not over.wait(2.0):
-        one = {"at": round(time.monotonic() - began, 1), "client_mb": round(client.rss())}
-        into.append(one | ({"server_mb": round(server.process.rss())} if server is not None else {}))
+def _watch(client: Process, into: list[float], over: threading.Event) -> None:
+    while not over.wait(1.0):
+        into.append(client.rss())
 
 
 @contextmanager
@@ -337,13 +302,3 @@ def stage() -> Iterator[Stage]:
         ExitStack() as stack,
     ):
         yield Stage(Path(name), stack)
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value under which this share of them lies."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, 95th percentile and the largest."""
-    return {"p50": statistics.median(values), "p95": percentile(values, 0.95), "max": max(values)}

@@ -1,36 +1,36 @@
 """What joining costs next to ffmpeg's concat demuxer and a full re-encode of the same clips, in one run.
 
 Clips are of real size: H.264 with B-frames in one GOP, 24 fps with grain, 3 Mbit/s, mono AAC at 44.1 kHz; 60 of 5 s in 720p and
-1,000 of 2 s in 480p. Continuing shots have the tails that ingest stores with them. Some clips are made once by ffmpeg, the others
-are copies with other bytes at their end. Each way is a process of its own; wall and CPU seconds and memory count it and its
-children. The ways take turns, because a busy machine is busy for all of them: the ratios count. A full re-encode is measured on
-some clips and scaled by their number.
+1,000 of 2 s in 480p; and 20 of 4 s in 1080p, HEVC Main10. Continuing shots have the tails that ingest stores with them. Each way is
+a process of its own; wall and CPU seconds and memory count it and its children. The ways take turns, because a busy machine is busy
+for all of them: the ratios count. A full re-encode is measured on some clips and scaled by their number.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench._clips import HEVC, Clips, numbered, sources
+from bench._rows import medians, row
 from longtake.media import ffmpeg
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SOURCES = 12
+    Row = dict[str, Any]
+    Aims = tuple[float | None, float | None]
+
 ROUNDS = 3
 FADES = 6
 ENCODED = 12
 """Clips of the full re-encode; its time is scaled to all."""
-RATE = "3M"
 
 OURS = """
 import json, sys
@@ -62,51 +62,18 @@ for clip, tail in json.loads(sys.argv[1]):
 """
 
 
-@dataclass(frozen=True)
-class Clips:
-    """A set of clips: how many, how large, how long."""
-
-    count: int
-    size: str
-    seconds: int
-
-
 FEW = Clips(60, "1280x720", 5)
 MANY = Clips(1000, "854x480", 2)
-
-
-def sources(clips: Clips, folder: Path) -> list[Path]:
-    """The clips that all others are copies of; kept between runs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    for number in range(SOURCES):
-        path = folder / f"{clips.size}-{clips.seconds}s-{number:02}.mp4"
-        made.append(path)
-        if path.exists():
-            continue
-        picture = f"testsrc2=s={clips.size}:r=24,hue=h={number * 30},noise=alls=8:allf=t:all_seed={number}"
-        inputs = ["-f", "lavfi", "-i", picture]
-        for one in (f"anoisesrc=a=0.1:c=pink:seed={number}:r=44100", f"sine={200 + 20 * number}:r=44100"):
-            inputs += ["-f", "lavfi", "-i", one]
-        frames = clips.seconds * 24 + 1
-        coded = ["-c:v", "libx264", "-preset", "fast", "-b:v", RATE, "-maxrate", RATE, "-bufsize", "2M", "-g", "250"]
-        coded += ["-sc_threshold", "0", "-pix_fmt", "yuv420p", "-frames:v", str(frames), "-c:a", "aac", "-b:a", "96k"]
-        part = path.with_suffix(".part")
-        words = ["-filter_complex", "[1][2]amix,aformat=channel_layouts=mono[a]", "-map", "0:v", "-map", "[a]"]
-        ffmpeg.run(
-            [*inputs, *words, "-t", f"{frames / 24:.6f}", *coded, "-f", "mp4", ffmpeg.file_url(part)], timeout=300
-        )
-        part.rename(path)
-    return made
+WIDE = Clips(20, "1920x1080", 4, rate="5M", coder=HEVC, sources=2)
 
 
 def copies(made: list[Path], folder: Path, count: int) -> list[Path]:
-    """As many different files: an MP4 may end in a box that nothing reads."""
+    """As many different files."""
     folder.mkdir()
     paths = []
     for number in range(count):
         path = folder / f"{number:04}.mp4"
-        path.write_bytes(made[number % len(made)].read_bytes() + b"\0\0\0\x0cfree" + number.to_bytes(4, "big"))
+        path.write_bytes(numbered(made[number % len(made)].read_bytes(), number))
         paths.append(path)
     return paths
 
@@ -168,44 +135,44 @@ def rounds(ways: dict[str, list[str]], film: Path, times: int) -> dict[str, dict
         for way, command in ways.items():
             found[way].append(measured(command))
             film.unlink(missing_ok=True)
-    return {way: {key: statistics.median(one[key] for one in all_) for key in all_[0]} for way, all_ in found.items()}
+    return {way: medians(all_) for way, all_ in found.items()}
+
+
+def told(
+    way: str, clips: Clips, ours: dict[str, float], rival: dict[str, float], over: str, *, aims: Aims
+) -> list[Row]:
+    """A row for wall seconds and one for CPU seconds."""
+    name = f"join {clips.count:,} clips, {clips.size}, {way}"
+    return [
+        row(f"{name}, {key}", ours[f"{key}_s"], over, rival[f"{key}_s"], aim=aim)
+        for key, aim in zip(("wall", "cpu"), aims, strict=True)
+    ]
 
 
 def main() -> dict[str, Any]:
-    out = Path(__file__).parent / "out" / "join"
-    found: dict[str, Any] = {"rows": []}
-
-    def tell(way: str, clips: Clips, figures: dict[str, float], over: dict[str, float], rival: str) -> None:
-        ratios = {f"{key[:-2]}_ratio": round(figures[key] / over[key], 3) for key in ("wall_s", "cpu_s")}
-        row = {"way": way, "clips": clips.count, **figures, "over": rival, **ratios}
-        found["rows"].append(row)
-        words = "".join(f"{figures[key]:>9.2f}" for key in ("wall_s", "cpu_s", "rss_mb"))
-        wall, cpu = (f"{ratio:.2f}" if ratio > 0.2 else f"1/{1 / ratio:.1f}" for ratio in ratios.values())
-        print(f"  {way:<18}{clips.count:>6}{words}{wall:>9}{cpu:>9}  {rival}", flush=True)
-
-    print(f"  {'':<18}{'clips':>6}{'wall s':>9}{'CPU s':>9}{'MB':>9}{'wall ×':>9}{'CPU ×':>9}  over")
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="longtake-bench-") as name:
         film = Path(name) / "film.mp4"
-        made = sources(FEW, out)
+        made = sources(FEW)
         few = copies(made, Path(name) / "few", FEW.count)
-        many = copies(sources(MANY, out), Path(name) / "many", MANY.count)
         ways = {
-            "concat demuxer": concat(few, film),
+            "concat": concat(few, film),
             "hard cuts": ours(few, film),
-            "continuing shots": ours(few, film, tails=tails_of(made)),
-            f"{FADES} crossfades": ours(few, film, fades=FADES),
+            "continuing": ours(few, film, tails=tails_of(made)),
+            "crossfades": ours(few, film, fades=FADES),
         }
-        figures = rounds(ways, film, ROUNDS)
-        for way in list(ways)[:3]:
-            tell(way, FEW, figures[way], figures["concat demuxer"], "concat demuxer")
-        figures |= rounds({"full re-encode": encoded(few[:ENCODED], film)}, film, 1)
-        whole = figures["full re-encode"]
-        for key in ("wall_s", "cpu_s"):
-            whole[key] *= FEW.count / ENCODED
-        for way in (f"{FADES} crossfades", "full re-encode"):
-            tell(way, FEW, figures[way], whole, "full re-encode")
-        ways = {"concat demuxer": concat(many, film), "hard cuts": ours(many, film)}
-        figures = rounds(ways, film, 1)
-        for way in ways:
-            tell(way, MANY, figures[way], figures["concat demuxer"], "concat demuxer")
-    return found
+        found = rounds(ways, film, ROUNDS)
+        rows += told("hard cuts", FEW, found["hard cuts"], found["concat"], "concat demuxer", aims=(1.2, 2.0))
+        rows += told("continuing", FEW, found["continuing"], found["concat"], "concat demuxer", aims=(1.5, 3.0))
+        whole = rounds({"all": encoded(few[:ENCODED], film)}, film, 1)["all"]
+        whole = {key: value * FEW.count / ENCODED for key, value in whole.items()}
+        rows += told(f"{FADES} crossfades", FEW, found["crossfades"], whole, "full re-encode", aims=(1 / 12, None))
+        for clips, aims in ((MANY, (2.0, 3.0)), (WIDE, (None, None))):
+            copied = copies(sources(clips), Path(name) / clips.size, clips.count)
+            found = rounds({"concat": concat(copied, film), "ours": ours(copied, film)}, film, 1)
+            kind = "hard cuts" if clips is MANY else "HEVC Main10"
+            rows += told(kind, clips, found["ours"], found["concat"], "concat demuxer", aims=aims)
+            memory = row(f"join {clips.count:,} clips, {clips.size}, memory", found["ours"]["rss_mb"], "concat demuxer",
+                         found["concat"]["rss_mb"], unit="MB")  # fmt: skip
+            rows.append(memory)
+    return {"rows": rows}

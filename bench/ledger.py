@@ -1,7 +1,7 @@
-"""What the ledger costs: per shot on a folder and on S3, and to read as the log grows.
+"""What the ledger costs a shot, next to four bare objects of the same bytes, and to read as the log grows.
 
-A shot is a claim, the task's id, its completion and its settlement: four entries. S3 is moto in a process of its own, over
-the wire. "without" is a reader that finds no checkpoints and folds the log from its first entry.
+A shot is a claim, the task's id, its completion and its settlement: four entries. S3 is moto, over the wire. The
+rival writes as many objects that must not exist before, synced to the disk or by `If-None-Match`, and decides nothing.
 """
 
 from __future__ import annotations
@@ -18,49 +18,21 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bench._rows import row
 from longtake import store as stores
 from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, Purchase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from longtake.store import Store
 
-TAIL = CHECKPOINT_EVERY // 2
-"""Entries behind the last checkpoint: on average half of those between two."""
-SIZES = tuple(size // CHECKPOINT_EVERY * CHECKPOINT_EVERY + TAIL for size in (1_000, 10_000, 100_000))
+SIZES = tuple(size // CHECKPOINT_EVERY * CHECKPOINT_EVERY + CHECKPOINT_EVERY // 2 for size in (1_000, 10_000))
+"""Entries, and behind the last checkpoint half of those between two."""
 SHOTS = 100
 FILMS = 50
 """Beside what is open, the state holds a sum for each film and for each run of the last week, so their number stays the same."""
-STEPS = ("claim", "accepted", "completed", "settled")
 BODY = {"model": "seedance-2.5", "prompt": "Waves break on black rocks at dawn, wide shot. " * 5, "duration": 5}
-
-
-class Counted:
-    """A store that counts requests, and may hide the checkpoints."""
-
-    def __init__(self, inner: Store, *, hide: bool = False) -> None:
-        self.inner = inner
-        self.hide = hide
-        self.requests = 0
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the store's own
-        return getattr(self.inner, name)
-
-    def get(self, key: str, **options: Any) -> bytes | None:  # noqa: ANN401 - the store's own
-        """As the store's."""
-        self.requests += 1
-        return self.inner.get(key, **options)
-
-    def put_if_absent(self, key: str, data: bytes, **options: Any) -> bool:  # noqa: ANN401 - the store's own
-        """As the store's."""
-        self.requests += 1
-        return self.inner.put_if_absent(key, data, **options)
-
-    def list(self, prefix: str, **options: Any) -> Iterator[str]:  # noqa: ANN401 - the store's own
-        """As the store's, or nothing."""
-        self.requests += 1
-        return iter(()) if self.hide else self.inner.list(prefix, **options)
 
 
 def order(number: int) -> Purchase:
@@ -79,63 +51,45 @@ def order(number: int) -> Purchase:
     )
 
 
-def buy(ledger: Ledger, number: int) -> list[float]:
-    """One shot's life; the seconds of each step."""
-    marks = [time.perf_counter()]
+def buy(ledger: Ledger, number: int) -> None:
+    """One shot's life."""
     attempt = ledger.claim(order(number), body=BODY, budget=Budget(film=10**9, day=10**12), kept=lambda: False).attempt
     assert attempt is not None
-    marks.append(time.perf_counter())
-    for step in (
-        lambda: ledger.accepted(attempt, f"task_{number:032x}"),
-        lambda: ledger.completed(attempt, 400),
-        lambda: ledger.settled(attempt, clip=f"{number:064x}"),
-    ):
-        step()
-        marks.append(time.perf_counter())
-    return [after - before for before, after in itertools.pairwise(marks)]
+    ledger.accepted(attempt, f"task_{number:032x}")
+    ledger.completed(attempt, 400)
+    ledger.settled(attempt, clip=f"{number:064x}")
 
 
-def per_shot(store: Store) -> dict[str, Any]:
-    """Medians of one writer that is alone, on a new log."""
-    counted = Counted(store)
-    ledger = Ledger(counted, "per-shot")  # type: ignore[arg-type]
+def per_shot(store: Store) -> tuple[float, float]:
+    """Milliseconds of a shot in the ledger and as bare objects, which take turns: medians of one writer, on a new log."""
+    ledger = Ledger(store, "per-shot")
     buy(ledger, 0)
-    counted.requests, cpu = 0, time.process_time()
-    seconds = [buy(ledger, number) for number in range(1, SHOTS + 1)]
-    cpu = (time.process_time() - cpu) / SHOTS
-    steps = {name: statistics.median(step) * 1000 for name, step in zip(STEPS, zip(*seconds, strict=True), strict=True)}
-    shot = statistics.median(sum(each) for each in seconds) * 1000
-    return {"ms": shot, "cpu_ms": cpu * 1000, "requests": counted.requests / SHOTS, "steps_ms": steps}
+    ours, bare = [], []
+    for number in range(1, SHOTS + 1):
+        marks = [time.perf_counter()]
+        buy(ledger, number)
+        marks.append(time.perf_counter())
+        for step in range(4):
+            assert store.put_if_absent(f"ledger/bare/{4 * number + step:012}.json", b"x" * 600)
+        marks.append(time.perf_counter())
+        for into, seconds in zip((ours, bare), (b - a for a, b in itertools.pairwise(marks)), strict=True):
+            into.append(1000 * seconds)
+    return statistics.median(ours), statistics.median(bare)
 
 
-def timed(work: Callable[[], object], *, times: int) -> float:
-    """The median in seconds."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
-
-
-def folds(store: Store, sizes: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """Grow one log; at each size read it as a process that has just started does."""
-    ledger = Ledger(store, "growing")
-    for size in sizes:
-        head = ledger.read().head
-        for number in range(head // len(STEPS), size // len(STEPS)):
+def reading(store: Store) -> list[float]:
+    """Milliseconds that a process which has just started takes to read a log, as it grows."""
+    ledger, found = Ledger(store, "growing"), []
+    for size in SIZES:
+        for number in range(ledger.read().head // 4, size // 4):
             buy(ledger, number)
-        counted = Counted(store)
-        state = Ledger(counted, "growing").read()  # type: ignore[arg-type]
-        assert state.head == size
-        hiding = Counted(store, hide=True)
-        yield {
-            "entries": size,
-            "read_ms": timed(lambda: Ledger(store, "growing").read(), times=9) * 1000,
-            "requests": counted.requests,
-            "without_ms": timed(lambda: Ledger(hiding, "growing").read(), times=1) * 1000,  # type: ignore[arg-type] # noqa: B023 - run at once
-            "history_s": timed(lambda: sum(1 for _ in Ledger(store, "growing").log.history()), times=1),
-        }
+        seconds = []
+        for _ in range(9):
+            began = time.perf_counter()
+            assert Ledger(store, "growing").read().head == size
+            seconds.append(time.perf_counter() - began)
+        found.append(1000 * statistics.median(seconds))
+    return found
 
 
 @contextmanager
@@ -157,26 +111,12 @@ def moto() -> Iterator[Store]:
             drain.wait()
 
 
-def row(*cells: object) -> None:
-    print("  " + "".join(f"{cell:>14.1f}" if isinstance(cell, float) else f"{cell:>14}" for cell in cells), flush=True)
-
-
 def main() -> dict[str, Any]:
-    shots: dict[str, Any] = {}
-    growing: dict[str, list[dict[str, Any]]] = {"folder": [], "s3": []}
     with tempfile.TemporaryDirectory(prefix="longtake-bench-") as folder, moto() as s3:
-        places = {"folder": stores.open(folder), "s3": s3}
-        row("one shot", "ms", "CPU ms", "requests", *(f"{step} ms" for step in STEPS))
-        for name, store in places.items():
-            shots[name] = found = per_shot(store)
-            row(name, found["ms"], found["cpu_ms"], found["requests"], *found["steps_ms"].values())
-        print()
-        row("log", "entries", "read ms", "requests", "without ms", "history s")
-        for name, sizes in (("folder", SIZES), ("s3", SIZES[:1])):
-            for found in folds(places[name], sizes):
-                growing[name].append(found)
-                row(
-                    name,
-                    *(found[key] for key in ("entries", "read_ms", "requests", "without_ms", "history_s")),
-                )
-    return {"shot": shots, "read": growing, "films": FILMS}
+        rows = []
+        for name, store in (("folder", stores.open(folder)), ("S3", s3)):
+            ours, bare = per_shot(store)
+            rows.append(row(f"ledger, a shot, {name}", ours, "four bare objects", bare, unit="ms"))
+        few, many = reading(stores.open(f"{folder}/growing"))
+        rows.append(row(f"read a log of {SIZES[1]:,} entries", many, f"one of {SIZES[0]:,}", few, unit="ms"))
+    return {"rows": rows}

@@ -33,6 +33,8 @@ def show(film: Film | SetResult | None, error: LongtakeError | None, *, as_json:
         print(
             f"credits: planned {cost.planned}, charged {cost.charged}, refunded {cost.refunded}, in doubt {cost.in_doubt}"
         )
+        for line in film.notes:
+            print(line)
         if (note := stale_note([one.id for one in film.shots.values() if one.state == "stale"])) is not None:
             print(note)
     elif film is not None:

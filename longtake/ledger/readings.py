@@ -34,3 +34,14 @@ class Refund(BaseModel):
     """The entry that promised it; 0 in those of releases that did not say."""
     unopened: bool = False
     """Whether it was promised before the first reading of the balance: that took it for paid, and no later one can prove that."""
+
+
+def differs(drift: int, agreed: Check | None) -> str:
+    """Say by how much the balance differs from the ledger, and since when.
+
+    Args:
+        drift: balance − what the ledger explains, in credits.
+        agreed: the last comparison without drift.
+    """
+    since = f" since {agreed.at:%Y-%m-%d %H:%M:%S} UTC" if agreed is not None else ""
+    return f"the balance differs from the ledger by {'−' if drift < 0 else '+'}{abs(drift):,} credits{since}"

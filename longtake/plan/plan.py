@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from longtake import library, tables
 from longtake.catalog import OldRate
 from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, account_of, accounts_in
+from longtake.ledger.readings import differs
 from longtake.library import Frame
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
@@ -105,6 +106,8 @@ class Plan(BaseModel):
     longest_chain_seconds: int
     in_doubt: tuple[str, ...]
     planning_rates: bool
+    notes: tuple[str, ...] = ()
+    """What a person should know of the ledger, such as a balance that differs from it."""
     old_rates: tuple[OldRate, ...] = ()
     """Of each model of which takes would be bought, the oldest rate used, if it was seen longer ago than the catalog allows."""
 
@@ -165,6 +168,7 @@ class Plan(BaseModel):
         if self.planning_rates:
             notes.append("* planning rate: the provider has not published a price for this model")
         notes += [str(rate) for rate in self.old_rates]
+        notes += self.notes
         for why in dict.fromkeys(shot.waits for shot in self.shots if shot.waits is not None):
             count = sum(shot.waits == why for shot in self.shots)
             notes.append(f"{count} {'shot is' if count == 1 else 'shots are'} continued only when kept: {why}")
@@ -178,6 +182,8 @@ class LedgerView(BaseModel):
 
     attempts: list[Attempt] = Field(default_factory=list)
     used: Used = Used()
+    notes: list[str] = Field(default_factory=list)
+    """What a person should know of them: a balance that differed at its last reading."""
     frames: dict[str, Frame] = Field(default_factory=dict)
     """Recorded last frames of these attempts, by task id."""
 
@@ -282,12 +288,18 @@ def view_of(
         film_set: the slug of the film set that the film belongs to.
     """
     attempts: list[Attempt] = []
+    notes: list[str] = []
     total = Used()
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for name, state in ledgers.items():
         attempts.extend(state.attempts.values())
         used = state.used_by(film=film, run=run, day=today, film_set=film_set)
         pays = payer is None or payer == name
+        if pays and state.offset:
+            said = differs(state.offset, state.agreed)
+            notes.append(f"{said}, as it was last read: explain it with `longtake credits adjust`")
+        if pays and state.lost:
+            notes.append(f"nothing is bought: entry {state.lost[0]} of the ledger of {name} is lost")
         total = Used(
             film=total.film + used.film,
             set=max(total.set, used.set) if pays else total.set,
@@ -297,7 +309,7 @@ def view_of(
             if pays
             else total.refunds,
         )
-    return LedgerView(attempts=attempts, used=total)
+    return LedgerView(attempts=attempts, used=total, notes=notes)
 
 
 def statuses(comparison: Comparison) -> dict[str, ShotStatus]:
@@ -361,6 +373,7 @@ def of(
         longest_chain_seconds=longest[1],
         in_doubt=tuple(r.attempt for r in rows if r.state == "in doubt" and r.attempt),
         planning_rates=any(r.planning_rate for r in rows if r.to_buy),
+        notes=tuple(books.notes),
         old_rates=_old_rates(comparison.catalog, rows, today),
     )
 

@@ -101,6 +101,7 @@ class Film(_Value):
             "shots": [shot.answer() for shot in self.shots.values()],
             "credits": self.cost.model_dump(),
             "would_cost": self.would_cost,
+            "notes": list(self.notes),
             "flow_run_id": self.run or None,
         }
 

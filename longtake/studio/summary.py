@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from longtake import report
 from longtake.errors import KeyRefusedError, LongtakeError, StoreError
 from longtake.ledger import accounts
+from longtake.ledger.readings import differs
 from longtake.studio.film import Film, ShotResult
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ async def summarize(
     """
     joined = result.joined
     money, books, notes = await _account(session, result.plan, result.head)
+    drift = session.ledger.log.known().offset
     outcomes = _bought(result.outcomes, books)
     seams = {shot.shot: shot.seam for shot in joined.manifest.shots if shot.seam is not None} if joined else {}
     distances = {label: seam.distance for label, seam in seams.items()}
@@ -98,7 +100,7 @@ async def summarize(
         run=session.run,
     )
     if film.place is not None:
-        session.events.event("film.ready", place=film.place, **money.model_dump())
+        session.events.event("film.ready", place=film.place, drift=drift, **money.model_dump())
     incomplete = report.incomplete(outcomes, would_cost=result.would_cost, unjoined=result.unjoined)
     if incomplete is not None and not joined:
         missing = [one.shot.label for one in outcomes if one.take is None]
@@ -108,6 +110,7 @@ async def summarize(
             shots=missing[:_NAMED],
             would_cost=result.would_cost,
             reason=incomplete.message,
+            drift=drift,
             **money.model_dump(),
         )
     return film, incomplete
@@ -213,14 +216,13 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     except KeyRefusedError as error:
         checked = None
         notes.append(f"the balance could not be read at the end: {error.message}")
-    if checked is not None and checked.drift:
-        since = f" since {checked.since}" if checked.since else ""
-        notes.append(f"the balance is {checked.drift:+} credits off{since}: `longtake credits` says more")
     missing = tuple(checked.refunds_missing) if checked else ()
     for attempt in missing:
         notes.append(f"the refund of attempt {attempt} is missing")
         session.events.event("refund.missing", attempt=attempt)
     state = await asyncio.to_thread(session.ledger.read)
+    if state.offset:
+        notes.insert(0, f"{differs(state.offset, state.agreed)}: explain it with `longtake credits adjust`")
     closed = await asyncio.to_thread(lambda: list(session.ledger.log.history(since=head)))
     mine = [one for one in closed if one.order.run == session.run and one.order.film == session.film]
     settled = [one for one in mine if one.outcome == "settled"]

@@ -252,3 +252,20 @@ def test_the_budget_is_compared_with_what_is_reserved_to_the_credit() -> None:
     found = found.model_copy(update={"expected": found.expected - 100})
     for budget, fits in ((found.reserve - 1, False), (found.reserve, True)):
         assert found.model_copy(update={"budget": Budget(film=budget)}).fits is fits
+
+
+def test_a_balance_that_differed_when_it_was_last_read_is_in_the_plan(tmp_path) -> None:
+    from longtake.ledger import entries as e
+
+    store = stores.open(str(tmp_path / "store"))
+    ledger = Ledger(store, account_of(SETTINGS.host, "a-key"))
+    for balance in (9000, 3680):
+        entry = e.Balance(at=datetime(2026, 11, 26, 12, 0, tzinfo=UTC), by="me", balance=balance)
+        ledger.log.append(lambda _, entry=entry: entry)
+    found = made(resolved(), store)
+    said = "the balance differs from the ledger by −5,320 credits since 2026-11-26 12:00:00 UTC"
+    assert [note.partition(",")[0] for note in found.notes] == [said.partition(",")[0]]
+    assert found.notes[0].startswith(f"{said}, as it was last read")
+    assert "differs from the ledger" in str(found)
+    ledger.adjust(-5320, who="me", why="spent on the site")
+    assert made(resolved(), store).notes == ()

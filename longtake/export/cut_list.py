@@ -100,7 +100,7 @@ def _nearest(frames: int, seconds: float) -> Fraction:
         return Fraction(24)
     exact = Fraction(frames) / Fraction(seconds)
     near = min(_RATES, key=lambda rate: abs(rate - exact))
-    # Half a frame over the whole length cannot be told from a rate of its own.
+    # Half a frame over the whole length cannot be distinguished from a rate of its own.
     if abs(near - exact) * Fraction(seconds) < Fraction(1, 2) and abs(near / exact - 1) < Fraction(1, 2000):
         return near
     return exact.limit_denominator(1001)

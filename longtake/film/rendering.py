@@ -146,7 +146,7 @@ def software() -> Software:
 def _fetched(
     store: Store, wanted: dict[str, str], folder: Path, *, check: bool, tell: Callable[[float], None]
 ) -> dict[str, Path]:
-    """Each object once, as a file, some at a time."""
+    """Fetch each object once, as a file, several at once."""
 
     def fetch(key: str) -> Path:
         path = stores.fetch(store, key, folder)

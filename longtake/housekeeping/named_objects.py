@@ -142,7 +142,7 @@ class Names:
             self._takes.update(_fingerprints(found))
 
     def _fetched(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Objects by key, some at a time and never many in memory."""
+        """Yield objects by key; several are read at once, and few are in memory."""
         waiting: deque[tuple[str, Future[bytes | None]]] = deque()
         with ThreadPoolExecutor(_READERS, thread_name_prefix="longtake-read") as pool:
             try:

@@ -1,4 +1,4 @@
-"""The ffmpeg program: what it is told and how it is run, under control.
+"""Run the ffmpeg program: its arguments, limits and errors.
 
 ffmpeg-python builds argument lists; it has no time-out, no progress and leaves a process behind when its caller is
 cancelled or killed, so the process is run here: in a group of its own that is killed, and reaped, whatever happens.

@@ -1,4 +1,4 @@
-"""Writing beside the target and renaming, so that a file is there whole or not at all."""
+"""Write next to the target and rename, so that a file is there complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def replacing(into: Path) -> Iterator[Path]:
-    """A name beside `into` to write to; renamed over `into` when the block ends well, removed when it does not."""
+    """A name next to `into` to write to; renamed over `into` if the block succeeds, else removed."""
     beside = into.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield beside

@@ -95,7 +95,7 @@ def require(*, encoders: Iterable[str] = (), filters: Iterable[str] = ()) -> Non
 
     Raises:
         FfmpegError: it lacks one of them, or there is no ffmpeg.
-        ValueError: a name is in neither list, so nobody looked for it.
+        ValueError: a name is in neither list, so it was not looked for.
     """
     unknown = ({*encoders} - {*ENCODERS}) | ({*filters} - {*FILTERS})
     if unknown:

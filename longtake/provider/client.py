@@ -114,7 +114,7 @@ class Provider:
     async def submit(self, body: Mapping[str, object], *, fresh: Callable[[], bool] | None = None) -> SubmitAccepted:
         """Send the one paid POST, once. Nothing here or below repeats it, follows a redirect or retries a connection.
 
-        Cancellation goes through as it is; whoever cancels a submit has an attempt in doubt.
+        Cancellation is not caught: a cancelled submit leaves an attempt in doubt.
 
         Args:
             body: the request.
@@ -226,7 +226,7 @@ class Provider:
             left = deadline - time.monotonic()
             last = delay >= left
             if await usual.pause(max(0.0, min(delay, left))):
-                # Another of the kind has ended, and this one may have: what was planned blindly is planned anew.
+                # Another task of this kind has ended: plan the next poll again with its duration.
                 pace = self._cadence.start(usual, going=going)
                 delay = pace.after_answer(time.monotonic() - began)
                 continue
@@ -300,7 +300,7 @@ class Provider:
         Args:
             url: the input's.
             digest_bytes: bytes of the file that it should serve; None when unknown.
-            head: also ask whether it answers HEAD, on which providers differ. The answer is told and decides nothing.
+            head: also ask whether it answers HEAD, on which providers differ. The answer is reported and decides nothing.
 
         Raises:
             UrlRefusedError: the provider could not read it; says what to do.

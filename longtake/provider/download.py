@@ -169,7 +169,7 @@ class MediaClients:
 
 
 async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """As `asyncio.to_thread`; but cancelled it waits for the call, so that nobody writes once its caller has gone on."""
+    """As `asyncio.to_thread`; but when cancelled it waits for the call, so that nothing is written after its caller has gone on."""
     running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
     try:
         return await asyncio.shield(running)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One code: whether another attempt may help, whether inputs must be hosted anew before it, and what a person does."""
+    """One code: whether another attempt may help, whether inputs must be hosted again before it, and what a person does."""
 
     another: bool
     step: str

@@ -76,7 +76,7 @@ class UsualDuration:
         return max(self._seen)
 
     def ended(self, *, after: float, before: float) -> None:
-        """A task was seen going on `after` so many seconds, and seen done at the next look."""
+        """A task was seen in progress after `after` seconds, and done at the next look."""
         self._seen.append(max((after + before) / 2, before * _SOONER))
         self._first.set()
 

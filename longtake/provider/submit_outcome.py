@@ -50,7 +50,7 @@ class SubmitAccepted:
 
     Attributes:
         task_id: checked to be safe in a URL and a key.
-        status: as told, "processing" as a rule.
+        status: as the provider says, usually "processing".
         created_at: seconds since 1970, by the provider's clock; None when it did not say.
         raw: the plain fields of the envelope, cleaned; never an output URL.
     """

@@ -27,7 +27,7 @@ NOTHING = Limits(in_flight=0)
 _QUICKEST = 0.01
 """Seconds from which the looks of the first in the queue grow apart."""
 _LONGEST_SLEEP = 5.0
-"""Seconds between two looks of the first in the queue: what it waits for may be over sooner than it was told."""
+"""Seconds between two looks of the first in the queue: what it waits for may end sooner than estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Account:
     async def pause(self, after: float, looks: int) -> None:
         """Let the first in the queue wait: `after` seconds, as a claim said that was its look number `looks` in vain.
 
-        While it waits for others it also polls a task in flight each time. Where the run that bought it died, nobody else would
+        While it waits for others it also polls a task in flight each time. If the run that bought it died, no other run would
         see that it ended and made room.
         """
         # Others were quicker: look less and less often, since each look costs the store a request.

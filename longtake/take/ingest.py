@@ -66,7 +66,7 @@ async def ingest(
     if not task.video_urls:
         raise MediaError(
             f"task {task.id} is completed without a video",
-            next_step="run again later; if it stays, ask the provider about this task",
+            next_step="run again later; if that persists, ask the provider about this task",
         )
 
     async def early() -> Frame | None:
@@ -152,7 +152,7 @@ def _examine(assets: Assets, path: Path, shot: ResolvedShot, digest: str) -> Exa
 
 
 async def salvage(assets: Assets, ledger: Ledger, attempt: Attempt) -> str:
-    """Keep the clip of a finished attempt that nobody wants as a take any more; gives its key. The ledger names its digest.
+    """Store the clip of a finished attempt that no shot needs as a take; gives its key. The ledger names its digest.
 
     Raises:
         MediaError, ProviderUnavailableError, StoreError: it could not be fetched now; polling is free, so a later run may.

@@ -172,7 +172,7 @@ def _check_new(store: Store, ledger: Ledger) -> None:
         try:
             take = library.Take.model_validate_json(store.get(key) or b"")
         except ValidationError:
-            _log.warning("%s is not a take record: whose it is cannot be told", key)
+            _log.warning("%s is not a take record, so its account is unknown", key)
             continue
         # Another process may have begun the ledger since it was read.
         if take.account == ledger.account and ledger.read().head == 0:

@@ -53,7 +53,7 @@ _LONGEST_UNSENT = LEASE.total_seconds() * 2 / 3
 
 
 async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
-    """Buy a take unless somebody has: returns an attempt to poll, or the take when it was kept meanwhile.
+    """Buy a take unless another run has bought it: returns an attempt to poll, or the take if it was kept meanwhile.
 
     Raises:
         InDoubtError: this or an earlier attempt may have been charged; nothing is sent until that is settled.
@@ -73,7 +73,7 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
             await asyncio.sleep(_pause(not_sent))
             continue
         except RateLimitedError:
-            # The ledger slows the whole account down. Where tasks are under way, their end makes room; else hope ends.
+            # The ledger slows the account down. With tasks in flight, wait for one to end; otherwise give up after 10 tries.
             rate_limited = 0 if await session.account.in_flight() else rate_limited + 1
             if rate_limited >= _RATE_LIMITED_TRIES:
                 raise
@@ -116,7 +116,7 @@ async def _finish_writing(
 ) -> Claim:
     """Run one claim to its written end even when the run is cancelled; then let the cancellation go on.
 
-    `leave` is called when the next in line may claim: the POST itself keeps nobody waiting.
+    `leave` is called when the next in line may claim, before the POST, so that it does not wait for the answer.
     """
     stop = asyncio.Event()
     work = asyncio.create_task(_claim_and_post(session, take_request, limits, leave, stop))
@@ -165,7 +165,7 @@ async def _claim_and_post(
         return claim
     lease = _Lease(claim.began)
     if not lease.fresh():
-        # The machine slept, or the store took that long: others may think us dead and be about to buy this themselves.
+        # The machine slept, or the store was slow: other runs may take this process for dead and be about to buy this.
         await _record(lambda: ledger.not_sent(attempt, "its claim was too old to be used"))
         return Claim("wait", attempt)
     alive = asyncio.create_task(_renew(session, attempt, lease))

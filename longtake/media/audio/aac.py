@@ -1,7 +1,7 @@
 """AAC from samples, on all cores at once: the encoder itself uses but one, and is most of what a join of copied clips costs.
 
 The sound is encoded in segments, each by an encoder of its own that hears some of the sound before and after it, so that the
-packets of two neighbours fit together. Where segments begin is fixed: the bytes do not depend on the number of cores.
+packets of two neighbors fit together. Where segments begin is fixed: the bytes do not depend on the number of cores.
 """
 
 from __future__ import annotations

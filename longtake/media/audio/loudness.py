@@ -63,7 +63,7 @@ def encode(
         progress: called with 0 to 1.
 
     Raises:
-        MediaError: the music is no sound.
+        MediaError: the music is not sound.
         FfmpegError: ffmpeg failed.
     """
     seconds = count / RATE

@@ -19,7 +19,7 @@ _IDR, _MESSAGE, _SEQUENCE, _PICTURE = 5, 6, 7, 8
 _PICTURES_FROM = 14
 """Set number n gets sequence set id n and picture set id 14 + n: ids 15 to 30 take nine bits."""
 _TIMING = (0, 1)
-"""Messages about buffering and timing (payload types): they name a sequence set, and nobody needs them in a file."""
+"""Messages about buffering and timing (payload types): they name a sequence set, and files do not need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def merge(first: AvcConfiguration, *others: AvcConfiguration) -> bytes:
         level=max(one.level for one in every),
         sequence_sets=sequence,
         picture_sets=picture,
-        # Part of the record from High on (§5.3.3.1.2): when nobody says, it is 4:2:0 and 8 bits.
+        # Part of the record from High on (§5.3.3.1.2): when absent, it is 4:2:0 and 8 bits.
         extension=wide.extension or (b"\xfd\xf8\xf8\x00" if wide.profile >= _HIGH else b""),
     )
     return both.pack()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import Chapter, JoinClip
 
 _MAX_BYTES = 4000
-"""Of one caption: a text sample's length has two bytes, and nobody reads as much."""
+"""Of one caption: a text sample's length has two bytes, and no caption is that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def webvtt(found: Sequence[Cue]) -> str:
 
 
 def model(folder: Path) -> Path:
-    """A file with a text track as ffmpeg makes them: the film's is described like it (font, place, colour).
+    """A file with a text track as ffmpeg makes them: the film's is described like it (font, place, color).
 
     Raises:
         FfmpegError: ffmpeg failed.

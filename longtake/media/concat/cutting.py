@@ -78,7 +78,7 @@ def cut(lengths: Sequence[int], overlaps: Sequence[int], indexes: Sequence[Index
     """The pieces of a film in order; `indexes[i]` is None for a clip that cannot be copied.
 
     `lengths` are the frames shown of each clip, from its first on. Every piece is made alone, from two clips at most: the
-    cost of one graph over many clips grows with their number. What has to be encoded beside a transition is made with it,
+    cost of one graph over many clips grows with their number. What has to be encoded next to a transition is made with it,
     so that no clip is decoded twice.
     """
     before = 0

@@ -30,13 +30,13 @@ _UNTURNED: dict[int, tuple[tuple[str, dict[str, Any]], ...]] = {
     180: (("hflip", {}), ("vflip", {})),
     270: (("transpose", {"dir": "clock"}),),
 }
-"""Filters from an upright picture to one that a player turns clockwise by so many degrees."""
+"""Filters from an upright picture to one that a player turns clockwise by this many degrees."""
 _LONGEST_FADE = 60.0
 """Seconds: `xfade` takes no more."""
 _FINE = 10_000
-"""The largest term of a pixel's shape. `setsar` rounds 1280:1281, which ffmpeg's own scaling writes, to 1 unless told so."""
+"""The largest term of a pixel's shape. `setsar` rounds 1280:1281, which ffmpeg's own scaling writes, to 1 by default."""
 _FULL = 2
-"""The range of colours that has no head and foot room, as `Color.range` has it."""
+"""The range of colors that has no head and foot room, as `Color.range` has it."""
 _BITEXACT: dict[str, Any] = {"fflags": "+bitexact", "map_metadata": -1, "map_chapters": -1}
 # Closer to what it is made from than the slower presets are at their usual settings (51 dB against 47 for veryfast at crf 18),
 # in less than half the time; the bytes it costs are few in a film that is mostly copied. What an encoder makes depends on its
@@ -60,7 +60,7 @@ _X265: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class GraphClip:
-    """A file, what is known of it, and how its colours are changed where it is encoded."""
+    """A file, what is known of it, and how its colors are changed where it is encoded."""
 
     path: Path
     facts: Probe
@@ -109,7 +109,7 @@ def target(facts: Probe) -> Target:
 
 
 def encode(clip: GraphClip, frames: range, target: Target, into: Path) -> list[str]:
-    """Encode frames of one clip, at the target's size, rate and colour."""
+    """Encode frames of one clip, at the target's size, rate and color."""
     return _coded(_frames(clip, frames, target), len(frames), target, into)
 
 
@@ -119,7 +119,7 @@ def encoder(target: Target) -> dict[str, Any]:
 
 
 def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into: Path) -> list[str]:
-    """Encode a transition with what stands beside it."""
+    """Encode a transition with the frames next to it."""
     import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
 
     parts = []
@@ -310,7 +310,7 @@ def _image(video: Any, into: Path, codec: str, **options: Any) -> Any:  # noqa: 
 
 
 def _scale(facts: Probe) -> dict[str, Any]:
-    """How to read a clip's colours, said outright: ffmpeg takes BT.601 for every clip that does not say."""
+    """How to read a clip's colors, said outright: ffmpeg takes BT.601 for every clip that does not say."""
     return {
         "flags": "lanczos+accurate_rnd+full_chroma_int",
         "in_color_matrix": _matrix(facts.color.matrix, facts.height),

@@ -47,7 +47,7 @@ def join(
         sound: music and loudness.
         title: the film's, for its metadata.
         comment: any text, for its metadata.
-        webvtt: where to write the captions as a WebVTT file beside the track in the film.
+        webvtt: where to write the captions as a WebVTT file, in addition to the track in the film.
         on_progress: called with 0 to 1; what it raises ends the join and is raised again.
 
     Raises:

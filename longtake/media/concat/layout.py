@@ -132,7 +132,7 @@ def _form(facts: Probe) -> tuple[object, ...]:
     return facts.codec, facts.pix_fmt, facts.fps, facts.color, (facts.width, facts.height), facts.sar, facts.rotation
 
 
-_NAMES = ("codec", "pixel format", "rate", "colours", "size", "shape of pixels", "rotation")
+_NAMES = ("codec", "pixel format", "rate", "colors", "size", "shape of pixels", "rotation")
 """Of what `_form` gives."""
 
 
@@ -145,7 +145,7 @@ def _agreements(
     for clip, one in zip(clips, looks, strict=True):
         number: int | None = None
         if clip.correction is not None:
-            why = "its colours are corrected"
+            why = "its colors are corrected"
         elif _form(one.probe) != _form(chosen):
             pairs = zip(_NAMES, _form(one.probe), _form(chosen), strict=True)
             why = "another " + ", ".join(name for name, mine, theirs in pairs if mine != theirs) + " than the film"

@@ -31,7 +31,7 @@ class JoinClip:
 
     `title` becomes its chapter. `transition` leads into it from the clip before (None: a cut). `continues` says that it
     begins with the frame the clip before ended with, so that a cut shows that frame once. `caption` becomes a subtitle for
-    as long as the clip is shown. `correction` changes its colours.
+    as long as the clip is shown. `correction` changes its colors.
     `tail` is the file that `examine` wrote for it: with it, nothing is encoded where the next clip continues this one.
     """
 

@@ -1,7 +1,7 @@
 """Writing the film: coded frames of many files behind one another in one MP4, with sound and chapters.
 
 Times are not taken over from the clips but counted in frames of the film, so that neither rounding nor different clocks
-add up, and frames with another reordering than their neighbours' stay in order.
+add up, and frames with another reordering than their neighbors' stay in order.
 """
 
 from __future__ import annotations

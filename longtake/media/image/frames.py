@@ -29,11 +29,11 @@ _END = 0.02
 def last_frame(clip: Path, into: Path) -> None:
     """Write the last frame that `clip` shows to `into`: PNG, RGB, of the video's own size.
 
-    Colours follow the clip's matrix and range; a clip that names none is read as players do it (BT.709 from 720 lines on).
+    Colors follow the clip's matrix and range; a clip that names none is read as players do it (BT.709 from 720 lines on).
     Only what the frame depends on is decoded: from the last key frame on.
 
     Raises:
-        MediaError: `clip` is no video or its last frame cannot be decoded.
+        MediaError: `clip` is not a video, or its last frame cannot be decoded.
     """
     _write(clip, into, last=True)
 

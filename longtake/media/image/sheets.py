@@ -26,7 +26,7 @@ _GAP = 8
 _LABEL = 18
 """Pixels of the line of text below a picture."""
 _PAPER, _INK, _NOTHING = 0x16, 0xE6, 0x30
-"""Levels of grey: behind everything, of letters, of a picture that is not there."""
+"""Levels of gray: behind everything, of letters, of a picture that is not there."""
 _QUALITIES = (4, 7, 12, 20)
 """The JPEG's quantizers, best first: the first that makes it small enough is taken."""
 MOST_BYTES = 240_000
@@ -90,7 +90,7 @@ def small_jpeg(picture: Path) -> bytes:
 
 
 def sheet(pictures: Sequence[tuple[Thumbnail | None, str]]) -> bytes:
-    """A JPEG of pictures in rows, each above its label; one that is None leaves a grey field.
+    """A JPEG of pictures in rows, each above its label; one that is None leaves a gray field.
 
     Args:
         pictures: one at least, and their labels: letters of ids, what is too long for a picture's width is cut in the middle.
@@ -103,7 +103,7 @@ def sheet(pictures: Sequence[tuple[Thumbnail | None, str]]) -> bytes:
     wide = max(wide, SIDE * 9 // 16)  # of upright pictures too a label can be read
     across = _columns(len(pictures), wide, high)
     down = -(-len(pictures) // across)
-    # Sides that the JPEG's blocks of colour fit.
+    # Sides that the JPEG's blocks of color fit.
     width, height = (
         -(-side // 16) * 16 for side in (across * (wide + _GAP) + _GAP, down * (high + _LABEL + _GAP) + _GAP)
     )
@@ -127,7 +127,7 @@ def sheet(pictures: Sequence[tuple[Thumbnail | None, str]]) -> bytes:
 
 
 def _columns(count: int, wide: int, high: int) -> int:
-    """So many that the sheet is about as wide as high, and never wider than a page."""
+    """Columns that make the sheet about as wide as high, and never wider than a page."""
     return max(1, min(count, 1680 // (wide + _GAP), math.ceil(math.sqrt(count * (high + _LABEL) / wide * 1.5))))
 
 
@@ -151,7 +151,7 @@ class _Canvas:
             self.pixels[start : start + size] = one.pixels[line * size : (line + 1) * size]
 
     def write(self, x: int, y: int, text: str, width: int, size: int) -> None:
-        """Text of so many pixels a dot; without its middle where it is longer than `width` pixels."""
+        """Text at this many pixels a dot; its middle is cut if it is longer than `width` pixels."""
         most = width // (size * (_WIDE + 1))
         if len(text) > most:
             text = f"{text[: most // 2 - 1]}..{text[len(text) - (most - most // 2 - 1) :]}"

@@ -1,4 +1,4 @@
-"""One decoded frame as a PNG, in true colours: by libav in this process, which starts no program for a single picture."""
+"""One decoded frame as a PNG, in true colors: by libav in this process, which starts no program for a single picture."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _EXACT = "lanczos+accurate_rnd+full_chroma_int"
 
 
 def png(frame: VideoFrame, reading: str, *filters: tuple[str, str]) -> bytes:
-    """A decoded frame as an RGB PNG of its own size, 8 bits a channel (what models take; deeper colours are rounded).
+    """A decoded frame as an RGB PNG of its own size, 8 bits a channel (what models take; deeper colors are rounded).
 
     Args:
         frame: of a clip or a picture.
-        reading: how its numbers mean colours (`reading_of`), after the filters.
+        reading: how its numbers mean colors (`reading_of`), after the filters.
         filters: filters (name, arguments) it goes through before it becomes RGB.
     """
     import av  # noqa: PLC0415 - a tenth of a second that planning does not have
@@ -56,7 +56,7 @@ def chain(like: VideoFrame, filters: Iterable[tuple[str, str]]) -> Graph:
 
 
 def reading_of(facts: Probe) -> str:
-    """How to read a file's colours, said outright: libav takes BT.601 for every clip that does not say."""
+    """How to read a file's colors, said outright: libav takes BT.601 for every clip that does not say."""
     return f"in_color_matrix={matrix(facts.color, facts.height)}:in_range={range_of(facts.color)}"
 
 

@@ -45,7 +45,7 @@ eye that closes at 480p 30."""
 FROZEN_MEAN = 0.5
 """The same for all parts in the mean: coding makes up to 0.25, the calmest of moving pictures 2 in a second."""
 FROZEN_SECONDS = 1.0
-"""Shots often begin or end at rest for some frames; for a second nobody holds still by accident."""
+"""Shots often begin or end at rest for some frames; a full second at rest is no accident."""
 CUT_LEVELS = 12.0
 """Mean levels a frame differs by from the one before at a cut; hand-held and fast pictures of one view stay below."""
 CUT_SPIKE = 2.5
@@ -68,7 +68,7 @@ _MOST_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class ClipFinding:
-    """Something odd about a clip. A grave one says that it is not what was asked for, or that nobody wants to see it."""
+    """Something odd about a clip. A grave one says that it is not what was asked for, or that it is not worth seeing."""
 
     kind: ClipFindingKind
     text: str
@@ -84,7 +84,7 @@ class Measures:
         frozen: the longest standstill.
         silent: without sound, together; the whole length where there is none.
         cuts: the times of frames that show another view than the one before.
-        tone: brightness, colours, sharpness.
+        tone: brightness, colors, sharpness.
     """
 
     black: float

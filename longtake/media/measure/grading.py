@@ -14,7 +14,7 @@ class ColorCorrection:
         gain: brightness is multiplied by it, around `pivot`.
         pivot: the level (0..255) that `gain` leaves where it is: the shot's own mean.
         shift: levels brightness moves by.
-        saturation: distance from grey is multiplied by it.
+        saturation: distance from gray is multiplied by it.
         blue: levels of tint towards blue that are added.
         red: levels of tint towards red, likewise.
         hue: degrees that color is turned by, last.

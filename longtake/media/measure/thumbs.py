@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Thumb:
-    """A small picture: luma and two chroma planes of the same size, 0..255, BT.709, full range, chroma grey at 128."""
+    """A small picture: luma and two chroma planes of the same size, 0..255, BT.709, full range, chroma gray at 128."""
 
     luma: bytes
     blue: bytes

@@ -20,7 +20,7 @@ class MeasuredTone:
         contrast: standard deviation of brightness inside a frame.
         blue: tint towards blue (positive) or yellow (negative), 0 is neutral.
         red: tint towards red or cyan, likewise.
-        saturation: mean distance from grey.
+        saturation: mean distance from gray.
         sharpness: mean step from one pixel to the next but one in a row: what blur takes away.
     """
 
@@ -53,5 +53,5 @@ class MeasuredSeam:
 
     @property
     def seen(self) -> bool:
-        """Whether somebody may see the seam."""
+        """Whether the seam may be visible."""
         return self.distance >= SEEN_DISTANCE or self.likeness < SEEN_LIKENESS

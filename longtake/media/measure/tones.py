@@ -1,6 +1,6 @@
 """How a shot looks in a few numbers, and how far a chain has drifted from its first shot.
 
-A chain is made of pictures made from pictures: each generation adds a little contrast, colour or softness, no single step
+A chain is made of pictures made from pictures: each generation adds a little contrast, color or softness, no single step
 is seen, and after ten shots the film looks like another. So every shot is held against the first of its chain, not against
 the one before it.
 """
@@ -29,11 +29,11 @@ THUMB = (64, 36)
 SEEN_LEVELS = 3.0
 """Levels of 255 from which two pictures one after the other differ in brightness or tint to most people; about one L*."""
 SEEN_SHARE = 0.06
-"""Share from which a change of contrast or colourfulness is seen."""
+"""Share from which a change of contrast or colorfulness is seen."""
 _EVERY = 6  # frames between two that are looked at for tone: four a second
 _SHARP_EVERY = 24
-_LEAST = 0.2  # levels under which there is as good as no contrast, colour or edge to compare
-_ROWS = 8  # of so many rows one is looked at for sharpness
+_LEAST = 0.2  # levels below which contrast, color or edges are too small to compare
+_ROWS = 8  # every n-th row is measured for sharpness
 _FROM_GREY = bytes(abs(level - 128) for level in range(256))
 
 
@@ -46,9 +46,9 @@ class Drift:
         contrast: times the contrast; 1 is the same, as for `saturation` and `sharpness`.
         blue: levels towards blue.
         red: levels towards red.
-        saturation: times as colourful.
+        saturation: times as colorful.
         sharpness: times as sharp.
-        distance: brightness and tint as one distance, in levels; under `SEEN_LEVELS` nobody sees it.
+        distance: brightness and tint as one distance, in levels; below `SEEN_LEVELS` it is not visible.
         visible: whether any of brightness, tint, contrast and saturation is past what is seen. Sharpness is not counted: it
             follows what a shot shows more than how it was made.
     """
@@ -114,9 +114,9 @@ class ToneMeter:
         """Take frame `number` and its thumb; most frames are passed over."""
         if number % _EVERY:
             return
-        colour = mean(thumb.blue.translate(_FROM_GREY)) + mean(thumb.red.translate(_FROM_GREY))
+        color = mean(thumb.blue.translate(_FROM_GREY)) + mean(thumb.red.translate(_FROM_GREY))
         self._seen.append(
-            (mean(thumb.luma), contrast(thumb.luma), mean(thumb.blue) - 128, mean(thumb.red) - 128, colour)
+            (mean(thumb.luma), contrast(thumb.luma), mean(thumb.blue) - 128, mean(thumb.red) - 128, color)
         )
         if number % _SHARP_EVERY == 0:
             self._sharp.append(_sharpness(frame))
@@ -129,11 +129,11 @@ class ToneMeter:
 
 
 def _sharpness(frame: VideoFrame) -> float:
-    grey = frame.reformat(format="gray8")
-    plane = grey.planes[0]
-    raw, stride, width = bytes(plane), plane.line_size, grey.width
+    gray = frame.reformat(format="gray8")
+    plane = gray.planes[0]
+    raw, stride, width = bytes(plane), plane.line_size, gray.width
     total = count = 0
-    for start in range(0, grey.height * stride, stride * _ROWS):
+    for start in range(0, gray.height * stride, stride * _ROWS):
         row = raw[start : start + width]
         total += sum(map(abs, map(sub, row[2:], row)))
         count += max(width - 2, 1)

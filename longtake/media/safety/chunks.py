@@ -1,4 +1,4 @@
-"""What a PNG carries beside its picture, read before a decoder unpacks it: a megabyte of it can become a gigabyte."""
+"""What a PNG carries in addition to its picture, read before a decoder unpacks it: a megabyte of it can become a gigabyte."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import BinaryIO
 from longtake.errors import MediaError
 
 MAX_EXTRA = 8 * 1024**2
-"""Bytes that texts and a colour profile may unpack to, together; the largest profiles in use have two megabytes."""
+"""Bytes that texts and a color profile may unpack to, together; the largest profiles in use have two megabytes."""
 _MAX_CHUNKS = 100_000
 # Where the packed bytes begin: after a name that ends in a zero, and a byte or two that say how they are packed.
 _PACKED = {b"zTXt": 1, b"iCCP": 1, b"iTXt": 2}
 
 
 def check_chunks(file: BinaryIO, name: str) -> None:
-    """Refuse a PNG whose texts or colour profile unpack to more than `MAX_EXTRA`.
+    """Refuse a PNG whose texts or color profile unpack to more than `MAX_EXTRA`.
 
     Args:
         file: the PNG, seekable; its position is not kept.
@@ -35,7 +35,7 @@ def check_chunks(file: BinaryIO, name: str) -> None:
         if kind in _PACKED:
             left -= _unpacked(file.read(min(length, MAX_EXTRA)), _PACKED[kind], left)
             if left < 0:
-                raise MediaError(f"{name} carries texts or a colour profile of more than {MAX_EXTRA >> 20} MB")
+                raise MediaError(f"{name} carries texts or a color profile of more than {MAX_EXTRA >> 20} MB")
         at += length + 12
     raise MediaError(f"{name} is made of more than {_MAX_CHUNKS} pieces")
 

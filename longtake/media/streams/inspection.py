@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longtake.media.streams.sniff import Sniffed
 
 _STRICT = {"png": "crccheck+explode", "jpeg": "bitstream+buffer+explode"}
-"""libav conceals damage in these formats unless told to stop at it. About other formats it is stricter than their encoders."""
+"""libav conceals damage in these formats by default. About other formats it is stricter than their encoders."""
 _TILED = ("heic", "avif")
 """Pictures of up to a hundred streams, one for each tile, of which libav joins only some kinds: their header has to do."""
 

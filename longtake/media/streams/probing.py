@@ -41,7 +41,7 @@ class Audio:
 
 @dataclass(frozen=True, slots=True)
 class Color:
-    """How numbers mean colours, by the code points of ITU-T H.273 (2: not said; range 0 not said, 1 limited, 2 full)."""
+    """How numbers mean colors, by the code points of ITU-T H.273 (2: not said; range 0 not said, 1 limited, 2 full)."""
 
     matrix: int = 2
     primaries: int = 2
@@ -197,7 +197,7 @@ def opened(source: MediaSource, found: Sniffed | None = None, *, known: bool = F
     where = file_url(source) if isinstance(source, Path) else source
     if not isinstance(source, Path):
         source.seek(0)
-    # PyAV 18 decodes all texts of a file when it opens it, and raises UnicodeDecodeError unless told otherwise. 19 takes any bytes
+    # PyAV 18 decodes all texts of a file when it opens it, and raises UnicodeDecodeError by default. 19 takes any bytes
     # and has no such argument.
     lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
     try:
@@ -258,7 +258,7 @@ def _rate(video: VideoStream, times: list[int]) -> Fraction | None:
 
 
 def color_of(context: Any) -> Color:  # noqa: ANN401 - a VideoCodecContext
-    """The colours that a decoder found."""
+    """The colors that a decoder found."""
     return Color(
         int(context.colorspace), int(context.color_primaries), int(context.color_trc), int(context.color_range)
     )

@@ -1,14 +1,25 @@
-"""Small tables for people: HTML for notebooks, plain text for terminals and logs. Rows are text from anywhere; HTML escapes it."""
+"""Small tables for people: HTML for notebooks, plain text for terminals and logs. Rows are text from anywhere; HTML escapes it.
+
+Tables for programs: CSV that a spreadsheet does not calculate, and the libraries of the extra `data`.
+"""
 
 from __future__ import annotations
 
+import csv
+import importlib
+import io
 import textwrap
 import unicodedata
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a cell begins with that a spreadsheet may calculate."""
 
 # Notebooks would typeset what stands between two dollar signs as a formula.
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
@@ -92,6 +103,37 @@ def text(
             ).rstrip()
             found.append(f"\x1b[{color}m{shown}\x1b[0m" if color else shown)
     return found
+
+
+def to_csv(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Write rows as CSV with a header. Text that a spreadsheet would calculate (`=1+1`) gets an apostrophe in front."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, tuple(columns), restval="", lineterminator="\n", extrasaction="ignore")
+    writer.writerow({name: _inert(name) for name in writer.fieldnames})
+    writer.writerows({name: _inert(value) for name, value in row.items()} for row in rows)
+    return out.getvalue()
+
+
+def _inert(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def library(module: str, what: str) -> Any:  # noqa: ANN401 - a module
+    """Import a library of the extra `data`.
+
+    Args:
+        module: its name, such as `pyarrow.parquet`.
+        what: what needs it, for the message.
+
+    Raises:
+        SettingsError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        needed = module.partition(".")[0]
+        step = "pip install 'longtake[data]'"
+        raise SettingsError(f"{what} needs {needed}, which is not installed", next_step=step) from None
 
 
 def shortened(words: str, width: int) -> str:

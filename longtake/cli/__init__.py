@@ -65,6 +65,11 @@ _COMMANDS = {
         "show a film's marks and whether its signature holds",
         ("longtake verify film-signed.mp4", "longtake verify film-signed.mp4 --trust issuers.pem"),
     ),
+    "books": _Command(
+        "longtake.cli.books",
+        "export the ledger, takes, films and sets as tables for SQL",
+        ("longtake books export --to books --format duckdb",),
+    ),
     "init": _Command(
         "longtake.cli.init",
         "write a project: deployments, an example storyboard, settings",
@@ -106,7 +111,7 @@ _COMMANDS = {
 }
 
 _GROUPS = {
-    "make a film": ("demo", "new", "plan", "run", "export", "verify", "catalog", "credits"),
+    "make a film": ("demo", "new", "plan", "run", "export", "verify", "catalog", "credits", "books"),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from os import PathLike, fspath
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from longtake import tables
 from longtake.errors import StoryboardError
 from longtake.film_set.models import FilmSet
-from longtake.film_set.rows import LARGEST_TABLE, Table, of_records, of_text
+from longtake.film_set.rows import LARGEST_TABLE, MOST_ROWS, Table, of_records, of_text
 from longtake.storyboard import Problem, failure, fetching, quoted
 from longtake.storyboard.loaded import problem_at
 from longtake.storyboard.loading import LARGEST, decoded
@@ -21,8 +23,11 @@ from longtake.storyboard.node import Node, TextError, of_json
 if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
+_LARGEST_UNPACKED = 512 * 1024**2
+"""Bytes of a Parquet table in memory."""
+
 _SCHEMA = re.compile(r"""(?:^|[{,])\s*["']?schema["']?\s*:\s*["']?longtake-set/""", re.MULTILINE)
-_FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_FORMS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
 def is_film_set(source: str | PathLike[str]) -> bool:
@@ -85,10 +90,37 @@ def read_table(film_set: FilmSet, *, s3: S3Settings | None = None) -> Table:
     form = _FORMS.get(Path(film_set.rows.partition("?")[0]).suffix.lower())
     if form is None:
         said = f"{quoted(film_set.rows)} is not a table"
-        step = "give a file that ends in .csv, .tsv or .jsonl"
+        step = "give a file that ends in .csv, .tsv, .jsonl or .parquet"
         raise StoryboardError(said, next_step=step, source=film_set.title)
+    if form == "parquet":
+        parquet = tables.library("pyarrow.parquet", f"the table {quoted(film_set.rows)}")
+        data, name, _ = _data(film_set.rows, film_set.folder, LARGEST_TABLE, s3)
+        return _parquet(parquet, data, name)
     text, name, _ = _text(film_set.rows, film_set.folder, LARGEST_TABLE, s3, errors="surrogateescape")
     return of_text(text, name=name, form=form)
+
+
+def _parquet(parquet: Any, data: bytes, name: str) -> Table:  # noqa: ANN401 - the module, which is of an extra
+    """The rows of a Parquet file; dates and times become text, as in the other formats.
+
+    Raises:
+        StoryboardError: it is not one, or is too large when it is unpacked.
+    """
+    try:
+        file = parquet.ParquetFile(io.BytesIO(data))
+        records: list[dict[str, Any]] = []
+        size = 0
+        for batch in file.iter_batches(batch_size=256):
+            size += batch.nbytes
+            if file.metadata.num_rows > MOST_ROWS or size > _LARGEST_UNPACKED:
+                step = f"split it: up to {MOST_ROWS} rows, and {_LARGEST_UNPACKED} bytes when it is unpacked"
+                raise StoryboardError(f"{name} is too large", next_step=step, source=name)
+            records += batch.to_pylist()
+    except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds
+        first = str(error).partition("\n")[0]
+        step = "write it as Parquet again, or as CSV"
+        raise StoryboardError(f"{name} cannot be read: {first}", next_step=step, source=name) from None
+    return of_records(records, name=name)
 
 
 def _tree(text: str, name: str) -> Node:
@@ -106,7 +138,12 @@ def _tree(text: str, name: str) -> Node:
 def _text(
     source: str, folder: Path, limit: int, s3: S3Settings | None, *, errors: str = "strict"
 ) -> tuple[str, str, Path]:
-    """What a path or URL holds, its name in messages, and its folder."""
+    """The text that a path or URL holds, its name in messages, and its folder."""
+    data, name, folder = _data(source, folder, limit, s3)
+    return (decoded(data, name) if errors == "strict" else data.decode("utf-8-sig", errors)), name, folder
+
+
+def _data(source: str, folder: Path, limit: int, s3: S3Settings | None) -> tuple[bytes, str, Path]:
     if source.startswith(("s3://", "http://", "https://")):
         data, name = fetching.read(source, s3=s3, limit=limit)
     else:
@@ -120,7 +157,7 @@ def _text(
         folder = path.absolute().parent
     if len(data) > limit:
         raise StoryboardError(f"{name} is larger than {limit} bytes", next_step="split it", source=name)
-    return (decoded(data, name) if errors == "strict" else data.decode("utf-8-sig", errors)), name, folder
+    return data, name, folder
 
 
 def _lists(value: Any) -> Any:  # noqa: ANN401 - whatever a mapping may hold

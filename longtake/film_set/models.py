@@ -62,7 +62,7 @@ class FilmSet(Strict):
         PathOrUrl | tuple[dict[str, Any], ...],
         BeforeValidator(_records),
         LISTED,
-        Allowed("the path or URL of a .csv, .tsv or .jsonl file, or a list of mappings"),
+        Allowed("the path or URL of a .csv, .tsv, .jsonl or .parquet file, or a list of mappings"),
     ] = Field(description="The table: one row for each film.")
     key: Annotated[Column, Allowed("the name of a column")] = Field(
         description="The column that names a film; each value once."

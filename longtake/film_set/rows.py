@@ -7,6 +7,8 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from longtake.storyboard import quoted
@@ -97,8 +99,12 @@ _UNUSABLE = object()
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever a row may hold
     """A value as a cell, or the marker for what cannot be one."""
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN, which tables use for "no value"
+    if isinstance(value, (float, date)) and value != value:  # noqa: PLR0124 - NaN and NaT, which tables use for "no value"
         return None
+    if isinstance(value, (date, time)):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):

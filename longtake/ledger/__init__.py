@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from longtake.lazy import exports
 from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
 from longtake.ledger.entries import Purchase
-from longtake.ledger.entry_log import EntryLog, account_of, accounts_in
+from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts
 from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, LedgerState
 from longtake.ledger.throttle import Limits
 
@@ -46,6 +46,7 @@ __all__ = [
     "Used",
     "account_of",
     "accounts_in",
+    "all_accounts",
     "ask",
     "check_balance",
     "doubt",

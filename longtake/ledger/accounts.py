@@ -67,7 +67,8 @@ class SpendLine:
         return {k: v for k, v in asdict(self).items() if v != ""}
 
 
-def _of_open(a: Attempt) -> SpendLine:
+def open_line(a: Attempt) -> SpendLine:
+    """The line of an attempt whose money is not settled yet."""
     doubtful, done = a.phase in DOUBTS, a.phase == "completed"
     return SpendLine(
         film=a.order.film,
@@ -82,7 +83,8 @@ def _of_open(a: Attempt) -> SpendLine:
     )
 
 
-def _of_closed(c: Closed) -> SpendLine:
+def closed_line(c: Closed) -> SpendLine:
+    """The line of a closed attempt, or of a correction of one."""
     settled = c.outcome == "settled"
     lost = {"written_off": c.charged, "refund_missing": -c.refunded, "refund_found": -c.refunded}
     return SpendLine(
@@ -111,8 +113,8 @@ def lines(ledger: Ledger, *, film: str | None = None, label: str | None = None) 
     """
     state = ledger.read()
     # What closes while this is read is still among the open.
-    found = [(c.order, _of_closed(c)) for c in ledger.log.history(until=state.head)]
-    found += [(a.order, _of_open(a)) for a in state.attempts.values()]
+    found = [(c.order, closed_line(c)) for c in ledger.log.history(until=state.head)]
+    found += [(a.order, open_line(a)) for a in state.attempts.values()]
     return [
         line if label is None else replace(line, label=order.labels.get(label) or "(none)")
         for order, line in found
@@ -152,14 +154,14 @@ def by_shot(ledger: Ledger, film: str, since: SpendSums | None = None) -> tuple[
     done = known.head if known is not None else 0
 
     def closed(since: int, until: int) -> list[SpendLine]:
-        return [_of_closed(c) for c in ledger.log.history(since=since, until=until) if c.order.film == film]
+        return [closed_line(c) for c in ledger.log.history(since=since, until=until) if c.order.film == film]
 
     sums = SpendSums(
         account=ledger.account,
         head=whole,
         rows=tuple(grouped([*(known.rows if known is not None else ()), *closed(done, whole)], ("scene", "shot"))),
     )
-    still = [_of_open(a) for a in state.attempts.values() if a.order.film == film]
+    still = [open_line(a) for a in state.attempts.values() if a.order.film == film]
     return grouped([*sums.rows, *closed(whole, state.head), *still], ("scene", "shot")), sums
 
 

@@ -113,22 +113,24 @@ def accounts_in(store: Store, *, host: str, account: str | None = None) -> list[
             what an emulator on this machine was paid is not the provider's, nor the other way round.
     """
     key_digest = account.rpartition("-")[2] if account is not None else None
+    parts = ((name, *name.rpartition("-")[::2]) for name in all_accounts(store))
+    own = _safe(host)
+    return [
+        name
+        for name, named, digest in parts
+        if named == own or (digest == key_digest and _is_loopback(named) == _is_loopback(own))
+    ]
+
+
+def all_accounts(store: Store) -> list[str]:
+    """Return every account that has a log in this store, whatever its provider; one short listing for each."""
     found: list[str] = []
-    after: str | None = None
-    while True:
-        key = next(store.list("ledger/", limit=1, after=after), None)
-        if key is None:
-            parts = ((name, *name.rpartition("-")[::2]) for name in found)
-            own = _safe(host)
-            return [
-                name
-                for name, named, digest in parts
-                if named == own or (digest == key_digest and _is_loopback(named) == _is_loopback(own))
-            ]
-        name = key.split("/")[1]
-        found.append(name)
+    key = next(store.list("ledger/", limit=1), None)
+    while key is not None:
+        found.append(key.split("/")[1])
         # '0' is the character behind '/': the next key that does not lie under this account.
-        after = f"ledger/{name}0"
+        key = next(store.list("ledger/", limit=1, after=f"ledger/{found[-1]}0"), None)
+    return found
 
 
 def _closed_in(checkpoint: bytes | None) -> list[Closed] | None:

@@ -10,8 +10,8 @@ from longtake.errors import SettingsError, StoreError
 _LONGEST = 512
 # A part begins with no dot: that rules out `..` and hidden folders, the local store's own temporary one among them.
 # 255 bytes are what file systems take as a name.
-_KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}/)*[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}\Z")
-_PREFIX = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}/)*(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,254})?\Z")
+_KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._=-]{0,254}/)*[A-Za-z0-9_-][A-Za-z0-9._=-]{0,254}\Z")
+_PREFIX = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._=-]{0,254}/)*(?:[A-Za-z0-9_-][A-Za-z0-9._=-]{0,254})?\Z")
 
 
 def is_key(text: str) -> bool:
@@ -67,7 +67,7 @@ def join_url(base: str, key: str) -> str:
     return f"{base}/{quote(key, safe='/')}"
 
 
-_ALLOWED = "use letters, digits, `._-` and `/` between parts, at most 512 characters, no part beginning with a dot"
+_ALLOWED = "use letters, digits, `._=-` and `/` between parts, at most 512 characters, no part beginning with a dot"
 
 _KEPT = "leave the ledger as it is: it says what was paid for"
 

@@ -32,7 +32,7 @@ class ObjectInfo:
 class Store(Protocol):
     """Objects by key. Every method is synchronous and may be called from many threads at once.
 
-    A key is letters, digits, ``._-`` and ``/`` between parts, at most 512 characters, no part beginning with a dot.
+    A key is letters, digits, ``._=-`` and ``/`` between parts, at most 512 characters, no part beginning with a dot.
     Every method raises `StoreError` (which names the key, never a signed URL) when the store does not do its work, and
     `SettingsError` when there are no usable credentials.
     """

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
     from os import PathLike
 
+    import pyarrow as pa
+
     from longtake.errors import LongtakeError
     from longtake.export import Exported, ExportForm
     from longtake.film_set import FilmSet, SetPlan, SetResult
@@ -430,6 +432,19 @@ class Studio:
         if by is not None:
             return tuple(accounts.grouped(lines, ("label",)))
         return tuple(accounts.grouped(lines, ("film",) if film is None else ("film", "scene", "shot")))
+
+    def books(self) -> dict[str, pa.Table]:
+        """The ledgers of all accounts in the store, takes, films and sets as Arrow tables by name (docs/reference/books.md).
+
+        Raises:
+            SettingsError: the extra `data` is not installed.
+            LedgerError: a ledger cannot be read to its end.
+            StoreError: the store is away.
+        """
+        from longtake import books
+        from longtake import store as stores
+
+        return books.arrow_tables(stores.of(self.settings))
 
     async def reconcile(self) -> ReconcileReport:
         """Settle attempts in doubt by the balance, and say what needs a person. Free.

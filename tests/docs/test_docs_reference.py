@@ -36,7 +36,7 @@ PUBLISHED = (
 )
 """Where this repository's files lie for a page that is read elsewhere: pages, and pictures."""
 
-ELSEWHERE = {"prefect_dask"}
+ELSEWHERE = {"prefect_dask", "matplotlib"}
 """Modules of packages that a page installs and this environment may lack."""
 
 OBVIOUS = {("maxLength", 100), ("maxLength", 4096), ("maximum", 3600), ("maximum", 10**12), ("maximum", 2**63 - 1)}
@@ -281,7 +281,7 @@ def test_every_field_of_a_block_is_in_the_reference(section, name):
             assert rows[field].split("|")[2].strip() == str(default)
 
 
-@pytest.mark.parametrize("name", ["storyboard", "reconcile"])
+@pytest.mark.parametrize("name", ["storyboard", "reconcile", "books"])
 def test_every_parameter_of_a_flow_is_in_the_reference(name):
     flow = getattr(importlib.import_module("longtake.flows"), name)
     rows = _rows(_sections(REFERENCE / "blocks.md")[f"Flow {name}"])

@@ -82,7 +82,7 @@ def ran(shared_stage, deployed, prefect, prefect_client, tmp_path_factory):
 def test_every_deployment_of_the_file_is_there(deployed):
     assert {(d.name, d.entrypoint.rpartition(".")[2]) for d in deployed.values()} == {
         ("storyboard", "storyboard"), ("storyboard-nightly", "storyboard"), ("reconcile", "reconcile"), ("scene", "scene"),
-        ("films", "film"),
+        ("books", "books"), ("films", "film"),
     }  # fmt: skip
     assert {d.work_pool_name for d in deployed.values()} == {"films", "films-scenes"}
     schedules = {

@@ -171,10 +171,12 @@ class ProgressArtifact:
     async def shown(self) -> AsyncIterator[ProgressArtifact]:
         """Update the artifact while the body runs, without any task depending on the API."""
         await self.show()
+        over = asyncio.Event()
 
         async def beat() -> None:
-            while True:
-                await asyncio.sleep(_BEAT)
+            while not over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(over.wait(), _BEAT)
                 await self.show()
 
         task = asyncio.create_task(beat())
@@ -186,8 +188,11 @@ class ProgressArtifact:
             patience = SHORT
             raise
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            # A write under way ends first: the server may handle one that was given up after the last one.
+            over.set()
+            if not (await asyncio.wait({task}, timeout=patience))[0]:
+                task.cancel()
+                await asyncio.wait({task})
             await self.show(patience=patience)
 
 

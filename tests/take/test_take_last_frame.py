@@ -15,6 +15,9 @@ from longtake import housekeeping, library, media
 from longtake import plan as plans
 from longtake.errors import StoreError
 from longtake.observer import Observer
+from longtake.studio import film_run
+from longtake.studio.comparison import compare
+from longtake.studio.shooting import shoot as shoot_all
 from longtake.take import ledger_of
 
 THREE = """
@@ -53,9 +56,9 @@ class Held(Observer):
             self.after()
 
 
-def made(studio, text=THREE, *, observer=None, **options):
+def made(studio, text=THREE, *, observer=None, settings=None, **options):
     async def work():
-        async with studio.session() as session:
+        async with studio.session(**(settings or {})) as session:
             if observer is not None:
                 session.events.observer = observer
             return {one.shot.id: one for one in await shoot(session, studio.resolved(text), **options)}
@@ -115,6 +118,11 @@ def test_the_next_shot_is_bought_before_the_clip_before_it_is_kept(studio) -> No
     ]
     assert takes["three"].take.anchor == takes["one"].take.tone
     assert studio.posts() == 3
+
+
+def test_a_take_whose_frame_is_handed_on_is_not_in_flight_any_more(studio) -> None:
+    takes = made(studio, observer=Held(), settings={"max_in_flight": 1})
+    assert [one.state for one in takes.values()] == ["bought"] * 3
 
 
 def test_without_a_frame_of_the_provider_the_clips_own_is_handed_on(studio, tmp_path) -> None:
@@ -204,6 +212,23 @@ def test_a_clip_that_fails_after_its_frame_was_handed_on_costs_nothing_twice(stu
     again = made(studio)
     assert [one.state for one in again.values()] == ["bought", "current", "bought"]
     assert again["two"].take == takes["two"].take
+    assert studio.posts() == 3
+
+
+def test_a_take_bought_from_a_frame_is_not_left_over_while_the_clip_before_it_is_not_kept(studio) -> None:
+    """Both clips fail, and then the provider serves them: the second is kept as the take it was bought as."""
+    html = {"where": "media", "what": "html"}
+
+    async def work():
+        async with studio.session() as session:
+            session.events.observer = Held(then=lambda: studio.faults(html))
+            comparison, _ = await compare(session, studio.resolved(THREE), None)
+            done = await shoot_all(session, comparison.running())
+            studio.faults()
+            return [done[name].outcome.state for name in done], await film_run._left_over(session, comparison)
+
+    assert asyncio.run(work()) == (["failed", "failed", "blocked"], [])
+    assert [one.state for one in made(studio).values()] == ["bought"] * 3
     assert studio.posts() == 3
 
 

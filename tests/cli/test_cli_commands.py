@@ -155,7 +155,7 @@ def test_a_plan_asks_the_budgets_that_a_run_would_ask(longtake, settings, board)
     plan = json.loads(out)
     assert code == 0
     assert plan["budget"] == {"film": 1280, "set": None, "run": 10, "day": 5000}
-    assert plan["refusals"] == [{"scope": "run", "budget": 10, "needed": 1280, "available": 10}]
+    assert plan["refusals"] == [{"scope": "run", "budget": 10, "needed": 1280, "available": 10, "refunds": 0}]
 
 
 def test_a_plan_for_people_is_like_a_diff(longtake, board):

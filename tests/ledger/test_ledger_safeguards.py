@@ -181,3 +181,28 @@ def test_the_balance_is_read_only_after_the_quiet_time(desk, age) -> None:
         assert here.names(report.not_charged) == {"rocks"}
 
     run(work())
+
+
+# -- days ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_day_budget_counts_what_was_begun_on_that_day_whenever_it_ends(ledger) -> None:
+    """One attempt is open over midnight, one is settled after it, one is refunded after it: all three are yesterday's."""
+    midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
+    before = midnight - timedelta(seconds=1)
+    for shot in ("rocks", "sea", "sky"):
+        entry = e.Intent(at=before, by=ELSEWHERE, order=purchase(shot), number=1, lease_until=before, body={})
+        sequence = ledger.log.append(lambda _, entry=entry: entry)
+        attempt = ledger.read().attempts[f"a{sequence}"]
+        ledger.accepted(attempt, f"task-of-{shot}")
+        if shot == "sea":
+            ledger.completed(attempt, 150)
+            ledger.settled(attempt, clip="0" * 64)
+        elif shot == "sky":
+            ledger.failed(attempt, code=80003, message="", retryable=True)
+    state = ledger.read()
+    days = [f"{at:%Y-%m-%d}" for at in (before, midnight)]
+    assert [state.used_by(film="a-film", run="run", day=day).day for day in days] == [160 + 150 + 160, 0]
+    with pytest.raises(BudgetError, match="the day budget of 159"):
+        claim(ledger, "fog", budget=Budget(day=159))
+    assert claim(ledger, "fog", budget=Budget(day=160)).kind == "bought"

@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("flows/", "tasks/", "blocks/")
 """Folders of the repository that links in longtake/ lead to: both distributions hold their files once, under `longtake/`."""
-OF_THE_REPOSITORY = (".ci/", ".gitignore")
+OF_THE_REPOSITORY = (".ci/", ".github/", ".gitignore")
 """Tracked, but not in the source distribution."""
 MADE = {"PKG-INFO", "setup.cfg"}
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt", "licenses/LICENSE"}

@@ -7,6 +7,7 @@ set buys only what is missing. The budget of the set is checked with every purch
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -14,9 +15,18 @@ from typing import TYPE_CHECKING
 from longtake import film_set as sets
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, PreflightError, SettingsError
+from longtake.errors import (
+    BudgetError,
+    FilmIncompleteError,
+    LongtakeError,
+    PreflightError,
+    SettingsError,
+    TransientError,
+)
 from longtake.film_set import SetResult
+from longtake.ledger import check_balance
 from longtake.observer import Event, Observer
+from longtake.provider import Provider
 from longtake.report import money_of
 from longtake.studio.approval import Answer, Question
 from longtake.studio.connections import connected
@@ -29,6 +39,7 @@ if TYPE_CHECKING:
 
     from longtake.film_set import Admission, AdmittedFilm, FilmOutcome, FilmSet, SetPlan
     from longtake.settings import Settings
+    from longtake.store import Store
     from longtake.studio.approval import Approver
     from longtake.studio.film import Cost, Film
     from longtake.studio.steps import ClipStep
@@ -84,16 +95,23 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
     if not asked.skip_bad_rows:
         admission.raise_problems(film_set.title)
     store = stores.of(settings)
-    plan = await asyncio.to_thread(
-        sets.make,
-        film_set,
-        admission,
-        catalog=catalog,
-        store=store,
-        settings=settings,
-        run_budget=asked.budget,
-        run=asked.run,
-    )
+
+    def planned() -> SetPlan:
+        return sets.make(
+            film_set,
+            admission,
+            catalog=catalog,
+            store=store,
+            settings=settings,
+            run_budget=asked.budget,
+            run=asked.run,
+        )
+
+    plan = await asyncio.to_thread(planned)
+    if any(one.refunds for one in plan.refusals):
+        # Refunds free their budget when the balance shows them.
+        await _read_balance(settings, store)
+        plan = await asyncio.to_thread(planned)
     refused = plan.refusals[0].error(f"the film set {film_set.title}") if plan.refusals else None
     paid: set[str] = set()
     state = await asyncio.to_thread(ledger_of(settings, store).read)
@@ -119,6 +137,12 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         text = sets.failed_rows(failed) if failed else ""
         result = await asyncio.shield(asyncio.to_thread(sets.keep, store, result, failed=text))
     return result
+
+
+async def _read_balance(settings: Settings, store: Store) -> None:
+    async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
+        with contextlib.suppress(TransientError):
+            await check_balance(ledger_of(settings, store), provider)
 
 
 class _SetRun:

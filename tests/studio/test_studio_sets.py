@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from accounts import PRICE
+from purchases import claim
 
 from longtake import Answer, FilmSet, Observer, Studio, housekeeping
 from longtake import store as stores
 from longtake.errors import BudgetError, SettingsError, StoryboardError
+from longtake.take import ledger_of
 
 TEMPLATE = {
     "schema": "longtake/1",
@@ -112,6 +114,18 @@ def test_the_budget_of_a_set_holds_over_runs(account, studio, film_set):
     with pytest.raises(BudgetError):
         studio.make_set_sync(film_set("lamp", "chair", "sofa", "desk", budget=4 * PRICE))
     assert studio.make_set_sync(film_set("lamp", "chair", "sofa", budget=4 * PRICE)).charged == PRICE
+
+
+def test_a_set_reads_the_balance_before_it_is_refused_for_refunds_alone(account, studio, film_set):
+    studio.make_set_sync(film_set("lamp", budget=3 * PRICE))
+    ledger = ledger_of(studio.settings, stores.of(studio.settings))
+    failed = claim(ledger, "fog", credits=PRICE, set="autumn").attempt
+    ledger.accepted(failed, "task-of-fog")
+    ledger.failed(failed, code=80003, message="", retryable=True)
+    wanted = film_set("lamp", "chair", budget=3 * PRICE)
+    (refusal,) = studio.plan_set(wanted).refusals
+    assert (refusal.scope, refusal.refunds) == ("set", PRICE)
+    assert studio.make_set_sync(wanted).whole
 
 
 def test_the_budget_of_a_run_counts_what_its_id_has_spent(account, studio, film_set):

@@ -220,5 +220,6 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield "* planning rate: the provider has not published a price for this model"
     yield from map(str, plan.old_rates)
     yield from plan.notes
+    yield from plan.waiting()
     if plan.in_doubt:
         yield f"in doubt: {', '.join(plan.in_doubt)}: run `longtake credits reconcile`"

@@ -73,7 +73,7 @@ class PlannedShot(BaseModel):
     attempt: str | None = None
     """The attempt in doubt or under way."""
     waits: str | None = None
-    """Why the shot that continues it is bought only when its clip is kept; None where its last frame is enough."""
+    """Why a missing shot that continues it is bought only when its clip is kept; None where its last frame is enough."""
 
 
 class Plan(BaseModel):
@@ -122,6 +122,14 @@ class Plan(BaseModel):
             return list(self.shots)
         return [one for one in self.shots if one.state != "current" or one.to_buy][:most]
 
+    def waiting(self) -> list[str]:
+        """Why chains wait for clips: a line for each reason, with the number of shots."""
+        reasons = [shot.waits for shot in self.shots if shot.waits is not None]
+        return [
+            f"{reasons.count(why)} {'shot is' if reasons.count(why) == 1 else 'shots are'} continued only when kept: {why}"
+            for why in dict.fromkeys(reasons)
+        ]
+
     def __str__(self) -> str:
         head = tables.shortened(f"{self.title}: {self._summary()}", _WIDTH)
         lines = tables.text(_COLUMNS, [*self._rows(), self._total()], numbers=3, width=_WIDTH)
@@ -169,9 +177,7 @@ class Plan(BaseModel):
             notes.append("* planning rate: the provider has not published a price for this model")
         notes += [str(rate) for rate in self.old_rates]
         notes += self.notes
-        for why in dict.fromkeys(shot.waits for shot in self.shots if shot.waits is not None):
-            count = sum(shot.waits == why for shot in self.shots)
-            notes.append(f"{count} {'shot is' if count == 1 else 'shots are'} continued only when kept: {why}")
+        notes += self.waiting()
         if self.in_doubt:
             notes.append(f"in doubt: {', '.join(self.in_doubt)}")
         return notes
@@ -344,7 +350,11 @@ def of(
     # The shots that are alike in everything share one take: it is priced where a run would come to it first.
     bought = {shot.id: _bought(found[shot.id], priced) for shot in parents_first(resolved)}
     labels = {shot.id: shot.label for shot in resolved.shots}
-    rows = tuple(_row(found[shot.id], bought[shot.id], chain_of[shot.id], comparison) for shot in resolved.shots)
+    awaited = {shot.parent for shot in resolved.shots if found[shot.id].lacks}
+    rows = tuple(
+        _row(found[shot.id], bought[shot.id], chain_of[shot.id], comparison, awaited=shot.id in awaited)
+        for shot in resolved.shots
+    )
     depth: dict[str, tuple[int, int]] = {}
     for shot in parents_first(resolved):
         count, seconds = depth[shot.parent] if shot.parent else (0, 0)
@@ -412,7 +422,7 @@ def _joined(
     return "there" if store is not None and store.head(key) is not None else "to join"
 
 
-def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison) -> PlannedShot:
+def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison, *, awaited: bool) -> PlannedShot:
     shot = status.shot
     pinned = comparison.take_library.take(status.bridges) if status.bridges is not None else None
     attempt = next((lack.attempt for lack in status.lacks if lack.attempt is not None), None)
@@ -436,7 +446,7 @@ def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison) ->
         pinned_to=pinned.shot if pinned is not None else None,
         no_bridge=status.no_bridge,
         attempt=attempt.id if attempt is not None else None,
-        waits=status.waits,
+        waits=status.waits if awaited else None,
     )
 
 

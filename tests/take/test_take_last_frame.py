@@ -93,8 +93,8 @@ def crashed(studio, text=THREE):
     return key
 
 
-def planned(studio, text=THREE, **options):
-    plan = plans.make(
+def plan_of(studio, text=THREE, **options):
+    return plans.make(
         studio.resolved(text),
         catalog=studio.catalog,
         store=studio.store,
@@ -102,7 +102,10 @@ def planned(studio, text=THREE, **options):
         film="two-takes",
         **options,
     )
-    return {row.id: row for row in plan.shots}
+
+
+def planned(studio, text=THREE, **options):
+    return {row.id: row for row in plan_of(studio, text, **options).shots}
 
 
 def state(studio):
@@ -273,6 +276,7 @@ def test_a_chain_that_must_wait_waits_and_the_plan_says_why(studio, change, reas
     text = THREE.replace(*change)
     rows = planned(studio, text)
     assert (rows["one"].waits, rows["three"].waits) == (reason, None)
+    assert any(line.endswith(f"continued only when kept: {reason}") for line in plan_of(studio, text).waiting())
     kept: list[str] = []
 
     class Watch(Observer):

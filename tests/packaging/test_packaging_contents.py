@@ -118,7 +118,8 @@ def test_the_metadata_lists_what_a_user_can_install_and_where_it_runs(wheel):
         (name,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = message_from_string(file.read(name).decode())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert metadata.get_all("Provides-Extra") == ["aws", "otio"]  # what tests and builds need is in dependency groups
+    # What tests and builds need is in dependency groups.
+    assert metadata.get_all("Provides-Extra") == ["aws", "otio", "c2pa", "data"]
     wanted = [one for one in metadata.get_all("Requires-Dist") if "extra ==" not in one]
     assert len(wanted) == len(project["dependencies"])
     assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(

@@ -81,8 +81,11 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
         except (BudgetError, NoCreditsError, KeyRefusedError) as error:
             due = error.refunds if isinstance(error, BudgetError) and session.spending.halted is None else 0
             wait = session.settings.longest_wait
-            if due and await session.account.see_refunds(session.store, wait=wait):
-                continue
+            if due:
+                label = take_request.take_key.spec.label
+                session.events.line(f"{label}: waits for the balance to show {due} credits of refunds")
+                if await session.account.see_refunds(session.store, wait=wait):
+                    continue
             session.spending.halted = error
             raise
         if claim.kind == "kept":

@@ -119,12 +119,12 @@ def _prefect(*, fix: bool) -> tuple[list[Finding], dict[str, Any]]:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        from longtake.flows import reconcile, scene, storyboard
+        from longtake.flows import film, film_set, reconcile, scene, storyboard
         from longtake.prefect.ops import doctor as server
     except (ImportError, ValueError) as error:
         # A broken installation, or a PREFECT_ variable with an invalid value.
         return [Finding("Prefect", "bad", f"cannot be loaded: {' '.join(str(error).split())}")], {}
-    flows = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile)}
+    flows = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile, film_set, film)}
     findings, environment = server.look(flows, fix=fix)
     return findings, {"server_environment": environment}
 

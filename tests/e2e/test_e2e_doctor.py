@@ -121,12 +121,12 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     film = {"board": "b.yaml", "credentials": "nobody", "store": "nowhere"}
     deploy("storyboard", "nightly", STORYBOARD, schedules=every[:1], parameters=film)
     deploy("reconcile", "hourly", "longtake.flows.reconcile.reconcile", schedules=every[1:], paused=True)
-    deploy("film", "old", "flows.film.film", tags=["longtake"])
+    deploy("movie", "old", "flows.movie.movie", tags=["longtake"])
     deploy("reconcile", "theirs", "bank.reconcile", parameters={"password": KEY})
     found = look()
     assert found["Prefect server"][0].startswith("ok http://127.0.0.1:")
     (ours,) = found["deployments"]
-    assert {"film/old", "reconcile/hourly", "storyboard/nightly"} <= set(ours.removeprefix("ok ").split(", "))
+    assert {"movie/old", "reconcile/hourly", "storyboard/nightly"} <= set(ours.removeprefix("ok ").split(", "))
     assert "reconcile/theirs" not in ours
     assert about(found, "block", "storyboard/nightly") == [
         "bad storyboard/nightly names the block reapi-credentials/nobody, which does not exist",
@@ -138,7 +138,7 @@ def test_what_is_wrong_on_a_server_is_named(look, deploy, monkeypatch):
     (secret,) = found["secret"]
     assert secret.startswith("bad reconcile/theirs holds a secret of this environment")
     told = "\n".join(found["deployment"])
-    assert "bad film/old runs flows.film.film, which is not in this version" in told
+    assert "bad movie/old runs flows.movie.movie, which is not in this version" in told
     assert "warn reconcile/hourly is paused" in told
     assert "warn reconcile/hourly has a schedule that is switched off" in told
     assert "warn reconcile/theirs runs bank.reconcile, another project's flow" in told

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import _report
 
 HERE = Path(__file__).parent
-ORDER = ("start", "links", "engine", "join", "streaming", "ledger", "memory")
+ORDER = ("start", "links", "engine", "join", "streaming", "ledger", "books", "memory")
 
 
 def main() -> int:

@@ -7,9 +7,7 @@ import asyncio
 import pytest
 from pydantic import SecretStr
 
-from longtake.errors import (
-    SettingsError,
-)
+from longtake.errors import SettingsError
 from longtake.provider import Provider
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +15,6 @@ pytestmark = pytest.mark.anyio
 BODY = {"model": "seedance-2.5", "prompt": "Waves break on black rocks – dawn", "duration": 5}
 ID = "task_018f5a3a1b6e7d9f8c2b4d6e8f0a2c4e"
 ENVELOPE = {"id": ID, "model": "seedance-2.5", "status": "processing", "created_at": 1735000000, "output": None}
-SIGNED = "https://bucket.example/in.png?X-Amz-Signature=deadbeef"
 
 
 # ------------------------------------------------------------------------------------------------- connections

@@ -38,7 +38,7 @@ def check(account, *names):
     assert account.ledger.read().attempts == {}
 
 
-@pytest.mark.parametrize("runner", ["processes", "dask"])
+@pytest.mark.parametrize("runner", ["processes", pytest.param("dask", marks=pytest.mark.slow)])
 def test_mapped_in_processes(account, prefect_env, runner):
     names = [f"s{number}" for number in range(6)]
     tasks = run(account, prefect_env, runner, account.marker, *names)

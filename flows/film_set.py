@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 from longtake.film_set import FilmSet, SetResult, load
 from longtake.prefect import approver, artifacts
 from longtake.prefect.config import settings_of
+from longtake.prefect.observer import collect
 from longtake.prefect.parameters import (
     CredentialsParameter,
     CreditsParameter,
@@ -76,6 +77,8 @@ async def film_set(
                 labels=labels,
                 dispatch=dispatch,
             )
+    if not result.exit_code:
+        collect(result)
     await show(result)
     if result.exit_code:
         raise result.error()

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from longtake.errors import FilmIncompleteError
 from longtake.prefect import approver, artifacts
 from longtake.prefect.config import settings_of
-from longtake.prefect.observer import PrefectObserver
+from longtake.prefect.observer import PrefectObserver, collect
 from longtake.prefect.parameters import (
     AskParameter,
     BoardParameter,
@@ -102,5 +102,6 @@ async def storyboard(
             if observer.page is not None:
                 await artifacts.page(name, observer.page, patience=artifacts.SHORT)
             raise
+        collect(film)
         await artifacts.film(film)
     return film

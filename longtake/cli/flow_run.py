@@ -22,7 +22,7 @@ from longtake.cli.progress import warnings
 from longtake.errors import LongtakeError
 from longtake.flows.film_set import film_set as films_of
 from longtake.flows.storyboard import storyboard
-from longtake.prefect.observer import also
+from longtake.prefect.observer import also, collected
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 
 _Answer = TypeVar("_Answer")
+
+_BEAT = 0.5
+_PATIENCE = 20.0
+"""Seconds that Prefect gets to record the end of a run, before the server is asked whether it is there at all."""
 
 
 class _StoppedError(LongtakeError):
@@ -87,13 +91,23 @@ def _shown(
     # Prefect would print a traceback for each log line that an unreachable API missed; the flow reports that once.
     logging.raiseExceptions = False
     logging.getLogger("longtake").addHandler(warnings(progress))
+    kept: list[Film | SetResult] = []
     try:
-        with progress, also(progress):
-            made = _run(call, signals)
+        with progress, also(progress), collected() as kept:
+            made = _run(call, signals, kept)
     except LongtakeError as error:
         answer.show(getattr(error, "film", None) or getattr(error, "result", None), error, as_json=as_json)
         return error.exit_code
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        if kept:
+            answer.show(kept[-1], None, as_json=as_json)
+            print(
+                f"longtake: warning: it is all kept, but Prefect could not be told of the end ({type(error).__name__}); the run "
+                "looks unfinished there. Next: start the server again, and the next run is recorded",
+                file=sys.stderr,
+            )
+            _leave(0)
+            return 0
         away = LongtakeError(
             f"Prefect failed the run: {type(error).__name__}: {error}",
             next_step=(
@@ -102,21 +116,42 @@ def _shown(
             ),
         )
         answer.show(None, away, as_json=as_json)
-        if get_current_settings().api.url is not None:
-            # Prefect would retry for minutes to send its events, and no server receives them.
-            sys.stdout.flush()
-            os._exit(away.exit_code)
+        _leave(away.exit_code)
         return away.exit_code
     answer.show(made, None, as_json=as_json)
     return 0
 
 
-def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]) -> _Answer:
+def _leave(code: int) -> None:
+    """End the process where the named server is away: Prefect would retry for minutes to send what no server receives."""
+    if get_current_settings().api.url is not None:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _is_away() -> bool:
+    """Whether a server is named and does not answer."""
+    url = get_current_settings().api.url
+    if url is None:
+        return False
+    try:
+        return httpx.get(f"{url}/health", timeout=_PATIENCE / 4).is_server_error
+    except httpx.HTTPError:
+        return True
+
+
+def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals], kept: list[Any]) -> _Answer:
     """Run the flow in a thread and cancel it on SIGINT and SIGTERM, so that the outcome of an open POST is recorded first.
 
     In the main thread Prefect would handle SIGTERM itself and exit at once.
 
+    Args:
+        flow: the call.
+        signals: what cancels it.
+        kept: gets what the flow has made; once it holds something, a server that is away is not waited for.
+
     Raises:
+        httpx.ConnectError: it is all made, and the server did not answer any more.
         _StoppedError: it was cancelled by a signal.
     """
     done: Future[_Answer] = Future()
@@ -147,9 +182,14 @@ def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals]
     for number in signals:
         signal.signal(number, stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-    thread = threading.Thread(target=body, name="flow")
+    thread = threading.Thread(target=body, name="flow", daemon=True)
     thread.start()
-    thread.join()
+    told = 0.0
+    while thread.is_alive():
+        thread.join(_BEAT)
+        told = told + _BEAT if kept else 0.0
+        if told > _PATIENCE and not caught and _is_away():
+            raise httpx.ConnectError("no answer")
     error = done.exception()
     if error is None or not caught or isinstance(error, LongtakeError):
         return done.result()

@@ -59,6 +59,26 @@ def others() -> list[Observer]:
     return list(_others)
 
 
+_kept: list[list[Any]] = []
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[list[Any]]:
+    """What flows in this process have made while the body runs: films and results of sets, kept before Prefect hears of the end."""
+    made: list[Any] = []
+    _kept.append(made)
+    try:
+        yield made
+    finally:
+        _kept.remove(made)
+
+
+def collect(made: Any) -> None:  # noqa: ANN401 - a film, or the result of a set
+    """Tell whoever called the flow that this is made and kept."""
+    for one in _kept:
+        one.append(made)
+
+
 class PrefectObserver(Observer):
     """Shows one film in the flow run under way. Showing never fails a film: the Prefect API may be away at any moment.
 

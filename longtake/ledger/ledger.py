@@ -281,14 +281,15 @@ class Ledger:
                 self._for(attempt, self._died, phases={"intent"})
 
     def adopt(self, attempt_id: str, task_id: str, *, who: str, why: str) -> None:
-        """A person found the task of a doubt: go on polling it.
+        """A person found the task of a doubt, or of an attempt whose task id was lost: go on polling it.
 
         Raises:
-            LedgerError: there is no such doubt, or the task belongs to another attempt.
+            LedgerError: there is no such attempt, or the task belongs to another one.
         """
 
         def decide(state: LedgerState) -> e.Entry:
-            attempt = self._doubt(state, attempt_id)
+            known = state.attempts.get(attempt_id)
+            attempt = self._doubt(state, attempt_id, or_bought=known is not None and known.task_id is None)
             other = self._has_task(state, task_id, but=attempt_id)
             if other is not None:
                 raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)

@@ -323,6 +323,9 @@ class LedgerState(BaseModel):
                     self.pace = self.pace.accepted(intent=attempt.sequence)
                 self.debits += attempt.order.reserve
                 self._enter(attempt, "accepted", entry.at)
+            case e.Adopted(), ("accepted" | "completed") if attempt.task_id is None:
+                # Its acceptance was lost, and later entries told of it: only the id is new.
+                attempt.task_id = entry.task_id
             case e.InDoubt(), "intent":
                 attempt.reason = entry.reason
                 self._enter(attempt, "in_doubt", entry.at)

@@ -57,6 +57,8 @@ class ShotStatus:
     """Why a shot that continues it is bought only when what is lacking is kept; None where its last frame is enough."""
     ahead: Frame | None = None
     """The recorded last frame of what is lacking, before its clip is kept: shots that continue it start from this one."""
+    broken: bool = False
+    """Whether its clip, or one before it, could not be kept: what was bought behind it is fetched, and nothing more is bought."""
 
     @property
     def settled(self) -> bool:

@@ -124,7 +124,7 @@ async def _shot(
         if kept.used is not None and kept.used.leaves.sha256 != parent.ahead.sha256:
             # Another release kept the take with another frame: say how the shot stands behind that one.
             status = comparison.look(shot, kept)
-            status = replace(status, used=status.used if status.settled else None)
+            status = replace(status, used=status.used if status.settled else None, ahead=None)
     if (refused := failed or refusal(comparison, status.used)) is not None and status.used is not None:
         # Nothing is made from a take that must not be used.
         errors, status = [*errors, refused], replace(status, used=None)
@@ -133,8 +133,11 @@ async def _shot(
     why = "; ".join(map(str, status.reasons)) if status.state == "stale" else ""
     state = _became(EnsuredShot(status, done.obtained, tuple(errors)))
     outcome = ShotOutcome(shot, state, status.used, status.kept, error, seconds, why)
-    # What was bought is kept; nothing more is bought behind it until the clip before it is kept as well.
-    return MadeShot(outcome, replace(status, used=None) if broken else status)
+    if broken:
+        # What was bought is kept; nothing more is bought behind it until the clip before it is kept as well.
+        ahead = status.used.leaves if status.used is not None else status.ahead
+        status = replace(status, used=None, ahead=ahead, broken=True)
+    return MadeShot(outcome, status)
 
 
 async def _edit_kept(

@@ -111,8 +111,9 @@ class Account:
             StoreError: the store is away.
         """
         before = _due(await asyncio.to_thread(self.ledger.read))
+        # From here on, also while another waits: each would add its own time otherwise.
+        ends, looks = elapsed() + wait, 0
         async with self.reading:
-            ends, looks = elapsed() + wait, 0
             while before:
                 state = await asyncio.to_thread(self.ledger.read)
                 if _due(state) < before:

@@ -55,7 +55,15 @@ async def ensure_shot(
             not kept yet: with the status for shots that continue it.
         kept_parent: waits until the shot it continues is done, and gives how it stands then.
     """
-    status = comparison.look(shot, parent)
+
+    def look() -> ShotStatus:
+        found = comparison.look(shot, parent)
+        if parent is None or not parent.broken:
+            return found
+        return replace(found, lacks=tuple(lack for lack in found.lacks if lack.attempt is not None))
+
+    status = look()
+    ahead = status.ahead
     source = parent.used if parent is not None else None
     frame = comparison.start(parent)
     if parent is not None and frame is None:
@@ -85,8 +93,11 @@ async def ensure_shot(
             else:
                 obtained.append(one)
                 comparison.take_library.add(one.take)
-        status = comparison.look(shot, parent)
-    status = replace(status, used=status.used if status.settled else None, ahead=None)
+        status = look()
+    used = status.used if status.settled else None
+    # Where its clip cannot be had now, what was bought from its recorded frame is still fetched.
+    broken = used is None and ahead is not None
+    status = replace(status, used=used, ahead=ahead if broken else None, broken=broken)
     return EnsuredShot(status, tuple(obtained), tuple(errors))
 
 

@@ -89,7 +89,7 @@ async def _obtained(
                     raise
                 rehost += unread
                 continue
-            frame = await last_frame(session.assets, attempt, task, continued=True) if hand_on is not None else None
+            frame = await last_frame(session.assets, attempt, task) if hand_on is not None else None
             if frame is not None and hand_on is not None:
                 hand_on(frame)
                 await slot.aclose()

@@ -70,10 +70,10 @@ async def ingest(
         )
 
     async def early() -> Frame | None:
-        return given or await last_frame(assets, attempt, task, continued=shot.continued)
+        return given or await last_frame(assets, attempt, task)
 
     async def late(path: Path, provided: Awaitable[Frame | None]) -> Frame:
-        frame = await provided or await own_frame(assets, attempt, path, continued=shot.continued)
+        frame = await provided or await own_frame(assets, attempt, path)
         if hand_on is not None:
             hand_on(frame)
         return frame

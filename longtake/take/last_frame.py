@@ -31,22 +31,20 @@ _Result = TypeVar("_Result")
 _LIMIT = 64 * 1024**2
 
 
-async def last_frame(assets: Assets, attempt: Attempt, task: ProviderTask, *, continued: bool) -> Frame | None:
+async def last_frame(assets: Assets, attempt: Attempt, task: ProviderTask) -> Frame | None:
     """The last frame that was recorded for an attempt, or the provider's, which is recorded now.
 
-    None where nothing is recorded and the provider gave no frame that can be used.
+    None where nothing is recorded and the provider gave no frame that can be used. It does not matter whether a shot of this film
+    starts from it: one of another film may, and may have been bought already.
 
     Args:
         assets: the run's.
         attempt: the finished attempt.
         task: what the provider gave.
-        continued: whether another shot starts from the frame: then it is recorded.
 
     Raises:
         StoreError: the store is away.
     """
-    if not continued:
-        return await _provided(assets, task)
     async with meanwhile(_provided(assets, task)) as provided:
         frame = await asyncio.to_thread(library.read_last_frame, assets.store, assets.account, attempt)
         if frame is not None:
@@ -56,7 +54,7 @@ async def last_frame(assets: Assets, attempt: Attempt, task: ProviderTask, *, co
     return found and await _recorded(assets, attempt, found)
 
 
-async def own_frame(assets: Assets, attempt: Attempt, clip: Path, *, continued: bool) -> Frame:
+async def own_frame(assets: Assets, attempt: Attempt, clip: Path) -> Frame:
     """The clip's own last frame, for a chain that would wait in vain for the provider's. Arguments are those of `last_frame`.
 
     Raises:
@@ -72,8 +70,7 @@ async def own_frame(assets: Assets, attempt: Attempt, clip: Path, *, continued: 
             key = put_frame(assets, digest, path)
         return Frame(key=key, sha256=digest, source="clip")
 
-    frame = await asyncio.to_thread(work)
-    return await _recorded(assets, attempt, frame) if continued else frame
+    return await _recorded(assets, attempt, await asyncio.to_thread(work))
 
 
 def put_frame(assets: Assets, digest: str, path: Path) -> str:

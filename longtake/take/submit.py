@@ -86,7 +86,7 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
                 session.events.line(f"{label}: waits for the balance to show {due} credits of refunds")
                 if await session.account.see_refunds(session.store, wait=wait):
                     continue
-            session.spending.halted = error
+            session.spending.halted = session.spending.halted or error
             raise
         if claim.kind == "kept":
             take = await asyncio.to_thread(library.load, session.store, take_request.take_key.fingerprint)

@@ -8,7 +8,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.cli import main
-from longtake.errors import InDoubtError, LedgerGapError
+from longtake.errors import InDoubtError, LedgerError, LedgerGapError
 from longtake.ledger import CHECKPOINT_EVERY, Budget, EntryLog, Ledger, Purchase, account_of
 from longtake.ledger.audit import audit
 from longtake.ledger.entry_log import state_in
@@ -104,6 +104,23 @@ def test_a_later_entry_says_what_the_lost_one_did(ledger, lost) -> None:
     after = again(ledger).read()
     assert (after.attempts, after.debits, after.films) == ({}, before.debits, before.films)
     assert after.lost == [lost]
+
+
+def test_a_person_names_the_task_of_an_attempt_whose_id_was_lost(ledger) -> None:
+    attempt = claim(ledger, "rocks").attempt
+    ledger.accepted(attempt, "task-of-rocks")
+    ledger.completed(attempt, 150)
+    lose(ledger, 2)
+    repair(ledger.log, **WHO)
+    found = again(ledger)
+    before = found.read()
+    assert (before.attempts["a1"].phase, before.attempts["a1"].task_id) == ("completed", None)
+    found.adopt("a1", "task-of-rocks", **WHO)
+    state = again(ledger).read()
+    assert (state.attempts["a1"].phase, state.attempts["a1"].task_id) == ("completed", "task-of-rocks")
+    assert state.debits == before.debits, "it was paid once"
+    with pytest.raises(LedgerError):
+        found.adopt("a1", "another-task", **WHO)
 
 
 def test_a_refund_behind_a_lost_failure_is_still_one(ledger) -> None:

@@ -290,3 +290,28 @@ def test_a_chain_that_must_wait_waits_and_the_plan_says_why(studio, change, reas
 
 def test_steps_see_each_take_before_it_is_continued(studio) -> None:
     assert planned(studio, steps=["mine:check"])["one"].waits == "your own steps see each take first"
+
+
+def test_a_film_that_ends_with_the_shot_keeps_it_with_the_frame_another_has_bought_from(studio) -> None:
+    crashed(studio)
+    studio.faults({"where": "poll", "what": "no-last-frame"})
+    alone = made(studio, THREE[: THREE.index("      - {id: two")])
+    assert alone["one"].take.last_frame.source == "provider", (
+        "the recorded frame, though the provider shows none any more"
+    )
+    studio.faults()
+    takes = made(studio)
+    assert takes["two"].take.frame == takes["one"].take.last_frame.sha256
+    assert studio.posts() == 3
+
+
+def test_what_was_bought_behind_a_shot_that_cannot_be_had_now_is_kept(studio) -> None:
+    crashed(studio)
+    studio.faults({"where": "poll", "what": "500", "match": "harbour"})
+    takes = made(studio, settings={"longest_wait": 0.5})
+    assert {name: one.state for name, one in takes.items()} == {"one": "failed", "two": "bought", "three": "blocked"}
+    assert studio.posts() == 2
+    studio.faults()
+    takes = made(studio)
+    assert {name: one.state for name, one in takes.items()} == {"one": "bought", "two": "current", "three": "bought"}
+    assert studio.posts() == 3

@@ -200,7 +200,7 @@ class Stage:
 
     @contextmanager
     def provider(self, processing: float, clips: _clips.Clips) -> Iterator[Provider]:
-        """A provider whose tasks take so many seconds."""
+        """A provider whose tasks take this many seconds."""
         clip = _clips.sources(clips)[0]
         words = ["-m", "bench._provider", str(clip), str(_clips.last_frame(clip)), str(processing)]
         with started(words, self.folder / "provider.log") as process:
@@ -210,7 +210,7 @@ class Stage:
             yield Provider(process, url)
 
     def board(self, title: str, chains: int, length: int, clips: _clips.Clips) -> Path:
-        """A storyboard of so many chains of so many shots; each chain is a scene, unless shots stand alone."""
+        """A storyboard of this many chains and shots per chain; each chain is a scene, unless shots stand alone."""
         path = self.folder / f"{title}.json"
         scenes: list[dict[str, Any]] = []
         for chain in range(chains):

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bench._rows import row
-from longtake.ledger import CHECKPOINT_EVERY, LedgerState, Purchase
+from longtake import store as stores
+from longtake.books import over_parquet
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, Purchase, accounts
 from longtake.ledger import entries as e
 from longtake.ledger.entry_log import checkpoint_of
 
@@ -37,7 +39,7 @@ print(json.dumps({"s": time.perf_counter() - started, "cpu_s": time.process_time
 
 
 def grow(folder: Path, state: LedgerState, until: int, *, per_day: int = 2_000) -> None:
-    """Write the entries of attempts as files, as a ledger does, until there are so many; days go by."""
+    """Write the entries of attempts as files, as a ledger does, until that many exist, spread over days."""
     home = folder / "ledger" / ACCOUNT
     home.mkdir(parents=True, exist_ok=True)
     before = None if not state.head else e.digest_of((home / f"{state.head:012d}.json").read_bytes())
@@ -76,6 +78,19 @@ def exported(store: Path, to: Path) -> dict[str, float]:
     return found
 
 
+def check_sums(place: Path, to: Path) -> None:
+    """See that the tables come to what `longtake credits` says, by film and by label."""
+    import duckdb
+
+    ledger, books = Ledger(stores.open(str(place)), ACCOUNT), duckdb.connect()
+    books.execute(over_parquet(stores.open(str(to))))
+    for by, names, label in (("film", ("film",), None), ("labels['campaign']", ("label",), "campaign")):
+        lines = accounts.grouped(accounts.lines(ledger, label=label), names)
+        told = {getattr(line, names[0]): (line.attempts, line.settled, line.reserved) for line in lines}
+        cut = books.sql(f"SELECT {by}, sum(attempts), sum(settled), sum(reserved) FROM attempts GROUP BY 1").fetchall()  # noqa: S608 - our own names
+        assert {name: tuple(map(int, numbers)) for name, *numbers in cut} == told
+
+
 def main() -> dict[str, Any]:
     wholes, news = [], []
     for size in SIZES:
@@ -86,6 +101,7 @@ def main() -> dict[str, Any]:
             grow(place, state, size + NEW)
             news.append(exported(place, to))
             assert (wholes[-1]["entries"], news[-1]["entries"]) == (size, NEW)
+            check_sums(place, to)
     few, many = (f"{size:,} entries" for size in SIZES)
     return {
         "rows": [

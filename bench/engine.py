@@ -2,7 +2,7 @@
 
 Shots that continue nothing, clips of real size, a server as `longtake up` sets it. Each way makes a film of few shots and one of
 many; a shot costs the difference divided by their number, so that starting a process is left out. The server's CPU counts until it
-has come to the end of its queues, without what it uses when nobody asks. `obvious` joins nothing and keeps no books.
+has come to the end of its queues, without its use while idle. `obvious` joins nothing and keeps no books.
 """
 
 from __future__ import annotations

@@ -235,7 +235,7 @@ class BudgetError(TerminalError):
     needed: int = 0
     available: int = 0
     refunds: int = 0
-    """Above 0 where it fits as soon as the balance shows so many credits of refunds that the provider owes."""
+    """Above 0 where it fits as soon as the balance shows that many credits of refunds that the provider owes."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

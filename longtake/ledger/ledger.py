@@ -103,7 +103,7 @@ class Ledger:
             InDoubtError: an earlier attempt may have been charged.
             BudgetError: the reserve does not fit into a budget.
             LedgerError: the log cannot be read back to its beginning; nothing was sent.
-            LedgerGapError: an entry is lost and nobody has settled what it bought.
+            LedgerGapError: an entry is lost, and what it bought is not settled yet.
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []

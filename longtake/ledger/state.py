@@ -142,7 +142,7 @@ class LedgerState(BaseModel):
     """How fast the account was asked, and whether it was too fast."""
     today: str = ""
     lost: list[int] = Field(default_factory=list)
-    """Places of entries that are lost and that nobody has settled: what they bought is unknown, so nothing is bought."""
+    """Places of lost entries that are not settled yet: what they bought is unknown, so nothing is bought."""
     blind: bool = False
     """Whether an entry was lost since the last reading of the balance: that cannot tell about doubts before the next."""
 

@@ -74,7 +74,7 @@ def collected() -> Iterator[list[Any]]:
 
 
 def collect(made: Any) -> None:  # noqa: ANN401 - a film, or the result of a set
-    """Tell whoever called the flow that this is made and kept."""
+    """Tell the program that called the flow that this is made and kept."""
     for one in _kept:
         one.append(made)
 

@@ -65,7 +65,7 @@ def prefect_client(prefect_api):
 
 @pytest.fixture(scope="session")
 def events(prefect_api):
-    """`events(name, film, count)`: wait until the server has so many events of this name about a film, and return all it has."""
+    """`events(name, film, count)`: wait until the server has `count` events of this name about a film, and return all it has."""
 
     def find(name: str, film: str) -> list[dict[str, Any]]:
         wanted = {"event": {"name": [name]}, "resource": {"id": [f"longtake.film.{film}"]}}

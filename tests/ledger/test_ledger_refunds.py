@@ -128,7 +128,7 @@ def test_a_reading_that_is_off_as_before_proves_what_was_promised_since(ledger) 
 def test_what_was_promised_before_a_reading_that_is_off_stays_unproven(ledger) -> None:
     read(ledger, 1000)
     ids = [fail(ledger, "rocks"), fail(ledger, "sea")]
-    for _ in range(2):  # one of the two has come, and nobody knows which
+    for _ in range(2):  # one of the two has come, and it is unknown which
         read(ledger, 840)
         assert unproven(ledger) == ids
     read(ledger, 1000)

@@ -45,7 +45,7 @@ eye that closes at 480p 30."""
 FROZEN_MEAN = 0.5
 """The same for all parts in the mean: coding makes up to 0.25, the calmest of moving pictures 2 in a second."""
 FROZEN_SECONDS = 1.0
-"""Shots often begin or end at rest for some frames; a full second at rest is no accident."""
+"""Shots often begin or end at rest for some frames; a full second at rest is not an accident."""
 CUT_LEVELS = 12.0
 """Mean levels a frame differs by from the one before at a cut; hand-held and fast pictures of one view stay below."""
 CUT_SPIKE = 2.5

@@ -29,10 +29,10 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 	$(BIN)/longtake deploy
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow' $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' $(TESTS)
 
 test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow' -k 'not type_checker' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' -k 'not type_checker' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
 
 test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not deep' $(TESTS)

@@ -12,9 +12,6 @@ from longtake.errors import MediaError
 from longtake.media import JoinClip, JoinSound, JoinTransition
 from longtake.media.audio import decoding
 
-SHORT = 0.005
-"""Seconds that sound and picture may be apart, after any number of joints."""
-
 
 def titled(*paths):
     return [JoinClip(path, path.stem) for path in paths]
@@ -29,27 +26,6 @@ def voice(studio, name, *, level, seconds=3, channels=1, on="1"):
 
 def power(values):
     return 10 * math.log10(sum(value * value for value in values) / len(values) / 32768**2 + 1e-12)
-
-
-def test_sound_stays_with_the_picture_over_two_hundred_joints(studio, tmp_path, heard):
-    kinds = [
-        studio.clip("beep_mono", frames=31, size="64x64"),
-        studio.clip("beep_stereo", frames=29, pattern=1, size="64x64", channels=2),
-        studio.clip("beep_48", frames=37, size="64x64", options=("-ar", "48000")),
-        studio.clip("beep_none", frames=7, size="64x64", audio=False),
-    ]
-    clips = kinds * 50 + kinds[:1]
-    film = tmp_path / "film.mp4"
-    done = media.join(titled(*clips), film)
-    begins, at = [], 0
-    for clip in clips:
-        if clip != kinds[3]:
-            begins.append(at / 24 + 1.0)
-        at += media.probe(clip).frames
-    found = heard(film)
-    assert done.frames == media.probe(film).frames == at
-    assert len(found) == len(begins)
-    assert max(abs(a - b) for a, b in zip(found, begins, strict=True)) < SHORT
 
 
 def test_a_crossfade_is_as_loud_in_its_middle(studio, tmp_path, sample_values):

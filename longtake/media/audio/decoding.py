@@ -19,7 +19,6 @@ _PADDING = 2 * 1024 / 48_000
 """Seconds that an encoder may add to fill its last packet."""
 _BATCH = 32
 """Frames resampled at once."""
-_QUARTER = math.pi / 2
 _FADES = 200
 """Fades take one second divided by this: 5 ms. Without them, two waves that do not meet would click."""
 
@@ -59,11 +58,11 @@ def decode(container: av.container.InputContainer, *, channels: int, rate: int, 
 
 
 def soften(samples: array[int], channels: int, rate: int, *, head: bool) -> None:
-    """Fade the start in, or the end out, along a quarter of a sine."""
+    """Fade the start in, or the end out, along a raised cosine: a curve with a bend at silence is heard as a tick in deep sound."""
     steps = min(rate // _FADES, len(samples) // channels)
     last = len(samples) - 1
     for step in range(steps):
-        share = math.sin(step / steps * _QUARTER)
+        share = 0.5 - 0.5 * math.cos(step / steps * math.pi)
         for channel in range(channels):
             at = step * channels + channel
             at = at if head else last - at

@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
 
-from longtake.media.concat.model import JoinTransition
+from longtake.media.concat.model import JoinTransition, JoinTrim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
     from longtake.library import Take
     from longtake.request import Resolved, ResolvedShot
@@ -56,6 +59,21 @@ class Clip(_Part):
     """None; see `ClipCorrection`."""
     match: bool = False
     """Whether the join takes the step of color in front of it out of its beginning, if that step may be seen."""
+    trim: JoinTrim | None = None
+    """What is cut off the clip's two ends, in seconds or in frames of the film; left out where nothing is."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_trim(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Releases without trims read a film without one, and its digest stays.
+        data: dict[str, Any] = handler(self)
+        if self.trim is None:
+            data.pop("trim", None)
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # The serializer says only that it gives a mapping.
+        return handler({name: part for name, part in core_schema.items() if name != "serialization"})
 
 
 class TimelineSound(_Part):
@@ -103,7 +121,8 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
         said = shot.transition if number else None
         transition = JoinTransition(said.kind, said.seconds) if said is not None and said.seconds else None
         follows = number > 0 and shot.parent == resolved.shots[number - 1].id
-        continues = follows and before is not None and joined(before, take)
+        apart = number > 0 and shot.apart(resolved.shots[number - 1])
+        continues = follows and not apart and before is not None and joined(before, take)
         cuts.append(
             Clip(
                 label=shot.label,
@@ -114,6 +133,7 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
                 continues=continues,
                 caption=shot.caption,
                 match=continues and before is not None and shot.match != "off" and _may_be_seen(before, take),
+                trim=shot.trim,
             )
         )
         before = take

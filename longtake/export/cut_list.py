@@ -39,7 +39,7 @@ class ListedShot:
         shot: the shot with its take, alternates, seam and drift, as the manifest has it.
         caption: its subtitle.
         at: the film frame of the cut it begins with.
-        first: the first frame of its clip behind that cut.
+        first: the frame of its clip that is shown first behind that cut.
         frames: how many are shown up to the next cut.
         spare: the frames of its clip behind those: of a transition, or the one that the next clip begins with.
         transition: how it follows the shot before; None for a cut.
@@ -80,10 +80,11 @@ def of_manifest(manifest: Manifest) -> CutList:
     shots = []
     for i, (shot, cut) in enumerate(zip(manifest.shots, manifest.timeline.cuts, strict=True)):
         end = cuts[i + 1] if i + 1 < len(cuts) else manifest.frames
-        first, frames = cuts[i] - starts[i], end - cuts[i]
+        before, frames = cuts[i] - starts[i], end - cuts[i]
+        first = before + (cut.trim.frames(rate)[0] if cut.trim is not None else 0)
         transition = None
         if cut.transition is not None and overlaps[i]:
-            transition = ListedTransition(cut.transition.kind, first, overlaps[i] - first)
+            transition = ListedTransition(cut.transition.kind, before, overlaps[i] - before)
         spare = max(_length(shot.used.clip, rate) - first - frames, 0)
         shots.append(ListedShot(i + 1, shot, cut.caption, cuts[i], first, frames, spare, transition))
     return CutList(rate, manifest.frames, tuple(shots))

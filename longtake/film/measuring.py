@@ -49,7 +49,7 @@ def seams(
             left = match.after
             was = match.before
             seam = Seam(distance=was.distance, likeness=was.likeness, seen=left.seen, matched=left.distance)
-        elif before is not None and shot.parent == before[0].id:
+        elif before is not None and shot.parent == before[0].id and not shot.apart(before[0]):
             seen = _seam(before[1], take, store, folder)
             if seen is not None:
                 matched = seen.distance if shot.match != "off" else None

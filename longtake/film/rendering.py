@@ -214,6 +214,7 @@ def _clips(
             caption=cut.caption,
             correction=match.correction if match is not None else None,
             tail=tails.get(cut.sha256),
+            trim=cut.trim,
         )
         for cut, match in zip(timeline.cuts, matches, strict=True)
     ]

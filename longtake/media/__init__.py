@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         JoinResult,
         JoinSound,
         JoinTransition,
+        JoinTrim,
     )
     from longtake.media.concat.planning import plan_join
     from longtake.media.concat.streaming import hls
@@ -48,6 +49,7 @@ __all__ = [
     "JoinResult",
     "JoinSound",
     "JoinTransition",
+    "JoinTrim",
     "MeasuredSeam",
     "MeasuredTone",
     "SeamMatch",
@@ -85,6 +87,7 @@ __getattr__, __dir__ = exports(
             "JoinResult",
             "JoinSound",
             "JoinTransition",
+            "JoinTrim",
         ),
         "longtake.media.concat.planning": ("plan_join",),
         "longtake.media.concat.streaming": ("hls",),

@@ -7,6 +7,7 @@ was accepted. All amounts are whole credits.
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("shot", "state", "to buy", "expected", "reserve")
 _WIDTH = 80
+_NAMED = 5
+"""Shots that a note names; it counts the others."""
 MOST_ROWS = 40
 """Rows of a plan as a table, unless all are asked for."""
 
@@ -107,7 +110,7 @@ class Plan(BaseModel):
     in_doubt: tuple[str, ...]
     planning_rates: bool
     notes: tuple[str, ...] = ()
-    """What a person should know of the ledger, such as a balance that differs from it."""
+    """What a person should know of the ledger, such as a balance that differs from it, and of trims that make a chain jump."""
     old_rates: tuple[OldRate, ...] = ()
     """Of each model of which takes would be bought, the oldest rate used, if it was seen longer ago than the catalog allows."""
 
@@ -383,9 +386,19 @@ def of(
         longest_chain_seconds=longest[1],
         in_doubt=tuple(r.attempt for r in rows if r.state == "in doubt" and r.attempt),
         planning_rates=any(r.planning_rate for r in rows if r.to_buy),
-        notes=tuple(books.notes),
+        notes=(*books.notes, *_jumps(resolved)),
         old_rates=_old_rates(comparison.catalog, rows, today),
     )
+
+
+def _jumps(resolved: Resolved) -> list[str]:
+    """A line for the shots that no longer follow the one they continue without a break, because a trim cuts frames off there."""
+    pairs = itertools.pairwise(resolved.shots)
+    jumps = [shot.label for before, shot in pairs if shot.parent == before.id and shot.apart(before)]
+    if not jumps:
+        return []
+    more = f" and {len(jumps) - _NAMED} more" if len(jumps) > _NAMED else ""
+    return [f"trims cut frames off a continuous take: the picture jumps into {', '.join(jumps[:_NAMED])}{more}"]
 
 
 def _old_rates(catalog: Catalog, rows: Iterable[PlannedShot], today: date | None) -> tuple[OldRate, ...]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.catalog import Price
+    from longtake.media.concat.model import JoinTrim
     from longtake.storyboard import Loaded, Match, Pick, Transition
 
 Role = Literal["image", "video", "audio", "first_frame", "last_frame"]
@@ -67,6 +68,7 @@ class ResolvedShot:
     use: int | None = None
     pick: Pick = "first"
     caption: str | None = None
+    trim: JoinTrim | None = None
     match: Match = "off"
 
     @property
@@ -74,13 +76,17 @@ class ResolvedShot:
         """Scene and shot as people read them: `dawn/rocks`."""
         return f"{self.scene}/{self.id}"
 
+    def apart(self, before: ResolvedShot) -> bool:
+        """Whether a trim of this shot or of the one before it cuts off the frame that both would share."""
+        return bool((before.trim is not None and before.trim.tail) or (self.trim is not None and self.trim.head))
+
 
 @dataclass(frozen=True)
 class Resolved:
     """All shots in film order, and their chains: the ids of shots that hang together, parents before children.
 
-    `frames` and `seconds` are the film's length with its crossfades and the frames that two clips share taken off; a shot whose
-    length the model chooses counts at its longest. `music` is the file mixed under the film.
+    `frames` and `seconds` are the film's length with its crossfades, trims and the frames that two clips share taken off; a shot
+    whose length the model chooses counts at its longest. `music` is the file mixed under the film.
     """
 
     loaded: Loaded

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from longtake.catalog import ADAPTIVE
+from longtake.media.concat.model import JoinTrim
 from longtake.request import rules
 from longtake.request.findings import Findings
 from longtake.request.media_inputs import MediaInputs
@@ -49,7 +51,9 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
                 rules.check(one, found, parent_id=shots[parent][1].id if parent is not None else None)
         wanted.append(one)
         cost.append(rules.prices(one, catalog, found) if one is not None else None)
-    overlaps = _overlaps(wanted, catalog, found)
+    rate = Fraction(catalog.frames.per_second)
+    trims = [trim.frames(rate) if one and (trim := _trim(one)) else (0, 0) for one in wanted]
+    overlaps = _overlaps(wanted, trims, catalog, found)
     music = None
     if board.sound is not None and board.sound.music is not None:
         heard = media.music(board.sound.music, ("sound", "music"))
@@ -64,7 +68,7 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
         for position, (one, price) in enumerate(sure)
     )
     longest = (catalog.frames.count(catalog.seconds_at_most(shot.duration)) for shot in resolved)
-    frames = sum(longest) - overlaps - _shown_once(wanted, parent_of)
+    frames = sum(longest) - overlaps - sum(map(sum, trims)) - _shown_once(wanted, trims, parent_of)
     chains = _chains(parent_of, order)
     ids = tuple(tuple(resolved[position].id for position in chain) for chain in chains)
     return Resolved(loaded, resolved, ids, frames, frames / catalog.frames.per_second, music)
@@ -100,6 +104,7 @@ def _resolved(
         takes=one.shot.takes,
         transition=one.transition,
         caption=one.shot.caption,
+        trim=_trim(one),
         match=found.loaded.board.match,
         expected=price[0],
         reserve=price[1],
@@ -121,10 +126,26 @@ def _open_end(one: ShotDraft) -> str | None:
     return None
 
 
-def _overlaps(wanted: Sequence[ShotDraft | None], catalog: Catalog, found: Findings) -> int:
-    """Frames that crossfades take off the film; one that eats up a shot is noted."""
+def _trim(one: ShotDraft) -> JoinTrim | None:
+    """What the film leaves out of a shot; None for nothing."""
+    said = one.shot.trim
+    return JoinTrim(said.head, said.tail) if said is not None and (said.head or said.tail) else None
+
+
+def _overlaps(
+    wanted: Sequence[ShotDraft | None], trims: Sequence[tuple[int, int]], catalog: Catalog, found: Findings
+) -> int:
+    """Frames that crossfades take off the film; trims and crossfades that eat up a shot are noted."""
     total = 0
-    taken: dict[int, float] = {}
+    taken: dict[int, float] = {position: sum(trim) / catalog.frames.per_second for position, trim in enumerate(trims)}
+    for position, one in enumerate(wanted):
+        if one is None or not taken[position]:
+            continue
+        length = max(one.values["duration"], one.model.duration.min)
+        if taken[position] >= length:
+            message = f"the trim of shot {one.shot.id} takes all of its {length} seconds"
+            found.add((*one.place, "trim"), message, "a trim shorter than the shot")
+            taken[position] = 0.0
     for position, one in enumerate(wanted):
         seconds = _crossfade(one) if position and one is not None else None
         if one is None or seconds is None:
@@ -137,7 +158,8 @@ def _overlaps(wanted: Sequence[ShotDraft | None], catalog: Catalog, found: Findi
             length = max(other.values["duration"], other.model.duration.min)
             taken[neighbor] = taken.get(neighbor, 0.0) + seconds
             if taken[neighbor] >= length:
-                message = f"the crossfades of shot {other.shot.id} take all of its {length} seconds"
+                both = "trim and crossfades" if sum(trims[neighbor]) else "crossfades"
+                message = f"the {both} of shot {other.shot.id} take all of its {length} seconds"
                 place = one.place if one.shot.transition is not None else one.place[:2]
                 found.add((*place, "transition", "seconds"), message, "crossfades shorter than the shots they join")
     return total
@@ -148,10 +170,15 @@ def _crossfade(one: ShotDraft) -> float | None:
     return one.transition.seconds if one.transition is not None else None
 
 
-def _shown_once(wanted: Sequence[ShotDraft | None], parent_of: Sequence[int | None]) -> int:
-    """Frames that two clips share: a shot begins with the last frame of the one it continues, where that comes just before it."""
+def _shown_once(
+    wanted: Sequence[ShotDraft | None], trims: Sequence[tuple[int, int]], parent_of: Sequence[int | None]
+) -> int:
+    """Frames that two clips share: a shot begins with the last frame of the one it continues, where that comes just before it.
+
+    A trim that cuts off one of the two leaves nothing to show twice.
+    """
     return sum(
-        parent == position - 1 and _crossfade(one) is None
+        parent == position - 1 and _crossfade(one) is None and not (trims[parent][1] or trims[position][0])
         for position, (one, parent) in enumerate(zip(wanted, parent_of, strict=True))
         if one is not None and parent is not None
     )

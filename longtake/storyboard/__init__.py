@@ -25,6 +25,8 @@ from longtake.storyboard.models import (
     StoryboardFields,
     Transition,
     TransitionFields,
+    Trim,
+    TrimFields,
     slug,
 )
 from longtake.storyboard.problem import Problem, bare_url, failure, quoted
@@ -56,6 +58,8 @@ __all__ = [
     "StoryboardFields",
     "Transition",
     "TransitionFields",
+    "Trim",
+    "TrimFields",
     "aload_any",
     "bare_url",
     "checked_labels",

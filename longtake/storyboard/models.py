@@ -24,10 +24,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     PrivateAttr,
     SerializationInfo,
     SerializerFunctionWrapHandler,
     StringConstraints,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
@@ -115,6 +117,31 @@ TransitionKind = Literal[
 ]
 
 
+def _trim_length(value: object) -> object:
+    if isinstance(value, str) and _FRAME_COUNT.fullmatch(value):
+        return value if value != "0f" else 0.0
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _LONGEST_TRIM:
+        return float(value)
+    raise PydanticCustomError("trim", "neither seconds nor frames")
+
+
+_FRAME_COUNT = re.compile(r"(?:0|[1-9][0-9]{0,5})f")
+_LONGEST_TRIM = 3600
+TrimLength = Annotated[
+    float | str,
+    PlainValidator(_trim_length),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 3600},
+                {"type": "string", "pattern": "^(0|[1-9][0-9]{0,5})f$"},
+            ]
+        }
+    ),
+]
+"""Seconds, or frames of the film as text: `12f`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """What a field takes, in the words of an error message."""
@@ -122,6 +149,7 @@ class Allowed:
     text: str
 
 
+TRIM_TEXT = Allowed("seconds (0 to 3600), or frames of the film, such as 12f")
 LABEL_TEXT = Allowed(
     "up to 20 names, of 1 to 64 characters without =, to texts of 1 to 200 characters (a number in quotes)"
 )
@@ -225,6 +253,24 @@ class Transition(Strict):
         return self
 
 
+class TrimFields(TypedDict, total=False):
+    """The fields of `Trim`."""
+
+    head: float | str
+    tail: float | str
+
+
+class Trim(Strict):
+    """What the film leaves out of a shot's clip at its two ends. It changes no take."""
+
+    head: Annotated[TrimLength, TRIM_TEXT] = Field(
+        default=0.0, description="What is cut off at the start: seconds, or frames of the film as text, such as 12f."
+    )
+    tail: Annotated[TrimLength, TRIM_TEXT] = Field(
+        default=0.0, description="What is cut off at the end: seconds, or frames of the film as text, such as 12f."
+    )
+
+
 class _ShotOptions(GenerationFields, total=False):
     model: str | None
     references: Sequence[str]
@@ -236,6 +282,7 @@ class _ShotOptions(GenerationFields, total=False):
     pick: Pick
     transition: Transition | TransitionFields | None
     caption: str | None
+    trim: Trim | TrimFields | None
 
 
 class ShotFields(_ShotOptions, total=False):
@@ -296,6 +343,11 @@ class Shot(Generation):
     )
     caption: Annotated[str | None, StringConstraints(min_length=1, max_length=500), PRINTABLE, Allowed("text")] = Field(
         default=None, description="Subtitle shown for as long as the shot is."
+    )
+    trim: Annotated[Trim | None, Allowed("{head: 0.5, tail: 12f}, one of them or both")] = Field(
+        default=None,
+        description="What the film leaves out of the clip at its ends. It changes no take: a shot that continues this one begins "
+        "with the last frame of the whole clip.",
     )
 
     @_only_when_called

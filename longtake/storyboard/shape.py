@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from longtake.storyboard.models import Allowed, Approval, Generation, Scene, Shot, Sound, Storyboard, Transition
+from longtake.storyboard.models import Allowed, Approval, Generation, Scene, Shot, Sound, Storyboard, Transition, Trim
 from longtake.storyboard.problem import quoted
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("scenes", "transition"): Transition,
     ("scenes", "shots"): Shot,
     ("scenes", "shots", "transition"): Transition,
+    ("scenes", "shots", "trim"): Trim,
     ("sound",): Sound,
     ("approval",): Approval,
 }

@@ -50,13 +50,20 @@ def boundary(frame: int, fps: Fraction, rate: int = RATE) -> int:
 
 
 def parts(
-    clips: Sequence[Path], spans: Sequence[tuple[int, int]], *, fps: Fraction, channels: int, rate: int = RATE
+    clips: Sequence[Path],
+    spans: Sequence[tuple[int, int]],
+    *,
+    heads: Sequence[int] | None = None,
+    fps: Fraction,
+    channels: int,
+    rate: int = RATE,
 ) -> Iterator[array[int]]:
     """The samples of each clip in turn, crossfaded where they overlap; a few clips are in memory at once, one on a core.
 
     Args:
         clips: the files; one without sound is silent.
         spans: the film frame each begins at and the one after its last.
+        heads: the frames of each that are left out at its start; None: none of any.
         fps: frames a second of the film.
         channels: 1 or 2, interleaved.
         rate: samples a second.
@@ -66,11 +73,12 @@ def parts(
     """
     held: array[int] = array("h")
     counts = [boundary(end, fps, rate) - boundary(begin, fps, rate) for begin, end in spans]
-    with contextlib.closing(_ahead(clips, counts, channels, rate)) as sounds:
+    skipped = [boundary(head, fps, rate) for head in heads or [0] * len(clips)]
+    with contextlib.closing(_ahead(clips, skipped, counts, channels, rate)) as sounds:
         for i, samples in enumerate(sounds):
             if held:
                 _mix(held, samples, channels)
-            elif i:
+            elif i or skipped[i]:
                 soften(samples, channels, rate, head=True)
             shared = 0
             if i + 1 < len(clips):
@@ -83,14 +91,16 @@ def parts(
             yield samples
 
 
-def _ahead(clips: Sequence[Path], counts: Sequence[int], channels: int, rate: int) -> Generator[array[int], None, None]:
+def _ahead(
+    clips: Sequence[Path], skipped: Sequence[int], counts: Sequence[int], channels: int, rate: int
+) -> Generator[array[int], None, None]:
     """The samples of each clip, decoded some clips ahead."""
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     waiting: deque[Future[array[int]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="longtake-pcm") as pool:
         try:
-            for path, count in zip(clips, counts, strict=True):
-                waiting.append(pool.submit(_read, path, channels, count, rate))
+            for path, skip, count in zip(clips, skipped, counts, strict=True):
+                waiting.append(pool.submit(_read, path, channels, skip, count, rate))
                 if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -100,13 +110,14 @@ def _ahead(clips: Sequence[Path], counts: Sequence[int], channels: int, rate: in
                 one.cancel()
 
 
-def _read(path: Path, channels: int, count: int, rate: int) -> array[int]:
-    """Exactly `count` samples (of each channel) from the moment of the first picture on, silence where there are none."""
+def _read(path: Path, channels: int, skip: int, count: int, rate: int) -> array[int]:
+    """Exactly `count` samples (of each channel), `skip` after the first picture, silence where there are none."""
     wanted = count * channels
     samples: array[int] = array("h")
     with opened(path, known=True) as container:
         if container.streams.audio:
-            samples = decode(container, channels=channels, rate=rate, most=count).samples
+            samples = decode(container, channels=channels, rate=rate, most=skip + count).samples
+    del samples[: skip * channels]
     del samples[wanted:]
     if len(samples) < wanted:
         soften(samples, channels, rate, head=False)

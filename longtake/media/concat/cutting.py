@@ -35,8 +35,8 @@ class Encode:
 class Blend:
     """The transition into `clip`, with what has to be encoded on its two sides.
 
-    Frames of clip `clip - 1` from its frame `first` on: `before` as they look, then `count` that turn into the first `count`
-    of `clip`, then `after` more of that.
+    Frames of clip `clip - 1` from its frame `first` on: `before` as they look, then `count` that turn into the `count` frames
+    of `clip` from its frame `start` on, then `after` more of that.
     """
 
     clip: int
@@ -44,6 +44,7 @@ class Blend:
     before: int
     count: int
     after: int
+    start: int = 0
 
     @property
     def frames(self) -> int:
@@ -74,26 +75,32 @@ def starts(lengths: Sequence[int], overlaps: Sequence[int]) -> list[int]:
     return [*places, at]
 
 
-def cut(lengths: Sequence[int], overlaps: Sequence[int], indexes: Sequence[Index | None]) -> Iterator[Piece]:
+def cut(
+    lengths: Sequence[int],
+    overlaps: Sequence[int],
+    indexes: Sequence[Index | None],
+    heads: Sequence[int] | None = None,
+) -> Iterator[Piece]:
     """The pieces of a film in order; `indexes[i]` is None for a clip that cannot be copied.
 
-    `lengths` are the frames shown of each clip, from its first on. Every piece is made alone, from two clips at most: the
-    cost of one graph over many clips grows with their number. What has to be encoded next to a transition is made with it,
-    so that no clip is decoded twice.
+    `lengths` are the frames shown of each clip, from its frame `heads[i]` on (None: from its first). Every piece is made alone,
+    from two clips at most: the cost of one graph over many clips grows with their number. What has to be encoded next to a
+    transition is made with it, so that no clip is decoded twice.
     """
     before = 0
+    heads = heads or [0] * len(lengths)
     for i, (length, overlap, index) in enumerate(zip(lengths, overlaps, indexes, strict=True)):
         shared = overlaps[i + 1] if i + 1 < len(overlaps) else 0
-        end = length - shared
-        copy = _copied(i, overlap, end, index)
-        head = (copy.first if copy else end) - overlap
+        start, end = heads[i], heads[i] + length - shared
+        copy = _copied(i, start + overlap, end, index)
+        head = (copy.first if copy else end) - start - overlap
         tail = end - (copy.first + copy.frames) if copy else 0
         if not copy and shared and not overlap:
             head, tail = 0, head
         if overlap:
-            yield Blend(i, lengths[i - 1] - overlap - before, before, overlap, head)
+            yield Blend(i, heads[i - 1] + lengths[i - 1] - overlap - before, before, overlap, head, start)
         elif head:
-            yield Encode(i, 0, head)
+            yield Encode(i, start, head)
         if copy:
             yield copy
         if tail and not shared:

@@ -39,7 +39,8 @@ class Pieces:
         self._clips = clips
         self._looks = looks
         self._layout = layout
-        self._copied = {piece.clip for piece in layout.pieces if isinstance(piece, Copy)}
+        self._copied = {piece.clip: piece.first + piece.frames for piece in layout.pieces if isinstance(piece, Copy)}
+        """Where each copy ends, by clip."""
         self._seen: dict[object, Probe] = {}
         self._stop = threading.Event()
 
@@ -84,6 +85,8 @@ class Pieces:
         path, track, target = self._clips[piece.clip].tail, self._layout.track, self._layout.target
         if path is None or track is None or not self._is_tail(piece):
             return None
+        if piece.first + piece.frames != self._looks[piece.clip].probe.frames - 1:
+            return None  # a trimmed clip ends earlier than its stored tail
         try:
             found = look(path, seen=self._seen)
         except MediaError:
@@ -95,7 +98,7 @@ class Pieces:
         return (path, found) if track.add(found.extradata, keep=2) is not None else None
 
     def _is_tail(self, piece: Piece) -> bool:
-        return isinstance(piece, Encode) and piece.first > 0 and piece.clip in self._copied
+        return isinstance(piece, Encode) and piece.first == self._copied.get(piece.clip)
 
     def _make(self, piece: Blend | Encode, into: Path, news: SimpleQueue[Any]) -> tuple[Path, JoinProbe]:
         def go_on(share: float) -> None:
@@ -119,7 +122,8 @@ class Pieces:
     def _command(self, piece: Blend | Encode, into: Path) -> list[str]:
         target = self._layout.target
         if isinstance(piece, Blend):
-            joint = graphs.Joint(self._layout.kinds[piece.clip], piece.first, piece.before, piece.count, piece.after)
+            kind = self._layout.kinds[piece.clip]
+            joint = graphs.Joint(kind, piece.first, piece.before, piece.count, piece.after, piece.start)
             return graphs.blend(self._clip(piece.clip - 1), self._clip(piece.clip), joint, target, into)
         return graphs.encode(self._clip(piece.clip), range(piece.first, piece.first + piece.frames), target, into)
 

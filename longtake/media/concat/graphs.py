@@ -84,7 +84,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A transition and what is encoded with it: the older clip from its frame `first` to its end, the newer from its start.
+    """A transition and what is encoded with it: the older clip from its frame `first` on, the newer from its frame `start` on.
 
     `before` frames of the older as they are, `count` of both as `kind` (of xfade) says, `after` of the newer as they are.
     """
@@ -94,6 +94,7 @@ class Joint:
     before: int
     count: int
     after: int
+    start: int = 0
 
 
 def encodable(facts: Probe) -> bool:
@@ -126,7 +127,8 @@ def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into:
     old = _frames(left, range(joint.first, joint.first + joint.before + joint.count), target)
     # Both are read in step: ffmpeg needs the newer only from the joint on, and would hold its frames in memory until then. The
     # offset is given even when it is 0, because ffmpeg-python makes one node of two equal ones when a take follows itself.
-    new = _frames(right, range(joint.count + joint.after), target, late=float(joint.first / target.fps))
+    shown = range(joint.start, joint.start + joint.count + joint.after)
+    new = _frames(right, shown, target, late=float(joint.first / target.fps))
     # xfade works on 4:4:4: what it need not touch does not go through it.
     if joint.before:
         halves = old.split()

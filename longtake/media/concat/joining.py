@@ -184,7 +184,7 @@ class _Join:
         count = pcm.boundary(decided.frames, decided.target.fps, rate)
         paths = [clip.path for clip in self.clips]
         spans = [(start, start + length) for start, length in zip(decided.starts, decided.lengths, strict=True)]
-        parts = pcm.parts(paths, spans, fps=decided.target.fps, channels=width, rate=rate)
+        parts = pcm.parts(paths, spans, heads=decided.heads, fps=decided.target.fps, channels=width, rate=rate)
         if plain:
             return aac.Samples(parts, count, width, rate), None
         if sounds:

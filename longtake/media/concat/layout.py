@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
+from longtake.errors import MediaError
 from longtake.media.concat import cutting, graphs, transitions
 from longtake.media.concat.model import Chapter
 from longtake.media.concat.tracks import Track
@@ -29,10 +30,10 @@ _NOT_YUV = (0, 8)
 class Layout:
     """A join, decided.
 
-    Film frames are counted at `target.fps`; clip i shows `lengths[i]` of its own (`dropped[i]` less than it has) and begins at
-    film frame `starts[i]`; `overlaps[i]` of them it shares with the clip before, as `kinds[i]` (of xfade) says. `numbers[i]` is
-    the set number its copied frames get in `track`; `reasons[i]` says why it is copied or not. `track` is None when
-    everything is encoded.
+    Film frames are counted at `target.fps`; clip i shows `lengths[i]` of its own from its frame `heads[i]` on (`tails[i]` and
+    `dropped[i]` less than it has) and begins at film frame `starts[i]`; `overlaps[i]` of them it shares with the clip before, as
+    `kinds[i]` (of xfade) says. `numbers[i]` is the set number its copied frames get in `track`; `reasons[i]` says why it is
+    copied or not. `track` is None when everything is encoded.
     """
 
     target: Target
@@ -41,6 +42,8 @@ class Layout:
     reasons: tuple[str, ...]
     kinds: tuple[str, ...]
     overlaps: tuple[int, ...]
+    heads: tuple[int, ...]
+    tails: tuple[int, ...]
     dropped: tuple[int, ...]
     lengths: tuple[int, ...]
     starts: tuple[int, ...]
@@ -65,7 +68,7 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     between them (H.264 and HEVC of 8 or 10 bits, 4:2:0). Where that is impossible all are encoded to H.264.
 
     Raises:
-        MediaError: a transition is unknown, too long, or longer than its clips.
+        MediaError: a transition is unknown, too long, or longer than its clips; or a trim leaves nothing of its clip.
     """
     model = _model(looks)
     chosen = model.probe
@@ -73,15 +76,18 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     asked = [("", 0), *(transitions.asked(clip, fps) for clip in clips[1:])]
     overlaps = [frames for _, frames in asked]
     whole = [_length(one.probe, fps) for one in looks]
-    dropped = [_drop(clips, whole, overlaps, i) for i in range(len(clips))]
-    lengths = [length - drop for length, drop in zip(whole, dropped, strict=True)]
+    trims = [clip.trim.frames(fps) if clip.trim is not None else (0, 0) for clip in clips]
+    heads, tails = [head for head, _ in trims], [tail for _, tail in trims]
+    trimmed = [_trimmed(*one) for one in zip(clips, whole, heads, tails, strict=True)]
+    dropped = [_drop(clips, trimmed, overlaps, i, apart=_apart(heads, tails, i)) for i in range(len(clips))]
+    lengths = [length - drop for length, drop in zip(trimmed, dropped, strict=True)]
     places = cutting.starts(lengths, overlaps)
     track = Track(chosen.codec, model.extradata)
     numbers, reasons = _agreements(clips, looks, chosen, track)
     indexes: list[Index | None] = [
         one.index if number is not None else None for one, number in zip(looks, numbers, strict=True)
     ]
-    pieces = tuple(cutting.cut(lengths, overlaps, indexes))
+    pieces = tuple(cutting.cut(lengths, overlaps, indexes, heads))
     target = graphs.target(chosen)
     shared: Track | None = track
     copied = [isinstance(piece, cutting.Copy) for piece in pieces]
@@ -91,7 +97,7 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
         what = f"{chosen.codec} {chosen.pix_fmt} cannot stand next to encoded pieces"
         what += f": the whole film is encoded{_mapped(chosen.color, _own(target).color)}"
         shared, target, reasons = None, _own(target), [what] * len(clips)
-        pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks)))
+        pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks), heads))
     chapters = tuple(
         Chapter(float(start / fps), float(end / fps), clip.title)
         for clip, start, end in zip(clips, places, places[1:], strict=False)
@@ -103,6 +109,8 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
         reasons=tuple(reasons),
         kinds=tuple(kind for kind, _ in asked),
         overlaps=tuple(overlaps),
+        heads=tuple(heads),
+        tails=tuple(tails),
         dropped=tuple(dropped),
         lengths=tuple(lengths),
         starts=tuple(places[:-1]),
@@ -172,9 +180,24 @@ def _mapped(own: Color, film: Color) -> str:
     return f"; {own.hdr or 'SDR'} is mapped to {film.hdr or 'SDR'}"
 
 
-def _drop(clips: Sequence[JoinClip], whole: Sequence[int], overlaps: Sequence[int], i: int) -> int:
+def _trimmed(clip: JoinClip, whole: int, head: int, tail: int) -> int:
+    """The frames of a clip that its trim leaves."""
+    if head + tail >= whole:
+        raise MediaError(
+            f"the trim of {clip.title} takes {head + tail} frames, and its clip has {whole}",
+            next_step="make `trim` shorter in the storyboard",
+        )
+    return whole - head - tail
+
+
+def _apart(heads: Sequence[int], tails: Sequence[int], i: int) -> bool:
+    """Whether a trim cuts off the frame that clip i and the one after it share."""
+    return i + 1 < len(heads) and bool(tails[i] or heads[i + 1])
+
+
+def _drop(clips: Sequence[JoinClip], whole: Sequence[int], overlaps: Sequence[int], i: int, *, apart: bool) -> int:
     """Frames of clip i that are not shown: its last, when the next one continues it and begins with the same."""
-    if i + 1 == len(clips) or not clips[i + 1].continues or overlaps[i + 1]:
+    if i + 1 == len(clips) or apart or not clips[i + 1].continues or overlaps[i + 1]:
         return 0
     return 1 if whole[i] > max(overlaps[i], 1) else 0
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from pathlib import Path
 
     from longtake.media.measure.grading import ColorCorrection
@@ -26,13 +27,34 @@ class JoinTransition:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinTrim:
+    """What a film leaves out of a clip at its two ends: each a number of seconds, or frames of the film as text (`"12f"`)."""
+
+    __pydantic_config__ = _STORED
+
+    head: float | str = 0.0
+    tail: float | str = 0.0
+
+    def frames(self, fps: Fraction) -> tuple[int, int]:
+        """The frames at each end at a film's rate; what is not 0 is at least one frame."""
+        return _frames(self.head, fps), _frames(self.tail, fps)
+
+
+def _frames(length: float | str, fps: Fraction) -> int:
+    if isinstance(length, str):
+        return int(length.removesuffix("f"))
+    return max(round(length * fps), 1) if length else 0
+
+
+@dataclass(frozen=True, slots=True)
 class JoinClip:
     """One clip of a film.
 
     `title` becomes its chapter. `transition` leads into it from the clip before (None: a cut). `continues` says that it
-    begins with the frame the clip before ended with, so that a cut shows that frame once. `caption` becomes a subtitle for
-    as long as the clip is shown. `correction` changes its colors.
+    begins with the frame the clip before ended with, so that a cut shows that frame once where no
+    trim has cut it off. `caption` becomes a subtitle for as long as the clip is shown. `correction` changes its colors.
     `tail` is the file that `examine` wrote for it: with it, nothing is encoded where the next clip continues this one.
+    `trim` is cut off its ends.
     """
 
     path: Path
@@ -42,6 +64,7 @@ class JoinClip:
     caption: str | None = None
     correction: ColorCorrection | None = None
     tail: Path | None = None
+    trim: JoinTrim | None = None
 
 
 @dataclass(frozen=True, slots=True)

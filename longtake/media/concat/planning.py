@@ -43,7 +43,7 @@ def look_at(clips: Sequence[JoinClip]) -> list[JoinProbe]:
     seen: dict[object, Probe] = {}
     looks = []
     for i, clip in enumerate(clips):
-        entered = bool(i and clip.transition)
+        entered = bool((i and clip.transition) or (clip.trim is not None and clip.trim.head))
         key = clip.path, entered
         if key not in known:
             known[key] = _look(clip, seen, entered=entered)
@@ -67,13 +67,14 @@ def _look(clip: JoinClip, seen: dict[object, Probe], *, entered: bool) -> JoinPr
 def describe(clips: Sequence[JoinClip], looks: Sequence[JoinProbe], decided: Layout, sound: JoinSound) -> JoinPlan:
     """The plan of a decided join."""
     shares = [_Share() for _ in clips]
+    copied_to = {piece.clip: piece.first + piece.frames for piece in decided.pieces if isinstance(piece, Copy)}
     for piece in decided.pieces:
         share = shares[piece.clip]
         if isinstance(piece, Copy):
             share.copied = piece.frames
         elif isinstance(piece, Blend):
             share.blend = piece
-        elif piece.first and decided.dropped[piece.clip]:
+        elif decided.dropped[piece.clip] and piece.first == copied_to.get(piece.clip):
             share.tail = piece.frames
         else:
             share.encoded += piece.frames
@@ -111,7 +112,13 @@ def _clip(clip: JoinClip, decided: Layout, i: int, share: _Share) -> JoinRow:
     why = decided.reasons[i]
     if not share.copied and why.startswith("as the film"):
         why += ", but it can only be entered at its start"
+    why += _trims(decided.heads[i], decided.tails[i])
     return JoinRow("clip", i + 1, clip.title, what, length, share.encoded, why)
+
+
+def _trims(head: int, tail: int) -> str:
+    ends = [f"{frames} frames at its {end}" for end, frames in (("head", head), ("tail", tail)) if frames]
+    return f"; trimmed by {' and '.join(ends)}" if ends else ""
 
 
 def _joint(clip: JoinClip, decided: Layout, i: int, before: _Share, blend: Blend | None) -> JoinRow:
@@ -123,7 +130,9 @@ def _joint(clip: JoinClip, decided: Layout, i: int, before: _Share, blend: Blend
         return JoinRow("joint", i + 1, clip.title, what, blend.count, blend.frames, why)
     if not decided.dropped[i - 1]:
         why = "a cut between two frames"
-        if clip.continues:
+        if clip.continues and (decided.tails[i - 1] or decided.heads[i]):
+            why += "; a trim cuts off the frame that both clips share"
+        elif clip.continues:
             why += "; the clip before has but one frame, which stays"
         return JoinRow("joint", i + 1, clip.title, "cut", 0, 0, why)
     why = "the frame both clips share is shown once: the last of the clip before is left out"

@@ -6,12 +6,15 @@ DEMO   ?= demo-film
 UP     ?= longtake-up
 TESTS  ?=
 WORKERS ?= 3
+PART   ?= fold
+SAMPLE ?= 60
+SEED   ?= 15
 QUICK  := catalog plan report request $(foreach board,fuzz loading python schema,storyboard/test_storyboard_$(board).py) \
   $(foreach part,budget fold pacing safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui up deploy test test-quick test-all test-deep catalog lint bench constraints clean
+.PHONY: help demo ui up deploy test test-quick test-all test-deep mutants catalog lint bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +43,9 @@ test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; T
 test-deep: $(VENV)/.dev ## more of what slow tests do: other doors of a crash, more damaged clips
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m deep $(TESTS)
 
+mutants: $(VENV)/.mutation ## which made-up faults no test notices: PART= SAMPLE= SEED=, see tests/MUTANTS.md
+	$(BIN)/python tests/mutation/run.py $(PART) --sample $(SAMPLE) --seed $(SEED)
+
 catalog: $(VENV)/.dev ## write longtake/catalog/catalog.json after a change of catalog.yaml
 	$(BIN)/python -c "from longtake.catalog import load; load.COMPILED.write_text(load.compile_shipped())"
 
@@ -58,6 +64,8 @@ constraints: ## pin the newest versions again (needs uv)
 	  --custom-compile-command 'make constraints' --group build --group dev --extra aws --extra c2pa --extra data -o constraints-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --group build -c constraints-dev.txt -o constraints.txt pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command 'make constraints' --group mutation -c constraints-dev.txt -o constraints-mutation.txt
 
 clean: ## remove what was installed and made
 	rm -rf $(VENV) $(DEMO) $(UP) build dist *.egg-info
@@ -73,4 +81,8 @@ $(VENV)/.run: constraints.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run constraints-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints-dev.txt
+	touch $@
+
+$(VENV)/.mutation: $(VENV)/.dev constraints-mutation.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints-mutation.txt
 	touch $@

@@ -12,6 +12,7 @@ from longtake.cli import main
 from longtake.errors import BudgetError, LedgerError
 from longtake.ledger import Budget, Ledger, Purchase
 from longtake.ledger import entries as e
+from longtake.take import account, open_session
 from longtake.take.ensure_take import EnsuredTake
 
 run = asyncio.run
@@ -57,6 +58,33 @@ def test_a_refund_that_comes_late_is_recognized_and_frees_its_budget(desk) -> No
     assert here.kinds().count("refund_found") == 1
     state = here.ledger.read()
     assert (state.offset, state.missing, state.unproven, state.films) == (0, [], [], {"a-film": 160})
+
+
+def test_many_that_wait_for_refunds_share_one_deadline(desk, monkeypatch) -> None:
+    """The waits of a film's shots do not add up: the second and the third look once, because the time of all is over."""
+    here = desk(NEVER, processing=3600)
+    clock = [0.0]
+    monkeypatch.setattr(account, "elapsed", lambda: clock[0])
+    monkeypatch.setattr(account, "LOOK_AGAIN", 0.01)
+    read(here.ledger, 50_000)
+    fail(here.ledger, "rocks")
+    wanted = order("sea")
+    sea = here.ledger.claim(wanted, body={}, budget=Budget(), kept=lambda: False).attempt
+    here.ledger.accepted(sea, "task-of-sea")
+
+    async def work():
+        async with open_session(here.settings, catalog=here.catalog, film="a-film", budget=None) as session:
+            poll = session.account.provider.poll
+
+            async def ten_seconds(task):
+                clock[0] += 10
+                return await poll(task)
+
+            session.account.provider.poll = ten_seconds
+            return await asyncio.gather(*(session.account.see_refunds(session.store, wait=15) for _ in range(3)))
+
+    assert run(work()) == [False] * 3
+    assert clock == [(2 + 1 + 1) * 10]
 
 
 # -- what a reading proves -----------------------------------------------------------------------------------------------

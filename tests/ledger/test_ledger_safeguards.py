@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 
 import pytest
 from purchases import claim, purchase
 
+from longtake import reconciliation
 from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import BudgetError, InDoubtError, LedgerError
@@ -162,25 +162,48 @@ def test_the_longest_post_ends_before_the_quiet_time_does() -> None:
     assert POST_TIMEOUT + _LONGEST_UNSENT < QUIET
 
 
-@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=2), timedelta(days=-1)])
-def test_the_balance_is_read_only_after_the_quiet_time(desk, age) -> None:
-    """Whatever the clock of the machine says that wrote the doubt."""
-    here = desk()
+@pytest.fixture
+def waits(monkeypatch):
+    """What happened, in order: each wait of a minute or more, which takes no time here, and what a test adds."""
+    happened, sleep = [], asyncio.sleep
+
+    async def note(seconds, result=None):
+        if seconds < 60:
+            return await sleep(seconds, result)
+        happened.append(seconds)
+        return result
+
+    monkeypatch.setattr(asyncio, "sleep", note)
+    return happened
+
+
+def doubt_of_another_machine(here, age):
     entry = e.Intent(at=now() - age, by=ELSEWHERE, order=purchase(), number=1, lease_until=now() - age, body={})
     here.ledger.log.append(lambda _: entry)
     here.ledger.log.append(lambda _: e.InDoubt(at=now() - age, by=ELSEWHERE, attempt="a1", reason="lost"))
     opened = e.Balance(at=now(), by=ELSEWHERE, balance=here.balance())
     here.ledger.log.append(lambda _: opened)
-    read = []
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=2), timedelta(days=-1)])
+def test_the_balance_is_read_only_after_the_quiet_time(desk, waits, age) -> None:
+    """Whatever the clock of the machine says that wrote the doubt."""
+    here = desk()
+    doubt_of_another_machine(here, age)
 
     async def work():
-        began = time.monotonic()
         async with here.provider() as provider:
-            report = await here.reconcile(teller=Teller(provider, lambda: read.append(time.monotonic())), quiet=0.4)
-        assert read[0] - began >= 0.4
-        assert here.names(report.not_charged) == {"rocks"}
+            return await here.reconcile(teller=Teller(provider, lambda: waits.append("read")), quiet=90)
 
-    run(work())
+    assert here.names(run(work()).not_charged) == {"rocks"}
+    assert waits == [90, "read"]
+
+
+def test_whoever_reconciles_waits_for_the_longest_post_unless_asked_for_less(desk, waits) -> None:
+    here = desk()
+    doubt_of_another_machine(here, timedelta(0))
+    run(reconciliation.run(here.settings))
+    assert waits == [QUIET]
 
 
 # -- days ----------------------------------------------------------------------------------------------------------------

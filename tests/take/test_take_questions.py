@@ -1,0 +1,183 @@
+"""What a person is asked before credits are spent, and what each answer lets the run spend."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from purchases import claim, purchase
+
+from longtake import plan
+from longtake.errors import BudgetError, LedgerError, SettingsError
+from longtake.ledger import Budget
+from longtake.observer import Observer
+from longtake.report import ShotOutcome
+from longtake.storyboard import Approval
+from longtake.studio.approval import Answer, approve_plan, approve_rest, check_approver
+from longtake.studio.shooting import MadeShot
+from longtake.take import open_session
+
+YES, NO = Answer(approve=True, by="Ada"), Answer(approve=False, by="Ada")
+SPENT = 100
+"""Credits that the run has spent before it asks."""
+
+
+@dataclass
+class Asked:
+    """The film of two shots, each of 320 credits: what was asked, what came of it, and the budget then."""
+
+    reserve: int = 0
+    shot: int = 0
+    questions: list = field(default_factory=list)
+    events: list = field(default_factory=list)
+    error: Exception | None = None
+    halted: Exception | None = None
+    budget: Budget | None = None
+
+    @property
+    def question(self):
+        (only,) = self.questions
+        return only
+
+
+@pytest.fixture
+def ask(make_studio):
+    studio = make_studio()
+
+    def run(before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, hours=2.0, **budget):
+        resolved, asked = studio.resolved(), Asked()
+        found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
+        asked.reserve, asked.shot = found.reserve, found.shots[0].reserve
+        nothing = {"to_buy": 0, "reserve": 0, "expected": 0}
+        rows = tuple(row.model_copy(update=nothing) if row.id in kept else row for row in found.shots)
+        found = found.model_copy(update={"shots": rows, "reserve": sum(row.reserve for row in rows)})
+
+        class Watch(Observer):
+            def notify(self, event):
+                asked.events.append(event.name)
+
+        async def approver(question):
+            asked.questions.append(question)
+            return answer
+
+        async def work():
+            settings = studio.settings.model_copy(update={"run_budget": fixed})
+            given = {"catalog": studio.catalog, "film": "two-takes", "budget": budget.get("film"), "run": "this"}
+            async with open_session(settings, run_budget=budget.get("run"), observer=Watch(), **given) as session:
+                claim(session.ledger, purchase("before", credits=SPENT, film="two-takes", run="this"))
+                session.spending.halted = halted
+                approval = Approval(before=list(before), hours=hours)
+                try:
+                    if rest:
+                        first = MadeShot(ShotOutcome(resolved.shots[0], "failed"), None)
+                        await approve_rest(session, found, approval, approver, {"one": first})
+                    else:
+                        await approve_plan(session, found, approval, approver)
+                except BudgetError as error:
+                    asked.error = error
+                asked.halted, asked.budget = session.spending.halted, session.spending.budget
+
+        asyncio.run(work())
+        return asked
+
+    return run
+
+
+def test_a_question_says_what_the_run_would_cost_in_all(ask) -> None:
+    asked = ask(["spending"], YES)
+    question = asked.question
+    assert (question.film, question.subject, question.seconds) == ("two-takes", "spending", 7200)
+    assert (question.credits, question.silence, question.pictures) == (SPENT + asked.reserve, None, ())
+    assert f"up to **{SPENT + asked.reserve} credits** in all" in question.text
+    assert f"2 takes for **{asked.reserve} credits** expected, {asked.reserve} reserved" in question.text
+    assert f"| s | 2 | {asked.reserve} | one (missing), two (blocked) |" in question.text
+    assert asked.budget == Budget(run=SPENT + asked.reserve)
+
+
+def test_an_answer_with_fewer_credits_is_the_budget(ask) -> None:
+    assert ask(["spending"], Answer(approve=True, credits=150)).budget == Budget(run=150)
+    assert ask(["spending"], Answer(approve=True, credits=0)).budget == Budget(run=0)
+
+
+@pytest.mark.parametrize(("answer", "said"), [(NO, "was not approved by Ada"), (None, "no answer came in time")])
+@pytest.mark.parametrize("subject", ["spending", "more than the budget"])
+def test_without_an_approval_the_run_ends(ask, subject, answer, said) -> None:
+    film = {"film": SPENT + 1} if subject == "more than the budget" else {}
+    asked = ask([subject], answer, **film)
+    assert asked.question.subject == subject
+    assert said in str(asked.error)
+    assert (asked.error.needed, asked.error.available) == (SPENT + asked.reserve, 0)
+    assert asked.budget == Budget(**film)
+
+
+def test_nobody_is_asked_where_the_run_does_not_want_it(ask) -> None:
+    asked = ask([])
+    assert (asked.questions, asked.error, asked.budget) == ([], None, Budget())
+    asked = ask(["the rest"])
+    assert (asked.questions, asked.error, asked.budget) == ([], None, Budget())
+
+
+def test_what_does_not_fit_is_refused_without_a_question(ask) -> None:
+    fits = ask([]).reserve + SPENT
+    assert ask([], film=fits).error is None
+    asked = ask(["spending"], YES, film=fits - 1)
+    assert (asked.questions, asked.error.scope, asked.events) == ([], "film", ["budget.refused"])
+
+
+def test_an_answer_about_more_than_the_budget_lifts_that_of_the_film(ask) -> None:
+    asked = ask(["more than the budget"], YES, film=150)
+    assert asked.question.subject == "more than the budget"
+    assert asked.question.text.startswith("**two-takes**: what is missing does not fit: ")
+    assert "The film's budget is" not in asked.question.text
+    everything = SPENT + asked.reserve
+    assert asked.budget == Budget(film=everything, run=everything)
+    assert ask(["more than the budget"], YES, film=everything).questions == [], "it fits"
+
+
+def test_what_a_person_cannot_lift_is_not_asked_about(ask) -> None:
+    asked = ask(["more than the budget"], YES, film=150, fixed=SPENT + 1)
+    assert (asked.questions, asked.error.scope) == ([], "run")
+
+
+def test_where_nothing_is_to_be_bought_nothing_more_may_be_without_a_question(ask) -> None:
+    asked = ask(["spending"], YES, kept=("one", "two"))
+    assert (asked.questions, asked.budget) == ([], Budget(run=SPENT))
+    asked = ask(["the rest"], YES, rest=True, kept=("two",))
+    assert (asked.questions, asked.budget, asked.halted) == ([], Budget(run=SPENT), None)
+
+
+def test_the_rest_is_asked_about_with_its_own_price(ask) -> None:
+    asked = ask(["the rest"], YES, rest=True)
+    rest = asked.reserve - asked.shot
+    assert (asked.question.subject, asked.question.credits) == ("the rest", SPENT + rest)
+    assert f"| s | 1 | {rest} | two (blocked) |" in asked.question.text
+    assert (asked.budget, asked.halted) == (Budget(run=SPENT + rest), None)
+
+
+@pytest.mark.parametrize("answer", [NO, None])
+def test_without_an_approval_of_the_rest_nothing_more_is_bought(ask, answer) -> None:
+    asked = ask(["the rest"], answer, rest=True)
+    assert len(asked.questions) == 1
+    assert isinstance(asked.halted, BudgetError)
+
+
+def test_a_rest_that_does_not_fit_is_not_asked_about_nor_bought(ask) -> None:
+    asked = ask(["the rest"], YES, rest=True, film=SPENT + 1)
+    assert (asked.questions, asked.halted.scope) == ([], "film")
+
+
+def test_a_run_that_buys_nothing_more_does_not_ask(ask) -> None:
+    stopped = LedgerError("stopped")
+    asked = ask(["the rest"], YES, rest=True, halted=stopped)
+    assert (asked.questions, asked.halted, asked.budget) == ([], stopped, Budget())
+
+
+def test_a_run_that_asks_needs_somebody_to_ask() -> None:
+    async def somebody(question):
+        return None
+
+    check_approver(Approval(), None)
+    check_approver(Approval(before=["spending"]), somebody)
+    with pytest.raises(SettingsError, match="no approver is set"):
+        check_approver(Approval(before=["the rest"]), None)

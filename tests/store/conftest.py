@@ -8,12 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+from memory_store import MemoryStore
 
 from longtake import store
 
 
-@pytest.fixture(params=["local", "moto", "ministack"])
+@pytest.fixture(params=["memory", "local", "moto", "ministack"])
 def any_store(request, tmp_path):
+    if request.param == "memory":
+        return MemoryStore()
     if request.param == "local":
         return store.open(str(tmp_path / "store folder"))
     name = request.getfixturevalue("bucket" if request.param == "moto" else "strict_bucket")

@@ -1,4 +1,4 @@
-"""What every store does: one suite for the local folder and for S3 over the wire."""
+"""What every store does: one suite for memory, the local folder and S3 over the wire."""
 
 import itertools
 import pickle
@@ -230,11 +230,13 @@ def test_errors_pickle(any_store):
     assert (str(again), again.key) == (str(raised.value), raised.value.key)
 
 
+@pytest.mark.parametrize("any_store", ["local", "moto", "ministack"], indirect=True)
 def test_the_uri_opens_the_same_store(any_store):
     any_store.put_if_absent("x", b"here")
     assert store.open(any_store.uri).get("x") == b"here"
 
 
+@pytest.mark.parametrize("any_store", ["local", "moto", "ministack"], indirect=True)
 def test_a_public_url(any_store):
     public = store.open(any_store.uri, public_url="https://media.example.com/films/")
     assert public.url_for_others("media/a.png") == "https://media.example.com/films/media/a.png"

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 from pydantic import SecretStr
 
 from longtake import store
@@ -30,6 +31,8 @@ HELPER = Path(__file__).with_name("streamer.py")
 
 def left_over(opened):
     """What is on its way in: temporary files of a folder, open uploads of a bucket."""
+    if isinstance(opened, MemoryStore):
+        return []
     folder = opened.path("x")
     if folder is not None:
         return list((folder.parent / ".tmp").glob("*"))

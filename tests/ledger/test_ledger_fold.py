@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 from purchases import claim
 
-from longtake import store as stores
 from longtake.errors import BudgetError, InDoubtError
 from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
 from longtake.ledger import entries as e
@@ -103,43 +102,42 @@ def naive_spent(ledger: Ledger) -> dict[str, int]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(step, min_size=1, max_size=130))
 def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = stores.open(folder)
-        books = [Ledger(store, "account") for _ in range(WRITERS)]
-        numbers: dict[str, int] = {}
-        for writer, op, shot, amount in steps:
-            play(books[writer], (op, shot, amount), numbers, Budget())
-        states = [ledger.read() for ledger in books]
-        assert states[0] == states[1] == states[2]
-        assert Ledger(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
-        assert replay(books[0]) == states[0], "a fold from zero differs"
-        assert states[0].films == naive_spent(books[0])
-        intents = sum(isinstance(entry, e.Intent) for _, entry in books[0].log.entries())
-        closed = list(books[0].log.history())
-        assert len({c.id for c in closed}) == len(closed)
-        assert intents == len(closed) + len(states[0].attempts), "an attempt was lost or counted twice"
+    store = MemoryStore()
+    books = [Ledger(store, "account") for _ in range(WRITERS)]
+    numbers: dict[str, int] = {}
+    for writer, op, shot, amount in steps:
+        play(books[writer], (op, shot, amount), numbers, Budget())
+    states = [ledger.read() for ledger in books]
+    assert states[0] == states[1] == states[2]
+    assert Ledger(store, "account").read() == states[0], "a fold from a checkpoint differs from the writers' own"
+    assert replay(books[0]) == states[0], "a fold from zero differs"
+    assert states[0].films == naive_spent(books[0])
+    intents = sum(isinstance(entry, e.Intent) for _, entry in books[0].log.entries())
+    closed = list(books[0].log.history())
+    assert len({c.id for c in closed}) == len(closed)
+    assert intents == len(closed) + len(states[0].attempts), "an attempt was lost or counted twice"
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(step, min_size=1, max_size=80), st.integers(200, 900), st.integers(200, 900))
 def test_no_prefix_of_the_log_is_ever_above_a_budget(steps, film_budget: int, day_budget: int) -> None:
     # Charges above the reserve are the provider's doing, so completions here stay within it.
-    with tempfile.TemporaryDirectory() as folder:
-        books = [Ledger(stores.open(folder), "account") for _ in range(WRITERS)]
-        numbers: dict[str, int] = {}
-        for writer, op, shot, amount in steps:
-            if op != "complete":
-                play(books[writer], (op, shot, amount), numbers, Budget(film=film_budget, day=day_budget))
-        state = LedgerState()
-        for sequence, entry in books[0].log.entries():
-            state.apply(sequence, entry)
-            for film in ("film-0", "film-1"):
-                assert state.used(film=film) <= film_budget
-            assert sum(state.days.values()) + state.held() <= day_budget
+    store = MemoryStore()
+    books = [Ledger(store, "account") for _ in range(WRITERS)]
+    numbers: dict[str, int] = {}
+    for writer, op, shot, amount in steps:
+        if op != "complete":
+            play(books[writer], (op, shot, amount), numbers, Budget(film=film_budget, day=day_budget))
+    state = LedgerState()
+    for sequence, entry in books[0].log.entries():
+        state.apply(sequence, entry)
+        for film in ("film-0", "film-1"):
+            assert state.used(film=film) <= film_budget
+        assert sum(state.days.values()) + state.held() <= day_budget
 
 
-def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
-    store = stores.open(str(tmp_path))
+def test_threads_racing_for_one_take_make_one_intent() -> None:
+    store = MemoryStore()
     gate = threading.Barrier(12)
     kinds: list[str] = []
 
@@ -157,8 +155,8 @@ def test_threads_racing_for_one_take_make_one_intent(tmp_path) -> None:
     assert Ledger(store, "account").read().head == 1
 
 
-def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
-    store = stores.open(str(tmp_path))
+def test_checkpoints_are_used_and_equal_the_fold_from_zero() -> None:
+    store = MemoryStore()
     ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY):
         got = claim(ledger, shot)
@@ -185,29 +183,29 @@ def test_checkpoints_are_used_and_equal_the_fold_from_zero(tmp_path) -> None:
     assert len(list(late.log.history())) == CHECKPOINT_EVERY
 
 
-def test_a_missing_checkpoint_is_written_by_the_next_reader(tmp_path) -> None:
-    store = stores.open(str(tmp_path))
+def test_a_missing_checkpoint_is_written_by_the_next_reader() -> None:
+    store = MemoryStore()
     ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY + 5):
         ledger.refused(claim(ledger, shot).attempt, status=400, code=None, message="no")
     shortcuts = list(store.list("ledger/account/checkpoints/"))
     for key in shortcuts:
-        store.path(key).unlink()
+        store.damage(key)
     assert Ledger(store, "account").read() == ledger.read()
     assert list(store.list("ledger/account/checkpoints/")) == shortcuts
 
 
-def test_entries_are_json_a_person_can_read(tmp_path) -> None:
-    ledger = Ledger(stores.open(str(tmp_path)), "account")
-    claim(ledger, 1)
-    text = (tmp_path / "ledger" / "account" / "000000000001.json").read_text()
+def test_entries_are_json_a_person_can_read() -> None:
+    store = MemoryStore()
+    claim(Ledger(store, "account"), 1)
+    text = store.get("ledger/account/000000000001.json").decode()
     assert '"kind": "intent"' in text
     assert '"shot": "shot-1"' in text
     assert text.count("\n") > 15
 
 
-def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
-    ledger = Ledger(stores.open(str(tmp_path)), "account")
+def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost() -> None:
+    ledger = Ledger(MemoryStore(), "account")
     attempt = claim(ledger, 1).attempt
     ledger.in_doubt(attempt, "timeout")
     ledger.resolve(attempt.id, "not_charged", who="me", why="guess")
@@ -218,8 +216,8 @@ def test_a_late_acceptance_after_a_wrong_verdict_is_not_lost(tmp_path) -> None:
     assert claim(ledger, 1).kind == "shared"
 
 
-def test_a_refusal_names_scope_and_what_is_left(tmp_path) -> None:
-    ledger = Ledger(stores.open(str(tmp_path)), "account")
+def test_a_refusal_names_scope_and_what_is_left() -> None:
+    ledger = Ledger(MemoryStore(), "account")
     claim(ledger, 1, credits=300, budget=Budget(film=500))
     with pytest.raises(BudgetError) as caught:
         claim(ledger, 2, credits=300, budget=Budget(film=500))

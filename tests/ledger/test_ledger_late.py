@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 import pytest
+from memory_store import MemoryStore
 from purchases import claim
 
-from longtake import store as stores
 from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import Ledger, account_of, accounts
 from longtake.ledger.entries import Accepted
@@ -20,10 +20,11 @@ NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}
 
 
 @pytest.fixture
-def books(tmp_path):
+def books():
     """One account's book as two processes hold it."""
     account = account_of("127.0.0.1", "key-of-the-late-tests")
-    return tuple(Ledger(stores.open(str(tmp_path / "store")), account) for _ in range(2))
+    store = MemoryStore()
+    return tuple(Ledger(store, account) for _ in range(2))
 
 
 def sums(here):

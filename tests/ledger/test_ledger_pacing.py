@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 from purchases import claim, purchase
 
-from longtake import store as stores
 from longtake.errors import BudgetError
 from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits
 from longtake.ledger import entries as e
@@ -28,9 +28,9 @@ def buy(ledger, shot, limits=None):
 
 
 @pytest.fixture
-def books(tmp_path):
+def books():
     """Two workers of one account."""
-    store = stores.open(str(tmp_path))
+    store = MemoryStore()
     return Ledger(store, "account"), Ledger(store, "account")
 
 
@@ -247,16 +247,15 @@ def test_any_history_gives_one_pace_however_it_is_read(steps, cut) -> None:
     assert history.state == twin.state
 
 
-def test_a_checkpoint_from_before_the_limits_is_read(tmp_path) -> None:
-    store = stores.open(str(tmp_path))
+def test_a_checkpoint_from_before_the_limits_is_read() -> None:
+    store = MemoryStore()
     ledger = Ledger(store, "account")
     for shot in range(CHECKPOINT_EVERY // 2):
         ledger.refused(claim(ledger, shot).attempt, status=400, code=None, message="no")
     (key,) = store.list("ledger/account/checkpoints/")
     checkpoint = json.loads(store.get(key))
     del checkpoint["state"]["pace"], checkpoint["digest"]
-    store.path(key).unlink()
-    assert store.put_if_absent(key, json.dumps(checkpoint).encode())
+    store.damage(key, json.dumps(checkpoint).encode())
     late = Ledger(store, "account").read()
     assert (late.head, late.pace) == (CHECKPOINT_EVERY, SubmitPace())
     assert late.model_copy(update={"pace": ledger.read().pace}) == ledger.read()

@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from memory_store import MemoryStore
+from purchases import claim
 
-from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import BudgetError, LedgerError
-from longtake.ledger import Budget, Ledger, Purchase
+from longtake.ledger import Budget, Ledger
 from longtake.ledger import entries as e
 from longtake.take import account, open_session
 from longtake.take.ensure_take import EnsuredTake
@@ -68,8 +69,7 @@ def test_many_that_wait_for_refunds_share_one_deadline(desk, monkeypatch) -> Non
     monkeypatch.setattr(account, "LOOK_AGAIN", 0.01)
     read(here.ledger, 50_000)
     fail(here.ledger, "rocks")
-    wanted = order("sea")
-    sea = here.ledger.claim(wanted, body={}, budget=Budget(), kept=lambda: False).attempt
+    sea = claim(here.ledger, "sea", set="a-set").attempt
     here.ledger.accepted(sea, "task-of-sea")
 
     async def work():
@@ -91,28 +91,12 @@ def test_many_that_wait_for_refunds_share_one_deadline(desk, monkeypatch) -> Non
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    return Ledger(stores.open(str(tmp_path / "store")), "account")
+def ledger():
+    return Ledger(MemoryStore(), "account")
 
 
-def order(shot, credits=160):
-    return Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="seedance-2.5",
-        run="run",
-        set="a-set",
-        expected=credits,
-        reserve=credits,
-    )
-
-
-def fail(ledger, shot, credits=160):
-    attempt = ledger.claim(order(shot, credits), body={}, budget=Budget(), kept=lambda: False).attempt
+def fail(ledger, shot):
+    attempt = claim(ledger, shot, set="a-set").attempt
     ledger.accepted(attempt, f"task-of-{shot}")
     ledger.failed(attempt, code=80003, message="", retryable=True)
     return attempt.id
@@ -132,9 +116,9 @@ def test_an_unproven_refund_counts_against_every_budget(ledger) -> None:
     fail(ledger, "rocks")
     for scope in ("film", "set", "run", "day"):
         with pytest.raises(BudgetError, match=f"the {scope} budget of 319 has 159 left: 160 more wait for refunds"):
-            ledger.claim(order("sea"), body={}, budget=Budget(**{scope: 319}), kept=lambda: False)
+            claim(ledger, "sea", set="a-set", budget=Budget(**{scope: 319}))
     read(ledger, 1000)
-    assert ledger.claim(order("sea"), body={}, budget=Budget(film=160), kept=lambda: False).kind == "bought"
+    assert claim(ledger, "sea", set="a-set", budget=Budget(film=160)).kind == "bought"
 
 
 def test_the_opening_reading_proves_no_refund_and_none_after_it_does(ledger) -> None:

@@ -5,44 +5,31 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from memory_store import MemoryStore
+from purchases import claim
 
 from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import InDoubtError, LedgerError, LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, EntryLog, Ledger, Purchase, account_of
+from longtake.ledger import CHECKPOINT_EVERY, EntryLog, Ledger, account_of
 from longtake.ledger.audit import audit
 from longtake.ledger.entry_log import state_in
 from longtake.ledger.repair import repair
 from longtake.settings import Settings
 
 KEY = "key-of-the-repair-tests"
+ACCOUNT = account_of(Settings().host, KEY)
 WHO = {"who": "me", "why": "a backup was put back"}
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    return Ledger(stores.open(str(tmp_path / "store")), account_of(Settings().host, KEY))
+def ledger():
+    return Ledger(MemoryStore(), ACCOUNT)
 
 
 def again(ledger):
     """As a process that has just started sees it."""
     return Ledger(ledger.log.store, ledger.account)
-
-
-def claim(ledger, shot):
-    order = Purchase(
-        film="a-film",
-        scene="s",
-        shot=shot,
-        take=1,
-        fingerprint=f"fingerprint of {shot}",
-        description=f"description of {shot}",
-        model="seedance-2.5",
-        run="run",
-        expected=160,
-        reserve=160,
-    )
-    return ledger.claim(order, body={}, budget=Budget(), kept=lambda: False)
 
 
 def buy(ledger, shot):
@@ -56,14 +43,16 @@ def buy(ledger, shot):
 
 def lose(ledger, *sequences):
     for sequence in sequences:
-        ledger.log.store.path(f"ledger/{ledger.account}/{sequence:012d}.json").unlink()
+        key = f"ledger/{ledger.account}/{sequence:012d}.json"
+        if isinstance(ledger.log.store, MemoryStore):
+            ledger.log.store.damage(key)
+        else:
+            ledger.log.store.path(key).unlink()
 
 
 def damage_checkpoints(ledger):
     for key in ledger.log.store.list(f"ledger/{ledger.account}/checkpoints/"):
-        path = ledger.log.store.path(key)
-        path.unlink()
-        path.write_text("{}")
+        ledger.log.store.damage(key, b"{}")
 
 
 def test_a_lost_intent_stops_every_purchase_until_a_person_settles_it(ledger) -> None:
@@ -172,11 +161,10 @@ def test_the_entry_behind_a_checkpoint_is_compared_with_the_one_before_it(ledger
     """A backup that was put back ends with the checkpoint, and another writer went on from an older copy."""
     for number in range(CHECKPOINT_EVERY + 1):
         ledger.adjust(number, **WHO)
-    path = ledger.log.store.path(f"ledger/{ledger.account}/{CHECKPOINT_EVERY + 1:012d}.json")
-    text = path.read_text()
+    key, store = f"ledger/{ledger.account}/{CHECKPOINT_EVERY + 1:012d}.json", ledger.log.store
+    text = store.get(key).decode()
     before = text.partition('"before": "')[2][:32]
-    path.unlink()
-    path.write_text(text.replace(before, "f" * 32))
+    store.damage(key, text.replace(before, "f" * 32).encode())
     with pytest.raises(LedgerGapError, match=f"entry {CHECKPOINT_EVERY} "):
         EntryLog(ledger.log.store, ledger.account).read()
 
@@ -199,7 +187,8 @@ def test_the_balance_tells_nothing_about_doubts_while_a_lost_entry_may_explain_i
     assert asyncio.run(here.reconcile()).not_charged == []
 
 
-def test_the_doctor_repairs_and_credits_show_what_is_left_to_settle(ledger, tmp_path, monkeypatch, capsys) -> None:
+def test_the_doctor_repairs_and_credits_show_what_is_left_to_settle(tmp_path, monkeypatch, capsys) -> None:
+    ledger = Ledger(stores.open(str(tmp_path / "store")), ACCOUNT)
     monkeypatch.setenv("LONGTAKE_API_KEY", KEY)
     monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr("longtake.cli.doctor._look", list)

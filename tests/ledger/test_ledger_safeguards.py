@@ -6,10 +6,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from memory_store import MemoryStore
 from purchases import claim, purchase
 
 from longtake import reconciliation
-from longtake import store as stores
 from longtake.cli import main
 from longtake.errors import BudgetError, InDoubtError, LedgerError
 from longtake.ledger import Budget, Ledger, account_of, owner
@@ -26,8 +26,8 @@ ELSEWHERE = "host/another-boot.4026531836/1/1"
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    return Ledger(stores.open(str(tmp_path / "store")), account_of("127.0.0.1", "key-of-the-safeguard-tests"))
+def ledger():
+    return Ledger(MemoryStore(), account_of("127.0.0.1", "key-of-the-safeguard-tests"))
 
 
 def intent_of_another_machine(ledger, *, lease_until, shot="rocks"):

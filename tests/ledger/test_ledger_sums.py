@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from memory_store import MemoryStore
 from purchases import claim, purchase
 
-from longtake import store as stores
 from longtake.ledger import CHECKPOINT_EVERY, Ledger, accounts
 from longtake.ledger.accounts import SpendSums
 
@@ -13,8 +13,8 @@ FILMS = ("one", "two")
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    return Ledger(stores.open(str(tmp_path)), "an-account")
+def ledger():
+    return Ledger(MemoryStore(), "an-account")
 
 
 def attempt(ledger, number):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 
 from longtake import library, plan, request, storyboard
-from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
 from longtake.library import Checks, ClipFile, Frame, Revision, Take, write_revision
@@ -47,14 +48,14 @@ def digest(text: str) -> str:
 class Film:
     """A store with takes in it, and plans of a storyboard against it."""
 
-    def __init__(self, folder) -> None:
-        self.store = stores.open(str(folder))
+    def __init__(self) -> None:
+        self.store = MemoryStore()
         self.text = BOARD
         self.clock = datetime(2026, 11, 1, tzinfo=UTC)
 
     @property
     def board(self):
-        return request.resolve(storyboard.draft_text(self.text, name="b.yaml", base=stores.__path__[0]), CATALOG)
+        return request.resolve(storyboard.draft_text(self.text, name="b.yaml", base=Path(__file__).parent), CATALOG)
 
     def plan(self, **options):
         return plan.make(self.board, catalog=CATALOG, store=self.store, settings=SETTINGS, film="change-me", **options)
@@ -141,8 +142,8 @@ class Film:
 
 
 @pytest.fixture
-def film(tmp_path):
-    return Film(tmp_path)
+def film():
+    return Film()
 
 
 def test_what_is_kept_costs_nothing(film):

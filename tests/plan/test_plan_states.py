@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_store import MemoryStore
 from pydantic import SecretStr
 
 from longtake import library, plan, request, storyboard
-from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.ledger import Budget, Ledger, Purchase, account_of
 from longtake.library import ClipFile, Frame, Take, inputs
@@ -39,8 +40,8 @@ scenes:
 """
 
 
-def resolved(text: str = BOARD, tmp_path=None):
-    return request.resolve(storyboard.draft_text(text, name="b.yaml", base=tmp_path or stores.__path__[0]), CATALOG)
+def resolved(text: str = BOARD):
+    return request.resolve(storyboard.draft_text(text, name="b.yaml", base=Path(__file__).parent), CATALOG)
 
 
 def made(board, store=None, **options):
@@ -114,8 +115,8 @@ def test_prices_are_sums_of_the_catalogs_prices() -> None:
     assert found.fits is (found.reserve <= 2000)
 
 
-def test_current_then_missing_then_blocked(tmp_path) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_current_then_missing_then_blocked() -> None:
+    store, board = MemoryStore(), resolved()
     keep(store, board.shot("one"))
     assert states(made(board, store)) == {
         "one": "current",
@@ -126,8 +127,8 @@ def test_current_then_missing_then_blocked(tmp_path) -> None:
     }
 
 
-def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed(tmp_path) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed() -> None:
+    store, board = MemoryStore(), resolved()
     keep(store, board.shot("one"), last="a" * 64)
     keep(store, board.shot("two"), frame="b" * 64)
     found = made(board, store)
@@ -136,15 +137,15 @@ def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed(tm
     assert {s.id: s.to_buy for s in made(board, store, downstream="cascade").shots}["two"] == 1
 
 
-def test_one_of_two_takes_kept_leaves_one_to_buy(tmp_path) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_one_of_two_takes_kept_leaves_one_to_buy() -> None:
+    store, board = MemoryStore(), resolved()
     keep(store, board.shot("four"), take=2)
     row = next(shot for shot in made(board, store).shots if shot.id == "four")
     assert (row.state, row.to_buy) == ("missing", 1)
 
 
-def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_doubts_and_running_tasks_show_and_count() -> None:
+    store, board = MemoryStore(), resolved()
     ledger = Ledger(store, account_of(SETTINGS.host, "key"))
     one, four = (
         ledger.claim(order(board.shot(s)), body={}, budget=Budget(), kept=lambda: False).attempt
@@ -158,19 +159,19 @@ def test_doubts_and_running_tasks_show_and_count(tmp_path) -> None:
     assert found.used.film == one.order.reserve + four.order.reserve
 
 
-def test_ledgers_of_other_providers_do_not_count(tmp_path) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_ledgers_of_other_providers_do_not_count() -> None:
+    store, board = MemoryStore(), resolved()
     ledger = Ledger(store, account_of("127.0.0.1", "key"))
     ledger.claim(order(board.shot("one")), body={}, budget=Budget(), kept=lambda: False)
     assert made(board, store).used.film == 0
     assert states(made(board, store))["one"] == "missing"
 
 
-def test_a_url_input_is_planned_by_what_it_last_served(tmp_path) -> None:
+def test_a_url_input_is_planned_by_what_it_last_served() -> None:
     text = BOARD.replace(
         '{id: one, prompt: "One"}', '{id: one, prompt: "One", first_frame: "https://example.com/x.png"}'
     )
-    store, board = stores.open(str(tmp_path)), resolved(text)
+    store, board = MemoryStore(), resolved(text)
     assert states(made(board, store))["one"] == "missing"
     inputs.remember(store, "https://example.com/x.png", "d" * 64)
     assert inputs.remembered(store, "https://example.com/x.png") == "d" * 64
@@ -236,8 +237,8 @@ def test_a_plan_fits_exactly_where_a_run_would_not_be_refused(film, run, day) ->
 
 
 @pytest.mark.parametrize(("key", "today"), [("key", 80), ("other", 30), ("new", 0), (None, 80)])
-def test_the_day_of_the_account_that_pays_counts(tmp_path, key, today) -> None:
-    store, board = stores.open(str(tmp_path)), resolved()
+def test_the_day_of_the_account_that_pays_counts(key, today) -> None:
+    store, board = MemoryStore(), resolved()
     for account, credits in (("key", 80), ("other", 30)):
         wanted = order(board.shot("one"), film="another").model_copy(update={"reserve": credits, "expected": credits})
         Ledger(store, account_of(SETTINGS.host, account)).claim(wanted, body={}, budget=Budget(), kept=lambda: False)
@@ -254,10 +255,10 @@ def test_the_budget_is_compared_with_what_is_reserved_to_the_credit() -> None:
         assert found.model_copy(update={"budget": Budget(film=budget)}).fits is fits
 
 
-def test_a_balance_that_differed_when_it_was_last_read_is_in_the_plan(tmp_path) -> None:
+def test_a_balance_that_differed_when_it_was_last_read_is_in_the_plan() -> None:
     from longtake.ledger import entries as e
 
-    store = stores.open(str(tmp_path / "store"))
+    store = MemoryStore()
     ledger = Ledger(store, account_of(SETTINGS.host, "a-key"))
     for balance in (9000, 3680):
         entry = e.Balance(at=datetime(2026, 11, 26, 12, 0, tzinfo=UTC), by="me", balance=balance)

@@ -126,6 +126,14 @@ class MemoryStore:
     def path(self, key: str) -> None:
         check_key(key)
 
+    def damage(self, key: str, data: bytes | None = None) -> None:
+        """Lose an object, or hold other bytes under its key: what no store does on purpose."""
+        with self._lock:
+            self._objects.pop(key)
+            self._keys.remove(key)
+            if data is not None:
+                self._write(key, data, "application/octet-stream")
+
     def _write(self, key: str, data: bytes, content_type: str) -> None:
         if key not in self._objects:
             insort(self._keys, key)

@@ -13,8 +13,8 @@ from longtake.film_set.rows import MOST_ROWS, Row, RowProblem
 from longtake.film_set.template import CellError, Template, compile_template, shown
 from longtake.storyboard import Loaded, Problem, checked_labels, failure, listed, quoted, slug
 from longtake.storyboard.loading import checked
-from longtake.storyboard.models import LABEL_TEXT
 from longtake.storyboard.shape import shaped
+from longtake.storyboard.values import LABEL_TEXT
 from longtake.storyboard.writing import plain
 
 if TYPE_CHECKING:

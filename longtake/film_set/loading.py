@@ -17,8 +17,8 @@ from longtake.film_set.rows import LARGEST_TABLE, MOST_ROWS, Table, of_records, 
 from longtake.storyboard import Problem, failure, fetching, quoted
 from longtake.storyboard.loaded import problem_at
 from longtake.storyboard.loading import LARGEST, decoded
-from longtake.storyboard.models import Allowed
 from longtake.storyboard.node import Node, TextError, of_json
+from longtake.storyboard.values import Allowed
 
 if TYPE_CHECKING:
     from longtake.settings import S3Settings

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, StringConstraints
 
 from longtake.storyboard import LabelName, Storyboard
-from longtake.storyboard.models import LISTED, MAPPED, PRINTABLE, Allowed, PathOrUrl, Strict
+from longtake.storyboard.values import LISTED, MAPPED, PRINTABLE, Allowed, PathOrUrl, Strict
 from longtake.storyboard.writing import plain
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200), PRINTABLE]

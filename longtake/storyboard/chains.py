@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from longtake.storyboard.models import Shot, Storyboard
+    from longtake.storyboard.board import Storyboard
+    from longtake.storyboard.shot import Shot
 
 
 def places(board: Storyboard) -> Iterator[tuple[tuple[str | int, ...], Shot]]:

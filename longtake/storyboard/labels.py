@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from longtake.errors import SettingsError
-from longtake.storyboard.models import LABEL_TEXT, PurchaseLabels
 from longtake.storyboard.problem import quoted
+from longtake.storyboard.values import LABEL_TEXT, PurchaseLabels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from longtake.storyboard.models import ID, Storyboard
 from longtake.storyboard.problem import Problem, quoted
+from longtake.storyboard.values import ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from longtake.storyboard.board import Storyboard
     from longtake.storyboard.node import Node
 
 FieldPath = tuple[str | int, ...]

@@ -8,7 +8,7 @@ from longtake import tables
 from longtake.storyboard.chains import parents, places
 
 if TYPE_CHECKING:
-    from longtake.storyboard.models import Storyboard
+    from longtake.storyboard.board import Storyboard
 
 MOST = 200
 """Rows of the table; how many more shots there are is said below it."""

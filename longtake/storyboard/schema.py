@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from longtake.storyboard.models import Approval, Generation, Storyboard
+from longtake.storyboard.approval import Approval
+from longtake.storyboard.board import Storyboard
+from longtake.storyboard.shot import Generation
 
 
 def json_schema() -> dict[str, Any]:

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from longtake.storyboard.models import Allowed, Approval, Generation, Scene, Shot, Sound, Storyboard, Transition, Trim
+from longtake.storyboard.approval import Approval
+from longtake.storyboard.board import Storyboard
 from longtake.storyboard.problem import quoted
+from longtake.storyboard.scene import Scene
+from longtake.storyboard.shot import Generation, Shot, Transition
+from longtake.storyboard.sound import Sound
+from longtake.storyboard.trim import Trim
+from longtake.storyboard.values import Allowed
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel
 
 from longtake.errors import StoryboardError
+from longtake.storyboard.board import Storyboard
 from longtake.storyboard.loaded import Loaded
 from longtake.storyboard.loading import LARGEST, checked, decoded, draft, draft_text, unreadable
-from longtake.storyboard.models import Storyboard
 from longtake.storyboard.node import MOST_VALUES, of_json
 from longtake.storyboard.writing import plain
 

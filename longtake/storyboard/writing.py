@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from longtake.storyboard.models import Strict
+from longtake.storyboard.values import Strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from longtake.storyboard.models import Storyboard
+    from longtake.storyboard.board import Storyboard
 
 WIDTH = 100
 """Columns up to which a mapping of plain values stands on one line."""

@@ -1,4 +1,4 @@
-"""A storyboard can be built in Python, written to a file, and read again, and it stays the same storyboard."""
+"""A storyboard built in Python: what its models take and refuse, what a check says, and what else may be done with its values."""
 
 from __future__ import annotations
 
@@ -8,49 +8,21 @@ import pickle
 import subprocess
 import sys
 import textwrap
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Required, get_origin, get_type_hints
 
 import cloudpickle
 import pytest
-import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from lighthouse import lighthouse
 from pydantic import TypeAdapter, ValidationError
 
 from longtake import storyboard
 from longtake.catalog import Catalog
 from longtake.errors import StoryboardError
 from longtake.request import resolve
-from longtake.storyboard import Approval, Generation, Scene, Shot, Sound, Storyboard, Transition, load_any, models
-from longtake.storyboard.node import of_json
-from longtake.storyboard.reading import read
-from longtake.storyboard.writing import plain
+from longtake.storyboard import Approval, Generation, Scene, Shot, Sound, Storyboard, Transition, load_any
 
 ROOT = Path(__file__).parents[2]
-
-
-def lighthouse(**more):
-    return Storyboard(
-        title="The Lighthouse",
-        model="seedance-2.5",
-        defaults={"resolution": "480p", "size": "16:9"},
-        references={"keeper": Path("refs/keeper.png")},
-        scenes=[
-            Scene("dawn", [Shot("rocks", "Waves break on black rocks"), Shot("wakes", "The keeper wakes", duration=8)]),
-            Scene(
-                "storm",
-                [
-                    Shot("lamp", "@keeper lights the lamp", references=["keeper"], takes=2),
-                    Shot("sea", "The sea, calm: no wind", continue_from=None),
-                ],
-                transition={"kind": "crossfade", "seconds": 0.5},
-            ),
-        ],
-        sound={"loudness": -16},
-        **more,
-    )
 
 
 # -- building ----------------------------------------------------------------------------------------------------------
@@ -195,158 +167,12 @@ def test_a_changed_copy_is_written_as_it_is():
 
 def test_the_fields_that_type_checkers_see_are_those_of_the_models():
     for model in (Generation, Transition, Shot, Scene, Sound, Approval, Storyboard):
-        fields = getattr(models, f"{model.__name__}Fields")
+        fields = getattr(sys.modules[model.__module__], f"{model.__name__}Fields")
         named = {field.alias or name: field.is_required() for name, field in model.model_fields.items()}
         hints = get_type_hints(fields, include_extras=True)
         required = {name for name, hint in hints.items() if get_origin(hint) is Required}
         assert set(hints) == set(named)
         assert required == {name for name, is_required in named.items() if is_required} - {"schema"}
-
-
-# -- writing and reading -----------------------------------------------------------------------------------------------
-
-CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from(
-    "\n\t\r\x85\xa0\u2028\ufeff :#-'\"{}[]|>&*!%@`,?~\\0e."
-)
-TEXT = (
-    st.text(CHARACTERS, max_size=40)
-    | st.lists(st.text(CHARACTERS, max_size=8), max_size=5).map("\n".join)
-    | st.sampled_from(
-        [
-            "16:9",
-            "yes",
-            "NO",
-            "null",
-            "~",
-            "",
-            "1e5",
-            "0x1F",
-            "012",
-            "1_000",
-            ".inf",
-            "2026-01-01",
-            "---",
-            "...",
-            "- a",
-            "a: b",
-            "a #b",
-            "a\n  b\nc\n",
-            "\n a",
-            " a\nb",
-            "a \nb",
-            "a\n\n",
-            "%a",
-            "é\n灯台 🗼",
-            "<<",
-            "=",
-            "on",
-            "key:",
-        ]
-    )
-)
-WORD = TEXT.filter(lambda text: 0 < len(text) <= 100)
-IDS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,12}", fullmatch=True) | st.sampled_from(["null", "yes", "1e5", "0", "on"])
-MAYBE_SECONDS = st.floats(0, 5, exclude_min=True)
-TRANSITIONS = st.just(Transition(kind="cut")) | st.builds(
-    Transition, kind=st.sampled_from(["crossfade", "wipe-up"]), seconds=MAYBE_SECONDS
-)
-NAMES = ["keeper", "Sea", "null", "1", "yes"]
-GENERATION = {
-    "resolution": WORD,
-    "size": WORD,
-    "duration": st.integers(-1, 3600),
-    "generate_audio": st.booleans(),
-    "seed": st.integers(-1, 2**63 - 1),
-    "web_search": st.booleans(),
-}
-SHOT = st.fixed_dictionaries(
-    {},
-    optional={
-        **GENERATION,
-        "prompt": TEXT,
-        "model": WORD,
-        "references": st.lists(st.sampled_from(NAMES), max_size=5, unique=True),
-        "continue_from": st.none(),
-        "first_frame": WORD,
-        "last_frame": WORD,
-        "takes": st.integers(1, 10),
-        "use": st.integers(1, 1000),
-        "pick": st.sampled_from(["first", "best"]),
-        "transition": TRANSITIONS,
-        "caption": WORD,
-    },
-)
-
-
-@st.composite
-def boards(draw):
-    ids = iter(draw(st.lists(IDS, min_size=8, max_size=8, unique=True)))
-    scenes = []
-    for scene_id in draw(st.lists(IDS, min_size=1, max_size=2, unique=True)):
-        shots = [Shot(next(ids), **draw(SHOT)) for _ in range(draw(st.integers(1, 3)))]
-        if not scenes:
-            shots[0] = Shot("first", **{k: v for k, v in draw(SHOT).items() if k != "transition"})
-        more = draw(
-            st.fixed_dictionaries({}, optional={"title": WORD, **({"transition": TRANSITIONS} if scenes else {})})
-        )
-        scenes.append(Scene(scene_id, shots, **more))
-    floats = st.floats(-60, -9) | st.integers(-60, -9)
-    sound = st.fixed_dictionaries({}, optional={"loudness": floats, "music": WORD, "duck": st.floats(0, 30)})
-    more = {
-        "model": WORD,
-        "defaults": st.fixed_dictionaries({}, optional=GENERATION),
-        "budget": st.integers(1, 10**12),
-        "downstream": st.sampled_from(["bridge", "keep"]),
-        "hls": st.booleans(),
-        "approval": st.fixed_dictionaries({}, optional={"before": st.lists(st.sampled_from(["spending", "the rest"]))}),
-        "sound": sound,
-    }
-    references = {name: draw(WORD) for name in NAMES}
-    fields = draw(st.fixed_dictionaries({}, optional=more))
-    return Storyboard(title="T" + draw(TEXT), scenes=scenes, references=references, **fields)
-
-
-@settings(max_examples=100, deadline=None)
-@given(boards())
-def test_written_and_read_again_a_storyboard_is_the_same(board):
-    text = board.to_yaml()
-    again = Storyboard.from_yaml(text)
-    assert again == board
-    assert again.to_yaml() == text
-    assert plain(again) == plain(board)
-    assert Storyboard.from_yaml(board.model_dump_json()) == board
-    assert load_any(board).problems == ()
-
-
-@settings(max_examples=80, deadline=None)
-@given(boards())
-def test_a_reader_of_yaml_1_1_finds_the_same_values(board):
-    assert yaml.safe_load(board.to_yaml()) == plain(board)
-
-
-@settings(max_examples=60, deadline=None)
-@given(boards())
-def test_lines_of_a_storyboard_without_a_file_are_those_of_its_json(board):
-    data = plain(board)
-    ours, theirs = of_json(data), read(json.dumps(data, indent=1))
-    assert [(path, node.line, node.values) for path, node in ours.walk()] == [
-        (path, node.line, node.values) for path, node in theirs.walk()
-    ]
-
-
-def test_a_prompt_of_several_lines_is_written_as_lines():
-    board = Storyboard(title="T", scenes=[Scene("one", [Shot("a", "Wide shot.\n\n  Slow dolly in\n")])])
-    assert board.to_yaml().endswith("prompt: |\n          Wide shot.\n\n            Slow dolly in\n")
-
-
-def test_a_file_an_edit_and_a_file_again(tmp_path):
-    path = tmp_path / "film.yaml"
-    path.write_text("# a comment\n" + lighthouse().to_yaml(), "utf-8")
-    loaded = Storyboard.load(path)
-    assert loaded == lighthouse()
-    path.write_text(loaded.model_copy(update={"title": "Night"}).to_yaml(), "utf-8")
-    assert Storyboard.load(path).title == "Night"
-    assert Storyboard.load(path).scenes == loaded.scenes
 
 
 # -- checking ----------------------------------------------------------------------------------------------------------
@@ -420,74 +246,6 @@ def test_a_mapping_is_judged_in_the_words_of_a_file():
         StoryboardError, match=r"\(inline\) has 1 problem\n  the character U\+0007 cannot stand in text"
     ):
         load_any({**data, "title": "\x07"})
-
-
-# -- loading -----------------------------------------------------------------------------------------------------------
-
-
-def test_an_object_a_mapping_a_path_and_a_url_load_as_the_same_storyboard(tmp_path):
-    board = lighthouse()
-    path = tmp_path / "film one.yaml"
-    path.write_text(board.to_yaml(), "utf-8")
-    mapping = {"schema": "longtake/1", "title": board.title, "model": board.model, "defaults": board.defaults}
-    mapping |= {"references": {"keeper": Path("refs/keeper.png")}, "scenes": board.scenes, "sound": {"loudness": -16}}
-    sources = [board, mapping, plain(board), path, str(path), path.as_uri(), os.fspath(path.absolute())]
-    for source in sources:
-        loaded = load_any(source)
-        assert loaded.board == board
-        assert loaded.problems == ()
-        assert storyboard.parse(loaded.text, name="again", base=tmp_path).board == board
-
-
-def test_relative_paths_start_from_the_file_or_from_the_folder_that_is_given(tmp_path, monkeypatch):
-    path = tmp_path / "films" / "film.yaml"
-    path.parent.mkdir()
-    path.write_text(lighthouse().to_yaml(), "utf-8")
-    monkeypatch.chdir(tmp_path)
-    written = "refs/keeper.png"
-    from_file = Storyboard.load("films/film.yaml")
-    assert from_file.folder == path.parent
-    assert load_any(path).path(written) == path.parent / written
-    assert load_any(from_file).path(written) == path.parent / written
-    assert load_any(from_file.model_copy(update={"title": "N"})).path(written) == path.parent / written
-    assert load_any(pickle.loads(pickle.dumps(from_file))).path(written) == path.parent / written  # noqa: S301 - our own bytes
-    assert load_any(lighthouse()).path(written) == tmp_path / written
-    assert load_any(lighthouse().based_in("films")).path(written) == path.parent / written
-    assert load_any(plain(lighthouse())).path(written) == tmp_path / written
-    for source in (path, from_file, lighthouse(), plain(lighthouse())):
-        loaded = load_any(source, base="other")
-        assert loaded.path(written) == tmp_path / "other" / written
-    assert Storyboard.from_yaml(lighthouse().to_yaml(), base="films").folder == Path("films")
-    assert from_file == lighthouse()
-
-
-def itself():
-    data = {"title": "T"}
-    data["scenes"] = data
-    return data
-
-
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ("schema: longtake/1\ntitle: T\n", "Storyboard.from_yaml"),
-        ("file://films/film.yaml", "file:///an/absolute/path"),
-        ("file:///nowhere/film.yaml", "/nowhere/film.yaml:1: the file cannot be read: No such file"),
-        ({"title": Decimal(5)}, "a value is a Decimal"),
-        ({"title": {5}}, "a value is a set"),
-        (itself(), "contains itself"),
-        ({}, "title is missing"),
-        (Storyboard(title="T", scenes=[Scene("a", [Shot(f"s{n}", "x" * 50_000) for n in range(50)])]), "is too large"),
-        ("s3://films", "s3://films is not there"),
-        ("s3://user:secret@films/x", "is not s3://bucket/key"),
-        ("http://", "cannot be read"),
-    ],
-)
-def test_what_cannot_be_a_storyboard_is_said_at_once(source, says):
-    with pytest.raises(StoryboardError) as caught:
-        resolve(load_any(source), Catalog.load())
-    assert says in str(caught.value)
-    assert "secret" not in str(caught.value)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------

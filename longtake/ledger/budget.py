@@ -48,19 +48,23 @@ class BudgetRefusal(BaseModel):
     refunds: int = 0
     """What is free as soon as the balance shows refunds that the provider owes."""
 
+    @property
+    def due(self) -> int:
+        """The refunds that would make room for it; 0 where they would not be enough."""
+        return self.refunds if self.needed <= self.available + self.refunds else 0
+
     def error(self, what: str) -> BudgetError:
         """Return the error to raise; `what` is the subject of its sentence."""
         due = f": {self.refunds} more wait for refunds that the balance has not shown" if self.refunds else ""
-        helps = self.refunds and self.needed <= self.available + self.refunds
         return BudgetError(
             f"{what} needs {self.needed} credits and the {self.scope} budget of {self.budget} has {self.available} left{due}",
             next_step=(
                 "run again when the provider has paid the refunds, since a run reads the balance first; `longtake credits` lists "
                 "them, and `longtake credits resolve ATTEMPT --refunded` says that one has come"
-                if helps
+                if self.due
                 else ""
             ),
-            refunds=self.refunds if helps else 0,
+            refunds=self.due,
             scope=self.scope,
             budget=self.budget,
             needed=self.needed,
@@ -118,9 +122,9 @@ class Budget(BaseModel):
             what: what is bought, for the message.
 
         Raises:
-            BudgetError: they do not fit; names the first budget that refuses.
+            BudgetError: they do not fit; names the first budget that refuses, one that waits for refunds last.
         """
-        for refusal in self.refusals(credits, used):
+        for refusal in sorted(self.refusals(credits, used), key=lambda one: one.due > 0):
             raise refusal.error(what)
 
     # -- other budgets -------------------------------------------------------------------------------------------------

@@ -217,6 +217,10 @@ class LedgerState(BaseModel):
                 found[scope] += refund.credits * (counts and unproven)
         return Used(**found, refunds={scope: credits for scope, credits in due.items() if credits})
 
+    def at_work(self) -> bool:
+        """Whether POSTs or tasks are under way: until they end, the balance shows no refund."""
+        return any(a.phase in {"intent", "accepted", "failed"} for a in self.attempts.values())
+
     def doubts(self) -> list[Attempt]:
         """Attempts that may have been charged, oldest first."""
         return sorted((a for a in self.attempts.values() if a.phase in DOUBTS), key=lambda a: a.sequence)

@@ -18,6 +18,7 @@ from longtake.errors import BudgetError, LongtakeError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from longtake.ledger import Budget
     from longtake.plan import Plan, PlannedShot
     from longtake.storyboard import Approval
     from longtake.studio.shooting import MadeShot
@@ -95,11 +96,11 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     spent = state.used(run=session.run)
     credits = spent + plan.reserve
     try:
-        await asyncio.to_thread(session.spending.check, session.ledger, plan.reserve)
+        await _check(session, plan.reserve)
     except BudgetError as error:
         if "more than the budget" in approval.before:
             # Budgets that an approval cannot raise refuse without a question.
-            await asyncio.to_thread(session.spending.check, session.ledger, plan.reserve, session.spending.fixed)
+            await _check(session, plan.reserve, session.spending.fixed)
             text = _text(plan, plan.shots, credits, about=f"what is missing does not fit: {error.message}.")
             await _ask(session, approval, approver, "more than the budget", credits=credits, text=text)
             return
@@ -137,12 +138,28 @@ async def approve_rest(
         await asyncio.to_thread(session.spending.approve, session.ledger, spent)
         return
     try:
-        await asyncio.to_thread(session.spending.check, session.ledger, reserve)
+        await _check(session, reserve)
         text = _text(plan, rest, spent + reserve, about="the first takes of each chain are there; this is the rest.")
         pictures = await _pictures(session, made.values())
         await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
     except BudgetError as error:
         session.spending.halted = session.spending.refused = error
+
+
+async def _check(session: Session, credits: int, budget: Budget | None = None) -> None:
+    """Raise unless `credits` fit under the budget in force, or would with refunds that tasks under way hide from the balance.
+
+    Raises:
+        BudgetError: they do not fit; names the budget that refuses.
+    """
+    try:
+        await asyncio.to_thread(session.spending.check, session.ledger, credits, budget)
+    except BudgetError as error:
+        state = await asyncio.to_thread(session.ledger.read)
+        if not (error.refunds and state.at_work()):
+            raise
+        # Each purchase is checked again, and waits for them.
+        session.events.line(f"the budget has room for all of it only with {error.refunds} credits of refunds")
 
 
 async def _ask(

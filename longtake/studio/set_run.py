@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from longtake.film_set import Admission, AdmittedFilm, FilmOutcome, FilmSet, SetPlan
+    from longtake.ledger import LedgerState
     from longtake.settings import Settings
     from longtake.store import Store
     from longtake.studio.approval import Approver
@@ -112,9 +113,9 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         # Refunds free their budget when the balance shows them.
         await _read_balance(settings, store)
         plan = await asyncio.to_thread(planned)
-    refused = plan.refusals[0].error(f"the film set {film_set.title}") if plan.refusals else None
-    paid: set[str] = set()
     state = await asyncio.to_thread(ledger_of(settings, store).read)
+    refused = _refusal(plan, state)
+    paid: set[str] = set()
     if refused is not None:
         paid = {attempt.order.film for attempt in state.attempts.values()} & {one.film for one in admission.films}
         if not paid:
@@ -137,6 +138,17 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         text = sets.failed_rows(failed) if failed else ""
         result = await asyncio.shield(asyncio.to_thread(sets.keep, store, result, failed=text))
     return result
+
+
+def _refusal(plan: SetPlan, state: LedgerState) -> BudgetError | None:
+    """The error of the budget that the set does not fit into.
+
+    Where only refunds are missing and others' tasks hide them until they end, there is none: each purchase waits for them.
+    """
+    for refusal in sorted(plan.refusals, key=lambda one: one.due > 0):
+        if not (refusal.due and state.at_work()):
+            return refusal.error(f"the film set {plan.title}")
+    return None
 
 
 async def _read_balance(settings: Settings, store: Store) -> None:

@@ -122,9 +122,7 @@ class Account:
                 state = await asyncio.to_thread(self.ledger.read)
                 if _due(state) < before:
                     return True
-                if elapsed() >= ends or not any(
-                    a.phase in {"intent", "accepted", "failed"} for a in state.attempts.values()
-                ):
+                if elapsed() >= ends or not state.at_work():
                     return False
                 looks += 1
                 await asyncio.sleep(min(LOOK_AGAIN * looks, _LONGEST_SLEEP) * random.uniform(1.0, 1.25))  # noqa: S311 - spreads processes

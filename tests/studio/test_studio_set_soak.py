@@ -123,7 +123,8 @@ def test_a_set_under_faults_and_kills(account, studio, tmp_path):
         worker, _ = soak.started(stack, "worker")
         for number, share in enumerate(sorted(dice.uniform(0.1, 0.85) for _ in range(3))):
             run, _ = soak.started(stack, f"killed-{number}")
-            until(lambda: soak.kept() >= share * takes, why=f"{share:.0%} are made", process=run, patience=1500)  # noqa: B023
+            made_enough = lambda share=share: soak.kept() >= share * takes  # noqa: E731
+            until(made_enough, why=f"{share:.0%} are made, see {tmp_path}", process=run, patience=1500)
             run.send_signal(signal.SIGKILL)
             run.wait()
             if number == 1:

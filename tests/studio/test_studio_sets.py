@@ -128,6 +128,49 @@ def test_a_set_reads_the_balance_before_it_is_refused_for_refunds_alone(account,
     assert studio.make_set_sync(wanted).whole
 
 
+def left_at_work(ledger, **order):
+    """A task that failed and whose refund no balance has shown, and one that hides it: both of a run that goes on elsewhere."""
+    failed, open_ = (claim(ledger, name, credits=PRICE, **order).attempt for name in ("fog", "sea"))
+    ledger.accepted(failed, "task-of-fog")
+    ledger.failed(failed, code=80003, message="", retryable=True)
+    ledger.accepted(open_, "task-of-sea")
+    return open_
+
+
+def test_a_set_is_not_refused_for_refunds_that_tasks_under_way_hide(account, film_set):
+    """It buys what fits; what does not fit waits until the last task of the other run has ended and the balance can be read."""
+
+    class Waiting(Observer):
+        def notify(self, event):
+            if "waits for the balance" in event.text:
+                # The other run's task fails, too: now the balance shows both refunds.
+                ledger.failed(hides, code=80003, message="", retryable=True)
+
+    studio = Studio.from_env(observers=[Waiting()])
+    studio.make_set_sync(film_set("lamp", budget=5 * PRICE))
+    ledger = ledger_of(studio.settings, stores.of(studio.settings))
+    hides = left_at_work(ledger, set="autumn")
+    wanted = film_set("lamp", "chair", "sofa", budget=5 * PRICE)
+    (refusal,) = studio.plan_set(wanted).refusals
+    assert (refusal.available, refusal.needed, refusal.due) == (PRICE, 2 * PRICE, PRICE)
+    assert studio.make_set_sync(wanted).whole
+    assert account.bought() == {"lamp": 1, "chair": 1, "sofa": 1, "logo": 1}
+
+
+def test_a_film_is_not_refused_for_refunds_that_tasks_under_way_hide(account):
+    class Waiting(Observer):
+        def notify(self, event):
+            if "waits for the balance" in event.text:
+                ledger.failed(hides, code=80003, message="", retryable=True)
+
+    studio = Studio.from_env(observers=[Waiting()])
+    studio.make_sync(account.board("waves"))
+    ledger = ledger_of(studio.settings, stores.of(studio.settings))
+    hides = left_at_work(ledger, film="a-film")
+    studio.make_sync(account.board("waves", "gulls", budget=3 * PRICE))
+    assert account.bought() == {"waves": 1, "gulls": 1}
+
+
 def test_the_budget_of_a_run_counts_what_its_id_has_spent(account, studio, film_set):
     studio.make_set_sync(film_set("lamp"), run="nightly", budget=3 * PRICE)
     with pytest.raises(BudgetError) as raised:

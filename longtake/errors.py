@@ -290,6 +290,14 @@ class LedgerGapError(LedgerError):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
+class TwoLedgersError(LedgerError):
+    """A key has several ledgers with open attempts, since releases made one for each name of the provider: nothing is bought."""
+
+    exit_code = 4
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class SceneError(TerminalError):
     """Runs that scenes were dispatched to did not make them. `scenes` has the reason for each."""
 

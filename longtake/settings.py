@@ -73,6 +73,8 @@ class Settings(BaseModel):
 
     api_key: SecretStr | None = None
     base_url: str = PROVIDER
+    account: str | None = None
+    """One of several ledgers of the key, to fetch and settle what is open in it; None for the one that the key pays with."""
     store: str = "longtake-data"
     public_url: str | None = None
     s3: S3Settings = S3Settings()

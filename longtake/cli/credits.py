@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import help_of, login
-from longtake.ledger import accounts, owner
+from longtake.ledger import accounts, ledgers_of_key, owner
 from longtake.take import ledger_of
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def main(options: argparse.Namespace) -> int:
     settings = env.from_environment()
     if options.verb == "reconcile":
         return _reconcile(settings, options)
-    ledger = ledger_of(settings, stores.of(settings))
+    store = stores.of(settings)
+    ledger = ledger_of(settings, store, record=options.verb is not None)
     if options.verb == "resolve":
         if options.adopt:
             asyncio.run(_known(settings, options.adopt))
@@ -99,6 +100,8 @@ def main(options: argparse.Namespace) -> int:
         print(f"{options.credits:+} credits: written down")
     else:
         _show(ledger, options)
+        if not options.json:
+            _name_others(settings, ledger)
     state = ledger.read()
     return 4 if state.doubts() or state.lost else 0
 
@@ -212,6 +215,13 @@ def _show(ledger: Ledger, options: argparse.Namespace) -> None:
         print(f"refund: {attempt}, {credits} credits: the balance has not shown it, so it counts as used")
     for doubt in found["in_doubt"]:
         print(f"in doubt: {doubt['attempt']} {doubt['shot']}, {doubt['credits']} credits: {doubt['reason']}")
+
+
+def _name_others(settings: Settings, ledger: Ledger) -> None:
+    """Name the key's other ledgers, of releases that made one for each name of the provider."""
+    for name in ledgers_of_key(ledger.log.store, host=settings.host, key=settings.key().get_secret_value()):
+        if name != ledger.account:
+            print(f"this key has another ledger: `LONGTAKE_ACCOUNT={name} longtake credits` shows it")
 
 
 def _table(title: str, attempts: list[SpendLine], *, by: str | None) -> None:

@@ -19,6 +19,7 @@ from longtake import store as stores
 from longtake.cli import login, urls
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.finding import Finding
+from longtake.ledger import ledgers_of_key
 from longtake.ledger.audit import audit
 from longtake.ledger.repair import repair
 from longtake.store.s3 import S3Store
@@ -95,7 +96,13 @@ def _ledger(*, fix: bool) -> Iterator[Finding]:
     """Read the account's whole log, one finding for each thing that is wrong; with `fix`, repair what can be repaired first."""
     try:
         settings = env.from_environment()
-        log = ledger_of(settings, stores.of(settings)).log
+        store = stores.of(settings)
+        log = ledger_of(settings, store, record=fix).log
+        others = [
+            name
+            for name in ledgers_of_key(store, host=settings.host, key=settings.key().get_secret_value())
+            if name != log.account
+        ]
         done = repair(log, who=login(), why="missing from the log") if fix else []
         found = audit(log)
     except LongtakeError as error:
@@ -107,6 +114,8 @@ def _ledger(*, fix: bool) -> Iterator[Finding]:
         yield Finding("ledger", "bad", problem, 4)
     for note in found.notes:
         yield Finding("ledger", "warn", note)
+    for name in others:
+        yield Finding("ledger", "warn", f"this key has another ledger, {name}: LONGTAKE_ACCOUNT={name} checks it")
     if not found.problems and not found.notes:
         yield Finding(
             "ledger", "ok", f"{found.entries} entries and {found.checkpoints} checkpoints, none damaged or missing"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from longtake import library, tables
 from longtake import plan as plans
 from longtake.catalog import OldRate
-from longtake.ledger import Budget, BudgetRefusal, account_of
+from longtake.ledger import Budget, BudgetRefusal
 from longtake.storyboard import slug
 
 if TYPE_CHECKING:
@@ -165,8 +165,7 @@ def make(
         StoreError: the store is away.
     """
     names = library.TakeNames(store) if store is not None else None
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    payer = account_of(settings.host, key) if key else None
+    payer = plans.payer_of(settings, store)
     ledgers = plans.read_ledgers(store, settings.host, account=payer)
     frames = library.read_last_frames(store, ledgers)
     priced: set[str] = set()

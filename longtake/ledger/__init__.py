@@ -13,6 +13,7 @@ from longtake.lazy import exports
 from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
 from longtake.ledger.entries import Purchase
 from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts
+from longtake.ledger.identity import identify_ledger, ledgers_of_key
 from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, LedgerState
 from longtake.ledger.throttle import Limits
 
@@ -50,5 +51,7 @@ __all__ = [
     "ask",
     "check_balance",
     "doubt",
+    "identify_ledger",
+    "ledgers_of_key",
     "poll_known",
 ]

@@ -98,28 +98,23 @@ def _safe(host: str) -> str:
     )
 
 
-def _is_loopback(named: str) -> bool:
-    """Whether the host in an account's name is this machine."""
-    return named in {"localhost", _safe("::1")} or named.startswith("127.")
+def is_loopback(host: str) -> bool:
+    """Whether a host, or the host in an account's name, is this machine."""
+    return _safe(host) in {"localhost", _safe("::1")} or host.startswith("127.")
 
 
-def accounts_in(store: Store, *, host: str, account: str | None = None) -> list[str]:
-    """Return the accounts with a provider that have a log in this store.
+def accounts_in(store: Store, *, host: str) -> list[str]:
+    """Return the accounts with a provider that have a log in this store, whatever names of its host they were used under.
+
+    What an emulator on this machine was paid is not the provider's, nor the other way round: nothing else tells two providers
+    apart, and clips of one count for the other's films in just the same way.
 
     Args:
         store: where the logs lie.
-        host: the provider's.
-        account: one whose key is looked for under every host: one provider may have several names (`localhost`, a proxy). But
-            what an emulator on this machine was paid is not the provider's, nor the other way round.
+        host: a name of the provider's host.
     """
-    key_digest = account.rpartition("-")[2] if account is not None else None
-    parts = ((name, *name.rpartition("-")[::2]) for name in all_accounts(store))
-    own = _safe(host)
-    return [
-        name
-        for name, named, digest in parts
-        if named == own or (digest == key_digest and _is_loopback(named) == _is_loopback(own))
-    ]
+    own = is_loopback(host)
+    return [name for name in all_accounts(store) if is_loopback(name.rpartition("-")[0]) == own]
 
 
 def all_accounts(store: Store) -> list[str]:

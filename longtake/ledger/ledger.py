@@ -61,11 +61,14 @@ class Ledger:
 
     Args:
         store: where the log lies; its `put_if_absent` must be atomic.
-        account: see `account_of`.
+        account: its name, see `identify_ledger`.
+        settles: why it takes no intent: what was bought before is polled, kept and settled, and nothing more is bought. Empty where
+            it does.
     """
 
-    def __init__(self, store: Store, account: str) -> None:
+    def __init__(self, store: Store, account: str, *, settles: str = "") -> None:
         self.log = EntryLog(store, account)
+        self._settles = settles
         self._patience = ClaimWait()
         self._tasks: dict[str, set[str]] = {}
         """Task id -> closed attempts that had it, as far as `_tasks_until`."""
@@ -121,8 +124,8 @@ class Ledger:
                 answer.append(Claim("kept"))
             elif state.barred(now()):
                 answer.append(Claim("wait"))
-            elif halted is not None:
-                raise halted
+            elif (no := self._only_settles(order) or halted) is not None:
+                raise no
             else:
                 self._check_lost(state)
                 used = _used(state, film=order.film, run=order.run, film_set=order.set, elsewhere=elsewhere)
@@ -152,6 +155,15 @@ class Ledger:
                 self._patience.note("intent", written.sequence)
                 return Claim("bought", written.model_copy(), began=began)
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
+
+    def _only_settles(self, order: e.Purchase) -> LedgerError | None:
+        if not self._settles:
+            return None
+        return LedgerError(
+            f"{order.label} is not bought: {self._settles}",
+            next_step="unset LONGTAKE_ACCOUNT when nothing is open in that ledger any more",
+            key=self.account,
+        )
 
     def used(self, *, film: str, run: str, film_set: str = "", elsewhere: int = 0) -> Used:
         """Return what counts against the budgets of a film, a film set, a run and today.

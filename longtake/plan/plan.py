@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from longtake import library, tables
 from longtake.catalog import OldRate
-from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, account_of, accounts_in
+from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, accounts_in, identify_ledger
 from longtake.ledger.readings import differs
 from longtake.library import Frame
 from longtake.plan.changes import Change
@@ -225,12 +225,12 @@ def make(
     Raises:
         SettingsError: `retake` names a shot that cannot get a new take.
         StoryboardError: `use` names a take that does not exist.
+        TwoLedgersError: the key has several ledgers with open attempts.
         StoreError: the store is away.
     """
     take_library = library.read_holdings(store, film)
     take_library.edits = library.read_edits(store, film, steps)
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    books = read_books(store, settings.host, film, account=account_of(settings.host, key) if key else None)
+    books = read_books(store, settings.host, film, account=payer_of(settings, store))
     comparison = Comparison(
         resolved,
         take_library,
@@ -244,6 +244,20 @@ def make(
         take_library.decide(revision)
     budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
     return of(comparison, books, budget, today=today)
+
+
+def payer_of(settings: Settings, store: Store | None) -> str | None:
+    """Return the account that pays, None without a key or a store. Writes nothing.
+
+    Raises:
+        TwoLedgersError: the key has several ledgers with open attempts: a run would refuse, too.
+        SettingsError: the key has no such ledger.
+        StoreError: the store is away.
+    """
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    if not key or store is None:
+        return None
+    return identify_ledger(store, host=settings.host, key=key, wanted=settings.account).account
 
 
 def read_books(
@@ -281,7 +295,7 @@ def read_ledgers(
         # Without a key nothing can be bought: a hole is no reason to show no plan.
         return log.read() if payer == name else log.read_as_far()
 
-    return {name: read(name) for name in accounts_in(store, host=host, account=account)}
+    return {name: read(name) for name in accounts_in(store, host=host)}
 
 
 def view_of(

@@ -15,7 +15,8 @@ from longtake import library
 from longtake import store as stores
 from longtake.assets.assets import Assets
 from longtake.errors import LedgerGapError, PreflightError, StoreError
-from longtake.ledger import Budget, EntryLog, Ledger, Limits, account_of, accounts_in
+from longtake.ledger import Budget, EntryLog, Ledger, Limits, accounts_in, identify_ledger
+from longtake.ledger.identity import same_key
 from longtake.observer import Observer
 from longtake.provider import Provider
 from longtake.take.account import Account
@@ -103,13 +104,23 @@ class Session:
         return self.spending.run
 
 
-def ledger_of(settings: Settings, store: Store) -> Ledger:
-    """The ledger of the account that the settings name.
+def ledger_of(settings: Settings, store: Store, *, record: bool = True) -> Ledger:
+    """The ledger of the account that the settings name: one for a key, under whatever name of the provider's host.
+
+    Args:
+        settings: name the key, the provider, and perhaps another of the key's ledgers, which is opened to be settled only.
+        store: where ledgers lie.
+        record: whether to write down which ledger is the key's, where that is not yet known.
 
     Raises:
-        SettingsError: there is no key.
+        TwoLedgersError: the key has several ledgers with open attempts.
+        SettingsError: there is no key, or the key has no such ledger.
+        StoreError: the store is away.
     """
-    return Ledger(store, account_of(settings.host, settings.key().get_secret_value()))
+    found = identify_ledger(
+        store, host=settings.host, key=settings.key().get_secret_value(), wanted=settings.account, record=record
+    )
+    return Ledger(store, found.account, settles=found.settles)
 
 
 @asynccontextmanager
@@ -137,7 +148,7 @@ async def open_session(
         PreflightError: the store is not fit for a ledger; nothing was sent.
     """
     store = store if store is not None else stores.of(settings)
-    ledger = ledger if ledger is not None else ledger_of(settings, store)
+    ledger = ledger if ledger is not None else await asyncio.to_thread(ledger_of, settings, store)
     state = await asyncio.to_thread(ledger.read)
     if state.head == 0:
         await asyncio.to_thread(_check_new, store, ledger)
@@ -167,15 +178,19 @@ async def open_session(
 
 
 def _check_new(store: Store, ledger: Ledger) -> None:
-    """Raise for an empty ledger of an account that takes were bought with: it was lost, and with it every claim and doubt."""
+    """Raise for an empty ledger of a key that takes were bought with: its ledger was lost, and with it every claim and doubt."""
     for key in store.list("takes/"):
         try:
             take = library.Take.model_validate_json(store.get(key) or b"")
         except ValidationError:
             _log.warning("%s is not a take record, so its account is unknown", key)
             continue
-        # Another process may have begun the ledger since it was read.
-        if take.account == ledger.account and ledger.read().head == 0:
+        # Another process may have begun the ledger since it was read, and another name of the provider may have one.
+        if (
+            same_key(take.account, ledger.account)
+            and ledger.read().head == 0
+            and EntryLog(store, take.account).read_as_far().head == 0
+        ):
             raise LedgerGapError(
                 f"the ledger of {take.account} is empty, but {take.shot} of {take.film} was bought with it "
                 f"(attempt {take.attempt})",
@@ -184,10 +199,10 @@ def _check_new(store: Store, ledger: Ledger) -> None:
 
 
 def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[str, tuple[str, Attempt]], int]:
-    """Open attempts under other keys of the provider or this key at another host, and what the film used of theirs (credits)."""
+    """Open attempts in other ledgers of the provider's, and what the film used of theirs (credits)."""
     found: dict[str, tuple[str, Attempt]] = {}
     spent = 0
-    for other in accounts_in(store, host=host, account=account):
+    for other in accounts_in(store, host=host):
         if other != account:
             state = EntryLog(store, other).read_as_far()
             spent += state.used(film=film)

@@ -30,6 +30,7 @@ from longtake.errors import (
 )
 from longtake.ledger import Claim
 from longtake.ledger.elapsed import elapsed
+from longtake.ledger.identity import same_key
 from longtake.ledger.ledger import LEASE
 from longtake.take.account import NOTHING
 
@@ -141,14 +142,6 @@ async def _claim_and_post(
     session: Session, take_request: TakeRequest, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
 ) -> Claim:
     take_key, ledger = take_request.take_key, session.ledger
-    if take_key.fingerprint in session.spending.foreign:
-        account, other = session.spending.foreign[take_key.fingerprint]
-        raise InDoubtError(
-            f"{other.order.label} was bought with another key or under another host: attempt {other.id} of account {account} "
-            f"is open ({other.phase})",
-            attempt=other.id,
-            next_step="run once with that key and host to fetch or settle it; then this run goes on",
-        )
     claim = await asyncio.to_thread(
         ledger.claim,
         take_key.order(film=session.film, run=session.run, tag=session.spending.tag),
@@ -156,7 +149,7 @@ async def _claim_and_post(
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,
         kept=lambda: session.store.head(library.key_of(take_key.fingerprint)) is not None,
-        halted=session.spending.halted,
+        halted=_bought_elsewhere(session, take_key.fingerprint) or session.spending.halted,
         limits=limits,
     )
     if claim.kind != "bought" or claim.attempt is None:
@@ -194,6 +187,26 @@ async def _claim_and_post(
         raise lost from error
     attempt.task_id, attempt.phase = task_id, "accepted"
     return claim
+
+
+def _bought_elsewhere(session: Session, fingerprint: str) -> InDoubtError | None:
+    """The error for a take whose attempt is open in another ledger."""
+    if fingerprint not in session.spending.foreign:
+        return None
+    account, other = session.spending.foreign[fingerprint]
+    found = f"attempt {other.id} of account {account} is open ({other.phase})"
+    if same_key(account, session.ledger.account):
+        return InDoubtError(
+            f"{other.order.label} was bought with another ledger of this key: {found}",
+            attempt=other.id,
+            next_step=f"fetch it with `LONGTAKE_ACCOUNT={account} longtake run FILM`, or settle it with "
+            f"`LONGTAKE_ACCOUNT={account} longtake credits resolve {other.id}`; then run again",
+        )
+    return InDoubtError(
+        f"{other.order.label} was bought with another key: {found}",
+        attempt=other.id,
+        next_step="run once with that key to fetch or settle it; then this run goes on",
+    )
 
 
 async def _post(session: Session, take_request: TakeRequest, attempt: Attempt, lease: _Lease) -> str:

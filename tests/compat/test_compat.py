@@ -14,8 +14,9 @@ import pytest
 import longtake as lt
 from longtake import manifest as manifests
 from longtake import store as stores
+from longtake.emulator.process import KEY as DEMO_KEY
 from longtake.housekeeping import survey
-from longtake.ledger import EntryLog
+from longtake.ledger import EntryLog, identify_ledger
 from longtake.ledger.audit import audit
 from longtake.settings import Settings
 
@@ -47,6 +48,14 @@ def test_its_books_are_as_they_were(kept):
     state = log.read()
     assert state.used(film="the-lighthouse") == state.films["the-lighthouse"] == 1920
     assert not state.attempts
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_its_ledger_is_adopted_under_each_name_of_its_provider(kept, host):
+    store, _ = kept
+    (account,) = {key.split("/")[1] for key in store.list("ledger/")}
+    assert identify_ledger(store, host=host, key=DEMO_KEY, record=True).account == account
+    assert identify_ledger(store, host="localhost", key=DEMO_KEY).account == account
 
 
 def test_its_manifests_are_read(kept):

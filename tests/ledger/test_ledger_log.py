@@ -311,9 +311,9 @@ def test_the_ledger_of_an_emulator_with_the_same_key_is_not_the_providers(local)
     for name in names:
         claim(Ledger(local, name), 1)
     for real in (0, 1):
-        assert sorted(accounts_in(local, host=hosts[real], account=names[real])) == sorted(names[:2])
+        assert sorted(accounts_in(local, host=hosts[real])) == sorted(names[:2])
     for emulated in (2, 3, 4):
-        assert sorted(accounts_in(local, host=hosts[emulated], account=names[emulated])) == sorted(names[2:])
+        assert sorted(accounts_in(local, host=hosts[emulated])) == sorted(names[2:])
 
 
 def test_each_entry_names_the_one_before_it(store) -> None:

@@ -215,18 +215,6 @@ def test_what_is_in_doubt_under_another_key_is_not_bought(small) -> None:
     assert get(other).state == "bought"
 
 
-def test_what_is_in_doubt_under_another_name_of_the_provider_is_not_bought(small) -> None:
-    """The same key at `localhost` and at `127.0.0.1` has two ledgers, and is one account."""
-    small.faults({"where": "submit", "what": "drop-after", "times": 1})
-    with pytest.raises(InDoubtError) as mine:
-        get(small)
-    alias = small.settings.base_url.replace("127.0.0.1", "localhost")
-    with pytest.raises(InDoubtError, match=f"of account {ledger(small).account} is open") as caught:
-        get(dataclasses.replace(small, settings=small.settings.model_copy(update={"base_url": alias})))
-    assert caught.value.attempt == mine.value.attempt
-    assert small.posts() == 1
-
-
 def test_a_hole_in_the_ledger_of_another_key_stops_only_that_key(small, caplog) -> None:
     small.faults({"where": "submit", "what": "drop-before", "times": 1})
     with pytest.raises(InDoubtError) as mine:

@@ -1,0 +1,225 @@
+"""A key has one ledger, whatever names its provider goes by, also where earlier releases made one for each name."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from accounts import PRICE
+
+from longtake import Studio, housekeeping
+from longtake import store as stores
+from longtake.errors import (
+    BudgetError,
+    FilmIncompleteError,
+    LedgerError,
+    LedgerGapError,
+    SettingsError,
+    TwoLedgersError,
+)
+from longtake.ledger import Ledger, account_of, identify_ledger
+from longtake.take import ledger_of
+
+NAMES = ("127.0.0.1", "localhost")
+KEY = "a key"
+
+
+def studio_at(account, name, *, ledger=None, **settings):
+    """A studio that reaches the provider by a name of this machine."""
+    base_url = account.base_url.replace("127.0.0.1", name)
+    given = account.settings.model_copy(update={"base_url": base_url, "account": ledger, **settings})
+    return Studio(store=str(account.folder), settings=given)
+
+
+def store_of(account):
+    return stores.open(str(account.folder))
+
+
+def folders(account):
+    return sorted(path.name for path in (account.folder / "ledger").iterdir())
+
+
+def leave_open(account, name, shot):
+    """A film whose task is accepted and not done, bought by a release that named ledgers after hosts: without a record."""
+    hidden = account.folder.parent / f"{account.folder.name}-hidden"
+    ledgers = account.folder / "ledger"
+    if ledgers.exists():
+        ledgers.rename(hidden)
+    account.fault({"what": "slow", "seconds": 3600}, shot=shot)
+    with pytest.raises(FilmIncompleteError):
+        studio_at(account, name, longest_wait=0.05).make_sync(account.board(shot, title=f"Film of {shot}"))
+    for record in (account.folder / "accounts").iterdir():
+        record.unlink()
+    if hidden.exists():
+        for folder in hidden.iterdir():
+            folder.rename(ledgers / folder.name)
+        hidden.rmdir()
+
+
+def test_each_name_of_the_provider_means_the_same_ledger(account):
+    first, second = (studio_at(account, name, day_budget=2 * PRICE) for name in NAMES)
+    first.make_sync(account.board("waves"))
+    assert [shot.state for shot in second.plan(account.board("waves")).shots] == ["current"]
+    second.make_sync(account.board("waves", "gulls"))
+    assert account.bought() == {"waves": 1, "gulls": 1}
+    assert folders(account) == [account_of("127.0.0.1", account.key)]
+    with pytest.raises(BudgetError, match="the day budget"):
+        first.make_sync(account.board("waves", "gulls", "rocks"))
+    assert first.credits() == second.credits()
+    assert second.books()["takes"].num_rows == 2
+    assert housekeeping.survey(store_of(account), older_than=timedelta(0)).unknown == 0
+    assert ledger_of(second.settings, store_of(account)).read().offset == 0
+
+
+def test_a_doubt_under_one_name_is_a_doubt_under_the_other(account):
+    account.fault({"what": "drop-after"}, shot="waves")
+    for name in NAMES:
+        with pytest.raises(FilmIncompleteError) as raised:
+            studio_at(account, name).make_sync(account.board("waves"))
+        assert raised.value.exit_code == 4
+    assert account.bought() == {"waves": 1}
+    assert len(ledger_of(studio_at(account, "localhost").settings, store_of(account)).read().doubts()) == 1
+
+
+def test_the_only_ledger_of_a_key_is_adopted_and_not_moved(account):
+    leave_open(account, "localhost", "waves")
+    before = folders(account)
+    account.advance()
+    studio_at(account, "127.0.0.1").make_sync(account.board("waves", title="Film of waves"))
+    assert account.bought() == {"waves": 1}
+    assert folders(account) == before == [account_of("localhost", account.key)]
+
+
+def test_of_two_ledgers_the_one_with_open_attempts_goes_on(account):
+    store, (mine, other) = store_of(account), (account_of(name, account.key) for name in NAMES)
+    Ledger(store, mine).adjust(5, who="me", why="a longer ledger")
+    Ledger(store, mine).adjust(-5, who="me", why="of a name that is not used any more")
+    leave_open(account, "localhost", "waves")
+    assert folders(account) == sorted([mine, other])
+    for name in NAMES:
+        assert ledger_of(studio_at(account, name).settings, store).account == other
+
+
+def test_two_ledgers_with_open_attempts_buy_nothing_until_one_is_settled(account, monkeypatch):
+    for name, shot in zip(NAMES, ("waves", "gulls"), strict=True):
+        leave_open(account, name, shot)
+    mine, other = (account_of(name, account.key) for name in NAMES)
+    board = account.board("waves", title="Film of waves")
+    posts = account.received()
+    studio = studio_at(account, "127.0.0.1")
+    for look in (studio.make_sync, studio.plan):
+        with pytest.raises(TwoLedgersError) as raised:
+            look(board)
+        assert raised.value.accounts == (mine, other)
+        assert f"{mine}: a2; {other}: a2" in raised.value.message
+        assert f"LONGTAKE_ACCOUNT={mine} longtake run" in raised.value.next_step
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "longtake.cli", "credits"], capture_output=True, text=True, check=False
+    )
+    assert (said.returncode, "2 ledgers with open attempts" in said.stderr) == (4, True), said.stderr
+
+    # What the next step says: what is open there is fetched, and nothing is bought, in whatever state the film is.
+    account.advance()
+    with pytest.raises(SettingsError, match="is not a ledger of this key"):
+        studio_at(account, "localhost", ledger="reapi.ai-0123456789ab").plan(board)
+    settling = studio_at(account, "localhost", ledger=mine)
+    with pytest.raises(FilmIncompleteError, match="ledgers with open attempts"):
+        settling.make_sync(account.board("waves", "rocks", title="Film of waves"))
+    assert account.received() == posts
+    assert Ledger(store_of(account), mine).read().attempts == {}
+
+    # Now only one has something open, and it goes on under each name.
+    studio_at(account, "127.0.0.1").make_sync(account.board("gulls", title="Film of gulls"))
+    assert studio_at(account, "localhost").make_sync(board).cost.charged == 0
+    assert (account.bought(), account.received()) == ({"waves": 1, "gulls": 1}, posts)
+    assert ledger_of(studio.settings, store_of(account)).account == other
+    monkeypatch.setenv("LONGTAKE_ACCOUNT", mine)
+    said = subprocess.run(
+        [sys.executable, "-P", "-m", "longtake.cli", "credits", "--json"], capture_output=True, text=True, check=True
+    )
+    assert f'"account": "{mine}"' in said.stdout
+
+
+def test_what_an_earlier_release_opened_in_another_ledger_meanwhile_is_not_bought_again(account):
+    leave_open(account, "localhost", "waves")
+    posts = account.received()
+    mine, other = (account_of(name, account.key) for name in NAMES)
+    record = json.dumps({"v": 1, "account": mine}).encode()
+    store_of(account).put_if_absent(f"accounts/loopback-{other.rpartition('-')[2]}.json", record)
+    studio = studio_at(account, "127.0.0.1")
+    board = account.board("waves", title="Film of waves")
+    with pytest.raises(FilmIncompleteError, match=f"LONGTAKE_ACCOUNT={other} longtake run"):
+        studio.make_sync(board)
+    account.advance()
+    studio_at(account, "127.0.0.1", ledger=other).make_sync(board)
+    studio.make_sync(board)
+    assert account.received() == posts
+
+
+def test_a_key_whose_only_ledger_was_lost_is_not_new_under_another_name(account):
+    studio_at(account, "127.0.0.1").make_sync(account.board("waves"))
+    for folder in ("ledger", "accounts"):
+        (account.folder / folder).rename(account.folder.parent / f"{account.folder.name}-{folder}")
+    with pytest.raises(LedgerGapError, match="is empty"):
+        studio_at(account, "localhost").make_sync(account.board("waves", "gulls"))
+    assert account.bought() == {"waves": 1}
+
+
+class Overtaken:
+    """A store on which another process writes its record first."""
+
+    def __init__(self, store, other):
+        self._store, self._other = store, other
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def put_if_absent(self, key, data, **options):
+        self._other()
+        return self._store.put_if_absent(key, data, **options)
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_processes_that_choose_at_once_agree(kind, tmp_path, request):
+    uri = str(tmp_path / "store") if kind == "folder" else f"s3://{request.getfixturevalue('bucket')}/films"
+    hosts = [f"name-{number}.example.com" for number in range(8)]
+    start = threading.Barrier(len(hosts))
+
+    def choose(host):
+        store = stores.open(uri)
+        start.wait()
+        return identify_ledger(store, host=host, key=KEY, record=True).account
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        found = set(pool.map(choose, hosts))
+    assert len(found) == 1
+    assert found <= {account_of(host, KEY) for host in hosts}
+
+
+def test_a_process_that_saw_other_ledgers_follows_the_one_that_was_quicker(tmp_path):
+    store = stores.open(str(tmp_path / "store"))
+    Ledger(store, account_of("one.example.com", KEY)).adjust(1, who="me", why="an old ledger")
+
+    def other():
+        Ledger(store, account_of("two.example.com", KEY)).adjust(1, who="me", why="an old release goes on meanwhile")
+        assert identify_ledger(store, host="two.example.com", key=KEY, record=True).account.startswith("two.")
+
+    late = identify_ledger(Overtaken(store, other), host="one.example.com", key=KEY, record=True)
+    assert late.account.startswith("two.")
+
+
+def test_a_provider_on_this_machine_is_another_and_a_damaged_record_buys_nothing(tmp_path):
+    store = stores.open(str(tmp_path / "store"))
+    real = identify_ledger(store, host="reapi.ai", key=KEY, record=True).account
+    assert identify_ledger(store, host="www.reapi.ai", key=KEY).account == real
+    assert identify_ledger(store, host="localhost", key=KEY).account == account_of("localhost", KEY)
+    assert identify_ledger(store, host="reapi.ai", key="another key").account != real
+    (record,) = (tmp_path / "store" / "accounts").iterdir()
+    record.write_text("{}")
+    with pytest.raises(LedgerError, match="does not say which ledger"):
+        identify_ledger(store, host="reapi.ai", key=KEY)

@@ -60,6 +60,11 @@ _COMMANDS = {
         "write a film's edit for an editing program: OTIO, FCPXML, EDL, or a folder with the clips",
         ("longtake export the-lighthouse", "longtake export the-lighthouse --to otio --out cut.otio"),
     ),
+    "review": _Command(
+        "longtake.cli.review",
+        "look at a film's takes in the browser: choose, ask for retakes, leave notes, approve",
+        ("longtake review film.yaml", "longtake review film.yaml --no-browser --port 8100"),
+    ),
     "verify": _Command(
         "longtake.cli.verify",
         "show a film's marks and whether its signature holds",
@@ -111,7 +116,7 @@ _COMMANDS = {
 }
 
 _GROUPS = {
-    "make a film": ("demo", "new", "plan", "run", "export", "verify", "catalog", "credits", "books"),
+    "make a film": ("demo", "new", "plan", "run", "review", "export", "verify", "catalog", "credits", "books"),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),
 }

@@ -6,6 +6,9 @@ from longtake.library.edits import write as write_edit
 from longtake.library.last_frames import read as read_last_frame
 from longtake.library.last_frames import read_all as read_last_frames
 from longtake.library.last_frames import record as record_last_frame
+from longtake.library.remarks import Remark
+from longtake.library.remarks import read as read_remarks
+from longtake.library.remarks import write as write_remark
 from longtake.library.revisions import Revision
 from longtake.library.revisions import write as write_revision
 from longtake.library.take import (
@@ -31,6 +34,7 @@ __all__ = [
     "Edits",
     "Frame",
     "PriceSource",
+    "Remark",
     "Revision",
     "Take",
     "TakeLibrary",
@@ -41,9 +45,11 @@ __all__ = [
     "read_holdings",
     "read_last_frame",
     "read_last_frames",
+    "read_remarks",
     "record_last_frame",
     "save",
     "tail_key",
     "write_edit",
+    "write_remark",
     "write_revision",
 ]

@@ -1,4 +1,4 @@
-"""What was decided on a shot beyond the storyboard: a retake, or the end frame that pins a take to the kept shot after it.
+"""What was decided on a shot beyond the storyboard: a retake, a choice, or the end frame that pins a take to the shot after it.
 
 Each decision is a small object, written once before anything is bought for it, so that the run after one that died finds it and
 buys the same take. They lie under ``films/<film>/revisions/<shot>/<description>/<number>.json`` and hold for the shot
@@ -45,6 +45,10 @@ class Revision(BaseModel):
     """The frame its takes are pinned to at their end."""
     bridges: str | None = None
     """The kept take (fingerprint) that begins with `end`."""
+    chosen: bool = False
+    """Whether a person chose a kept take: `take` is its number, and `redo` is set, because this take is used from now on."""
+    by: str = ""
+    """Who decided, where a person did in a review."""
     run: str
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
@@ -76,7 +80,9 @@ def write(store: Store, revision: Revision, known: Sequence[Revision]) -> tuple[
         StoreError: the store is away.
     """
     key = f"{_folder(revision.film)}{revision.shot}/{revision.description}/{len(known) + 1:06d}.json"
-    if store.put_if_absent(key, revision.model_dump_json(indent=1).encode() + b"\n"):
+    # Releases before reviews read decisions that say nothing new.
+    plain = {name for name in ("chosen", "by") if not getattr(revision, name)}
+    if store.put_if_absent(key, revision.model_dump_json(indent=1, exclude=plain).encode() + b"\n"):
         return revision, True
     return Revision.model_validate_json(store.get(key) or b""), False
 

@@ -54,7 +54,7 @@ class Comparison(TakeIndex):
             SettingsError: the shot does not exist, its take is pinned by `use`, or it cannot be bridged.
         """
         found = []
-        for shot in dict.fromkeys(map(self._named, shots)):
+        for shot in dict.fromkeys(map(self.named, shots)):
             description = self.descriptions.get(shot.id)
             alike = self.take_library.of(description) if description is not None else []
             kept = [take for take in alike if self.own(shot, take)]
@@ -69,7 +69,9 @@ class Comparison(TakeIndex):
             last = next((r for r in reversed(decided) if r.redo), None)
             used = self.take_library.used_before(shot.id)
             ended = self.take_library.snapshot is not None and self.take_library.snapshot.whole
-            if last is not None and (last.run == run or not ended or used not in kept or used.take != last.take):
+            if any(r.redo and r.run == run for r in decided):
+                continue
+            if last is not None and not last.chosen and (not ended or used not in kept or used.take != last.take):
                 continue
             if self.downstream == "bridge" and self.no_bridge(shot) is not None:
                 raise SettingsError(
@@ -90,7 +92,48 @@ class Comparison(TakeIndex):
             found.append(revision)
         return found
 
-    def _named(self, name: str) -> ResolvedShot:
+    def choose(self, name: str, take: int, *, run: str, by: str = "") -> Revision | None:
+        """The decision to use a kept take of a shot from now on, by its number; None where the last decision says so already.
+
+        Like `retake`, it takes effect through `TakeLibrary.decide`. A retake that no run has carried out is given up by it.
+
+        Raises:
+            SettingsError: the shot or the take does not exist, or `use` of the storyboard names the take.
+        """
+        shot = self.named(name)
+        description = self.descriptions.get(shot.id)
+        alike = self.take_library.of(description) if description is not None else []
+        numbers = sorted({one.take for one in alike if self.own(shot, one)})
+        if description is None or take not in numbers:
+            known = f"one of {', '.join(map(str, numbers))}" if numbers else "another shot"
+            raise SettingsError(f"{shot.label} has no take {take}", next_step=f"choose {known}")
+        if shot.use is not None:
+            raise SettingsError(
+                f"{shot.label} says use: {shot.use}, which goes before other decisions",
+                next_step="change `use` in the storyboard, or remove it",
+            )
+        decided = self.take_library.decided(shot.id, description)
+        last = next((r for r in reversed(decided) if r.redo), None)
+        if last is not None and last.take == take:
+            return None
+        return Revision(
+            film=self.take_library.film,
+            shot=shot.id,
+            description=description,
+            take=take,
+            redo=True,
+            follow=self.downstream or self.resolved.loaded.board.downstream,
+            chosen=True,
+            by=by,
+            run=run,
+        )
+
+    def named(self, name: str) -> ResolvedShot:
+        """The shot of this id, or of this `scene/shot`.
+
+        Raises:
+            SettingsError: there is none.
+        """
         for shot in self.resolved.shots:
             if name in (shot.id, shot.label):
                 return shot

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from longtake.ledger.accounts import SpendLine
     from longtake.library import Take
     from longtake.plan import Comparison, Plan
+    from longtake.review import Approvals, Review
     from longtake.storyboard import Approval, Downstream, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
@@ -409,6 +410,25 @@ class Studio:
 
         place = film.manifest if isinstance(film, Film) else str(film)
         return export(place, to, out, settings=self.settings, on_progress=on_progress)
+
+    def review(
+        self,
+        board: Storyboard | Loaded | Mapping[str, Any] | str | PathLike[str],
+        *,
+        approvals: Approvals | None = None,
+    ) -> Review:
+        """A film's review: how it stands, and decisions on it that the next run carries out. Free; it asks nothing of the provider.
+
+        Args:
+            board: the film's storyboard.
+            approvals: finds runs that wait for an approval; None where no engine runs films.
+
+        Raises:
+            SettingsError, CatalogError: the surroundings are unusable.
+        """
+        from longtake.review import Review
+
+        return Review(board, self.settings, steps=[step.name for step in self._own_steps()], approvals=approvals)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 

@@ -1,30 +1,15 @@
-"""A real browser, driven over the DevTools protocol, and a server that films can be sought in."""
+"""A server that films can be sought in."""
 
 from __future__ import annotations
 
 import functools
 import http.server
-import itertools
-import json
 import re
-import shutil
-import subprocess
 import threading
 from pathlib import Path
 
 import pytest
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--autoplay-policy=no-user-gesture-required",
-    "--remote-debugging-port=0",
-)
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from chromium import the_page  # noqa: F401 - a fixture
 
 
 class Ranged(http.server.SimpleHTTPRequestHandler):
@@ -59,29 +44,6 @@ class Ranged(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-class Page:
-    """One page of the browser."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.numbers = itertools.count(1)
-
-    def call(self, method, **params):
-        number = next(self.numbers)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            said = json.loads(self.socket.recv(timeout=60))
-            if said.get("id") == number:
-                assert "error" not in said, said
-                return said["result"]
-
-    def run(self, script):
-        """The value of a script, or of its promise."""
-        said = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in said, said["exceptionDetails"]
-        return said["result"].get("value")
-
-
 @pytest.fixture
 def site(tmp_path):
     """A folder, and the address it is served under."""
@@ -95,34 +57,3 @@ def site(tmp_path):
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def page(tmp_path):
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip(f"no browser on PATH: looked for {', '.join(NAMES)}")
-    from websockets.sync.client import connect
-
-    command = [program, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "about:blank"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        try:
-            said = []
-            for line in process.stderr:
-                said.append(line)
-                if found := re.search(r"ws://(\S+?)/devtools/browser/\S+", line):
-                    break
-            else:
-                pytest.fail(f"{program} does not start: {''.join(said)[-2000:]}")
-            # The rest of its words goes where it keeps nobody waiting.
-            drain = threading.Thread(target=process.stderr.read)
-            drain.start()
-            with connect(found[0], max_size=None, proxy=None) as browser:
-                target = Page(browser).call("Target.createTarget", url="about:blank")["targetId"]
-                with connect(f"ws://{found[1]}/devtools/page/{target}", max_size=None, proxy=None) as socket:
-                    yield Page(socket)
-                Page(browser).call("Browser.close")
-            process.wait(timeout=30)
-        finally:
-            process.kill()
-    drain.join()

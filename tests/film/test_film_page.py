@@ -43,7 +43,7 @@ def test_the_page_names_every_clip_by_a_path_that_is_there(studio, write_board):
     assert len(page.all("nav", "aria-label")) == 1
     anchors = [link for link in page.all("a", "href") if link.startswith("#")]
     assert [f"#{name}" for name in page.all("section", "id")] == anchors
-    assert "seam:" in page.text
+    assert "seam A|B:" in page.text
     assert all(picture.startswith("data:image/jpeg;base64,") for picture in page.all("img", "src"))
 
 

@@ -1,0 +1,364 @@
+"""The review page on this machine: one film, one person, decisions by keyboard.
+
+It listens on 127.0.0.1 only. The address that `longtake review` prints carries a token in its fragment, which browsers send to no
+server: the page's script shows it once and gets a cookie for pictures and clips. Decisions need the token itself, the page's own
+origin and JSON, so that pages of other origins, other ports included, can neither act nor look. A request for another host is
+refused, because a name of someone else may resolve to this machine (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+import secrets
+import threading
+from dataclasses import asdict
+from functools import lru_cache, partial
+from http.cookies import CookieError, SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from longtake import media
+from longtake import store as stores
+from longtake.errors import LongtakeError, SettingsError, StoreError
+from longtake.film.film_page import Places, draw
+from longtake.library.remarks import MOST_TEXT
+from longtake.storyboard import Downstream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+    from longtake.library import Take
+    from longtake.review.decisions import Review, ReviewState
+
+MOST_BYTES = 64 * 1024
+"""Bytes of the largest request."""
+_SECONDS = 60
+"""How long a connection may say nothing."""
+_STEP = 256 * 1024
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_MEDIA = re.compile(r"/(clip|first|last)/([0-9a-f]{64})")
+_JOINED = {"/film.mp4": "video/mp4", "/poster.jpg": "image/jpeg", "/manifest.json": "application/json"}
+_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
+_OPENER = (
+    b'<!doctype html><meta charset="utf-8"><title>Longtake</title><p id="said"></p><script src="/review.js"></script>'
+)
+
+_Id = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Choice(_Body):
+    shot: _Id
+    take: int = Field(ge=1, le=100_000)
+
+
+class _Retake(_Body):
+    shot: _Id
+    downstream: Downstream
+    most: int = Field(ge=0)
+
+
+class _Note(_Body):
+    text: str = Field(min_length=1, max_length=MOST_TEXT)
+    shot: _Id | None = None
+    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class _Approval(_Body):
+    run: _Id | None = None
+    credits: int | None = Field(default=None, ge=0)
+
+
+class _Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ReviewServer:
+    """Serves one review until it is closed.
+
+    Args:
+        review: the film's.
+        by: who decides.
+        port: 0 for a free one.
+
+    Raises:
+        SettingsError: the port is taken.
+    """
+
+    def __init__(self, review: Review, *, by: str = "", port: int = 0) -> None:
+        self.review, self.by = review, by
+        self.token, self.cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self.state: ReviewState | None = None
+        self.deciding = threading.Lock()
+        self._folder = TemporaryDirectory(prefix="longtake-review-")
+        self.copies = Path(self._folder.name)
+        self.picture = lru_cache(maxsize=4096)(self._picture)
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
+        except OSError as error:
+            self._folder.cleanup()
+            raise SettingsError(f"port {port} cannot be used: {error.strerror}", next_step="give --port 0") from None
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self.origin = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address to open; whoever has it may decide."""
+        return f"{self.origin}/#token={self.token}"
+
+    def serve(self) -> None:
+        """Answer until `close` is called, or until Ctrl-C."""
+        self._server.serve_forever(poll_interval=0.1)
+
+    def close(self) -> None:
+        """Stop, and forget the copies."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve, name="longtake-review", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def look(self) -> ReviewState:
+        """How the film stands now; pictures and clips are those of this look."""
+        self.state = state = self.review.state()
+        return state
+
+    def take(self, fingerprint: str) -> Take | None:
+        """A take on the page."""
+        shots = (self.state or self.look()).shots
+        takes = (take for shot in shots for take in (shot.used, *shot.alternates) if take is not None)
+        return next((take for take in takes if take.fingerprint == fingerprint), None)
+
+    def _picture(self, key: str) -> bytes:
+        return media.small_jpeg(stores.fetch(self.review.store, key, self.copies))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "longtake", ""
+    timeout = _SECONDS
+
+    def __init__(self, room: ReviewServer, *args: Any) -> None:  # noqa: ANN401 - as the library calls it
+        self.room = room
+        super().__init__(*args)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing: addresses would show who looks at what."""
+
+    def do_GET(self) -> None:
+        self._answered(self._get)
+
+    def do_POST(self) -> None:
+        self._answered(self._post)
+
+    def _answered(self, work: Callable[[], None]) -> None:
+        try:
+            self._check_host()
+            work()
+        except _Refusal as refusal:
+            self._fail(refusal.status, str(refusal), "")
+        except LongtakeError as error:
+            self._fail(409, error.message, error.next_step or "")
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def _check_host(self) -> None:
+        hosts = self.headers.get_all("Host", [])
+        if hosts not in ([f"127.0.0.1:{self.room.port}"], [f"localhost:{self.room.port}"]):
+            raise _Refusal(421, "this host is not served")
+
+    # -- looking ---------------------------------------------------------------------------------------------------------
+
+    def _get(self) -> None:
+        path, _, query = self.path.partition("?")
+        looks = self._looks()
+        if path == "/review.js":
+            script = resources.files("longtake.review").joinpath("review.js").read_bytes()
+            self._send(200, "text/javascript; charset=utf-8", script)
+        elif path == "/":
+            self._send(200, "text/html; charset=utf-8", self._page() if looks else _OPENER)
+        elif not looks or self.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            raise _Refusal(403, "open the address that `longtake review` printed")
+        elif path == "/state":
+            self._json(200, _facts(self.room.look()))
+        elif path == "/price":
+            shot = re.fullmatch(r"shot=([A-Za-z0-9_.~-]{1,200})", query)
+            prices = self.room.review.retake_prices(shot[1] if shot is not None else "")
+            self._json(200, [asdict(one) for one in prices])
+        elif (named := _MEDIA.fullmatch(path)) is not None:
+            self._send_take(named[1], named[2])
+        elif path in _JOINED:
+            state = self.room.state or self.room.look()
+            self._send_object(state.home + path[1:], _JOINED[path])
+        else:
+            raise _Refusal(404, "there is nothing here")
+
+    def _send_take(self, what: str, fingerprint: str) -> None:
+        take = self.room.take(fingerprint)
+        if take is None:
+            raise _Refusal(404, "there is no such take")
+        if what == "clip":
+            self._send_object(take.clip.key, "video/mp4")
+        else:
+            self._send(200, "image/jpeg", self.room.picture(take.clip.key if what == "first" else take.last_frame.key))
+
+    def _looks(self) -> bool:
+        try:
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(f"longtake-{self.room.port}")
+        except CookieError:
+            return False
+        return found is not None and hmac.compare_digest(found.value.encode(), self.room.cookie.encode())
+
+    def _page(self) -> bytes:
+        state = self.room.look()
+        places = Places(
+            first=lambda take: f"/first/{take.fingerprint}",
+            last=lambda take: f"/last/{take.fingerprint}",
+            clip=lambda take: f"/clip/{take.fingerprint}",
+        )
+        return draw(state.plan.title, state.shots, places, film=state.joined, review=True)
+
+    # -- deciding --------------------------------------------------------------------------------------------------------
+
+    def _post(self) -> None:
+        data = self._body()
+        if self.headers.get("Origin") not in {self.room.origin, f"http://localhost:{self.room.port}"}:
+            raise _Refusal(403, "another page cannot decide")
+        given = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), self.room.token.encode()):
+            raise _Refusal(403, "open the address that `longtake review` printed")
+        if self.path == "/session":
+            cookie = f"longtake-{self.room.port}={self.room.cookie}; HttpOnly; SameSite=Strict; Path=/"
+            return self._send(200, "application/json", b"{}", {"Set-Cookie": cookie})
+        if self.headers.get("Content-Type") != "application/json":
+            raise _Refusal(415, "decisions are JSON")
+        review, by = self.room.review, self.room.by
+        try:
+            with self.room.deciding:
+                match self.path:
+                    case "/choose":
+                        choice = _Choice.model_validate_json(data)
+                        review.choose(choice.shot, choice.take, by=by)
+                    case "/retake":
+                        retake = _Retake.model_validate_json(data)
+                        review.retake(retake.shot, retake.downstream, most=retake.most, by=by)
+                    case "/note":
+                        note = _Note.model_validate_json(data)
+                        review.note(note.text, shot=note.shot, seconds=note.seconds, by=by)
+                    case "/approve":
+                        approval = _Approval.model_validate_json(data)
+                        review.approve(run=approval.run, credits=approval.credits, by=by)
+                    case _:
+                        raise _Refusal(404, "there is nothing here")
+        except ValidationError:
+            raise _Refusal(400, "this is not a decision") from None
+        return self._json(200, _facts(self.room.look()))
+
+    def _body(self) -> bytes:
+        """The request's body, which is read also where it is refused, so that the connection can go on."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            raise _Refusal(411, "say how long it is")
+        if int(length) > MOST_BYTES:
+            self.close_connection = True
+            raise _Refusal(413, "it is too long")
+        return self.rfile.read(int(length))
+
+    # -- answers ---------------------------------------------------------------------------------------------------------
+
+    def _fail(self, status: int, message: str, next_step: str) -> None:
+        self._json(status, {"message": message, "next_step": next_step})
+
+    def _json(self, status: int, value: object) -> None:
+        self._send(status, "application/json", json.dumps(value).encode())
+
+    def _send(self, status: int, kind: str, data: bytes, more: dict[str, str] | None = None) -> None:
+        self._head(status, kind, len(data), more or {})
+        self.wfile.write(data)
+
+    def _head(self, status: int, kind: str, length: int, more: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(length), **_HEADERS, **more}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _send_object(self, key: str, kind: str) -> None:
+        """An object of the store, or the part of it that was asked for."""
+        try:
+            file = self.room.review.store.reader(key)
+        except StoreError:
+            raise _Refusal(404, "it is gone") from None
+        with file:
+            size = file.seek(0, 2)
+            asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+            begin = int(asked[1]) if asked else 0
+            end = min(int(asked[2]), size - 1) if asked and asked[2] else size - 1
+            if asked and not begin <= end:
+                return self._head(416, kind, 0, {"Content-Range": f"bytes */{size}"})
+            more = {"Accept-Ranges": "bytes"}
+            if asked:
+                more["Content-Range"] = f"bytes {begin}-{end}/{size}"
+            self._head(206 if asked else 200, kind, end - begin + 1, more)
+            file.seek(begin)
+            left = end - begin + 1
+            while left > 0 and (piece := file.read(min(_STEP, left))):
+                self.wfile.write(piece)
+                left -= len(piece)
+            return None
+
+
+def _facts(state: ReviewState) -> dict[str, Any]:
+    """What the page's script shows of a state."""
+    plan = state.plan
+    rows = {row.id: row for row in plan.shots}
+    return {
+        "expected": plan.expected,
+        "reserve": plan.reserve,
+        "fits": plan.fits,
+        "current": state.current or state.joined is None,
+        "shots": {
+            shot.id: {
+                "state": shot.state,
+                "why": shot.why,
+                "to_buy": rows[shot.id].to_buy,
+                "expected": rows[shot.id].expected,
+                "used": shot.used.take if shot.used is not None else None,
+            }
+            for shot in state.shots
+        },
+        "remarks": [
+            one.model_dump(mode="json", include={"kind", "text", "shot", "seconds", "credits", "by", "at"})
+            for one in state.remarks
+        ],
+        "waiting": [{"run": one.run, "text": one.text, "credits": one.credits} for one in state.waiting],
+    }

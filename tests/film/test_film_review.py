@@ -1,0 +1,157 @@
+"""The review page on this machine: who may look, who may decide, and that it serves what is in the store."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+import httpx
+import pytest
+
+from longtake.review import Review, ReviewServer
+from longtake.review.server import MOST_BYTES
+from longtake.settings import Settings
+
+
+@pytest.fixture
+def room(studio, write_board):
+    """A review of a film of two shots, the first with two takes."""
+    path = studio.folder / "film.yaml"
+    path.write_text(write_board("one: A!, two: B"))
+    studio.run(path.read_text())
+    settings = Settings(base_url="https://reapi.example/api/v1", store=studio.store.uri)
+    with ReviewServer(Review(path, settings), by="Ada") as server:
+        yield server
+
+
+@pytest.fixture
+def person(room):
+    """A client that opened the printed address: it has the cookie and the token."""
+    headers = {"Origin": room.origin, "Authorization": f"Bearer {room.token}"}
+    with httpx.Client(base_url=room.origin, headers=headers, trust_env=False) as client:
+        assert client.post("/session", content=b"{}").status_code == 200
+        yield client
+
+
+def decisions(studio) -> list[str]:
+    return studio.listed("films/a-small-film/revisions/") + studio.listed("films/a-small-film/remarks/")
+
+
+def test_the_page_decides(studio, room, person):
+    page = person.get("/")
+    assert "default-src 'none'; script-src 'self'" in page.headers["Content-Security-Policy"]
+    state = person.post("/choose", json={"shot": "one", "take": 2}).json()
+    assert (state["shots"]["one"]["used"], state["expected"], state["current"]) == (2, 0, False)
+    price = next(one for one in person.get("/price?shot=two").json() if one["downstream"] == "keep")
+    retake = {"shot": "two", "downstream": "keep", "most": price["expected"]}
+    assert person.post("/retake", json=retake).json()["expected"] == price["expected"] > 0
+    said = person.post("/note", json={"text": "dark", "shot": "two", "seconds": 0.2}).json()["remarks"]
+    assert [(one["text"], one["by"]) for one in said] == [("dark", "Ada")]
+    assert person.post("/approve", json={}).json()["remarks"][-1]["kind"] == "approval"
+    assert len(decisions(studio)) == 4
+    refused = person.post("/choose", json={"shot": "one", "take": 9})
+    assert (refused.status_code, refused.json()["message"]) == (409, "s0/one has no take 9")
+
+
+def test_clips_pictures_and_the_film_are_those_of_the_store(studio, room, person):
+    state = room.look()
+    take = state.shots[0].used
+    clip = person.get(f"/clip/{take.fingerprint}")
+    assert (clip.content, clip.headers["Content-Type"]) == (studio.read(take.clip.key), "video/mp4")
+    part = person.get(f"/clip/{take.fingerprint}", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, clip.content[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{len(clip.content)}"
+    assert person.get(f"/clip/{take.fingerprint}", headers={"Range": "bytes=99999999-"}).status_code == 416
+    assert all(person.get(f"/{what}/{take.fingerprint}").content[:2] == b"\xff\xd8" for what in ("first", "last"))
+    assert person.get("/film.mp4").content == studio.read(f"{state.home}film.mp4")
+    for nothing in ("/clip/" + "0" * 64, "/../../etc/passwd", "/media/x", "/price?shot=", "/price?shot=nine"):
+        assert person.get(nothing).status_code in {404, 409}
+
+
+def test_without_the_printed_address_there_is_nothing_to_see(room):
+    with httpx.Client(base_url=room.origin, trust_env=False) as stranger:
+        page = stranger.get("/")
+        assert "A Small Film" not in page.text
+        take = room.look().shots[0].used.fingerprint
+        for path in ("/state", f"/clip/{take}", f"/first/{take}", "/film.mp4", "/manifest.json", "/price?shot=one"):
+            assert stranger.get(path).status_code == 403
+        for value in ("guess", "é", '"', ""):
+            cookie = f"longtake-{room.port}={value}".encode()
+            assert stranger.get("/state", headers={"Cookie": cookie}).status_code == 403
+    assert room.token not in page.text + str(page.headers)
+    assert room.url == f"http://127.0.0.1:{room.port}/#token={room.token}"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),  # another port of this machine
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Authorization": ""}, 403),
+        ({"Authorization": "Bearer guess"}, 403),
+        ({"Host": "evil.example"}, 421),  # a name that was made to resolve to this machine
+        ({"Host": "127.0.0.1"}, 421),
+        ({"Content-Type": "text/plain"}, 415),  # what a form of another page can send
+    ],
+    ids=lambda value: "-".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value),
+)
+def test_what_another_page_can_send_decides_nothing(studio, room, person, change, status):
+    answer = person.post("/choose", json={"shot": "one", "take": 2}, headers=change)
+    assert answer.status_code == status
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert decisions(studio) == []
+
+
+def test_pictures_do_not_show_on_other_pages(room, person):
+    take = room.look().shots[0].used.fingerprint
+    for site in ("cross-site", "same-site"):
+        assert person.get(f"/first/{take}", headers={"Sec-Fetch-Site": site}).status_code == 403
+    answer = person.get(f"/first/{take}", headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert person.get("/state", headers={"Host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"shot": "one"}',
+        b'{"shot": "one", "take": "2"; }',
+        b'{"shot": "one", "take": 2, "by": "Eve"}',
+        b'{"shot": "one", "take": 1e99}',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_decision_is_refused(studio, person, body):
+    answer = person.post("/choose", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert decisions(studio) == []
+
+
+def test_sizes_have_a_limit(studio, room, person):
+    headers = {"Content-Type": "application/json"}
+    assert person.post("/note", content=b" " * (MOST_BYTES + 1), headers=headers).status_code == 413
+    assert person.post("/note", json={"text": "x" * 4001}).status_code == 400
+    assert person.post("/note", content=iter([b"{}"]), headers=headers).status_code == 411
+    connection = http.client.HTTPConnection("127.0.0.1", room.port, timeout=10)
+    connection.request("GET", "/" + "x" * 70_000)
+    assert connection.getresponse().status == 414
+    connection.close()
+    assert decisions(studio) == []
+
+
+def test_the_command_ends_with_bad_input(studio, longtake, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("schema: longtake/1\n")
+    code, _, said = longtake(studio, "review", path, "--no-browser", as_json=False)
+    assert code == 2
+    assert "bad.yaml" in said
+
+
+def test_it_listens_on_this_machine_only(room):
+    assert room._server.server_address == ("127.0.0.1", room.port)
+    assert json.loads(httpx.get(f"{room.origin}/nothing", trust_env=False).content)["message"]

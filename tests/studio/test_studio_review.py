@@ -1,0 +1,98 @@
+"""What a person decides in a review is what the next run does, and buys."""
+
+from __future__ import annotations
+
+import pytest
+from accounts import PRICE
+
+from longtake import Scene, Storyboard
+from longtake.errors import SettingsError
+
+
+@pytest.fixture
+def board(account):
+    return Storyboard(title="A Film", scenes=[Scene("s", [account.shot("first", takes=2), account.shot("second")])])
+
+
+def used(film):
+    return {name: shot.take.take for name, shot in film.shots.items()}
+
+
+def test_the_next_run_does_what_was_decided(account, studio, board):
+    film = studio.make_sync(board)
+    review = studio.review(board)
+    assert used(film) == {"first": 1, "second": 1}
+
+    review.choose("first", 2, by="Ada")
+    state = review.state()
+    assert [(shot.id, shot.used.take) for shot in state.shots] == [("first", 2), ("second", 1)]
+    assert (state.plan.expected, state.current, state.joined.digest) == (0, False, film.manifest.split("/")[-2])
+
+    prices = {one.downstream: one for one in review.retake_prices("second")}
+    assert prices["keep"].expected == PRICE
+    assert review.state().plan.expected == 0  # asking for a price decides nothing
+    review.retake("second", "keep", most=PRICE, by="Ada")
+    assert (review.state().plan.expected, account.bought()) == (PRICE, {"first": 2, "second": 1})
+
+    again = studio.make_sync(board)
+    assert (used(again), again.cost.charged) == ({"first": 2, "second": 2}, PRICE)
+    assert account.bought() == {"first": 2, "second": 2}
+    assert review.state().current
+    assert studio.make_sync(board).cost.charged == 0
+
+    review.choose("second", 1)
+    back = studio.make_sync(board)
+    assert (used(back), back.cost.charged) == ({"first": 2, "second": 1}, 0)
+
+
+def test_a_retake_is_decided_once_and_given_up_by_a_choice(studio, board):
+    studio.make_sync(board)
+    review = studio.review(board)
+    review.retake("second", "keep")
+    with pytest.raises(SettingsError, match="the next run buys a take of second anyway"):
+        review.retake("second", "keep")
+    assert [one.expected for one in review.retake_prices("second")] == [None, None, None]
+    review.choose("second", 1)
+    assert review.state().plan.expected == 0
+    # The choice stands against what the same run asked for before; another retake is a new take.
+    review.retake("second", "keep")
+    assert used(studio.make_sync(board)) == {"first": 1, "second": 3}
+
+
+def test_a_price_that_rose_is_refused(studio, board):
+    studio.make_sync(board)
+    review = studio.review(board)
+    with pytest.raises(SettingsError, match=f"costs {PRICE} credits by now, and {PRICE - 1} were shown"):
+        review.retake("second", "keep", most=PRICE - 1)
+    assert review.state().plan.expected == 0
+
+
+def test_what_cannot_be_chosen_is_said(account, studio, board):
+    studio.make_sync(board)
+    review = studio.review(board)
+    with pytest.raises(SettingsError, match="s/first has no take 3") as caught:
+        review.choose("first", 3)
+    assert caught.value.next_step == "choose one of 1, 2"
+    pinned = Storyboard(title="A Film", scenes=[Scene("s", [account.shot("first", takes=2, use=2)])])
+    with pytest.raises(SettingsError, match="says use: 2"):
+        studio.review(pinned).choose("first", 1)
+
+
+def test_notes_and_approvals_are_kept_with_who_and_when(studio, board):
+    film = studio.make_sync(board)
+    review = studio.review(board)
+    review.note("too dark", shot="second", seconds=1.5, by="Ada")
+    review.approve(by="Grace")
+    note, approval = studio.review(board).state().remarks
+    assert (note.kind, note.text, note.shot, note.seconds, note.by) == ("note", "too dark", "second", 1.5, "Ada")
+    assert note.take == film.shots["second"].take.fingerprint
+    assert (approval.kind, approval.by, approval.joined) == ("approval", "Grace", film.manifest.split("/")[-2])
+    assert note.at <= approval.at
+    with pytest.raises(SettingsError, match="no shot has the id third"):
+        review.note("?", shot="third")
+
+
+def test_a_film_without_takes_can_be_looked_at(studio, board):
+    state = studio.review(board).state()
+    assert [(shot.id, shot.used) for shot in state.shots] == [("first", None), ("second", None)]
+    assert (state.joined, state.plan.expected) == (None, 3 * PRICE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from longtake import request, settings, storyboard
@@ -51,3 +52,8 @@ def read(source: str) -> CheckedStoryboard:
     catalog = Catalog.load(current.catalog)
     resolved = request.resolve(storyboard.load_any(source, s3=current.s3), catalog)
     return CheckedStoryboard(current, catalog, resolved, storyboard.slug(resolved.loaded.board.title))
+
+
+def place(path: str) -> str:
+    """A storyboard's URL, or its absolute path: what a flow run has as its parameter."""
+    return path if "://" in path else str(Path(path).absolute())

@@ -10,7 +10,6 @@ import signal
 import sys
 import threading
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -18,6 +17,7 @@ from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
 from longtake.cli import answer
+from longtake.cli.board import place
 from longtake.cli.progress import warnings
 from longtake.errors import LongtakeError
 from longtake.flows.film_set import film_set as films_of
@@ -58,7 +58,7 @@ def main(
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow once, show its progress and print the answer; return the exit code."""
-    call = storyboard(_place(board), retake=tuple(retake), downstream=downstream, labels=labels, scenes=on)
+    call = storyboard(place(board), retake=tuple(retake), downstream=downstream, labels=labels, scenes=on)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
 
 
@@ -73,12 +73,8 @@ def main_set(
     signals: Collection[signal.Signals],
 ) -> int:
     """Run the flow `film_set` once, as `main` does `storyboard`."""
-    call = films_of(_place(film_set), skip_bad_rows=skip_bad_rows, labels=labels, on=on)
+    call = films_of(place(film_set), skip_bad_rows=skip_bad_rows, labels=labels, on=on)
     return _shown(call, progress=progress, as_json=as_json, signals=signals)
-
-
-def _place(path: str) -> str:
-    return path if "://" in path else str(Path(path).absolute())
 
 
 def _shown(

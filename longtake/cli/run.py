@@ -91,7 +91,7 @@ def main(options: argparse.Namespace) -> int:
     labels = labels_of(options.label)
     found = board.read(options.board)
     found.settings.key()
-    if not options.retake and not has_api() and _is_unchanged(found, options):
+    if not options.retake and _is_unchanged(found, options, labels):
         return 0
     _before_prefect()
     from longtake.cli import flow_run, progress
@@ -109,19 +109,36 @@ def main(options: argparse.Namespace) -> int:
     )
 
 
-def _is_unchanged(found: CheckedStoryboard, options: argparse.Namespace) -> bool:
-    """Print the film if a run would have nothing to do; whether it was printed. No engine is loaded for that."""
+def _is_unchanged(found: CheckedStoryboard, options: argparse.Namespace, labels: dict[str, str]) -> bool:
+    """Print the film if a run would have nothing to do; whether it was printed. No engine is loaded for that.
+
+    Where runs belong to a Prefect API, this one is recorded there.
+    """
     from longtake.cli import answer
+    from longtake.prefect import recorded
     from longtake.report import many
     from longtake.studio.unchanged import unchanged
 
-    film = unchanged(
+    api = recorded.plain_api() if (recording := has_api()) else None
+    if recording and api is None:
+        return False
+    there = unchanged(
         found.resolved,
         catalog=found.catalog,
         settings=found.settings,
         film=found.film,
         downstream=options.downstream,
     )
+    film = there.film if there is not None else None
+    if there is not None and api is not None:
+        given = {
+            "board": board.place(options.board),
+            "downstream": options.downstream,
+            "labels": labels,
+            "scenes": _deployment("scene", options.on),
+        }
+        both = {**(found.resolved.loaded.board.labels or {}), **labels}
+        film = recorded.record(there, api, parameters=given, labels=both)
     if film is None:
         return False
     print(f"nothing to do: {many(len(film.shots), 'shot')}, none to buy, and the film is there", file=sys.stderr)

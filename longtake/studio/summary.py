@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longtake import report
 from longtake.errors import KeyRefusedError, LongtakeError, StoreError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from longtake.ledger.accounts import SpendSums
     from longtake.plan import Plan
     from longtake.report import RunLedger, ShotOutcome
+    from longtake.settings import Settings
+    from longtake.store import Store
     from longtake.take import Session
 
 _NAMED = 50
@@ -63,25 +65,20 @@ async def summarize(
     money, books, notes = await _account(session, result.plan, result.head)
     drift = session.ledger.log.known().offset
     outcomes = _bought(result.outcomes, books)
-    seams = {shot.shot: shot.seam for shot in joined.manifest.shots if shot.seam is not None} if joined else {}
-    distances = {label: seam.distance for label, seam in seams.items()}
     lines = await _lines(session, result.sums, notes)
-    notes += [*result.notes, *report.failed_checks(outcomes)]
-    left = {label: seam.matched for label, seam in seams.items() if seam.matched not in {None, seam.distance}}
-    notes += report.seam_notes(
-        {label: left.get(label) or distances[label] for label, seam in seams.items() if seam.seen},
-        {label: (distances[label], matched) for label, matched in left.items() if matched is not None},
-    )
-    pictures, places = await _pictures(session, joined, outcomes, notes)
-    page = report.page(
-        result.plan.title,
+    notes += result.notes
+    rows, page = await asyncio.to_thread(
+        describe,
+        session.store,
+        session.settings,
         outcomes,
         plan=result.plan,
         money=money,
         books=books,
-        pictures=pictures,
-        links={**places, **links},
+        joined=joined,
+        lines=lines,
         notes=notes,
+        links=links,
     )
     film = Film(
         title=result.plan.title,
@@ -95,7 +92,7 @@ async def summarize(
         would_cost=result.would_cost,
         plan=result.plan,
         notes=tuple(notes),
-        rows=tuple(report.rows(outcomes, lines, seams=distances, matched=left)),
+        rows=rows,
         page=page,
         run=session.run,
     )
@@ -116,13 +113,49 @@ async def summarize(
     return film, incomplete
 
 
+def describe(
+    store: Store,
+    settings: Settings,
+    outcomes: Sequence[ShotOutcome],
+    *,
+    plan: Plan,
+    money: report.Money,
+    books: RunLedger,
+    joined: JoinedFilm | None,
+    lines: Sequence[accounts.SpendLine],
+    notes: list[str],
+    links: Mapping[str, str],
+) -> tuple[tuple[dict[str, Any], ...], str]:
+    """The table of shots and the page of a run; what is found on the way is added to `notes`."""
+    seams = {shot.shot: shot.seam for shot in joined.manifest.shots if shot.seam is not None} if joined else {}
+    distances = {label: seam.distance for label, seam in seams.items()}
+    notes += report.failed_checks(outcomes)
+    left = {label: seam.matched for label, seam in seams.items() if seam.matched not in {None, seam.distance}}
+    notes += report.seam_notes(
+        {label: left.get(label) or distances[label] for label, seam in seams.items() if seam.seen},
+        {label: (distances[label], matched) for label, matched in left.items() if matched is not None},
+    )
+    pictures, places = _pictures(store, settings, joined, outcomes, notes)
+    page = report.page(
+        plan.title,
+        outcomes,
+        plan=plan,
+        money=money,
+        books=books,
+        pictures=pictures,
+        links={**places, **links},
+        notes=notes,
+    )
+    return tuple(report.rows(outcomes, lines, seams=distances, matched=left)), page
+
+
 async def report_cancelled(session: Session, links: Mapping[str, str]) -> None:
     """Report what a cancelled run leaves open and what that costs; the event carries a page."""
     state = await asyncio.to_thread(session.ledger.read)
     books = report.RunLedger(session.film, session.run, tuple(state.attempts.values()))
     count, credits = len(books.under_way), sum(one.money for one in books.under_way)
     text = report.under_way(count, credits)
-    page = report.cut_short(session.film, books, links={**_places(session, None), **links})
+    page = report.cut_short(session.film, books, links={**_places(session.store, session.settings, None), **links})
     session.events.cancelled(text, count=count, credits=credits, page=page)
 
 
@@ -149,24 +182,23 @@ async def _lines(session: Session, sums: SpendSums | None, notes: list[str]) -> 
         return []
 
 
-async def _pictures(
-    session: Session, joined: JoinedFilm | None, outcomes: Sequence[ShotOutcome], notes: list[str]
+def _pictures(
+    store: Store, settings: Settings, joined: JoinedFilm | None, outcomes: Sequence[ShotOutcome], notes: list[str]
 ) -> tuple[list[str], dict[str, str]]:
     """Poster and contact sheet as Markdown, and the page's links; the sheet is kept next to the film."""
-    store = session.store
     used = [(one.take, one.shot.label) for one in outcomes if one.take is not None]
     takes, labels = [take for take, _ in used], [label for _, label in used]
     key = joined.key.removesuffix("film.mp4") + "sheet.jpg" if joined else None
     poster = sheet = None
     try:
-        poster = await asyncio.to_thread(store.get, joined.poster) if joined else None
+        poster = store.get(joined.poster) if joined else None
         if key is not None:
-            sheet = await asyncio.to_thread(report.kept_sheet, key, takes, store, labels=labels)
+            sheet = report.kept_sheet(key, takes, store, labels=labels)
         elif takes:
-            sheet = await asyncio.to_thread(report.contact_sheet, takes, store, labels=labels)
+            sheet = report.contact_sheet(takes, store, labels=labels)
     except LongtakeError as error:
         notes.append(f"pictures are missing here: {error.message}")
-    public = _public(session)
+    public = _public(settings)
 
     def url(key: str | None) -> str | None:
         return f"{public.rstrip('/')}/{key}" if public is not None and key is not None else None
@@ -175,22 +207,22 @@ async def _pictures(
     found += report.picture("contact sheet", sheet, url=url(key) if sheet is not None else None)
     if sheet is not None and len(takes) > report.MOST_PICTURES:
         notes.append(f"the contact sheet shows {report.MOST_PICTURES} of {len(takes):,} shots, evenly spread")
-    links = _places(session, joined)
+    links = _places(store, settings, joined)
     if sheet is not None and joined is not None:
         there = joined.place(store).removesuffix("film.mp4") + "sheet.jpg"
         links["contact sheet"] = url(key) or there
     return found, links
 
 
-def _places(session: Session, joined: JoinedFilm | None) -> dict[str, str]:
+def _places(store: Store, settings: Settings, joined: JoinedFilm | None) -> dict[str, str]:
     """Links to the film, its manifest and the store, for people; never a signed URL."""
-    found = joined.links(session.store, public_url=_public(session)) if joined else {}
-    return found | {"store": session.store.uri}
+    found = joined.links(store, public_url=_public(settings)) if joined else {}
+    return found | {"store": store.uri}
 
 
-def _public(session: Session) -> str | None:
+def _public(settings: Settings) -> str | None:
     """The base URL under which others read the store; an emulator's is gone when the page is read."""
-    return None if session.settings.loopback else session.settings.public_url
+    return None if settings.loopback else settings.public_url
 
 
 def _bought(outcomes: Sequence[ShotOutcome], books: RunLedger) -> list[ShotOutcome]:

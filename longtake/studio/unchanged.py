@@ -2,29 +2,104 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from longtake import library, timeline
+from longtake import library, report, timeline
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.film import film_objects
+from longtake.ledger import accounts
+from longtake.ledger.readings import differs
 from longtake.plan import Comparison
 from longtake.report import Money, ShotOutcome
 from longtake.studio.film import Film
-from longtake.studio.summary import shot_result
+from longtake.studio.summary import describe, shot_result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from longtake.catalog import Catalog
+    from longtake.film import JoinedFilm
     from longtake.request import Resolved
     from longtake.settings import Settings
     from longtake.storyboard import Downstream
 
-__all__ = ["unchanged"]
+__all__ = ["Described", "Unchanged", "unchanged"]
+
+_NOTHING = Money(planned=0, charged=0, refunded=0, in_doubt=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A film as a run gives it, with its page and its table, and what the run's events say of the ledger.
+
+    Attributes:
+        film: the film.
+        account: the ledger's account.
+        drift: the balance less what the ledger explains, in credits, when they were last compared.
+    """
+
+    film: Film
+    account: str
+    drift: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A film that is as the storyboard asks for, and what its page is made from.
+
+    Attributes:
+        film: the film, without a page and a table.
+    """
+
+    film: Film
+    _comparison: Comparison
+    _outcomes: Sequence[ShotOutcome]
+    _joined: JoinedFilm
+    _settings: Settings
+
+    def described(self, *, run: str, links: Mapping[str, str]) -> Described:
+        """Read from the store and the ledger what the page of a run shows.
+
+        Args:
+            run: an id of the run.
+            links: more links for the page, by name.
+
+        Raises:
+            SettingsError, TwoLedgersError: there is no key, or no one ledger of it.
+            StoreError: the store is away.
+        """
+        from longtake.take import ledger_of  # noqa: PLC0415 - a run without an API needs none of it
+
+        store, film = stores.of(self._settings), self.film.name
+        ledger = ledger_of(self._settings, store, record=False)
+        before = self._comparison.take_library.snapshot
+        lines, _ = accounts.by_shot(ledger, film, before.sums if before is not None else None)
+        state = ledger.log.known()
+        notes = []
+        if state.offset:
+            notes.append(f"{differs(state.offset, state.agreed)}: explain it with `longtake credits adjust`")
+        plan = plans.of(self._comparison, plans.LedgerView())
+        rows, page = describe(
+            store,
+            self._settings,
+            self._outcomes,
+            plan=plan,
+            money=_NOTHING,
+            books=report.RunLedger(film, run),
+            joined=self._joined,
+            lines=lines,
+            notes=notes,
+            links=links,
+        )
+        told = {"plan": plan, "notes": tuple(notes), "rows": rows, "page": page, "run": run}
+        return Described(self.film.model_copy(update=told), ledger.account, state.offset)
 
 
 def unchanged(
     resolved: Resolved, *, catalog: Catalog, settings: Settings, film: str, downstream: Downstream | None = None
-) -> Film | None:
+) -> Unchanged | None:
     """Find the film if the last run left exactly what the storyboard asks for; asks nothing of the provider and writes nothing.
 
     Args:
@@ -35,7 +110,7 @@ def unchanged(
         downstream: what becomes of the shots after retakes; None as the storyboard says.
 
     Returns:
-        The film, without a page and a table; None where a run might buy, fetch, settle, ask or join something, and where only a
+        The film; None where a run might buy, fetch, settle, ask or join something, and where only a
         run can tell: an input given as a URL may serve something else today.
 
     Raises:
@@ -75,7 +150,7 @@ def unchanged(
         )
         for one in statuses
     ]
-    return Film(
+    there = Film(
         title=board.title,
         name=film,
         place=joined.place(store),
@@ -83,8 +158,9 @@ def unchanged(
         manifest=joined.manifest_place(store),
         poster=joined.poster,
         shots={one.shot.id: shot_result(one) for one in outcomes},
-        cost=Money(planned=0, charged=0, refunded=0, in_doubt=0),
+        cost=_NOTHING,
         would_cost=0,
         plan=None,
         run="",
     )
+    return Unchanged(there, comparison, outcomes, joined, settings)

@@ -1,4 +1,4 @@
-"""A run with nothing to do and no Prefect API ends at once: the film is in the store, neither provider nor engine is asked."""
+"""A run with nothing to do ends at once: the film is in the store, neither provider nor engine is asked. An API gets its record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import subprocess
 import sys
 
 import bought
+import httpx
 import pytest
+from processes import until
 
 from longtake import store as stores
 from longtake.cli import board as boards
@@ -58,7 +60,54 @@ def test_it_gives_the_film_and_its_shots(place):
     assert not (place / "prefect").exists()
 
 
-def test_with_an_api_the_run_belongs_to_prefect(place, monkeypatch):
+@pytest.mark.prefect
+def test_with_an_api_it_is_a_completed_flow_run_although_no_engine_is_loaded(place, prefect_api, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    code = "import sys; from longtake.cli import main; main(sys.argv[1:]); print('prefect' in sys.modules)"
+    command = [sys.executable, "-P", "-c", code, "run", "film.yaml", "--json", "--label", "campaign=autumn"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    *answer, loaded = done.stdout.strip().splitlines()
+    assert (loaded, done.stderr) == ("False", "nothing to do: 3 shots, none to buy, and the film is there\n")
+    run = json.loads("\n".join(answer))["flow_run_id"]
+
+    def ask(path, **body):
+        return httpx.post(f"{prefect_api}/{path}", json=body).raise_for_status().json()
+
+    mine = {"flow_runs": {"id": {"any_": [run]}}}
+    (found,) = ask("flow_runs/filter", **mine)
+    assert (found["name"], found["tags"]) == ("film A Long Film", ["film:a-long-film"])
+    assert (found["state"]["type"], found["parameters"]["board"]) == ("COMPLETED", str(place / "film.yaml"))
+    assert found["start_time"] <= found["end_time"]
+    shown = {one["key"]: one["data"] for one in ask("artifacts/filter", **mine)}
+    assert set(shown) == {f"a-long-film-{name}" for name in ("progress", "shots", "summary")}
+    rows = json.loads(shown["a-long-film-shots"])
+    assert [(row["shot"], row["state"]) for row in rows[:-1]] == [(f"scene-0/shot-{n}", "current") for n in range(3)]
+    assert "Nothing had to be bought." in shown["a-long-film-summary"]
+    assert f"/runs/flow-run/{run}" in shown["a-long-film-summary"]
+    (line,) = ask("logs/filter", logs={"flow_run_id": {"any_": [run]}})
+    assert line["message"].startswith("nothing to do: 3 shots")
+    assert ask("flow_runs/count", flow_runs={"state": {"type": {"any_": ["RUNNING"]}}, **mine["flow_runs"]}) == 0
+
+
+@pytest.mark.prefect
+def test_what_a_run_with_nothing_to_do_leaves_can_trigger_automations(place, prefect_api, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    run_id = json.loads(run("--label", "campaign=autumn").stdout)["flow_run_id"]
+    wanted = {"event": {"prefix": ["longtake."]}, "any_resource": {"id": [f"prefect.flow-run.{run_id}"]}}
+
+    def sent():
+        found = httpx.post(f"{prefect_api}/events/filter", json={"filter": wanted}).raise_for_status().json()["events"]
+        return {one["event"]: one for one in found} if len(found) == 2 else None
+
+    events = until(sent, why="the events are stored")
+    assert events["longtake.film.started"]["payload"]["to_buy"] == 0
+    ready = events["longtake.film.ready"]
+    assert ready["resource"]["prefect.resource.id"] == "longtake.film.a-long-film"
+    assert ready["resource"]["longtake.label.campaign"] == "autumn"
+    assert ready["payload"]["place"].endswith("film.mp4")
+
+
+def test_with_an_api_that_is_away_the_run_belongs_to_prefect(place, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     done = run()
     assert done.returncode == 1

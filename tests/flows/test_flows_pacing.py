@@ -64,8 +64,8 @@ def test_a_step_that_waits_for_its_turn_has_not_begun(clock, monkeypatch):
     async def call():
         begun.append(1)
 
-    async def task(_label, call):
-        return await call.unquote()()
+    async def task(_step, call):
+        return await call()
 
     async def work():
         start = observer.PrefectObserver.around
@@ -77,6 +77,6 @@ def test_a_step_that_waits_for_its_turn_has_not_begun(clock, monkeypatch):
         return waiting.cancelled()
 
     monkeypatch.setattr(throttle, "_bucket", TokenBucket(1, 1e-6, clock))
-    monkeypatch.setitem(observer._TASKS, "submit", task)
+    monkeypatch.setattr(observer, "_as_task_run", task)
     assert asyncio.run(work())
     assert begun == [1]

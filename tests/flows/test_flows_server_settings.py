@@ -15,8 +15,8 @@ from longtake.prefect.ops.server import LEASES, RECORDING, Setting, environment
 
 ROOT = Path(__file__).parents[2]
 EVERY = (*RECORDING, LEASES)
-OTHERS = {"PREFECT_API_", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"}
-"""A prefix that code compares with, and a key of Prefect's logging.yml, each of which a variable may override."""
+OTHERS = {"PREFECT_API_", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_PROFILE"}
+"""A prefix that code compares with, a key of Prefect's logging.yml, which a variable may override, and the profile's name."""
 
 
 def models(kind=PrefectBaseSettings):

@@ -39,6 +39,7 @@ __all__ = [
     "TaskIdNotRecordedError",
     "TerminalError",
     "TransientError",
+    "TwoLedgersError",
     "UnknownModelError",
     "UnknownTaskError",
     "UrlRefusedError",

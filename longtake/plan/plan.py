@@ -208,6 +208,7 @@ def make(
     retake: Iterable[str] = (),
     steps: Sequence[str] = (),
     today: date | None = None,
+    run: str = "",
 ) -> Plan:
     """Compare a storyboard with what the store holds.
 
@@ -221,6 +222,7 @@ def make(
         retake: ids of shots that get a new take although they have one.
         steps: names of the user's own steps of the run: a take that one refused counts as failed.
         today: the day that ages of rates are counted to; None is today in UTC.
+        run: the id of the run, for what it has used so far.
 
     Raises:
         SettingsError: `retake` names a shot that cannot get a new take.
@@ -230,7 +232,7 @@ def make(
     """
     take_library = library.read_holdings(store, film)
     take_library.edits = library.read_edits(store, film, steps)
-    books = read_books(store, settings.host, film, account=payer_of(settings, store))
+    books = read_books(store, settings.host, film, account=payer_of(settings, store), run=run)
     comparison = Comparison(
         resolved,
         take_library,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.errors import FilmIncompleteError, LongtakeError
+from longtake.errors import FilmIncompleteError, LongtakeError, TaskIdNotRecordedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from longtake.ledger import LedgerState
     from longtake.library import Take
     from longtake.request import ResolvedShot
+
+_NAMED = 12
+"""Reasons in the message of an incomplete run."""
 
 OutcomeStatus = Literal["current", "bought", "stale", "failed", "blocked", "in doubt"]
 
@@ -85,8 +88,11 @@ def incomplete(
     reasons += [o for o in outcomes if o.take is not None and o.error is not None and o.error.exit_code in {3, 4}]
     if not missing and not reasons:
         return unjoined
+    # What is paid for and nowhere written down is named in full.
+    reasons.sort(key=lambda o: not isinstance(o.error, TaskIdNotRecordedError))
+    named = max(_NAMED, sum(isinstance(o.error, TaskIdNotRecordedError) for o in reasons))
     blocked = sum(o.state == "blocked" for o in outcomes)
-    lines = [f"{o.shot.label}: {o.error}" for o in reasons[:12]]
+    lines = [f"{o.shot.label}: {o.error}" for o in reasons[:named]]
     if len(reasons) > len(lines):
         lines.append(f"and {len(reasons) - len(lines)} more")
     if blocked:

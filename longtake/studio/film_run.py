@@ -23,7 +23,7 @@ from longtake.studio.approval import approve_plan, approve_rest, check_approver
 from longtake.studio.clips import CLIPS
 from longtake.studio.comparison import compare
 from longtake.studio.shooting import MadeShot, shoot
-from longtake.studio.summary import FilmResult, lacks, report_cancelled, summarize
+from longtake.studio.summary import FilmResult, lacks, name_paid_tasks, report_cancelled, summarize
 from longtake.take import decide, salvage
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
         with contextlib.suppress(LongtakeError, TimeoutError):
             async with asyncio.timeout(_LAST_WORDS):
                 await report_cancelled(session, asked.links)
+        raise
+    except StoreError as error:
+        name_paid_tasks(session, error)
         raise
     if isinstance(incomplete, FilmIncompleteError):
         incomplete.film = film

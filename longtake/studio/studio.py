@@ -146,6 +146,7 @@ class Studio:
         downstream: Downstream | None = None,
         budget: int | None = None,
         base: str | PathLike[str] | None = None,
+        run: str | None = None,
     ) -> Plan:
         """Say what `make` would do and cost. Needs no key, spends nothing, asks nothing of the provider.
 
@@ -155,6 +156,7 @@ class Studio:
             downstream: what becomes of the shots after those; None as the storyboard says.
             budget: credits the run may cost; None for no limit of its own.
             base: the folder that relative paths of the storyboard start from.
+            run: the id of the run, where it was given one: what it has spent counts against its budget.
 
         Raises:
             StoryboardError: with every problem in it.
@@ -181,14 +183,24 @@ class Studio:
             downstream=downstream,
             retake=retake,
             steps=[step.name for step in self._own_steps()],
+            run=run or "",
         )
 
-    def plan_set(self, film_set: FilmSet | str | PathLike[str], *, skip_bad_rows: bool = False) -> SetPlan:
+    def plan_set(
+        self,
+        film_set: FilmSet | str | PathLike[str],
+        *,
+        budget: int | None = None,
+        skip_bad_rows: bool = False,
+        run: str | None = None,
+    ) -> SetPlan:
         """Say what making all films of a set would cost. Needs no key, spends nothing, asks nothing of the provider.
 
         Args:
             film_set: a `FilmSet`, or the path or URL of its file.
+            budget: credits the run may cost, in addition to the set's own budget; None for no limit of its own.
             skip_bad_rows: plan the other rows where some cannot be used; `SetPlan.bad_rows` says which.
+            run: the id of the run, where it was given one: what it has spent counts against its budget.
 
         Raises:
             StoryboardError: the set, its template, its table or a row has problems; it holds all of them.
@@ -204,7 +216,15 @@ class Studio:
         if not skip_bad_rows:
             admission.raise_problems(loaded.title)
         store = stores.of(self.settings)
-        return sets.make(loaded, admission, catalog=catalog, store=store, settings=self.settings)
+        return sets.make(
+            loaded,
+            admission,
+            catalog=catalog,
+            store=store,
+            settings=self.settings,
+            run_budget=budget,
+            run=run or "",
+        )
 
     # -- making ----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from longtake import report
-from longtake.errors import KeyRefusedError, LongtakeError, StoreError
+from longtake.errors import KeyRefusedError, LongtakeError, StoreError, TaskIdNotRecordedError
 from longtake.ledger import accounts
 from longtake.ledger.readings import differs
 from longtake.studio.film import Film, ShotResult
@@ -147,6 +147,22 @@ def describe(
         notes=notes,
     )
     return tuple(report.rows(outcomes, lines, seams=distances, matched=left)), page
+
+
+def name_paid_tasks(session: Session, error: StoreError) -> None:
+    """Add to the error of a store that is away which tasks of the run are paid for and not kept: their ids may be nowhere else."""
+    lost, known = session.events.unrecorded, session.ledger.log.known().attempts
+    tasks = {one.id: one.task_id for one in known.values() if one.order.run == session.run and one.task_id} | lost
+    if not tasks:
+        return
+    said = [f"{task} for {known[name].order.label}" if name in known else task for name, task in tasks.items()]
+    error.message += f"; paid for and not kept: {', '.join(map(str, said))}"
+    if lost:
+        found = [
+            f"`longtake credits resolve {name} --adopt {task} --why 'store was away'`" for name, task in lost.items()
+        ]
+        error.next_step = f"when the store works again: {', '.join(found)}, then run again"
+        error.exit_code = TaskIdNotRecordedError.exit_code
 
 
 async def report_cancelled(session: Session, links: Mapping[str, str]) -> None:

@@ -43,6 +43,11 @@ class AttemptEvents:
         """The last line about each of them."""
         self._errors: list[LongtakeError] = []
 
+    @property
+    def unrecorded(self) -> dict[str, str]:
+        """Tasks by attempt that are paid for and whose ids the ledger could not write down."""
+        return {one.attempt: one.task_id for one in self._errors if isinstance(one, TaskIdNotRecordedError)}
+
     def line(self, text: str, *, level: int = logging.INFO) -> None:
         """A line for the log, without an event."""
         self.observer.notify(Event("", self._spending.film, self._ledger.account, text, level))

@@ -173,12 +173,16 @@ def test_a_film_is_not_refused_for_refunds_that_tasks_under_way_hide(account):
 
 def test_the_budget_of_a_run_counts_what_its_id_has_spent(account, studio, film_set):
     studio.make_set_sync(film_set("lamp"), run="nightly", budget=3 * PRICE)
+    (refusal,) = studio.plan_set(film_set("lamp", "chair", "sofa"), run="nightly", budget=3 * PRICE).refusals
+    assert (refusal.scope, refusal.needed, refusal.available) == ("run", 2 * PRICE, PRICE)
     with pytest.raises(BudgetError) as raised:
         studio.make_set_sync(film_set("lamp", "chair", "sofa"), run="nightly", budget=3 * PRICE)
     assert (raised.value.scope, raised.value.needed, raised.value.available) == ("run", 2 * PRICE, PRICE)
     # A run that comes back accounts for what it bought before, too.
     assert studio.make_set_sync(film_set("lamp", "chair"), run="nightly", budget=3 * PRICE).charged == 3 * PRICE
     assert account.bought() == {"lamp": 1, "chair": 1, "logo": 1}
+    (refusal,) = studio.plan(account.board("waves"), run="nightly", budget=3 * PRICE).refusals
+    assert (refusal.scope, refusal.available) == ("run", 0)
 
 
 def test_what_was_bought_is_fetched_although_the_set_does_not_fit_any_more(account, film_set):

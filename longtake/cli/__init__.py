@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str]) -> int:
     try:
-        options = _parsed(arguments)
+        options = parsed(arguments)
         if options.command not in _QUICK and not garbage.isenabled():
             garbage.freeze()
             garbage.enable()
@@ -208,7 +208,7 @@ class _Parser(argparse.ArgumentParser):
             self.error(f"{_name(action)} cannot be {str(value)[:64]!r} ({hint})")
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line.
 
     Raises:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,21 +15,19 @@ from longtake import film as films
 from longtake import plan as plans
 from longtake import preflight, report
 from longtake.assets import can_host, needs_host, read_inputs
-from longtake.errors import BudgetError, FilmIncompleteError, LedgerError, LongtakeError, SettingsError, StoreError
-from longtake.ledger import accounts
+from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, SettingsError, StoreError
 from longtake.observer import Step
 from longtake.studio.approval import approve_plan, approve_rest, check_approver
-from longtake.studio.clips import CLIPS
 from longtake.studio.comparison import compare
+from longtake.studio.leaving import keep_left_over, leave_snapshot
 from longtake.studio.shooting import MadeShot, shoot
 from longtake.studio.summary import FilmResult, lacks, name_paid_tasks, report_cancelled, summarize
-from longtake.take import decide, salvage
+from longtake.take import decide
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from longtake.film import JoinedFilm
-    from longtake.ledger.accounts import SpendSums
     from longtake.plan import Comparison, Plan
     from longtake.report import ShotOutcome
     from longtake.request import Resolved
@@ -161,7 +158,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     if asked.retake:
         # Up to here retakes were only planned, so that a refused one leaves no trace.
         comparison, _ = await _compare(session, asked)
-    await _decide(session, comparison, asked.retake, only=heads if in_steps else None)
+    await decide_retakes(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
     await session.account.balance(session.store)
     made: dict[str, MadeShot] = {}
@@ -169,7 +166,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         made = await shoot(session, comparison.running(), only=heads, steps=asked.steps)
         _, rest = await _compare(session, asked, asked.retake)
         await approve_rest(session, rest, approval, asked.approver, made)
-        await _decide(session, comparison, asked.retake)
+        await decide_retakes(session, comparison, asked.retake)
     if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)
         # A shot that failed in this run may have been made by another.
@@ -180,8 +177,8 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         {one.shot for one in comparison.retake(asked.retake, run=session.run)} if session.spending.halted else set()
     )
     outcomes = _with_refused(outcomes, refused, session.spending.halted)
-    left = await _left_over(session, comparison)
-    sums = await _leave_snapshot(session, comparison, outcomes)
+    left = await keep_left_over(session, comparison)
+    sums = await leave_snapshot(session, comparison, outcomes)
     joined, unjoined = await _concatenate(session, resolved, outcomes)
     if refused:
         comparison, _ = await _compare(session, asked, asked.retake)
@@ -195,7 +192,7 @@ async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] =
     return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
 
 
-async def _decide(
+async def decide_retakes(
     session: Session, comparison: Comparison, retake: Sequence[str], *, only: Collection[str] | None = None
 ) -> None:
     """Record which shots get a new take, unless nothing is bought in this run."""
@@ -279,65 +276,3 @@ def _check_hosting(session: Session, comparison: Comparison) -> None:
                 f"{shot.label} starts from pictures that the provider cannot read: {session.store.uri} has no public URL",
                 next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
             )
-
-
-async def _leave_snapshot(
-    session: Session, comparison: Comparison, outcomes: Sequence[ShotOutcome]
-) -> SpendSums | None:
-    """Save a snapshot, so that the next run need not read each take and entry to know what was used and spent."""
-    before = comparison.take_library.snapshot
-    known = {shot.id for shot in comparison.resolved.shots}
-    used = {shot: name for shot, name in (before.used if before else {}).items() if shot in known}
-    used |= {outcome.shot.id: outcome.take.fingerprint for outcome in outcomes if outcome.take is not None}
-    labels = {shot.id: shot.label for shot in comparison.resolved.shots if shot.id in used}
-    sums = before.sums if before else None
-    try:
-        _, sums = await asyncio.to_thread(accounts.by_shot, session.ledger, session.film, sums)
-    except (LedgerError, StoreError) as error:
-        session.events.line(f"what the film has cost so far could not be read: {error.message}", level=logging.WARNING)
-    try:
-        await asyncio.to_thread(
-            comparison.take_library.save,
-            run=session.run,
-            used=used,
-            labels=labels,
-            sums=sums,
-            whole=not lacks(outcomes),
-        )
-    except StoreError as error:
-        session.events.line(f"no snapshot of the film was saved: {error.message}", level=logging.WARNING)
-    return sums
-
-
-async def _left_over(session: Session, comparison: Comparison) -> list[str]:
-    """Keep the clips of finished attempts that no shot needs any more because it changed while they were in flight."""
-    found = plans.statuses(comparison)
-    wanted = {lack.name for one in found.values() for lack in one.lacks}
-    # Where the clip before a shot is not kept yet, an attempt for the shot may still be the one that it needs.
-    waiting = {
-        (comparison.descriptions.get(one.shot.id), lack.number)
-        for one in found.values()
-        if one.shot.parent is not None and comparison.start(found[one.shot.parent]) is None
-        for lack in one.lacks
-    }
-    # Leave clips that were made alone and are accounted to the film: their caller ingests them.
-    alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
-    state = await asyncio.to_thread(session.ledger.read)
-    notes = []
-    for attempt in list(state.attempts.values()):
-        order = attempt.order
-        if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
-            continue
-        if order.scene in alone or (order.description, order.take) in waiting:
-            continue
-        try:
-            key = await salvage(session.assets, session.ledger, attempt)
-        except LongtakeError as error:
-            notes.append(
-                f"attempt {attempt.id} for {order.label} is bought, and its clip could not be kept: {error.message}"
-            )
-            continue
-        notes.append(
-            f"attempt {attempt.id} for {order.label} was bought before the shot was changed: its clip is kept as {key}"
-        )
-    return notes

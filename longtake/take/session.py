@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from longtake.catalog import Catalog
     from longtake.ledger import Attempt
+    from longtake.provider import PollCadence
     from longtake.settings import Settings
     from longtake.store import Store
 
@@ -136,11 +137,13 @@ async def open_session(
     observer: Observer | None = None,
     store: Store | None = None,
     ledger: Ledger | None = None,
+    cadence: PollCadence | None = None,
 ) -> AsyncIterator[Session]:
     """Open a run's connections; the arguments are those of `Session`. A store and a ledger that are open already are used.
 
     The first time an account is used with a store, the store is raced to see that it really creates an object only once: a ledger
-    on a store that does not would let two workers buy the same take.
+    on a store that does not would let two workers buy the same take. Polls come in the rhythm of `cadence`, by default the real
+    provider's.
 
     Raises:
         SettingsError: no key, or a store URI that cannot be used.
@@ -159,7 +162,7 @@ async def open_session(
                 error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
             ) from error
     foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, ledger.account, film)
-    async with Provider(base_url=settings.base_url, key=settings.key()) as provider:
+    async with Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence) as provider:
         session = Session(
             settings=settings,
             catalog=catalog,

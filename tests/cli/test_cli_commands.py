@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
+from commands import BOARD, KEY, PRICE
 
 from longtake import __version__, cli, storyboard
-from longtake.catalog import Catalog
 from longtake.cli import main
-from longtake.ledger import Ledger, Purchase, account_of
-from longtake.store import open as open_store
 
-PRICE = 320
-KEY = "a-key-for-these-tests"
-BOARD = """\
-schema: longtake/1
-title: The Pier
-model: seedance-2.5
-defaults: {resolution: 480p, size: "16:9", duration: 4}
-budget: 1000
-scenes:
-  - id: one
-    shots:
-      - {id: pier, prompt: "A pier"}
-      - {id: boat, prompt: "A boat", takes: 2}
-  - id: two
-    shots:
-      - {id: gull, prompt: "A gull"}
-"""
+pytestmark = pytest.mark.usefixtures("settings")
+
 TEN_MISTAKES = """\
 schema: longtake/1
 title: Ten Mistakes
@@ -52,41 +33,6 @@ scenes:
       - {id: lost, prompt: "a", continue_from: nowhere}
       - {id: cast, prompt: "a", continue_from: null, references: [nobody]}
 """
-
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch, tmp_path):
-    """Nothing of the person's own settings; a folder to work in."""
-    for name in os.environ:
-        if name.startswith(("LONGTAKE_", "REAPI_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
-    monkeypatch.chdir(tmp_path)
-    return monkeypatch
-
-
-@pytest.fixture
-def longtake(capsys):
-    """Run a command in this process: its exit code, what it printed, and what it printed as an error."""
-
-    def run(*words):
-        code = main([str(word) for word in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def board(tmp_path):
-    path = tmp_path / "pier.yaml"
-    path.write_text(BOARD)
-    return path
-
-
-def process(*words, **env):
-    command = [sys.executable, "-m", "longtake.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **env})
 
 
 # -- plan ----------------------------------------------------------------------------------------------------------------
@@ -292,7 +238,7 @@ def test_every_example_of_the_help_can_be_called():
     examples = [example for command in cli._COMMANDS.values() for example in command.examples]
     for example in (*examples, *cli._EXAMPLES):
         words = shlex.split(re.search(r"longtake [^)>]*", example)[0], comments=True)
-        assert cli._parsed(words[1:]).command == words[1]
+        assert cli.parsed(words[1:]).command == words[1]
 
 
 def test_every_command_is_in_one_group_of_the_help():
@@ -363,170 +309,6 @@ def test_a_catalog_that_is_not_one(longtake, settings, board, tmp_path):
     code, _, err = longtake("plan", board)
     assert code == 2
     assert "catalog.yaml" in err
-
-
-# -- credits -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ledger(settings, tmp_path):
-    """An account with one settled take and one in doubt."""
-    settings.setenv("LONGTAKE_API_KEY", KEY)
-    settings.setenv("LONGTAKE_BASE_URL", "http://127.0.0.1:9/api/v1")
-    found = Ledger(open_store(str(tmp_path / "store")), account_of("127.0.0.1", KEY))
-    pier = claim(found, "pier")
-    found.accepted(pier, "task_0000000001")
-    found.completed(pier, 300)
-    found.settled(pier, clip="c" * 64)
-    found.in_doubt(claim(found, "boat"), "the answer was lost")
-    return found
-
-
-def claim(ledger, shot):
-    from longtake.ledger import Budget
-
-    order = Purchase(
-        film="the-pier", scene="one", shot=shot, take=1, fingerprint=f"f-{shot}", description=f"d-{shot}", model="m",
-        run="r", expected=PRICE, reserve=PRICE,
-    )  # fmt: skip
-    return ledger.claim(order, body={}, budget=Budget(), kept=lambda: False).attempt
-
-
-def doubt(ledger):
-    return ledger.read().doubts()[0].id
-
-
-def test_credits_say_where_everything_went_and_that_a_person_must_decide(longtake, ledger):
-    code, out, _ = longtake("credits", "--json")
-    told = json.loads(out)
-    assert code == 4
-    assert told["account"] == ledger.account
-    assert told["total"] == {
-        "attempts": 2, "estimate": PRICE, "settled": 300, "refunded": 0, "reserved": 0, "in_doubt": PRICE, "written_off": 0,
-    }  # fmt: skip
-    assert [line["shot"] for line in told["shots"]] == ["pier", "boat"]
-    assert [line["film"] for line in told["films"]] == ["the-pier"]
-    assert told["in_doubt"][0]["attempt"] == doubt(ledger)
-    assert KEY not in out
-    code, out, _ = longtake("credits")
-    assert code == 4
-    assert f"in doubt: {doubt(ledger)} one/boat · take 1, 320 credits: the answer was lost" in out
-    code, out, _ = longtake("credits", "--json", "--film", "another")
-    assert json.loads(out)["total"]["attempts"] == 0
-
-
-def test_an_account_without_entries(longtake, settings):
-    settings.setenv("LONGTAKE_API_KEY", KEY)
-    code, out, _ = longtake("credits")
-    assert code == 0
-    assert "nothing was bought yet" in out
-
-
-@pytest.mark.parametrize(
-    ("verdict", "total"),
-    [("--not-charged", {"in_doubt": 0, "written_off": 0}), ("--write-off", {"in_doubt": 0, "written_off": PRICE})],
-)
-def test_a_person_settles_a_doubt_and_says_why(longtake, ledger, verdict, total):
-    attempt = doubt(ledger)
-    code, out, _ = longtake("credits", "resolve", attempt, verdict, "--why", "looked it up", "--who", "me")
-    assert code == 0
-    assert attempt in out
-    told = json.loads(longtake("credits", "--json")[1])["total"]
-    assert {name: told[name] for name in total} == total
-    *_, (_, last) = ledger.log.entries()
-    assert (last.who, last.why) == ("me", "looked it up")
-    code, _, err = longtake("credits", "resolve", attempt, verdict, "--why", "again")
-    assert code == 1
-    assert "is not in doubt" in err
-
-
-def test_a_verdict_needs_a_reason(ledger, longtake):
-    code, _, err = longtake("credits", "resolve", doubt(ledger), "--write-off")
-    assert code == 2
-    assert "--why" in err
-
-
-def test_an_adjustment_is_an_entry_with_a_reason(longtake, ledger):
-    code, out, _ = longtake("credits", "adjust", "5000", "--why", "bought")
-    assert (code, "+5000 credits" in out) == (4, True)
-    assert json.loads(longtake("credits", "--json")[1])["balance"]["adjustments"] == 5000
-
-
-# -- catalog -------------------------------------------------------------------------------------------------------------
-
-
-def test_the_catalog_lists_every_model_with_its_rates(longtake):
-    code, out, err = longtake("catalog")
-    assert (code, err) == (0, "")
-    for model in Catalog.load().models:
-        assert f"{model} " in out
-    found = json.loads(longtake("catalog", "--json")[1])
-    assert [model["id"] for model in found["models"]] == list(Catalog.load().models)
-
-
-def test_the_catalog_shows_one_model_whole(longtake):
-    code, out, _ = longtake("catalog", "seedance-2.0-mini")
-    assert code == 0
-    assert "size: aspect_ratio" in out
-    assert json.loads(longtake("catalog", "seedance-2.0-mini", "--json")[1])["fields"]["size"] == "aspect_ratio"
-
-
-def test_the_catalog_names_the_model_that_was_meant(longtake):
-    code, _, err = longtake("catalog", "seedance-2.0-mimi")
-    assert code == 2
-    assert "did you mean seedance-2.0-mini" in err
-
-
-def test_the_catalog_is_shown_with_a_file_of_ones_own_and_marks_its_old_rates(longtake, settings, tmp_path):
-    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "mine.yaml"))
-    rate = "{usd: '0.5', as_of: %s, source: mine}"
-    text = f"models:\n  old: {{family: seedance-2.5, rates: {{480p: {rate % '2020-01-01'}}}}}\n"
-    text += f"  new: {{family: seedance-2.5, rates: {{480p: {rate % datetime.now(UTC).date()}}}}}\n"
-    (tmp_path / "mine.yaml").write_text(text)
-    rates = {one: json.loads(longtake("catalog", one, "--json")[1])["rates"][0] for one in ("old", "new")}
-    assert (rates["old"]["old"], rates["new"]["old"]) == (True, False)
-    assert "! seen more than 30 days ago" in longtake("catalog", "old")[1]
-    assert "30 days ago" not in longtake("catalog", "new")[1]
-
-
-# -- doctor --------------------------------------------------------------------------------------------------------------
-
-
-def test_the_doctor_looks_at_everything_without_a_key(longtake):
-    code, out, _ = longtake("doctor", "--json")
-    found = {f["name"]: f["state"] for f in json.loads(out)["findings"]}
-    assert code == 0
-    assert {name: found[name] for name in ("python", "ffmpeg", "catalog", "store")} == {
-        "python": "ok", "ffmpeg": "ok", "catalog": "ok", "store": "ok",
-    }  # fmt: skip
-    assert found["key"] == "warn"
-
-
-def test_the_doctor_warns_of_rates_that_are_old(longtake, settings, tmp_path):
-    settings.setenv("LONGTAKE_CATALOG", str(tmp_path / "mine.yaml"))
-
-    def rates(text):
-        (tmp_path / "mine.yaml").write_text(text)
-        code, out, _ = longtake("doctor", "--json")
-        assert code == 0
-        return next((f["state"], f["text"]) for f in json.loads(out)["findings"] if f["name"] == "rates")
-
-    old = "{480p: {usd: '0.5', as_of: 2020-01-01, source: mine}}"
-    state, text = rates(f"models: {{seedance-2.5: {{rates: {old}}}}}")
-    assert state == "warn"
-    assert "the oldest, of seedance-2.5, is" in text
-    assert rates("billing: {stale_days: 100000}") == ("ok", "none was seen more than 100000 days ago")
-
-
-def test_the_doctor_names_what_stops_a_run(longtake, settings):
-    settings.setenv("LONGTAKE_API_KEY", KEY)
-    settings.setenv("LONGTAKE_FFMPEG", "/nowhere/ffmpeg")
-    settings.setenv("LONGTAKE_STORE", "ftp://films")
-    code, out, _ = longtake("doctor")
-    assert code == 2
-    assert " bad  ffmpeg: " in out
-    assert " bad  store: " in out
-    assert KEY not in out
 
 
 # -- emulator ------------------------------------------------------------------------------------------------------------

@@ -475,7 +475,7 @@ def test_every_longtake_command_in_the_docs_is_one(page, line):
     words = _words(line)[1:]
     with contextlib.redirect_stderr(None):
         try:
-            cli._parsed(words)
+            cli.parsed(words)
         except (SystemExit, errors.LongtakeError) as error:
             pytest.fail(f"{page}: {line}: {error}")
 

@@ -49,7 +49,7 @@ def test_a_plan_of_a_storyboard_in_python_loads_no_engine_no_client_and_no_media
 
 
 def test_the_command_that_plans_loads_nothing_that_only_a_purchase_or_a_join_needs(tmp_path):
-    code = "from longtake import cli\ncli._parsed(['plan', 'film.yaml'])"
+    code = "from longtake import cli\ncli.parsed(['plan', 'film.yaml'])"
     assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "asyncio", "ssl", "longtake.timeline", "longtake.studio"}
 
 

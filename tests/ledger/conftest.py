@@ -70,8 +70,8 @@ class Desk:
 
     async def buy(self, *, model="seedance-2.5", film=FILM, run=None, budget=None, **seconds):
         """Try to get every shot, side by side; gives what came of each: an `EnsuredTake` or the error."""
-        async with open_session(self.settings, catalog=self.catalog, film=film, budget=budget, run=run) as session:
-            session.account.provider._cadence = QUICK
+        given = {"catalog": self.catalog, "film": film, "budget": budget, "run": run, "cadence": QUICK}
+        async with open_session(self.settings, **given) as session:
             await session.account.balance(session.store)
             results = await asyncio.gather(
                 *(self._one(session, shot) for shot in self.shots(model, **seconds)),

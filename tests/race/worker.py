@@ -39,8 +39,8 @@ async def film(board):
     resolved = request.resolve(storyboard.draft(board), catalog)
     name = storyboard.slug(resolved.loaded.board.title)
     jobs = {}
-    async with open_session(given, catalog=catalog, film=name, budget=resolved.loaded.board.budget) as session:
-        session.account.provider._cadence = QUICK
+    options = {"catalog": catalog, "film": name, "budget": resolved.loaded.board.budget, "cadence": QUICK}
+    async with open_session(given, **options) as session:
         await session.account.balance(session.store)
 
         async def take(shot, number, frame):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from longtake.take.events import AttemptEvents
+
 
 def use(session, *, store=None, ledger=None, settings=None):
     """Let an open session go on with these."""
@@ -13,7 +15,7 @@ def use(session, *, store=None, ledger=None, settings=None):
     if ledger is not None:
         session.ledger = ledger
         session.account = replace(session.account, ledger=ledger)
-        session.events._ledger = ledger
+        session.events = AttemptEvents(session.events.observer, session.spending, ledger)
     if settings is not None:
         session.settings = settings
         session.assets = replace(session.assets, settings=settings)

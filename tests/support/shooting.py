@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 from longtake.assets import read_inputs
 from longtake.provider.polling import PollCadence
-from longtake.studio import film_run
 from longtake.studio.comparison import compare
+from longtake.studio.film_run import decide_retakes
+from longtake.studio.leaving import leave_snapshot
 from longtake.studio.shooting import shoot as shoot_all
 from longtake.take import open_session
 
@@ -17,8 +18,7 @@ QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 @asynccontextmanager
 async def quick_session(settings, **options):
     """A session that polls its tasks more often than a real provider would like."""
-    async with open_session(settings, **options) as session:
-        session.account.provider._cadence = QUICK
+    async with open_session(settings, cadence=QUICK, **options) as session:
         yield session
 
 
@@ -27,8 +27,8 @@ async def shoot(session, resolved, *, retake=(), downstream=None):
     await read_inputs(session.assets, resolved)
     await session.account.balance(session.store)
     comparison, _ = await compare(session, resolved, downstream)
-    await film_run._decide(session, comparison, retake)
+    await decide_retakes(session, comparison, retake)
     made = await shoot_all(session, comparison.running())
     outcomes = [made[shot.id].outcome for shot in resolved.shots]
-    await film_run._leave_snapshot(session, comparison, outcomes)
+    await leave_snapshot(session, comparison, outcomes)
     return outcomes

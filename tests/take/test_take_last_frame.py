@@ -15,8 +15,8 @@ from longtake import housekeeping, library, media
 from longtake import plan as plans
 from longtake.errors import StoreError
 from longtake.observer import Observer
-from longtake.studio import film_run
 from longtake.studio.comparison import compare
+from longtake.studio.leaving import keep_left_over
 from longtake.studio.shooting import shoot as shoot_all
 from longtake.take import ledger_of
 
@@ -228,7 +228,7 @@ def test_a_take_bought_from_a_frame_is_not_left_over_while_the_clip_before_it_is
             comparison, _ = await compare(session, studio.resolved(THREE), None)
             done = await shoot_all(session, comparison.running())
             studio.faults()
-            return [done[name].outcome.state for name in done], await film_run._left_over(session, comparison)
+            return [done[name].outcome.state for name in done], await keep_left_over(session, comparison)
 
     assert asyncio.run(work()) == (["failed", "failed", "blocked"], [])
     assert [one.state for one in made(studio).values()] == ["bought"] * 3

@@ -152,7 +152,10 @@ class MediaClients:
             peer = _Peer(url, allow_loopback=self._allow_loopback)
             extensions = {"trace": peer.trace} if proxy is None else {}
             request = client.build_request(method, url, headers=headers, extensions=extensions)
-            response = await client.send(request, stream=True, follow_redirects=False)
+            try:
+                response = await client.send(request, stream=True, follow_redirects=False)
+            except UnicodeError:  # httpx reads where a redirect leads also when it does not follow it
+                raise UrlRefusedError(f"{url_safety.shown(url)} redirects to a host that no URL may name") from None
             try:
                 if proxy is None:
                     peer.check(response.extensions.get("network_stream"))

@@ -36,7 +36,7 @@ def shown(url: str) -> str:
     except (httpx.InvalidURL, ValueError):
         return "an unreadable URL"
     port = f":{parts.port}" if parts.port else ""
-    host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    host = f"[{_host(parts)}]" if ":" in _host(parts) else _host(parts)
     return clean(f"{parts.scheme}://{host}{port}{parts.path}", limit=200)
 
 
@@ -50,6 +50,7 @@ def check_form(url: str) -> httpx.URL:
         raise UrlRefusedError(f"the URL {shown(url)} is too long or holds characters no URL may hold")
     try:
         parts = httpx.URL(url)
+        _ = parts.host  # httpx reads it when it connects, and raises what is not an error of its own
     except (httpx.InvalidURL, ValueError):
         raise UrlRefusedError(f"{shown(url)} cannot be parsed as a URL") from None
     if parts.scheme not in ("http", "https"):
@@ -92,11 +93,11 @@ def check_url(url: str, *, allow_loopback: bool) -> None:
     parts = check_form(url)
     if proxy_for(parts) is not None:
         # The proxy resolves names and decides what can be reached; a literal address is still ours to refuse.
-        if _is_literal(parts.host):
-            check_address(parts.host, url=url, allow_loopback=allow_loopback)
+        if _is_literal(_host(parts)):
+            check_address(_host(parts), url=url, allow_loopback=allow_loopback)
         return
     try:
-        found = socket.getaddrinfo(parts.host, parts.port or 443, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(_host(parts), parts.port or 443, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ProviderUnavailableError(f"the host of {shown(url)} cannot be resolved", retry_after=None) from None
     for entry in found:
@@ -105,13 +106,18 @@ def check_url(url: str, *, allow_loopback: bool) -> None:
 
 def proxy_for(url: httpx.URL) -> str | None:
     """Return the proxy the environment names for a URL, None for a direct connection; loopback is always direct."""
-    if is_loopback(url.host) or urllib.request.proxy_bypass(url.host):
+    if is_loopback(_host(url)) or urllib.request.proxy_bypass(_host(url)):
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     if not proxy:
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _host(url: httpx.URL) -> str:
+    """Return the host as it is connected to. `url.host` is decoded, and `xn--fa-hia.de` would be looked up as `fass.de`."""
+    return url.raw_host.decode("ascii")
 
 
 def _is_literal(host: str) -> bool:

@@ -106,3 +106,13 @@ def test_flash_and_beep_stay_together(studio, tmp_path, heard, joints):
     assert next(beeps, None) is None
     assert {name: off for name, off in apart.items() if abs(off) >= SHORT} == {}
     assert done.frames == media.probe(film).frames
+
+
+@pytest.mark.parametrize(("name", "rate"), [("HE-AAC", 48_000), ("HE-AAC v2", 44_100)])
+def test_he_aac_is_heard_at_its_full_rate(studio, tmp_path, name, rate):
+    clip = flashing(studio, name)
+    facts = media.examine(clip, audio=True)
+    assert (facts.probe.audio.rate, facts.probe.audio.channels) == (rate, 2)
+    assert {found.kind for found in facts.findings} == {"black"}
+    media.join([JoinClip(clip, "a"), JoinClip(clip, "b")], tmp_path / "film.mp4")
+    assert media.probe(tmp_path / "film.mp4").audio.rate == rate

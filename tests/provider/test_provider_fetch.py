@@ -315,7 +315,13 @@ async def test_a_relative_redirect_is_followed(cdn, provider, into):
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "file:///etc/passwd", "http://user:pw@127.0.0.1/"],
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/",
+        "file:///etc/passwd",
+        "http://user:pw@127.0.0.1/",
+        "http://xn--/",
+    ],
 )
 async def test_a_redirect_to_where_nobody_should_go(cdn, provider, into, location):
     cdn.handle = serves(b"", 302, location=location)

@@ -37,6 +37,10 @@ def resolve_to(monkeypatch, *addresses):
         "https://93.184.216.34/a\r\nHost: b",
         "https://93.184.216.34\\@127.0.0.1/",
         "https://exämple.com/",
+        "https://①②⑦.⓪.⓪.①/",
+        "https://127。0。0。1/",
+        "https://xn--/",
+        "https://xn--a.example/",
         "https://[::1",
         "https://93.184.216.34/" + "a" * 5000,
     ],
@@ -99,6 +103,21 @@ def test_one_private_address_among_public_ones_is_enough(monkeypatch):
     resolve_to(monkeypatch, "93.184.216.34", "10.1.1.1")
     with pytest.raises(UrlRefusedError, match=r"10\.1\.1\.1"):
         check_url("https://cdn.example/a", allow_loopback=True)
+
+
+def test_the_name_that_is_looked_up_is_the_one_that_is_connected_to(monkeypatch):
+    """`xn--fa-hia.de` decodes to a name that an older rule for the same letters writes as `fass.de`: another owner's."""
+    asked = []
+
+    def found(host, *_, **__):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    for host in ("xn--fa-hia.de", "xn--exmple-cua.com"):
+        check_url(f"https://{host}/a", allow_loopback=False)
+        assert url_safety.shown(f"https://{host}/a?sig=secret") == f"https://{host}/a"
+    assert asked == ["xn--fa-hia.de", "xn--exmple-cua.com"]
 
 
 def test_a_name_that_does_not_resolve_now_may_later(monkeypatch):

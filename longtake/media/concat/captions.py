@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.model import Chapter, JoinClip
 
-_MAX_BYTES = 4000
-"""Of one caption: a text sample's length has two bytes, and no caption is that long."""
+_MAX_BYTES = 65_535
+"""Of one caption: a text sample's length has two bytes. What is longer is cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ _COMMANDS = {
         "look at a film's takes in the browser: choose, ask for retakes, leave notes, approve",
         ("longtake review film.yaml", "longtake review film.yaml --no-browser --port 8100"),
     ),
+    "import": _Command(
+        "longtake.cli.import_edit",
+        "take an edited OTIO file's order, takes, trims and transitions into the storyboard",
+        ("longtake import cut.otio --into film.yaml --dry-run", "longtake import cut.otio --into film.yaml"),
+    ),
     "verify": _Command(
         "longtake.cli.verify",
         "show a film's marks and whether its signature holds",
@@ -116,7 +121,19 @@ _COMMANDS = {
 }
 
 _GROUPS = {
-    "make a film": ("demo", "new", "plan", "run", "review", "export", "verify", "catalog", "credits", "books"),
+    "make a film": (
+        "demo",
+        "new",
+        "plan",
+        "run",
+        "review",
+        "export",
+        "import",
+        "verify",
+        "catalog",
+        "credits",
+        "books",
+    ),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),
 }

@@ -85,7 +85,7 @@ def of_manifest(manifest: Manifest) -> CutList:
         transition = None
         if cut.transition is not None and overlaps[i]:
             transition = ListedTransition(cut.transition.kind, before, overlaps[i] - before)
-        spare = max(_length(shot.used.clip, rate) - first - frames, 0)
+        spare = max(length_of(shot.used.clip, rate) - first - frames, 0)
         shots.append(ListedShot(i + 1, shot, cut.caption, cuts[i], first, frames, spare, transition))
     return CutList(rate, manifest.frames, tuple(shots))
 
@@ -112,6 +112,7 @@ def _frames(seconds: float, rate: Fraction) -> int:
     return max(round(seconds * rate), 1) if seconds else 0
 
 
-def _length(clip: ClipFile, rate: Fraction) -> int:
+def length_of(clip: ClipFile, rate: Fraction) -> int:
+    """A clip's frames at a film's rate, counted as the join counts them."""
     own = rate_of(clip)
     return clip.frames if own == rate else max(1, round(clip.frames * rate / own))

@@ -22,8 +22,8 @@ PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*(?: [A-Za-z0-9_/.-]+)*")
 """Text that needs no quotes wherever it stands."""
 PROSE = re.compile(r"[A-Za-z][A-Za-z0-9_/.,'()-]*(?: [A-Za-z0-9_/.,'()-]+)*")
 """As `PLAIN`, after a key on a line of its own."""
-LINES = re.compile(r"[0-9]{3,4}p|[0-9]k")
-"""Resolutions: no reader takes `480p` for a number."""
+LINES = re.compile(r"[0-9]{3,4}p|[0-9]k|[0-9]{1,6}f")
+"""Resolutions and counts of frames: no reader takes `480p` or `12f` for a number."""
 WORDS = frozenset(["y", "yes", "n", "no", "on", "off", "true", "false", "null"])
 """What YAML 1.1 or 1.2 takes for something else than text."""
 BLOCK = re.compile(r"(?=\S)[^\r\t\x7f-\xa0\u2028\u2029\ufeff]*[^\s\x7f-\xa0\u2028\u2029\ufeff]\n?")
@@ -50,6 +50,18 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - as varied as the fields
 def to_yaml(board: Storyboard) -> str:
     """See `Storyboard.to_yaml`."""
     return "\n".join(_mapping(plain(board), "")) + "\n"
+
+
+def inline(value: Any) -> str:  # noqa: ANN401 - JSON data
+    """A value on one line, as it may stand behind a key or between brackets.
+
+    Raises:
+        ValueError: it holds more than plain values.
+    """
+    text = _one_line(value) if isinstance(value, (dict, list)) else _scalar(value)
+    if text is None:
+        raise ValueError("a value of more than one level")
+    return text
 
 
 def _mapping(data: dict[str, Any], indent: str) -> Iterator[str]:

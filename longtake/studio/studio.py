@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from longtake.storyboard import Approval, Downstream, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
+    from longtake.studio.importing import ImportedEdit
     from longtake.studio.steps import ClipStep, StepFunction
     from longtake.take import Session
 
@@ -449,6 +450,27 @@ class Studio:
         from longtake.review import Review
 
         return Review(board, self.settings, steps=[step.name for step in self._own_steps()], approvals=approvals)
+
+    def import_edit(
+        self, source: str | PathLike[str], into: str | PathLike[str], *, dry_run: bool = False
+    ) -> ImportedEdit:
+        """Take what an edited export changes into the storyboard's file: order, takes, trims and transitions; free.
+
+        Comments and everything else in the file stay. An edit that is as it was exported changes nothing.
+
+        Args:
+            source: an OpenTimelineIO file.
+            into: the film's storyboard, a YAML or JSON file.
+            dry_run: write nothing.
+
+        Raises:
+            SettingsError: the file is not a timeline, is of another film, or the extra `otio` is not installed.
+            StoryboardError: the storyboard has problems, or cannot be changed in place.
+            StoreError: the store is away.
+        """
+        from longtake.studio.importing import import_edit
+
+        return import_edit(source, into, settings=self.settings, dry_run=dry_run)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 

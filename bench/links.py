@@ -24,7 +24,7 @@ KINDS = {
     "720p": _clips.Clips(1, "1280x720", 5, rate="5M", sources=1),
     "HEVC 1080p": _clips.Clips(1, "1920x1080", 4, rate="5M", coder=_clips.HEVC, sources=1),
 }
-SIZES = (("480p", 1, 6, 3.0), ("720p", 1, 4, 3.0), ("HEVC 1080p", 1, 4, 3.0), ("480p", 12, 6, 3.0))
+SIZES = (("480p", 1, 6, 3.0), ("720p", 1, 4, 2.0), ("HEVC 1080p", 1, 4, 2.0), ("480p", 12, 6, 3.0))
 """Clips, chains, shots in each, seconds of a generation."""
 FILM = ("480p", 12, 10, 3.0)
 

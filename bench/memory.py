@@ -1,7 +1,7 @@
 """Whether memory stays flat over a long film: the client of `Studio.make` and of the flow, at 10 % and at 95 % of the run.
 
-Thousands of shots in chains of ten, hundreds in flight, a second each. Clips are tiny, because what is measured is what a run holds
-of each shot; a film of real clips is in the other measurements. `BENCH_SHOTS` and `BENCH_IN_FLIGHT` ask for another size.
+Hundreds of shots in chains of ten, a tenth of them in flight, a second each. Clips are tiny, because what is measured is what a run
+holds of each shot; a film of real clips is in the other measurements. `BENCH_SHOTS` and `BENCH_IN_FLIGHT` ask for another size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench._stage import Server, Stage
 
 LENGTH = 10
-SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "2000")), os.environ.get("BENCH_IN_FLIGHT", "200")
+SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "800")), os.environ.get("BENCH_IN_FLIGHT", "80")
 
 
 def around(samples: list[float], share: float) -> float:

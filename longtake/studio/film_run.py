@@ -21,7 +21,7 @@ from longtake.studio.approval import approve_plan, approve_rest, check_approver
 from longtake.studio.comparison import compare
 from longtake.studio.leaving import keep_left_over, leave_snapshot
 from longtake.studio.shooting import MadeShot, shoot
-from longtake.studio.summary import FilmResult, lacks, name_paid_tasks, report_cancelled, summarize
+from longtake.studio.summary import FilmResult, balance_patience, lacks, name_paid_tasks, report_cancelled, summarize
 from longtake.take import decide
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         comparison, _ = await _compare(session, asked)
     await decide_retakes(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.
-    await session.account.balance(session.store)
+    await session.account.balance(session.store, patience=balance_patience(plan))
     made: dict[str, MadeShot] = {}
     if in_steps:
         made = await shoot(session, comparison.running(), only=heads, steps=asked.steps)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from longtake import report
+from longtake import preflight, report
 from longtake.errors import KeyRefusedError, LongtakeError, StoreError, TaskIdNotRecordedError
 from longtake.ledger import accounts
 from longtake.ledger.readings import differs
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _NAMED = 50
 """Shots that an event names; the page has all of them."""
+_IDLE = 3.0
+"""Seconds a run that has nothing to buy, to fetch or to join waits for each reading of the balance."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class FilmResult:
     sums: SpendSums | None
     """What the film cost before the ledger's last entries."""
     notes: Sequence[str]
+
+
+def balance_patience(plan: Plan) -> float | None:
+    """How long a run waits for a reading of the balance: a provider that is away must not hold up one that needs nothing of it."""
+    return None if preflight.needed(plan) else _IDLE
 
 
 def lacks(outcomes: Sequence[ShotOutcome]) -> bool:
@@ -260,7 +267,7 @@ async def _account(session: Session, plan: Plan, head: int) -> tuple[report.Mone
     """This run's money, what the page takes from the ledger, and what the balance says at its end."""
     notes = []
     try:
-        checked = await session.account.balance(session.store)
+        checked = await session.account.balance(session.store, patience=balance_patience(plan))
     except KeyRefusedError as error:
         checked = None
         notes.append(f"the balance could not be read at the end: {error.message}")

@@ -83,20 +83,25 @@ class Account:
                 if take is not None:
                     self.ledger.settled(attempt, clip=take.clip.sha256)
 
-    async def balance(self, store: Store) -> ReconcileReport | None:
+    async def balance(self, store: Store, *, patience: float | None = None) -> ReconcileReport | None:
         """Compare the balance with the ledger if nothing is in flight, else None. Free, and never worth failing for.
+
+        Args:
+            store: where takes are kept.
+            patience: seconds after which a provider that has not answered is left alone; None for as long as its requests take.
 
         Raises:
             KeyRefusedError: the key does not work, so nothing else will.
         """
         try:
-            # Poll what a dead run left open, so that it neither hides a drift nor keeps a refund from being seen.
-            await poll_known(self.ledger, self.provider, lambda task: failure(task).retryable)
-            await asyncio.to_thread(self.settle_kept, store)
-            return await check_balance(self.ledger, self.provider)
+            async with asyncio.timeout(patience):
+                # Poll what a dead run left open, so that it neither hides a drift nor keeps a refund from being seen.
+                await poll_known(self.ledger, self.provider, lambda task: failure(task).retryable)
+                await asyncio.to_thread(self.settle_kept, store)
+                return await check_balance(self.ledger, self.provider)
         except KeyRefusedError:
             raise
-        except TransientError:
+        except (TransientError, TimeoutError):
             return None
 
     async def see_refunds(self, store: Store, *, wait: float = 0.0) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -12,10 +13,13 @@ import httpx
 import pytest
 from processes import until
 
+from longtake import Studio
 from longtake import store as stores
 from longtake.cli import board as boards
 from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.provider import client, http_clients
 from longtake.settings import Settings
+from longtake.studio import summary
 from longtake.studio.unchanged import unchanged
 
 URL = "http://127.0.0.1:9/api/v1"
@@ -130,6 +134,17 @@ def test_an_api_may_be_configured_in_a_file(place, file, text):
     (place / file).parent.mkdir(exist_ok=True)
     (place / file).write_text(text)
     assert command.has_api()
+
+
+def test_a_provider_that_does_not_answer_holds_up_no_film_that_needs_nothing_of_it(place, monkeypatch):
+    monkeypatch.setattr(summary, "_IDLE", 0.1)
+    for module in (client, http_clients):
+        # Far beyond what a test may take: only the run's own patience ends the wait.
+        monkeypatch.setattr(module, "GET_TIMEOUT", 86_400.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("LONGTAKE_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1")
+        made = Studio.from_env().make_sync("film.yaml")
+    assert [one.state for one in made.shots.values()] == ["current"] * 3
 
 
 def change_a_prompt(place):

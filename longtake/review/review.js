@@ -97,7 +97,20 @@
     });
   }
 
+  // Clips are pictures until they are played: hundreds of players would make the page slow.
+  function play(clip) {
+    let video = find("video", clip);
+    if (video && !video.paused) return video.pause();
+    if (!video) {
+      video = make("video", "", {controls: true, src: clip.dataset.clip});
+      clip.replaceChildren(video);
+    }
+    all("video").forEach(other => { if (other !== video) other.pause(); });
+    video.play().catch(() => {});
+  }
+
   const does = {
+    play: (shot, take) => play(find(`[data-take="${take}"] .clip`, shots[here])),
     choose(shot, take) {
       if (!find(`[data-take="${take}"]`, shots[here])) return say(`${shot} has no take ${take}`, true);
       return act("/choose", {shot, take}, `${shot}: take ${take} is chosen`);
@@ -136,7 +149,7 @@
   document.addEventListener("click", event => {
     const button = event.target.closest("[data-do]"), section = event.target.closest("[data-shot]");
     if (section) { here = shots.indexOf(section); shots.forEach(one => one.classList.toggle("here", one === section)); }
-    if (!button) return;
+    if (!button || event.target.closest("video")) return;
     const take = button.closest("[data-take]");
     does[button.dataset.do](section?.dataset.shot, take && Number(take.dataset.take));
   });
@@ -147,8 +160,9 @@
       j: () => go(here + 1), k: () => go(here - 1), a: () => does.approve(),
       r: () => shot && does.retake(shot), n: () => shot && does.note(shot),
       " ": () => {
-        const video = (here >= 0 && (find(".used video", shots[here]) ?? find("video", shots[here]))) || film;
-        if (video) video.paused ? video.play() : video.pause();
+        const clip = here >= 0 && (find(".used .clip", shots[here]) ?? find(".clip", shots[here]));
+        if (clip) play(clip);
+        else if (film) film.paused ? film.play() : film.pause();
       },
     };
     const does_it = keys[event.key] ?? (/^[1-9]$/.test(event.key) && shot ? () => does.choose(shot, Number(event.key)) : null);

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 30
 
+_REST = (
+    "the first takes of each chain are there; this is the rest. "
+    "`longtake review` shows the takes, and what is decided there goes into this run."
+)
+
 Subject = Literal["spending", "the rest", "more than the budget"]
 
 
@@ -139,7 +144,7 @@ async def approve_rest(
         return
     try:
         await _check(session, reserve)
-        text = _text(plan, rest, spent + reserve, about="the first takes of each chain are there; this is the rest.")
+        text = _text(plan, rest, spent + reserve, about=_REST)
         pictures = await _pictures(session, made.values())
         await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
     except BudgetError as error:
@@ -243,8 +248,12 @@ def _text(plan: Plan, rows: Sequence[PlannedShot], credits: int, *, about: str) 
 
 
 async def _pictures(session: Session, made: Iterable[MadeShot]) -> list[str]:
-    """Show the takes that exist, as Markdown; empty if no picture can be read."""
-    there = [(one.outcome.take, one.outcome.shot.label) for one in made if one.outcome.take is not None]
+    """Show all kept takes of the first shots, as Markdown; empty if no picture can be read."""
+    there = [
+        (take, one.outcome.shot.label if len(one.outcome.takes) == 1 else f"{one.outcome.shot.label} {take.take}")
+        for one in made
+        for take in sorted(one.outcome.takes, key=lambda take: take.take)
+    ]
     if not there:
         return []
     takes, labels = [take for take, _ in there], [label for _, label in there]

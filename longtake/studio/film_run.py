@@ -20,7 +20,7 @@ from longtake.observer import Step
 from longtake.studio.approval import approve_plan, approve_rest, check_approver
 from longtake.studio.comparison import compare
 from longtake.studio.leaving import keep_left_over, leave_snapshot
-from longtake.studio.shooting import MadeShot, shoot
+from longtake.studio.shooting import MadeShot, shoot, still_used
 from longtake.studio.summary import FilmResult, balance_patience, lacks, name_paid_tasks, report_cancelled, summarize
 from longtake.take import decide
 
@@ -166,6 +166,9 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
         made = await shoot(session, comparison.running(), only=heads, steps=asked.steps)
         _, rest = await _compare(session, asked, asked.retake)
         await approve_rest(session, rest, approval, asked.approver, made)
+        # While a person looked at the first takes, a review may have chosen others, or asked for retakes.
+        comparison, _ = await _compare(session, asked)
+        made = still_used(comparison, made)
         await decide_retakes(session, comparison, asked.retake)
     if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)

@@ -14,11 +14,14 @@ NOISE = ("-f", "lavfi", "-i", "anoisesrc=d=1.5:a=0.3")
 
 
 def sources(studio):
-    # Of JPEG, flips leave a picture that decodes; so do cuts of MP3, which has no length of its own.
+    # Only a PNG has checksums: of the others, flips mostly leave a picture or a sound that decodes.
     yield studio.file("whole.png", *PICTURE), True, True
     yield studio.file("whole.jpg", *PICTURE), True, False
     yield studio.file("whole.webp", *PICTURE), True, False
+    yield studio.file("whole.gif", *PICTURE), True, False
+    yield studio.file("whole.tiff", *PICTURE), True, False
     yield studio.clip("plain"), True, False
+    yield studio.file("whole.mp3", *NOISE), True, False
     yield studio.file("whole.wav", *NOISE), True, False
     yield studio.file("whole.m4a", *NOISE), True, False
 
@@ -37,6 +40,16 @@ def test_damaged_references_are_refused(studio, tmp_path):
             broken.write_bytes(variant)
             with pytest.raises(MediaError, match=rf"broken\{whole.suffix}"):
                 media.inspect(broken)
+
+
+def test_a_gif_or_mp3_that_says_nothing_of_its_end_is_taken(studio, tmp_path):
+    moving = studio.file("moving.gif", "-f", "lavfi", "-i", "testsrc=s=320x240:r=10:d=0.5")
+    (tmp_path / "behind.gif").write_bytes(moving.read_bytes() + b"more")
+    (tmp_path / "endless.gif").write_bytes(moving.read_bytes()[:-1])
+    plain = studio.file("plain.mp3", *NOISE, "-write_xing", "0")
+    tagged = studio.file("tagged.mp3", *NOISE, "-write_id3v1", "1", "-metadata", "title=T")
+    for path in (moving, tmp_path / "behind.gif", tmp_path / "endless.gif", plain, tagged):
+        assert media.inspect(path).format == path.suffix[1:]
 
 
 def test_bytes_behind_a_jpeg_are_no_damage(studio, tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import MediaError, PreflightError
+from longtake.media.safety.endings import is_cut_short
 from longtake.media.streams.sniff import MediaKind, sniff
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from longtake.media.streams.sniff import Sniffed
 
 _STRICT = {"png": "crccheck+explode", "jpeg": "bitstream+buffer+explode"}
-"""libav conceals damage in these formats by default. About other formats it is stricter than their encoders."""
+"""libav conceals damage in these formats by default. About other formats, TIFF among them, it is stricter than their encoders."""
 _TILED = ("heic", "avif")
 """Pictures of up to a hundred streams, one for each tile, of which libav joins only some kinds: their header has to do."""
 
@@ -65,10 +66,12 @@ def _decode(path: Path, found: Sniffed) -> None:
     """Decode the picture and the sound of a file to their ends.
 
     Raises:
-        MediaError: a part of it is missing or damaged. Damage that leaves the coding well-formed is not noticed.
+        MediaError: a part of it is missing or damaged. Damage that decodes to another picture or sound is not noticed.
     """
     from longtake.media.streams.probing import opened  # noqa: PLC0415 - loads PyAV
 
+    if is_cut_short(path, found.format):
+        raise MediaError(f"{path.name} is truncated: it ends before it says it does")
     whole = 0
     with opened(path, found) as container:
         pictures: tuple[Any, ...] = () if found.kind == "audio" else container.streams.video[:1]

@@ -9,9 +9,10 @@ import json
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from longtake.errors import StoreError
+from longtake.frozen import Frozen
 from longtake.library import Take
 from longtake.media.concat.model import MeasuredLoudness
 from longtake.timeline import Timeline
@@ -22,8 +23,8 @@ LIMIT = 256 * 1024**2
 """Bytes of the largest manifest: 2,000 shots with ten takes each and the longest prompts stay below."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class _Part(Frozen):
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Seam(_Part):
@@ -116,7 +117,7 @@ class Manifest(_Part):
     joined_at: datetime
     run: str | None = None
     """The id of the run that joined it; in Prefect the flow run's."""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
     """The labels of the film in that run; a later change of labels joins nothing again."""
     timeline: Timeline
     """Everything that determines the film's bytes."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
+from pydantic import ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
 
+from longtake.frozen import Frozen
 from longtake.media.concat.model import JoinTransition, JoinTrim
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _SURELY_UNSEEN = 2.0
 """Levels of a recorded seam under which no join measures it again: a step may be seen from 3 on."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True)
+class _Part(Frozen):
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class ClipCorrection(_Part):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from longtake import tables
 from longtake.books import arrow
 from longtake.books.schema import SCHEMA, TABLES
 from longtake.errors import SettingsError
+from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
     from longtake.books.postings import Block
@@ -25,10 +26,8 @@ _NINES = 10**12 - 1
 _STEP_LIMIT = 64 * 1024**2
 
 
-class BookStep(BaseModel):
+class BookStep(Frozen):
     """What one export takes over from one source: the places behind `since` up to `until`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     since: int = 0

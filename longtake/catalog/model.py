@@ -10,9 +10,10 @@ import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from longtake.errors import CatalogError
+from longtake.frozen import Frozen
 
 AUTO_DURATION = -1
 """The provider's word for "the model chooses the length" (provider-contract.md §2)."""
@@ -23,10 +24,10 @@ Positive = Annotated[int, Field(gt=0)]
 Usd = Annotated[Decimal, Field(gt=0, lt=1000, allow_inf_nan=False)]
 
 
-class Data(BaseModel):
+class Data(Frozen):
     """Read-only data from a catalog file, where an unknown key is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Range(Data):
@@ -176,9 +177,9 @@ class Model(Data):
     fields: FieldNames
     frame_item: FrameItem
     web_search: tuple[dict[str, str], ...] = ()
-    with_video: dict[str, str] = {}
+    with_video: dict[str, str] = Field(default={})
     """Fields sent along with video inputs. They are part of a take's fingerprint."""
-    constant_fields: dict[str, JsonValue] = {}
+    constant_fields: dict[str, JsonValue] = Field(default={})
     """Fields sent with every request. They are not part of a fingerprint: a change here buys nothing again."""
     other_fields: tuple[str, ...] = ()
     pixel_table: dict[str, dict[str, tuple[Positive, Positive]]] = Field(alias="pixels")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from longtake.emulator.faults import Rule
+from longtake.frozen import Frozen
 
 DEFAULT_KEY = "emulator-key"
 """The key an emulator takes when none is named. It guards play money, so it is not a secret."""
@@ -18,10 +19,8 @@ SPEEDS: tuple[Speed, ...] = ("ultrafast", "superfast", "veryfast", "faster", "fa
 Key = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")]
 
 
-class Config(BaseModel):
+class Config(Frozen):
     """The options of one emulator. Durations are seconds, money is whole credits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     processing: float = Field(default=3.0, ge=0, le=3600)
     """How long a task shows `processing`; rendering may take longer."""

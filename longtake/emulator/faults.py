@@ -6,7 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
+
+from longtake.frozen import Frozen
 
 Where = Literal["submit", "poll", "media", "balance"]
 What = Literal[
@@ -49,7 +51,7 @@ _ALLOWED: dict[Where, frozenset[str]] = {
 }
 
 
-class Rule(BaseModel):
+class Rule(Frozen):
     """One fault. Without `times` and `share` it strikes every time.
 
     `times` ends the rule after this many strikes; `share` (0 to 1) strikes that part of the occasions, the same ones for the
@@ -57,8 +59,6 @@ class Rule(BaseModel):
     header of a 429 (seconds, or an HTTP date as text). `seconds` is the length of `slow`: longer processing on submit, a
     later answer elsewhere.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     where: Where
     what: What

@@ -5,11 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from longtake import library, tables
 from longtake import plan as plans
 from longtake.catalog import OldRate
+from longtake.frozen import Frozen
 from longtake.ledger import Budget, BudgetRefusal
 from longtake.storyboard import slug
 
@@ -28,10 +27,8 @@ _WIDTH = 80
 FilmState = Literal["current", "to join", "to make", "over budget", "in doubt"]
 
 
-class PlannedFilm(BaseModel):
+class PlannedFilm(Frozen):
     """One film of a set's plan."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     film: str
@@ -51,10 +48,8 @@ class PlannedFilm(BaseModel):
     """The film's own budget, where what is missing does not fit into it."""
 
 
-class SetPlan(BaseModel):
+class SetPlan(Frozen):
     """What a run of a film set would do. Amounts in credits, lengths in seconds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     set: str
     """The set's slug."""

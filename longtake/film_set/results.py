@@ -9,10 +9,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from longtake import tables
 from longtake.errors import SetIncompleteError
+from longtake.frozen import Frozen
 from longtake.report.words import link, plain
 
 if TYPE_CHECKING:
@@ -33,10 +34,8 @@ _AMOUNTS = ("expected", "charged", "refunded", "in_doubt")
 OutcomeState = Literal["whole", "incomplete", "failed", "not started"]
 
 
-class FilmOutcome(BaseModel):
+class FilmOutcome(Frozen):
     """What became of one film. Amounts in credits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     row: int
@@ -59,10 +58,8 @@ class FilmOutcome(BaseModel):
     """As a command that makes this film alone would end."""
 
 
-class SetResult(BaseModel):
+class SetResult(Frozen):
     """What a run of a film set gave. Amounts in credits, of this run."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
     set: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from longtake.frozen import Frozen
 from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, day_of
 
 if TYPE_CHECKING:
@@ -122,10 +121,8 @@ def lines(ledger: Ledger, *, film: str | None = None, label: str | None = None) 
     ]
 
 
-class SpendSums(BaseModel):
+class SpendSums(Frozen):
     """What a film's closed attempts come to by shot, up to a checkpoint of an account's log: a later reader goes on from there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     account: str
     head: int

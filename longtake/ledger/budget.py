@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from longtake.errors import BudgetError
+from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +17,8 @@ Scope = Literal["film", "set", "run", "day"]
 _SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")
 
 
-class Used(BaseModel):
+class Used(Frozen):
     """Credits that count against each budget: spent, reserved, in doubt and not seen to be refunded. `State.used_by` derives it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: int = 0
     """Of the film, over all runs and accounts."""
@@ -36,10 +35,8 @@ class Used(BaseModel):
         return self.model_copy(update={"film": self.film + film})
 
 
-class BudgetRefusal(BaseModel):
+class BudgetRefusal(Frozen):
     """A budget that a purchase does not fit into. All amounts in credits."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     scope: Scope
     budget: int
@@ -72,7 +69,7 @@ class BudgetRefusal(BaseModel):
         )
 
 
-class Budget(BaseModel):
+class Budget(Frozen):
     """The most that may be spent, reserved and in doubt, in credits; None does not limit.
 
     Attributes:
@@ -81,8 +78,6 @@ class Budget(BaseModel):
         run: by one run, the scenes that it dispatches included.
         day: by the account in a UTC day, over all films and runs.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: int | None = Field(default=None, ge=0)
     set: int | None = Field(default=None, ge=0)

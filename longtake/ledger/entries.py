@@ -11,17 +11,16 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from longtake.errors import LedgerError
+from longtake.frozen import Frozen
 
 VERSION: Literal[1] = 1
 """The version written into every entry; a reader refuses versions it does not know."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
+class _Entry(Frozen):
     v: Literal[1] = VERSION
     at: datetime
     """When the writer wrote it, by the writer's clock, UTC."""
@@ -33,10 +32,8 @@ class _Entry(BaseModel):
     """`digest_of` the entry before this one; None in the first, and in those of releases that did not write it."""
 
 
-class Purchase(BaseModel):
+class Purchase(Frozen):
     """What an intent is for: everything the accounts later ask about an attempt."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: str
     scene: str

@@ -18,9 +18,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from longtake.errors import LedgerError, LedgerGapError, StoreError
+from longtake.frozen import Frozen
 from longtake.ledger import entries as e
 from longtake.ledger.state import CHECKPOINT_EVERY, Closed, LedgerState
 from longtake.store import GET_LIMIT
@@ -38,9 +39,7 @@ _FOLDER = 10**4
 _CHECKPOINT_LIMIT = 64 * 1024 * 1024
 
 
-class _Checkpoint(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
+class _Checkpoint(Frozen):
     v: Literal[1] = 1
     digest: str | None = None
     """`digest_of` its state in canonical JSON; None in those of releases that did not write it."""

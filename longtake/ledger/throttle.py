@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
     from longtake.ledger.entries import Refused
@@ -43,10 +43,8 @@ class Limits:
     per_second: float | None = None
 
 
-class SubmitPace(BaseModel):
+class SubmitPace(Frozen):
     """The part of the state that paces submits; a fold over entries, which replaces it and never changes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     intent_at: datetime | None = None
     """When the last intent was written."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from longtake import store as stores
 from longtake.errors import StoreError
+from longtake.frozen import Frozen
 from longtake.library.take import Checks, ClipFile, Take
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 
-class Edit(BaseModel):
+class Edit(Frozen):
     """What one step made of one clip.
 
     Attributes:
@@ -27,8 +28,6 @@ class Edit(BaseModel):
         clip: the clip to use in its place; None leaves it as it is.
         refused: why the take must not be used; None where it may.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     film: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from longtake.errors import StoreError
+from longtake.frozen import Frozen
 from longtake.library.take import Frame
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ __all__ = ["read", "read_all", "record"]
 _READERS = 16
 
 
-class LastFrame(BaseModel):
+class LastFrame(Frozen):
     """A recorded last frame.
 
     Attributes:
@@ -35,8 +36,6 @@ class LastFrame(BaseModel):
         fingerprint: the take's.
         task_id: the provider's task.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     v: Literal[1] = 1
     key: str

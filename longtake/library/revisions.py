@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from longtake import store as stores
 from longtake.errors import StoreError
+from longtake.frozen import Frozen
 from longtake.library.take import Frame
 from longtake.storyboard import Downstream
 
@@ -23,14 +24,12 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 
-class Revision(BaseModel):
+class Revision(Frozen):
     """One decision. It counts for takes from number `take` on, until a later one that begins at a higher number.
 
     `redo` and `follow` are what stores hold since the first draft, so these fields keep their names: elsewhere they are called a
     retake and `downstream`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     film: str

@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from longtake.errors import StoreError
+from longtake.frozen import Frozen
 from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
 
 if TYPE_CHECKING:
     from longtake.store import Store
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class ClipFile(_Record):
+class ClipFile(Frozen):
     """A clip in the store. Frames are counted, seconds are the picture's."""
 
     key: str
@@ -31,7 +28,7 @@ class ClipFile(_Record):
     audio: bool
 
 
-class Frame(_Record):
+class Frame(Frozen):
     """A last frame in the store: what the next shot of a chain starts from."""
 
     key: str
@@ -39,7 +36,7 @@ class Frame(_Record):
     source: Literal["provider", "clip"]
 
 
-class PriceSource(_Record):
+class PriceSource(Frozen):
     """Where a price came from: the estimate in credits, the day the rate was seen, and who said it."""
 
     expected: int
@@ -48,7 +45,7 @@ class PriceSource(_Record):
     planning: bool
 
 
-class Checks(_Record):
+class Checks(Frozen):
     """What the checks of a clip said when it came: whether all were passed, a score of 0 to 1, and what was found."""
 
     passed: bool
@@ -56,7 +53,7 @@ class Checks(_Record):
     findings: tuple[str, ...] = ()
 
 
-class Take(_Record):
+class Take(Frozen):
     """One kept generation of a shot, and where it came from."""
 
     v: Literal[1] = 1

@@ -12,8 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from longtake.frozen import Frozen
 from longtake.ledger.accounts import SpendSums
 from longtake.library import inputs, revisions
 from longtake.library import take as record
@@ -31,10 +32,8 @@ _SNAPSHOT_LIMIT = 256 * 1024**2
 _NINES = 10**14 - 1
 
 
-class Snapshot(BaseModel):
+class Snapshot(Frozen):
     """What a run left: which take each shot used, and the records of all takes it knew."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     v: Literal[1] = 1
     run: str

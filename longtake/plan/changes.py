@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 _LONGEST = 60
 
 
-class Change(BaseModel):
+class Change(Frozen):
     """One input that changed: from what to what, None where there was or is none. Media are named by their digests."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     what: str
     before: str | None = None

@@ -11,10 +11,11 @@ import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from longtake import library, tables
 from longtake.catalog import OldRate
+from longtake.frozen import Frozen
 from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, accounts_in, identify_ledger
 from longtake.ledger.readings import differs
 from longtake.library import Frame
@@ -42,10 +43,8 @@ MOST_ROWS = 40
 """Rows of a plan as a table, unless all are asked for."""
 
 
-class PlannedShot(BaseModel):
+class PlannedShot(Frozen):
     """One line of a plan."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     shot: str
     scene: str
@@ -79,10 +78,8 @@ class PlannedShot(BaseModel):
     """Why a missing shot that continues it is bought only when its clip is kept; None where its last frame is enough."""
 
 
-class Plan(BaseModel):
+class Plan(Frozen):
     """What a run would do. Amounts in credits, lengths in seconds of film."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     film: str
     title: str

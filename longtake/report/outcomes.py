@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from longtake.errors import FilmIncompleteError, LongtakeError, TaskIdNotRecordedError
+from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +47,8 @@ class ShotOutcome:
         }
 
 
-class Money(BaseModel):
+class Money(Frozen):
     """A run's credits. `planned` is what the plan expected it to buy; `in_doubt` is the film's, the others this run's."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     planned: int
     charged: int

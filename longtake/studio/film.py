@@ -6,8 +6,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from longtake.frozen import Frozen
 from longtake.library import Take
 from longtake.plan import Plan
 from longtake.report import Money
@@ -18,11 +17,7 @@ if TYPE_CHECKING:
 Cost = Money
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ShotResult(_Value):
+class ShotResult(Frozen):
     """What became of one shot.
 
     Attributes:
@@ -58,7 +53,7 @@ class ShotResult(_Value):
         }
 
 
-class Film(_Value):
+class Film(Frozen):
     """A film as a run left it.
 
     Attributes:

@@ -1,8 +1,5 @@
 """The flow `film`: one film of a set, made on any worker that shares the store. The run of the set dispatches it."""
 
-import tempfile
-from pathlib import Path
-
 from prefect import flow
 
 from longtake.errors import FilmIncompleteError
@@ -21,7 +18,7 @@ from longtake.prefect.set_observer import QuietObserver
 from longtake.prefect.signals import in_good_order
 from longtake.storyboard import checked_labels
 from longtake.studio import Film
-from longtake.studio.scenes import make_set_film
+from longtake.studio.scenes import Dispatched, make_set_film
 from longtake.take import SetTag
 
 
@@ -60,21 +57,12 @@ async def film(
     """
     settings = settings_of(credentials, store)
     tag = SetTag(film_set, budget=set_budget).labeled(checked_labels(labels))
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, artifacts.alone():
+    dispatched = Dispatched(board, run, tag, film_budget, run_budget)
+    with artifacts.alone():
         async with alive():
             with in_good_order():
                 try:
-                    made = await make_set_film(
-                        settings,
-                        board,
-                        folder=Path(folder),
-                        run=run,
-                        tag=tag,
-                        film_budget=film_budget,
-                        run_budget=run_budget,
-                        steps=steps,
-                        observer=QuietObserver(),
-                    )
+                    made = await make_set_film(settings, dispatched, steps=steps, observer=QuietObserver())
                 except FilmIncompleteError as error:
                     if error.film is not None:
                         await artifacts.shots(error.film.name, error.film.rows)

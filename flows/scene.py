@@ -1,8 +1,5 @@
 """The flow `scene`: some chains of a film, made on any worker that shares the store. The run that dispatches them concatenates."""
 
-import tempfile
-from pathlib import Path
-
 from prefect import flow
 
 from longtake.prefect.config import settings_of
@@ -17,8 +14,10 @@ from longtake.prefect.parameters import (
 )
 from longtake.prefect.scenes.heartbeat import alive
 from longtake.prefect.signals import in_good_order
+from longtake.storyboard import checked_labels
 from longtake.studio import ShotResult
-from longtake.studio.scenes import make_scenes
+from longtake.studio.scenes import Dispatched, make_scenes
+from longtake.take import SetTag
 
 
 @flow(name="scene", persist_result=False)
@@ -54,20 +53,9 @@ async def scene(
         PreflightError: this worker could not use what it would buy; nothing was sent.
     """
     settings = settings_of(credentials, store)
+    tag = SetTag().labeled(checked_labels(labels))
+    dispatched = Dispatched(board, run, tag, film_budget, run_budget)
     observer = PrefectObserver()
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        async with alive(), observer.shown():
-            with in_good_order():
-                return await make_scenes(
-                    settings,
-                    board,
-                    shots,
-                    folder=Path(folder),
-                    run=run,
-                    downstream=downstream,
-                    film_budget=film_budget,
-                    run_budget=run_budget,
-                    steps=steps,
-                    labels=labels,
-                    observer=observer,
-                )
+    async with alive(), observer.shown():
+        with in_good_order():
+            return await make_scenes(settings, dispatched, shots, downstream=downstream, steps=steps, observer=observer)

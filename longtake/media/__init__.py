@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from longtake.media.measure.matching import SeamMatch, match_seam
     from longtake.media.measure.seams import seam
     from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
-    from longtake.media.measure.tones import drift, measure_look
+    from longtake.media.measure.tones import drift
     from longtake.media.streams.inspection import InputFacts, inspect
     from longtake.media.streams.probing import probe
 
@@ -66,7 +66,6 @@ __all__ = [
     "join",
     "last_frame",
     "match_seam",
-    "measure_look",
     "plan_join",
     "poster",
     "probe",
@@ -101,7 +100,7 @@ __getattr__, __dir__ = exports(
         "longtake.media.measure.matching": ("SeamMatch", "match_seam"),
         "longtake.media.measure.seams": ("seam",),
         "longtake.media.measure.tone": ("MeasuredSeam", "MeasuredTone"),
-        "longtake.media.measure.tones": ("drift", "measure_look"),
+        "longtake.media.measure.tones": ("drift",),
         "longtake.media.streams.inspection": ("InputFacts", "inspect"),
         "longtake.media.streams.probing": ("probe",),
     },

@@ -100,17 +100,6 @@ class LocalStore:
             raise StoreError(f"{key} is larger than the {limit} bytes expected of it", key=key)
         return data
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | None:
-        """See `Store.get_range`."""
-        if start < 0 or length < 0:
-            raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
-        target = self._target(key)
-        with self._trouble(key, "read"), opened(target) as file:
-            if file is None:
-                return None
-            file.seek(start)
-            return file.read(length)
-
     def reader(self, key: str) -> BinaryIO:
         """See `Store.reader`."""
         target = self._target(key)

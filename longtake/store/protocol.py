@@ -64,9 +64,6 @@ class Store(Protocol):
     def get(self, key: str, *, limit: int = GET_LIMIT) -> bytes | None:
         """A whole small object, or None when there is none; `StoreError` when it is larger than ``limit`` bytes."""
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | None:
-        """Up to ``length`` bytes from ``start`` (fewer at the end, none past it), or None when there is no object."""
-
     def reader(self, key: str) -> BinaryIO:
         """Open an object as a seekable, buffered file, to be closed by the caller; `StoreError` when there is none.
 

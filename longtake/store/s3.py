@@ -148,22 +148,12 @@ class S3Store:
 
         return self._patiently(read, key=key, doing="read")
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | None:
-        """See `Store.get_range`."""
-        if start < 0 or length < 0:
-            raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
-        if length == 0:
-            return None if self.head(key) is None else b""
-        return self._range(key, start, length)
-
-    def _range(self, key: str, start: int, length: int, *, etag: str | None = None) -> bytes | None:
-        same: dict[str, Any] = {} if etag is None else {"IfMatch": etag}
-
+    def _range(self, key: str, start: int, length: int, *, etag: str) -> bytes | None:
         def read() -> bytes | None:
             from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client
 
             try:
-                answer = self._answer(key, Range=f"bytes={start}-{start + length - 1}", **same)
+                answer = self._answer(key, Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)
             except ClientError as error:
                 if status(error) != 416:
                     raise
@@ -172,7 +162,7 @@ class S3Store:
                 return None
             with contextlib.closing(answer["Body"]) as body:
                 _check_partial(answer, key)
-                if etag is not None and answer["ETag"] != etag:
+                if answer["ETag"] != etag:
                     raise StoreError(f"{key} became another object while it was read", key=key)
                 return bytes(body.read())
 

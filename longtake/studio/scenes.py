@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import request
@@ -17,8 +20,7 @@ from longtake.studio.summary import shot_result
 from longtake.take import SetTag, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Sequence
 
     from longtake.observer import Observer
     from longtake.request import Resolved
@@ -29,33 +31,42 @@ if TYPE_CHECKING:
     from longtake.take import Session
 
 
+@dataclass(frozen=True)
+class Dispatched:
+    """A storyboard that another run left in the store, and what may be spent on it.
+
+    Attributes:
+        board: key in the store of the storyboard with its files.
+        run: the run that pays.
+        tag: the film set, and labels that go before the storyboard's.
+        film_budget: credits the film may ever cost, as it holds now.
+        run_budget: credits the paying run may cost, as it was approved.
+    """
+
+    board: str
+    run: str
+    tag: SetTag
+    film_budget: int | None = None
+    run_budget: int | None = None
+
+
 async def make_scenes(
     settings: Settings,
-    board: str,
+    dispatched: Dispatched,
     shots: Sequence[str],
     *,
-    folder: Path,
-    run: str,
     downstream: Downstream | None = None,
-    film_budget: int | None = None,
-    run_budget: int | None = None,
     steps: Sequence[str | StepFunction] = (),
-    labels: Mapping[str, str] | None = None,
     observer: Observer | None = None,
 ) -> list[ShotResult]:
     """Make whole chains of a film and leave them in the store.
 
     Args:
         settings: credentials and places, the dispatching run's.
-        board: key in the store of the storyboard with its files.
+        dispatched: the storyboard, and what may be spent on it.
         shots: ids of the shots to make.
-        folder: where files of the storyboard are put.
-        run: the run that pays for them.
         downstream: what becomes of the shots after a retake.
-        film_budget: credits the film may ever cost, as it holds now.
-        run_budget: credits the paying run may cost, as it was approved.
         steps: the user's own steps, as functions or `module:function`.
-        labels: those of the run that pays.
         observer: notified of each step and each change.
 
     Raises:
@@ -63,47 +74,20 @@ async def make_scenes(
         SettingsError, StoreError: the store has no such storyboard; nothing was sent.
         PreflightError: this machine could not use what it would buy; nothing was sent.
     """
-    tag = SetTag().labeled(boards.checked_labels(labels))
-    opened = _opened(
-        settings,
-        board,
-        folder=folder,
-        run=run,
-        tag=tag,
-        film_budget=film_budget,
-        run_budget=run_budget,
-        observer=observer,
-    )
     own = load_steps(steps)
-    async with opened as (session, resolved):
+    async with _opened(settings, dispatched, observer) as (session, resolved):
         asked = FilmRequest(resolved, downstream=downstream, steps=own)
         return [shot_result(one) for one in await scenes_of(session, asked, shots)]
 
 
 async def make_set_film(
     settings: Settings,
-    board: str,
+    dispatched: Dispatched,
     *,
-    folder: Path,
-    run: str,
-    tag: SetTag,
-    film_budget: int | None = None,
-    run_budget: int | None = None,
     steps: Sequence[str | StepFunction] = (),
     observer: Observer | None = None,
 ) -> Film:
-    """Make a film of a set and leave it in the store.
-
-    Args:
-        settings: credentials and places, the dispatching run's.
-        board: key in the store of the storyboard with its files.
-        folder: where files of the storyboard are put.
-        run: the run that pays for it.
-        tag: the set, its budget, and the film's labels.
-        film_budget: credits the film may ever cost.
-        run_budget: credits the paying run may cost.
-        steps: the user's own steps, as functions or `module:function`.
-        observer: notified of each step and each change.
+    """Make a film of a set and leave it in the store; the arguments are those of `make_scenes`.
 
     Raises:
         FilmIncompleteError: some shots are missing; says which and why, and carries the film.
@@ -112,42 +96,25 @@ async def make_set_film(
         PreflightError: this machine could not use what it would buy; nothing was sent.
     """
     own = load_steps(steps)
-    opened = _opened(
-        settings,
-        board,
-        folder=folder,
-        run=run,
-        tag=tag,
-        film_budget=film_budget,
-        run_budget=run_budget,
-        observer=observer,
-    )
-    async with opened as (session, resolved):
+    async with _opened(settings, dispatched, observer) as (session, resolved):
         return await film_of(session, FilmRequest(resolved, steps=own))
 
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings,
-    board: str,
-    *,
-    folder: Path,
-    run: str,
-    tag: SetTag,
-    film_budget: int | None,
-    run_budget: int | None,
-    observer: Observer | None,
+    settings: Settings, dispatched: Dispatched, observer: Observer | None
 ) -> AsyncIterator[tuple[Session, Resolved]]:
-    catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
-    loaded = await asyncio.to_thread(unpack, stores.of(settings), board, folder)
-    resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
-    async with connected(
-        settings,
-        film=boards.slug(loaded.board.title),
-        budget=film_budget,
-        run_budget=run_budget,
-        tag=tag.labeled(loaded.board.labels, dict(tag.labels)),
-        run=run,
-        observer=observer,
-    ) as session:
-        yield session, resolved
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        catalog = await asyncio.to_thread(Catalog.load, settings.catalog)
+        loaded = await asyncio.to_thread(unpack, stores.of(settings), dispatched.board, Path(folder))
+        resolved = await asyncio.to_thread(request.resolve, loaded, catalog)
+        async with connected(
+            settings,
+            film=boards.slug(loaded.board.title),
+            budget=dispatched.film_budget,
+            run_budget=dispatched.run_budget,
+            tag=dispatched.tag.labeled(loaded.board.labels, dict(dispatched.tag.labels)),
+            run=dispatched.run,
+            observer=observer,
+        ) as session:
+            yield session, resolved

@@ -5,6 +5,7 @@ import zlib
 from dataclasses import asdict, replace
 
 import pytest
+from looks import measure_look
 
 from longtake import media
 from longtake.media import ColorCorrection, ffmpeg
@@ -40,7 +41,7 @@ def shot(studio, name, looks="null", options=CODED):
 
 @pytest.fixture(scope="module")
 def first(studio):
-    return media.measure_look(shot(studio, "first"))
+    return measure_look(shot(studio, "first"))
 
 
 def as_text(filters):
@@ -56,7 +57,7 @@ def graded(studio, name, clip, step, options=CODED):
 
 def test_the_same_look_has_not_drifted(studio, first):
     for name, options in {"again": (*CODED[:3], "23", *CODED[4:]), "smaller": (*CODED, "-vf", "scale=240:136")}.items():
-        moved = media.drift(first, media.measure_look(shot(studio, name, options=options)))
+        moved = media.drift(first, measure_look(shot(studio, name, options=options)))
         assert not moved.visible
         assert moved.distance < 1.5
 
@@ -73,7 +74,7 @@ def test_the_same_look_has_not_drifted(studio, first):
 )
 def test_each_way_of_drifting_has_its_measure(studio, first, name, measure, bounds):
     looks = {**DRIFTED, "softer": "gblur=sigma=2"}[name]
-    moved = media.drift(first, media.measure_look(shot(studio, name, looks)))
+    moved = media.drift(first, measure_look(shot(studio, name, looks)))
     assert bounds[0] < getattr(moved, measure) < bounds[1]
     assert moved.visible == (name != "softer")
 
@@ -90,8 +91,8 @@ def test_a_correction_brings_a_drifted_shot_back(studio, first, tmp_path, name):
     clip = shot(studio, name, SEEN[name])
     step = fitted(studio, clip, tmp_path)
     assert ColorCorrection(**json.loads(json.dumps(asdict(step)))) == step
-    was = media.drift(first, media.measure_look(clip))
-    now = media.drift(first, media.measure_look(graded(studio, name, clip, step)))
+    was = media.drift(first, measure_look(clip))
+    now = media.drift(first, measure_look(graded(studio, name, clip, step)))
     assert now.distance < max(was.distance / 2, 1.5)
     assert abs(now.contrast - 1) < max(abs(was.contrast - 1) / 2, 0.02)
     assert abs(now.saturation - 1) < max(abs(was.saturation - 1) / 2, 0.03)
@@ -106,12 +107,12 @@ def test_a_correction_brings_a_drifted_shot_back(studio, first, tmp_path, name):
     ],
 )
 def test_a_correction_does_the_same_at_any_depth_range_and_matrix(studio, tmp_path, name, options):
-    first = media.measure_look(shot(studio, "first", options=options))
+    first = measure_look(shot(studio, "first", options=options))
     clip = shot(studio, f"{name}-drifted", "eq=brightness=0.04:saturation=1.08", options)
     step = fitted(studio, clip, tmp_path, options)
     kept = tuple(part for part in options if part != "-vf" and not part.startswith("scale="))
-    now = media.drift(first, media.measure_look(graded(studio, name, clip, step, kept)))
-    assert media.drift(first, media.measure_look(clip)).visible
+    now = media.drift(first, measure_look(graded(studio, name, clip, step, kept)))
+    assert media.drift(first, measure_look(clip)).visible
     assert not now.visible
 
 
@@ -122,7 +123,7 @@ def test_a_picture_is_corrected_as_its_clip_is(studio, tmp_path, name):
     media.last_frame(clip, tmp_path / "last.png")
     media.correct_image(tmp_path / "last.png", step, tmp_path / "corrected.png")
     media.last_frame(graded(studio, name, clip, step), tmp_path / "true.png")
-    one, other = (media.measure_look(tmp_path / f"{end}.png") for end in ("corrected", "true"))
+    one, other = (measure_look(tmp_path / f"{end}.png") for end in ("corrected", "true"))
     assert media.drift(one, other).distance < 1.5
     assert media.check_image(tmp_path / "corrected.png", pixels=(320, 180)).pix_fmt == "rgb24"
 

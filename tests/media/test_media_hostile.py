@@ -13,7 +13,7 @@ import pytest
 from longtake import media
 from longtake.errors import MediaError
 
-ALL = (media.probe, media.inspect, media.check_clip, media.examine, media.measure_look, media.check_image)
+ALL = (media.probe, media.inspect, media.check_clip, media.examine, media.check_image)
 
 
 def refused(path, words, looks=ALL):

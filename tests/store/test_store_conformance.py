@@ -76,8 +76,6 @@ def test_what_is_absent(any_store, tmp_path):
     any_store.put_if_absent("media/clip.mp4", b"x")
     for key in ("nothing", "media", "media/clip.mp4/below", "other/folder/deep"):
         assert any_store.get(key) is None
-        assert any_store.get_range(key, 0, 5) is None
-        assert any_store.get_range(key, 0, 0) is None
         assert any_store.head(key) is None
         with pytest.raises(StoreError) as raised:
             any_store.download(key, tmp_path / "copy")
@@ -97,15 +95,11 @@ def test_get_refuses_what_is_larger_than_expected(any_store):
     ("start", "length", "expected"),
     [(0, 4, b"0123"), (8, 100, b"89"), (10, 5, b""), (99, 5, b""), (3, 1, b"3"), (3, 0, b"")],
 )
-def test_ranges(any_store, start, length, expected):
+def test_parts_of_an_object_are_read(any_store, start, length, expected):
     any_store.put_if_absent("digits", b"0123456789")
-    assert any_store.get_range("digits", start, length) == expected
-
-
-@pytest.mark.parametrize(("start", "length"), [(-1, 5), (0, -1)])
-def test_a_range_has_no_negative_numbers(any_store, start, length):
-    with pytest.raises(StoreError):
-        any_store.get_range("digits", start, length)
+    with any_store.reader("digits") as file:
+        file.seek(start)
+        assert file.read(length) == expected
 
 
 @pytest.mark.parametrize("size", [0, 1000, PART, 2 * PART + 12345])
@@ -195,7 +189,6 @@ def _refused_everywhere(any_store, key, source):
         lambda: any_store.put_if_absent(key, b"x"),
         lambda: any_store.put_file(key, source, content_type="image/png"),
         lambda: any_store.get(key),
-        lambda: any_store.get_range(key, 0, 1),
         lambda: any_store.download(key, source.parent / "copy"),
         lambda: any_store.reader(key),
         lambda: any_store.delete([key]),

@@ -78,12 +78,6 @@ class MemoryStore:
             raise StoreError(f"{key} is larger than the {limit} bytes expected of it", key=key)
         return found and found.data
 
-    def get_range(self, key: str, start: int, length: int) -> bytes | None:
-        if start < 0 or length < 0:
-            raise StoreError(f"{key} cannot be read from {start} for {length} bytes", key=key)
-        found = self._objects.get(check_key(key))
-        return found and found.data[start : start + length]
-
     def reader(self, key: str) -> BinaryIO:
         found = self._objects.get(check_key(key))
         if found is None:

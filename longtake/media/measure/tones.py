@@ -12,17 +12,13 @@ from math import hypot
 from operator import sub
 from typing import TYPE_CHECKING
 
-from longtake.errors import MediaError
-from longtake.media.measure.thumbs import Reducer, contrast, mean
+from longtake.media.measure.thumbs import contrast, mean
 from longtake.media.measure.tone import MeasuredTone
-from longtake.media.streams.probing import opened, probe
-from longtake.media.streams.sniff import name_of
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from longtake.media.measure.thumbs import Thumb
-    from longtake.media.streams.sniff import MediaSource
 
 THUMB = (64, 36)
 """Width and height of the thumbs a clip is measured in: a number stands for 13×13 pixels at 480p."""
@@ -71,24 +67,6 @@ class Drift:
         return self.distance >= SEEN_LEVELS or any(
             not 1 / (1 + SEEN_SHARE) < times < 1 + SEEN_SHARE for times in (self.contrast, self.saturation)
         )
-
-
-def measure_look(clip: MediaSource) -> MeasuredTone:
-    """Measure how a clip or a picture looks. All of it is decoded; `examine` measures the same on its way.
-
-    Raises:
-        MediaError: it is neither, or broken.
-    """
-    facts = probe(clip)
-    if facts.kind == "audio":
-        raise MediaError(f"{name_of(clip)}: asked for a picture, got {facts.format.upper()}")
-    meter, reducer = ToneMeter(), Reducer(facts, *THUMB)
-    with opened(clip) as container:
-        container.streams.video[0].thread_type = "AUTO"
-        for number, frame in enumerate(container.decode(video=0)):
-            if number % _EVERY == 0:
-                meter.add(number, frame, reducer.reduce(frame))
-    return meter.tone()
 
 
 def drift(first: MeasuredTone, shot: MeasuredTone) -> Drift:

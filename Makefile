@@ -14,7 +14,7 @@ QUICK  := catalog plan report request $(foreach board,fuzz loading python schema
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui up deploy test test-quick test-all test-deep mutants catalog lint bench constraints clean
+.PHONY: help demo ui up deploy test test-quick test-all test-deep mutants catalog lint site bench constraints clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,10 @@ lint: $(VENV)/.dev ## ruff, mypy, the arrows between modules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+site: $(VENV)-site/.made ## the docs as a site in build/site; a dead link or an orphan page is an error
+	$(PYTHON) docs/site/pages.py build/docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)-site/bin/mkdocs build --strict
+
 bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out and docs/explanation/performance.md
 	$(BIN)/python -m bench
 
@@ -66,9 +70,11 @@ constraints: ## pin the newest versions again (needs uv)
 	  --custom-compile-command 'make constraints' --group build -c constraints-dev.txt -o constraints.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --group mutation -c constraints-dev.txt -o constraints-mutation.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command 'make constraints' --group docs -c constraints-dev.txt -o constraints-docs.txt
 
 clean: ## remove what was installed and made
-	rm -rf $(VENV) $(DEMO) $(UP) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-site $(DEMO) $(UP) build dist *.egg-info
 
 # Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in. The files list
 # all there is, so nothing is left to resolve: older pips would look anew for what is wanted with an extra.
@@ -85,4 +91,10 @@ $(VENV)/.dev: $(VENV)/.run constraints-dev.txt
 
 $(VENV)/.mutation: $(VENV)/.dev constraints-mutation.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints-mutation.txt
+	touch $@
+
+# The site has an environment of its own: tests need none of it, and it needs no Prefect.
+$(VENV)-site/.made: constraints-docs.txt
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --no-deps --require-hashes -r constraints-docs.txt
 	touch $@

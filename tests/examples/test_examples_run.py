@@ -70,22 +70,6 @@ def test_the_script_without_prefect(run, provider):
 
 
 @pytest.mark.slow
-def test_code_of_the_how_to_for_python_runs_as_printed(run, provider, tmp_path):
-    text = (ROOT / "docs" / "how-to" / "python.md").read_text()
-    whole = [
-        block
-        for block in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-        if not re.search(r"film\.yaml|one\.yaml|ReapiCredentials", block)  # those name files and blocks of the reader's
-    ]
-    assert len(whole) == 3
-    for number, block in enumerate(whole):
-        script = tmp_path / f"block{number}.py"
-        script.write_text(block)
-        run(script)
-    assert provider.posts == 4
-
-
-@pytest.mark.slow
 def test_code_of_the_how_to_for_tasks_runs_as_printed(run, environment, provider, prefect_api, tmp_path):
     text = (ROOT / "docs" / "how-to" / "tasks.md").read_text()
     flow, awaited, mapped = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:3]

@@ -155,9 +155,11 @@ def test_this_installation_has_one_module_per_file():
 
 def test_deployments_name_the_new_paths():
     for file in (*tracked("*.yaml"), *tracked("*.yml")):
-        document = YAML(typ="safe").load(file)
+        document = YAML().load(file)  # mkdocs.yml has tags that the safe loader does not know
         for deployment in document.get("deployments", ()) if isinstance(document, dict) else ():
-            assert deployment["entrypoint"].startswith("longtake.flows."), file
+            entrypoint = deployment["entrypoint"]  # one of ours, or a script of an example next to the file
+            script = file.parent / entrypoint.partition(":")[0]
+            assert entrypoint.startswith("longtake.flows.") or script.is_file(), file
 
 
 def plain_imports(tree):

@@ -65,6 +65,14 @@ _COMMANDS = {
         "look at a film's takes in the browser: choose, ask for retakes, leave notes, approve",
         ("longtake review film.yaml", "longtake review film.yaml --no-browser --port 8100"),
     ),
+    "deliver": _Command(
+        "longtake.cli.deliver",
+        "make another frame or size of a film, with captions burned in or as files",
+        (
+            "longtake deliver the-lighthouse --name vertical --size 9:16 --focus dawn/rocks=0.3,0.5",
+            "longtake deliver the-lighthouse --name square --size 1080x1080 --fit pad --burn",
+        ),
+    ),
     "import": _Command(
         "longtake.cli.import_edit",
         "take an edited OTIO file's order, takes, trims and transitions into the storyboard",
@@ -128,6 +136,7 @@ _GROUPS = {
         "run",
         "review",
         "export",
+        "deliver",
         "import",
         "verify",
         "catalog",

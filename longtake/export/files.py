@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from longtake.errors import SettingsError
 from longtake.export import cut_list, opentimeline
+from longtake.media.concat import captions
+from longtake.media.concat.model import Chapter
 from longtake.store.keys import join_url
 
 if TYPE_CHECKING:
@@ -94,13 +96,13 @@ def _folder(manifest: Manifest, store: Store, out: Path, tell: Callable[[float],
             tell(number / len(names))
     notes: list[str] = []
     for form in _FILE_FORMS:
-        text, said = opentimeline.text(manifest, form, names.__getitem__)
+        text, more = opentimeline.text(manifest, form, names.__getitem__)
         (out / f"{manifest.film}.{form}").write_text(text, encoding="utf-8")
-        notes += said
-    captions = _captions(manifest)
-    if captions:
-        (out / f"{manifest.film}.srt").write_text(captions, encoding="utf-8")
-    return Exported(out, len(names) + len(_FILE_FORMS) + bool(captions), tuple(notes))
+        notes += more
+    said = _captions(manifest)
+    if said:
+        (out / f"{manifest.film}.srt").write_text(said, encoding="utf-8")
+    return Exported(out, len(names) + len(_FILE_FORMS) + bool(said), tuple(notes))
 
 
 def _file_name(take: Take) -> str:
@@ -118,18 +120,6 @@ def _address(store: Store, key: str, public_url: str | None) -> str:
 
 
 def _captions(manifest: Manifest) -> str:
-    """The captions as SubRip; empty without any. One ends where the next begins, as in the film."""
-    begins = [shot.start for shot in manifest.shots]
-    ends = [*begins[1:], manifest.shots[-1].end]
-    blocks: list[str] = []
-    for cut, begin, end in zip(manifest.timeline.cuts, begins, ends, strict=True):
-        said = "\n".join(line.strip() for line in (cut.caption or "").splitlines() if line.strip())
-        if said:
-            blocks.append(f"{len(blocks) + 1}\n{_clock(begin)} --> {_clock(end)}\n{said}\n")
-    return "\n".join(blocks)
-
-
-def _clock(seconds: float) -> str:
-    milliseconds = round(seconds * 1000)
-    whole, rest = divmod(milliseconds, 1000)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d},{rest:03d}"
+    """The captions as SubRip; empty without any."""
+    chapters = [Chapter(shot.start, shot.end, shot.shot) for shot in manifest.shots]
+    return captions.subrip(captions.cues([cut.caption for cut in manifest.timeline.cuts], chapters))

@@ -1,5 +1,6 @@
 """The film: which takes, joined how, named after the digest of exactly that; made once and kept with its manifest."""
 
+from longtake.film.delivering import Deliverable, Delivered, DeliveredManifest, deliver
 from longtake.film.film_objects import JoinedFilm
 from longtake.film.joining import join, join_takes
 from longtake.film.locating import locate
@@ -8,12 +9,16 @@ from longtake.film.rebuilding import Rebuilt, rebuild
 from longtake.film.rendering import check_tools, plan_render
 
 __all__ = [
+    "Deliverable",
+    "Delivered",
+    "DeliveredManifest",
     "JoinedFilm",
     "Marks",
     "Rebuilt",
     "Signing",
     "check_marking",
     "check_tools",
+    "deliver",
     "join",
     "join_takes",
     "keep_marked",

@@ -26,7 +26,14 @@ _WHEEL = "imageio-ffmpeg"
 _NEEDED_ENCODERS = ("libx264", "aac", "png", "mjpeg")
 _OPTIONAL_ENCODERS = ("libx265", "mov_text")  # films of HEVC clips, captions
 _NEEDED_FILTERS = ("xfade", "alimiter", "amix", "afade", "tpad", "trim", "scale", "pad", "fps", "lutyuv")
-_OPTIONAL_FILTERS = ("sidechaincompress", "ebur128", "aresample", "zscale", "tonemap")  # music, loudness, HDR
+_OPTIONAL_FILTERS = (
+    "sidechaincompress",
+    "ebur128",
+    "aresample",
+    "zscale",
+    "tonemap",
+    "subtitles",
+)  # music, loudness, HDR, burned captions
 ENCODERS = (*_NEEDED_ENCODERS, *_OPTIONAL_ENCODERS)
 """Encoders that are looked for; the optional ones are asked for where they are used (`require`)."""
 FILTERS = (*_NEEDED_FILTERS, *_OPTIONAL_FILTERS)

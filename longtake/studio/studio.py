@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from longtake.errors import LongtakeError
     from longtake.export import Exported, ExportForm
+    from longtake.film import Deliverable, Delivered
     from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
@@ -450,6 +451,33 @@ class Studio:
         from longtake.review import Review
 
         return Review(board, self.settings, steps=[step.name for step in self._own_steps()], approvals=approvals)
+
+    def deliver(
+        self,
+        film: Film | str | PathLike[str],
+        wanted: Deliverable,
+        *,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Delivered:
+        """Make another frame or size of a film, with captions burned in or as files; free. It is kept next to the film.
+
+        It has the film's frames and its sound. The picture is encoded only where it changes; one that was made before is found.
+
+        Args:
+            film: a `Film`, its slug, or the path or URI of its manifest.
+            wanted: what is made.
+            on_progress: called with 0 to 1.
+
+        Raises:
+            SettingsError: there is no such film, or `focus` names a shot that it does not have.
+            MediaError, FfmpegError: it cannot be made.
+            StoreError: the store is away.
+        """
+        from longtake.studio.delivering import deliver
+        from longtake.studio.film import Film
+
+        place = film.manifest if isinstance(film, Film) else str(film)
+        return deliver(place, wanted, settings=self.settings, on_progress=on_progress)[0]
 
     def import_edit(
         self, source: str | PathLike[str], into: str | PathLike[str], *, dry_run: bool = False

@@ -158,6 +158,13 @@ def studio(tmp_path, clips):
     return Studio(stores.open(str(tmp_path / "store")), tmp_path / "board", clips)
 
 
+@pytest.fixture(scope="module")
+def module_studio(tmp_path_factory, clips):
+    """One store for the tests of a module, for films that none of them changes."""
+    folder = tmp_path_factory.mktemp("studio")
+    return Studio(stores.open(str(folder / "store")), folder, clips)
+
+
 @pytest.fixture
 def remote_studio(tmp_path, clips, strict_bucket):
     """The same in an S3 bucket."""

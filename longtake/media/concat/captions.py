@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from longtake.media import ffmpeg
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from longtake.media.concat.model import Chapter, JoinClip
+    from longtake.media.concat.model import Chapter
 
 _MAX_BYTES = 65_535
 """Of one caption: a text sample's length has two bytes. What is longer is cut."""
@@ -26,13 +27,13 @@ class Cue:
     text: str
 
 
-def cues(clips: Sequence[JoinClip], chapters: Sequence[Chapter]) -> list[Cue]:
-    """The captions of a film; one ends where the next begins, also under a transition."""
+def cues(texts: Sequence[str | None], chapters: Sequence[Chapter]) -> list[Cue]:
+    """The captions of a film, given that of each shot; one ends where the next begins, also under a transition."""
     begins = [round(chapter.start * 1000) for chapter in chapters]
     ends = [*begins[1:], round(chapters[-1].end * 1000)]
     found = []
-    for clip, begin, end in zip(clips, begins, ends, strict=True):
-        text = _plain(clip.caption or "")
+    for said, begin, end in zip(texts, begins, ends, strict=True):
+        text = _plain(said or "")
         if text and end > begin:
             found.append(Cue(begin, end, text))
     return found
@@ -45,6 +46,25 @@ def webvtt(found: Sequence[Cue]) -> str:
         text = cue.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         blocks.append(f"{number}\n{_clock(cue.start)} --> {_clock(cue.end)}\n{text}\n")
     return "\n".join(blocks)
+
+
+def subrip(found: Sequence[Cue]) -> str:
+    """The cues as a SubRip file, which has no escapes."""
+    blocks = (
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{cue.text}\n"
+        for number, cue in enumerate(found, 1)
+    )
+    return "\n".join(blocks)
+
+
+def ttml(found: Sequence[Cue]) -> str:
+    """The cues as a TTML file (W3C, version 1)."""
+    head = '<?xml version="1.0" encoding="UTF-8"?>\n<tt xmlns="http://www.w3.org/ns/ttml" xml:lang=""><body><div>\n'
+    lines = [
+        f'<p begin="{_clock(cue.start)}" end="{_clock(cue.end)}">{escape(cue.text).replace(chr(10), "<br/>")}</p>\n'
+        for cue in found
+    ]
+    return "".join([head, *lines, "</div></body></tt>\n"])
 
 
 def model(folder: Path) -> Path:
@@ -75,9 +95,9 @@ def samples(found: Sequence[Cue]) -> list[tuple[int, int, bytes]]:
     return made
 
 
-def _clock(milliseconds: int) -> str:
+def _clock(milliseconds: int, point: str = ".") -> str:
     seconds, rest = divmod(milliseconds, 1000)
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}"
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{point}{rest:03}"
 
 
 def _plain(text: str) -> str:

@@ -58,7 +58,7 @@ def join(
     try:
         work = _Join(clips, planning.look_at(clips), sound, on_progress)
         work.require()
-        spoken = captions.cues(clips, work.layout.chapters)
+        spoken = captions.cues([clip.caption for clip in clips], work.layout.chapters)
         with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
             model = captions.model(Path(folder)) if spoken else None
             labels = muxing.Labels(title, comment, work.layout.chapters, spoken, model)

@@ -1,0 +1,135 @@
+"""`longtake deliver`: other frames of a film have its cuts and its sound, and are encoded only where the picture changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from longtake import film as films
+from longtake import housekeeping
+from longtake.errors import MediaError, SettingsError
+from longtake.film import Deliverable
+from longtake.media import ffmpeg
+
+FADE = "    transition: {kind: crossfade, seconds: 0.125}\n"
+WIDE, HIGH = 64, 48
+
+
+@pytest.fixture(scope="module")
+def film(module_studio, write_board):
+    """Three shots with a crossfade of three frames, sound and two captions."""
+    text = write_board("one: A, two: B", "three: C").replace("  - id: s1\n", "  - id: s1\n" + FADE)
+    text = text.replace('"A"}', '"A", caption: "Rain & <wind>"}').replace('"C"}', '"C", caption: "Sun"}')
+    made, _ = module_studio.run(text)
+    return made
+
+
+def gray(path, folder, *filters):
+    out = folder / "frames.raw"
+    ffmpeg.run(
+        [
+            "-i",
+            f"file:{path}",
+            "-map",
+            "0:v",
+            "-vf",
+            ",".join([*filters, "format=gray"]),
+            "-f",
+            "rawvideo",
+            f"file:{out}",
+        ]
+    )
+    return out.read_bytes()
+
+
+def sound(path):
+    import av
+
+    with av.open(str(path)) as container:
+        packets = [(p.pts, bytes(p)) for p in container.demux(audio=0) if p.size]
+        return packets, len(container.chapters()), [stream.type for stream in container.streams]
+
+
+def test_a_crop_follows_the_focus_of_each_shot(module_studio, film, tmp_path):
+    wanted = Deliverable(name="vertical", size="9:16", focus={"s0/one": (0.0, 0.5), "s1/three": (1.0, 0.5)})
+    made = films.deliver(film.manifest, module_studio.store, wanted)
+    path, source = module_studio.store.path(made.key), module_studio.store.path(film.key)
+    assert (made.manifest.width, made.manifest.height) == (26, HIGH)
+    assert (made.manifest.frames, made.manifest.encoded) == (film.manifest.frames, True)
+    one, two, three = film.manifest.shots
+    starts = [round(shot.start * 24) for shot in (one, two, three)]
+    mine, size = gray(path, tmp_path), 26 * HIGH
+    for first, end, x in ((0, starts[1], 0), (starts[1], starts[2], 20), (starts[2] + 3, film.manifest.frames, 38)):
+        theirs = gray(source, tmp_path, f"crop=26:{HIGH}:{x}:0")
+        span = slice(first * size, end * size)
+        assert sum(abs(a - b) for a, b in zip(mine[span], theirs[span], strict=True)) / len(mine[span]) < 4
+    assert sound(path) == sound(source), "sound, chapters and the text track are those of the film"
+    again = films.deliver(film.manifest, module_studio.store, wanted)
+    assert (again.made, again.manifest) == (False, made.manifest)
+
+
+def test_bars_leave_the_picture_whole(module_studio, film, tmp_path):
+    wanted = Deliverable(name="square", size="96x96", fit="pad")
+    made = films.deliver(film.manifest, module_studio.store, wanted)
+    frames = gray(module_studio.store.path(made.key), tmp_path)
+    first = frames[: 96 * 96]
+    assert max(first[: 96 * 10]) < 20, "a black bar above"
+    assert max(first[-96 * 10 :]) < 20, "and below"
+    assert max(first[96 * 40 : 96 * 60]) > 60
+
+
+def test_without_another_picture_the_film_is_taken_as_it_is(module_studio, film):
+    wanted = Deliverable(name="files", captions=("srt", "ttml", "vtt"))
+    made = films.deliver(film.manifest, module_studio.store, wanted)
+    assert (made.manifest.encoded, made.manifest.sha256) == (False, film.manifest.sha256)
+    assert made.manifest.files == ("film.mp4", "poster.jpg", "film.srt", "film.ttml", "film.vtt")
+    home = made.key.removesuffix("film.mp4")
+    texts = {form: module_studio.read(f"{home}film.{form}").decode() for form in ("srt", "ttml", "vtt")}
+    assert texts["srt"].startswith("1\n00:00:00,000 --> 00:00:00,333\nRain & <wind>\n")
+    assert '<p begin="00:00:00.000" end="00:00:00.333">Rain &amp; &lt;wind&gt;</p>' in texts["ttml"]
+    assert texts["vtt"].startswith("WEBVTT")
+
+
+def test_captions_are_burned_in_and_their_track_goes(module_studio, film, tmp_path):
+    made = films.deliver(film.manifest, module_studio.store, Deliverable(name="burned", size="320x240", burn=True))
+    plain = films.deliver(film.manifest, module_studio.store, Deliverable(name="plain", size="320x240"))
+    mine, theirs = (gray(module_studio.store.path(one.key), tmp_path) for one in (made, plain))
+    size = 320 * 240
+    changed = [
+        sum(abs(a - b) > 60 for a, b in zip(mine[at : at + size : 3], theirs[at : at + size : 3], strict=True))
+        for at in (2 * size, 12 * size)
+    ]
+    assert changed[0] > 50
+    assert changed[1] < 20, "the second shot has no caption"
+    assert "subtitle" not in sound(module_studio.store.path(made.key))[2]
+
+
+def test_housekeeping_keeps_deliverables(module_studio, film):
+    made = films.deliver(film.manifest, module_studio.store, Deliverable(name="kept", captions=("srt",)))
+    found = housekeeping.survey(module_studio.store, older_than=timedelta(0))
+    assert not [one.key for one in found.garbage if one.key.startswith(made.key.removesuffix("film.mp4"))]
+
+
+def test_what_cannot_be_made_is_refused(module_studio, film):
+    with pytest.raises(SettingsError, match="the film has no shot 's9/no'"):
+        films.deliver(film.manifest, module_studio.store, Deliverable(name="a", focus={"s9/no": (0, 0)}))
+    for size in ("9:0", "big", "101x100", "8x8", "9000x16", "-9:16"):
+        with pytest.raises(MediaError):
+            films.deliver(film.manifest, module_studio.store, Deliverable(name="a", size=size))
+
+
+def test_the_command_says_where_it_is(module_studio, film, longtake):
+    words = ["deliver", "a-small-film", "--name", "tall", "--size", "1:1", "--focus", "s0/one=0.2,0.5"]
+    code, said, _ = longtake(module_studio, *words)
+    assert (code, said["made"], said["width"], said["height"]) == (0, True, 48, 48)
+    assert hashlib.sha256(Path(said["path"]).read_bytes()).hexdigest() == said["sha256"]
+    stored = json.loads(module_studio.read(said["path"].partition("store/")[2].replace("film.mp4", "deliverable.json")))
+    assert stored["deliverable"]["focus"] == {"s0/one": [0.2, 0.5]}
+    code, said, _ = longtake(module_studio, "deliver", "a-small-film", "--name", "Tall!")
+    assert (code, said["error"]["message"][:7]) == (2, "--name:")
+    code, said, _ = longtake(module_studio, "deliver", "a-small-film", "--name", "x", "--focus", "s0/one=2,x")
+    assert code == 2

@@ -155,8 +155,8 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     )
     heads = {shot.id for shot in resolved.shots if shot.parent is None}
     in_steps = "the rest" in approval.before
-    if asked.retake:
-        # Up to here retakes were only planned, so that a refused one leaves no trace.
+    if asked.retake or approval.before:
+        # Up to here retakes were only planned, so that a refused one leaves no trace; a review may have decided more meanwhile.
         comparison, _ = await _compare(session, asked)
     await decide_retakes(session, comparison, asked.retake, only=heads if in_steps else None)
     # The first quiet reading of the balance opens the account; a key that does not work ends the run here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from accounts import PRICE
 
-from longtake import Scene, Storyboard
+from longtake import Answer, Approval, Scene, Storyboard
 from longtake.errors import SettingsError
 
 
@@ -96,3 +96,30 @@ def test_a_film_without_takes_can_be_looked_at(studio, board):
     state = studio.review(board).state()
     assert [(shot.id, shot.used) for shot in state.shots] == [("first", None), ("second", None)]
     assert (state.joined, state.plan.expected) == (None, 3 * PRICE)
+
+
+def test_what_is_chosen_while_a_run_asks_is_what_the_rest_continues(studio, board):
+    review = studio.review(board)
+
+    async def answer(question):
+        assert [shot.used is not None for shot in review.state().shots] == [True, False]
+        review.choose("first", 2)
+        return Answer(approve=True, credits=question.credits)
+
+    film = studio.make_sync(board, approval=Approval(before=["the rest"]), approve=answer)
+    assert (used(film), film.cost.charged) == ({"first": 2, "second": 1}, 3 * PRICE)
+    assert film.shots["second"].take.frame == film.shots["first"].take.last_frame.sha256
+    assert {shot.state for shot in film.shots.values()} == {"bought"}
+
+
+def test_a_retake_that_is_asked_for_while_a_run_asks_is_in_the_run(account, studio, board):
+    studio.make_sync(board)
+    longer = board.model_copy(update={"scenes": (*board.scenes, Scene("t", [account.shot("third")]))})
+    review = studio.review(longer)
+
+    async def answer(question):
+        review.retake("second", "keep")
+        return Answer(approve=True, credits=question.credits + PRICE)
+
+    film = studio.make_sync(longer, approval=Approval(before=["spending"]), approve=answer)
+    assert (used(film), film.cost.charged) == ({"first": 1, "second": 2, "third": 1}, 2 * PRICE)

@@ -77,7 +77,7 @@ clean: ## remove what was installed and made
 	rm -rf $(VENV) $(VENV)-site $(DEMO) $(UP) build dist *.egg-info
 
 # Two marks: what a run needs, and that plus what the tests need. Hashes are checked; the project itself is linked in. The files list
-# all there is, so nothing is left to resolve: older pips would look anew for what is wanted with an extra.
+# all there is, so nothing is left to resolve: older pips would search again for what an extra needs.
 $(VENV)/.run: constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longtake needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

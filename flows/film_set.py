@@ -43,7 +43,7 @@ async def film_set(
         film_set: the set: a path or URL, its content, or a `FilmSet`.
         credentials: the account that pays; its environment variables where the worker runs, if left out.
         store: where everything is kept; LONGTAKE_STORE where the worker runs, if left out.
-        budget: credits this run may cost, besides the set's own budget.
+        budget: credits this run may cost, in addition to the set's own budget.
         skip_bad_rows: make the other films where rows cannot be used.
         steps: your own steps as `module:function`, importable where the worker runs: each may replace a take's clip or refuse it.
         labels: what this run's credits can be summed by; they go before those of the rows and of the storyboard.

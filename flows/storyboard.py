@@ -53,7 +53,7 @@ async def storyboard(
         board: the storyboard: a path or URL, its content, or a `Storyboard`.
         credentials: the account that pays; its environment variables where the worker runs, if left out.
         store: where everything is kept; LONGTAKE_STORE where the worker runs, if left out.
-        budget: credits this run may cost, besides the storyboard's own budget.
+        budget: credits this run may cost, in addition to the storyboard's own budget.
         retake: ids of shots that get a new take although they have one.
         downstream: what becomes of the shots after those: `bridge`, `cascade` or `keep`.
         approval: whether a person is asked before credits are spent; as the storyboard says, where `before` is empty.

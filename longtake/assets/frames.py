@@ -26,7 +26,7 @@ _FRESH = 600
 """Seconds for which a look at a URL of the provider is believed."""
 
 
-async def frame_url(assets: Assets, frame: Frame, *, source: Take | None = None, name: str, anew: bool = False) -> str:
+async def frame_url(assets: Assets, frame: Frame, *, source: Take | None = None, name: str, again: bool = False) -> str:
     """Return a URL at which the provider can read a frame; raises what `objects.url_of` does.
 
     Args:
@@ -34,12 +34,12 @@ async def frame_url(assets: Assets, frame: Frame, *, source: Take | None = None,
         frame: the frame, kept in the store.
         source: the kept take whose last frame it is, where it is one.
         name: what a person calls it.
-        anew: the provider could not read the URL before: it gets another one, and not its own.
+        again: the provider could not read the URL before: it gets another one, and not its own.
     """
-    if anew and await asyncio.to_thread(can_host, assets):
+    if again and await asyncio.to_thread(can_host, assets):
         assets.hosting.frames[frame.sha256] = FrameUrl(None, time.time(), asked=True)
-    url = None if anew or frame.source != "provider" else await _handed_on(assets, frame, source)
-    return url or await objects.url_of(assets, frame.key, name=name, anew=anew)
+    url = None if again or frame.source != "provider" else await _handed_on(assets, frame, source)
+    return url or await objects.url_of(assets, frame.key, name=name, again=again)
 
 
 async def _handed_on(assets: Assets, frame: Frame, source: Take | None) -> str | None:

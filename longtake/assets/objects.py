@@ -47,7 +47,7 @@ _OTHER = ("bin", "application/octet-stream")
 _ALIASES = {"jpeg": "image/jpeg", "tif": "image/tiff"} | dict(_TYPES.values())
 
 
-async def place(assets: Assets, path: Path, *, digest: str, format: str | None, name: str, anew: bool = False) -> str:  # noqa: A002 - its word everywhere
+async def place(assets: Assets, path: Path, *, digest: str, format: str | None, name: str, again: bool = False) -> str:  # noqa: A002 - its word everywhere
     """Put a file into the store unless its bytes are there, and return the key.
 
     The key and the content type follow from what the bytes are, never from the file's name: the same bytes have one key.
@@ -59,7 +59,7 @@ async def place(assets: Assets, path: Path, *, digest: str, format: str | None, 
         digest: SHA-256 of what it is taken for; a file that was edited since is refused.
         format: what its bytes are, as `media.inspect` says.
         name: what a person calls it.
-        anew: check the store, even if this run stored it before.
+        again: check the store, even if this run stored it before.
 
     Raises:
         MediaError: the file changed, or cannot be read any more.
@@ -67,7 +67,7 @@ async def place(assets: Assets, path: Path, *, digest: str, format: str | None, 
     """
     hosting = assets.hosting
     async with hosting.locks[digest]:
-        if anew or digest not in hosting.keys:
+        if again or digest not in hosting.keys:
             await asyncio.to_thread(_unchanged, path, name, digest)
             kind = _TYPES.get(format or "", _OTHER)
             key = await asyncio.to_thread(_key, assets, digest, *kind)
@@ -76,14 +76,14 @@ async def place(assets: Assets, path: Path, *, digest: str, format: str | None, 
         return hosting.keys[digest]
 
 
-async def url_of(assets: Assets, key: str, *, name: str, anew: bool = False) -> str:
+async def url_of(assets: Assets, key: str, *, name: str, again: bool = False) -> str:
     """A URL of an object in the store that outlives the queue and the generation, looked at once in a run.
 
     Args:
         assets: the run's.
         key: the object's, which begins with its digest.
         name: what a person calls it.
-        anew: the provider could not read the URL before: make another one, of the other kind where there are two
+        again: the provider could not read the URL before: make another one, of the other kind where there are two
             (public and presigned), and read all of it.
 
     Raises:
@@ -94,13 +94,13 @@ async def url_of(assets: Assets, key: str, *, name: str, anew: bool = False) -> 
     hosting = assets.hosting
     async with hosting.locks[key]:
         known = hosting.addresses.get(key)
-        if known is not None and not anew and known.until - time.time() >= _needed(assets.settings):
+        if known is not None and not again and known.until - time.time() >= _needed(assets.settings):
             return known.url
         found = await asyncio.to_thread(assets.store.head, key)
         if found is None:
             raise StoreError(f"{name} is not in the store any more: {key}", key=key)
         number = known.number if known is not None else 0
-        if not anew:
+        if not again:
             made = await _address(assets, found, number, name)
             await _look(assets, found, made)
         else:

@@ -83,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
         return rebuild.main(options.from_manifest, as_json=options.json)
     if options.board is None or options.from_manifest is not None:
         raise SettingsError(
-            "run wants either a storyboard or --from-manifest, which takes no other options",
+            "run takes either a storyboard or --from-manifest, which takes no other options",
             next_step="`longtake run film.yaml`, or `longtake run --from-manifest FILM/DIGEST`",
         )
     if film_set.is_film_set(options.board):

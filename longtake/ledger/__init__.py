@@ -1,6 +1,6 @@
 """The append-only record of money: intents, outcomes, budget, refunds, reconciliation.
 
-One log per account, kept in the store beside the media as write-once objects; its order is the same for every worker on every
+One log per account, kept in the store next to the media as write-once objects; its order is the same for every worker on every
 machine. Nothing is overwritten and no total is stored that a fold could not derive. What only a purchase needs is imported when it
 is first used: `longtake plan` reads a ledger and writes none.
 """

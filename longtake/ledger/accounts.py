@@ -1,4 +1,4 @@
-"""Where every credit went: lines per film, scene, shot, take and day, with the estimate beside the charge.
+"""Where every credit went: lines per film, scene, shot, take and day, with the estimate next to the charge.
 
 A line is derived from attempts, open and closed; sums of lines are sums of attempts. All amounts are whole credits.
 """

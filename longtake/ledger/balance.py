@@ -1,4 +1,4 @@
-"""Readings of the balance beside the ledger: what is asked of the provider, and what a quiet reading tells."""
+"""Readings of the balance, compared with the ledger: what is asked of the provider, and what a quiet reading tells."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def check_balance(ledger: Ledger, teller: BalanceSource) -> ReconcileRepor
     """Compare the balance with the log if nothing is under way, and write the comparison down.
 
     Returns:
-        None when something was under way, a doubt is open or the provider offers no balance: then nothing can be told.
+        None when something was under way, a doubt is open or the provider offers no balance: then nothing is certain.
     """
     for _ in range(_READINGS):
         state = await asyncio.to_thread(ledger.read)

@@ -138,7 +138,7 @@ class Budget(Frozen):
             credits: for the whole run, what it has spent so far included.
             used: what counts against the budgets now.
             lift: whether the person was asked about the budgets of the film and the run.
-            fixed: budgets that nobody can lift: the settings' for a run and a day. They hold for the run whatever was approved.
+            fixed: budgets that no approval lifts: the settings' for a run and a day. They hold for the run whatever was approved.
         """
         fixed = fixed if fixed is not None else Budget()
         if not lift:

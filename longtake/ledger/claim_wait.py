@@ -33,7 +33,7 @@ class ClaimWait:
         return time.monotonic() - known[1]
 
     def left(self, kind: str, sequence: int, *, at: datetime, now: datetime, seconds: float) -> float:
-        """What is left of so many seconds from an entry on, whatever the clock of its writer says."""
+        """What is left of a number of seconds from an entry on, whatever the clock of its writer says."""
         mine = seconds - self.note(kind, sequence)
         theirs = (at + SKEW - now).total_seconds() + seconds
         return max(0.0, min(mine, theirs))
@@ -59,7 +59,7 @@ def to_wait(
         waits.append(patience.left("intent", state.last_intent, at=pace.intent_at, now=now, seconds=gap))
     if limits.in_flight is not None or pace.careful:
         posts = sum(a.phase == "intent" and alive(a) for a in state.attempts.values())
-        # Doubts do not count: nobody sees them end.
+        # Doubts do not count: no run sees them end.
         tasks = sum(a.phase == "accepted" and now - a.since < LONGEST_TASK for a in state.attempts.values())
         full = limits.in_flight is not None and posts + tasks >= limits.in_flight
         if full or (posts and pace.careful):

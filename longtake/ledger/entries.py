@@ -211,7 +211,7 @@ class RefundFound(_Entry):
 
 
 class Barrier(_Entry):
-    """No intent may follow until `until`, or until it is lifted: somebody compares the balance."""
+    """No intent may follow until `until`, or until it is lifted: a run compares the balance."""
 
     kind: Literal["barrier"] = "barrier"
     until: datetime

@@ -1,7 +1,7 @@
 """The log on a store: write-once objects with one order for every writer on every machine.
 
 ``ledger/<account>/<sequence>.json`` is an entry; it is created at the next free number only if nothing lies there, and
-a writer that loses reads on and decides anew. Every `CHECKPOINT_EVERY` entries the state is written beside them under
+a writer that loses reads on and decides again. Every `CHECKPOINT_EVERY` entries the state is written next to them under
 ``ledger/<account>/checkpoints/``, named so that the newest is the first in a listing: a reader needs one listing of one
 key, one checkpoint and at most `CHECKPOINT_EVERY` entries, however long the log is. They lie in folders of `_FOLDER`
 sequence numbers, since to list one file of a folder on disk is to read all its names. A checkpoint is a pure function of

@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=30)
 """How long an intent stands without a sign of life; a POST that takes longer renews it."""
 
 _ABSURD = 3
-"""A charge of so many times the reserve is a mistake of somebody's, not a price: the books take the estimate."""
+"""A charge of this many times the reserve is a mistake, not a price: the ledger books the estimate."""
 
 _log = logging.getLogger("longtake.ledger")
 
@@ -41,7 +41,7 @@ class Claim:
     """The answer to a claim.
 
     `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `kept`: the take lies in the store. `wait`: ask
-    again `after` so many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
+    again `after` this many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
     `began` is `elapsed()` just before the intent of a `bought` one was written.
     """
 
@@ -96,7 +96,7 @@ class Ledger:
         halted: LongtakeError | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Claim:
-        """Claim a take: write the intent, unless somebody has it, money says no or the account is at a limit.
+        """Claim a take: write the intent, unless another run has it, a budget refuses it or the account is at a limit.
 
         `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
         settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
@@ -245,7 +245,7 @@ class Ledger:
         self._for(attempt, lambda a: self._entry(e.NotSent, a, reason=reason), phases={"intent", "in_doubt"})
 
     def in_doubt(self, attempt: Attempt, reason: str) -> None:
-        """The answer was lost: the reserve stays held until somebody knows."""
+        """The answer was lost: the reserve stays held until the doubt is settled."""
         self._for(attempt, lambda a: self._entry(e.InDoubt, a, reason=reason), phases={"intent"})
 
     def completed(self, attempt: Attempt, credits: int | None) -> None:

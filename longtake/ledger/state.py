@@ -1,4 +1,4 @@
-"""The fold: what the log says now. Totals are derived from entries, never stored beside them.
+"""The fold: what the log says now. Totals are derived from entries, never stored next to them.
 
 ::
 
@@ -128,7 +128,7 @@ class LedgerState(BaseModel):
     agreed: Check | None = None
     """The last comparison without drift: a drift is younger than this."""
     offset: int = 0
-    """Credits by which the balance was off at the last reading and which nobody has explained since."""
+    """Credits by which the balance was off at the last reading and that is not explained yet."""
     unproven: list[Refund] = Field(default_factory=list)
     """Refunds that are promised and that no reading of the balance has shown: they count as used."""
     missing: list[Refund] = Field(default_factory=list)
@@ -328,7 +328,7 @@ class LedgerState(BaseModel):
                 self.debits += attempt.order.reserve
                 self._enter(attempt, "accepted", entry.at)
             case e.Adopted(), ("accepted" | "completed") if attempt.task_id is None:
-                # Its acceptance was lost, and later entries told of it: only the id is new.
+                # Its acceptance was lost, and later entries name it: only the id is new.
                 attempt.task_id = entry.task_id
             case e.InDoubt(), "intent":
                 attempt.reason = entry.reason

@@ -21,7 +21,7 @@ LOOK_AGAIN = 1.0
 """Seconds between two looks at what only other processes can change."""
 
 LONGEST_TASK = timedelta(hours=1)
-"""A task older than this has ended, whether somebody saw it or not (p95 is 603 s, provider-contract.md §3)."""
+"""A task older than this has ended, seen or not (p95 is 603 s, provider-contract.md §3)."""
 
 _RATE_LIMITED = 429
 _LONGEST_PAUSE = 60.0
@@ -54,7 +54,7 @@ class SubmitPace(Frozen):
     asked: float = 0.0
     """Seconds it asked for."""
     pause: float = 0.0
-    """Seconds from that entry on in which nobody sends."""
+    """Seconds from that entry on in which no run sends."""
     row: int = 0
     """Slow-downs since a submit was accepted or a task ended."""
     careful: int = 0

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def replacing(into: Path) -> Iterator[Path]:
     """A name next to `into` to write to; renamed over `into` if the block succeeds, else removed."""
-    beside = into.with_name(f".{uuid.uuid4().hex}.part")
+    part = into.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        yield beside
-        beside.replace(into)
+        yield part
+        part.replace(into)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)

@@ -178,8 +178,8 @@ class Provider:
                 request_id=complaint.request_id,
             )
         document = self._document(answer, place)
-        told = _told_id(document)
-        if told not in (None, task_id):
+        named = _named_id(document)
+        if named not in (None, task_id):
             self._unusable(place, "with the envelope of another task")
         if not isinstance(document.get("status"), str):
             self._unusable(place, "without a status")
@@ -343,7 +343,7 @@ class Provider:
         raise ProviderUnavailableError(f"{place} answered {what}", retry_after=None)
 
 
-def _told_id(document: Mapping[str, Any]) -> str | None:
+def _named_id(document: Mapping[str, Any]) -> str | None:
     if document.get("id") is None and document.get("task_id") is None:
         return None
     return task_id(dict(document)) or "unusable"

@@ -156,17 +156,17 @@ def _acceptance(document: dict[str, Any] | None, secret: SecretStr) -> SubmitAcc
 
 
 def _oddity(answer: ProviderAnswer, fault: Exception | None, secret: SecretStr) -> str:
-    told = f"HTTP {answer.status}"
+    answered = f"HTTP {answer.status}"
     if not 200 <= answer.status < 300:
-        return told
+        return answered
     if answer.oversize:
-        return f"{told} with an answer over {LARGEST_ANSWER} bytes"
+        return f"{answered} with an answer over {LARGEST_ANSWER} bytes"
     if fault is not None:
-        return f"{told}, then {_trouble(fault, secret)}"
+        return f"{answered}, then {_trouble(fault, secret)}"
     if answer.document() is None:
         kind = clean(answer.headers.get("content-type", "no content type"), secret=secret, limit=80)
-        return f"{told} with an answer that is not a JSON object ({kind})"
-    return f"{told} without a usable task id"
+        return f"{answered} with an answer that is not a JSON object ({kind})"
+    return f"{answered} without a usable task id"
 
 
 def _trouble(fault: Exception | None, secret: SecretStr) -> str:

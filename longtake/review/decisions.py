@@ -71,7 +71,7 @@ class _Look:
 
 
 class Review:
-    """Reads a film and records decisions on it. Each call reads the storyboard and the store anew, so several may work at once.
+    """Reads a film and records decisions on it. Each call reads the storyboard and the store again, so several may work at once.
 
     Args:
         board: the film's storyboard: a `Storyboard`, a mapping like one, or the path or URL of a file.

@@ -102,7 +102,7 @@ async def connected(
         film: the film's slug.
         run: an id: what is bought counts against the run budget of everything with the same id.
         budget: credits the film may ever cost; None for no limit.
-        run_budget: credits the run may cost, besides the budget of the settings; None for none of its own.
+        run_budget: credits the run may cost, in addition to the budget of the settings; None for none of its own.
         tag: the film set that the film belongs to.
         observer: notified of each step and each change. Sessions are shared only by callers with the same observer.
 

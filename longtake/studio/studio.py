@@ -250,7 +250,7 @@ class Studio:
 
         Args:
             board: a `Storyboard`, a mapping like one, or the path or URL of a file.
-            budget: credits this run may cost, besides the storyboard's own budget; None for no limit of its own.
+            budget: credits this run may cost, in addition to the storyboard's own budget; None for no limit of its own.
             retake: ids of shots that get a new take although they have one.
             downstream: what becomes of the shots after those: `bridge`, `cascade` or `keep`; None as the storyboard says.
             approval: whether a person is asked before credits are spent; None as the storyboard says.

@@ -52,7 +52,7 @@ class Session:
         ledger: the account's ledger.
         film: the film's slug.
         budget: credits the film may ever cost, None for no limit.
-        run_budget: credits this run may cost, besides the budget of the settings; None for none of its own.
+        run_budget: credits this run may cost, in addition to the budget of the settings; None for none of its own.
         tag: the film set that the film belongs to.
         run: an id of this run; one is made when there is none.
         observer: notified of each step and each change.

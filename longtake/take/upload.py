@@ -143,7 +143,7 @@ async def upload(assets: Assets, take_key: TakeKey, *, rehost: int = 0) -> TakeR
         MediaError, ProviderUnavailableError: a URL does not answer as an input must (provider-contract.md §4).
         StoreError: the store is away.
     """
-    spec, anew = take_key.spec, rehost > 0
+    spec, again = take_key.spec, rehost > 0
     shot = spec.shot
     served = await sources.read(assets, shot)
     urls: dict[int, str] = {}
@@ -151,23 +151,25 @@ async def upload(assets: Assets, take_key: TakeKey, *, rehost: int = 0) -> TakeR
         source = served.get(index)
         if isinstance(item.source, Path):
             digest = take_key.digests[index]
-            key = await objects.place(assets, item.source, digest=digest, format=item.format, name=item.name, anew=anew)
+            key = await objects.place(
+                assets, item.source, digest=digest, format=item.format, name=item.name, again=again
+            )
         elif source is None or source.sha256 != take_key.digests[index]:
             raise MediaError(f"{item.name} changed while the run was under way", next_step="run again")
-        elif not anew and not await asyncio.to_thread(can_host, assets):
+        elif not again and not await asyncio.to_thread(can_host, assets):
             # The provider can read the URL that the storyboard names.
             await assets.provider.check_readable(item.source, digest_bytes=source.facts.bytes, head=False)
             urls[index] = item.source
             continue
         else:
             key = source.key
-        urls[index] = await objects.url_of(assets, key, name=item.name, anew=anew)
+        urls[index] = await objects.url_of(assets, key, name=item.name, again=again)
     frame_url = end_url = None
     if spec.frame is not None:
         name = "the frame it continues"
-        frame_url = await frames.frame_url(assets, spec.frame, source=spec.source, name=name, anew=anew)
+        frame_url = await frames.frame_url(assets, spec.frame, source=spec.source, name=name, again=again)
     if spec.end is not None:
-        end_url = await objects.url_of(assets, spec.end.key, name="the end frame", anew=anew)
+        end_url = await objects.url_of(assets, spec.end.key, name="the end frame", again=again)
     body = request.body(shot, urls=urls, frame_url=frame_url, end_url=end_url, catalog=assets.catalog)
     return TakeRequest(take_key=take_key, body=body)
 

@@ -61,7 +61,7 @@ PLAYED = """
 
 
 def clip(folder, number, first, frames, *, size=(WIDTH, HEIGHT), options=()):
-    """A clip whose frame n shows `first + n` in black and white cells, the lowest bit on the left; the ground is grey."""
+    """A clip whose frame n shows `first + n` in black and white cells, the lowest bit on the left; the ground is gray."""
     path = folder / f"{number}.mp4"
     bit = f"255*mod(floor(({first}+N)/pow(2,floor(X*{BITS}/{size[0]}))),2)"
     picture = f"color=gray:s={size[0]}x{size[1]}:r=24,format=gray,geq=lum='{bit}',format=yuv420p"

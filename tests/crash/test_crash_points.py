@@ -34,7 +34,7 @@ ANSWER_LOST = {REFUSED: [{"what": "drop-before"}], TAKEN: [LOST], REFUNDED: [LOS
 
 @dataclass(frozen=True)
 class Point:
-    """A row: where the process dies, the provider's behaviour per column, and what else is special about it.
+    """A row: where the process dies, the provider's behavior per column, and what else is special about it.
 
     `quick` columns are in the quick run; the others go through the same code as one of these.
     """

@@ -1,4 +1,4 @@
-"""SIGKILL while a shot in the middle of a chain is made anew: it is bought once more and once only, and nothing after it."""
+"""SIGKILL while a shot in the middle of a chain is bought again: it is bought once more and once only, and nothing after it."""
 
 from __future__ import annotations
 

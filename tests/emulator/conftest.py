@@ -92,13 +92,13 @@ def shared():
         yield found
 
 
-def png(width=320, height=320, colour=(200, 30, 40)):
-    """A one-coloured PNG."""
+def png(width=320, height=320, color=(200, 30, 40)):
+    """A one-colored PNG."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = (b"\0" + bytes(colour) * width) * height
+    rows = (b"\0" + bytes(color) * width) * height
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 

@@ -14,7 +14,7 @@ def frames_of(data):
 
 
 def rgb(frame, width=64, height=36):
-    """A small RGB copy as bytes; the decoder's colour tags decide the matrix."""
+    """A small RGB copy as bytes; the decoder's color tags decide the matrix."""
     small = frame.reformat(width=width, height=height, format="rgb24", src_colorspace="ITU709")
     plane = small.planes[0]
     data, line = bytes(plane), plane.line_size

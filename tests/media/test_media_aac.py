@@ -20,7 +20,7 @@ COUNT = (2 * 1024 + 300) * 1024 + 77
 
 
 def music(count, channels):
-    """Tones and some noise that begin anew where no packet does, and a knock right where the second segment begins."""
+    """Tones and some noise that begin again where no packet does, and a knock right where the second segment begins."""
     rand = random.Random(1)
     turn = [round(5000 * math.sin(at * (0.02 + at * 4e-7)) + rand.randrange(-300, 300)) for at in range(100_003)]
     samples = array("h", turn * (count // len(turn) + 1))[:count]

@@ -36,7 +36,7 @@ def ending_in_red(studio, name, size, *, matrix="bt601", colors="tv", tags=()):
         ("red-full.mp4", "160x120", {"matrix": "bt709", "colors": "pc", "tags": TAGS}),
     ],
 )
-def test_the_last_frame_is_the_last_one_in_its_true_colours(studio, tmp_path, name, size, made):
+def test_the_last_frame_is_the_last_one_in_its_true_colors(studio, tmp_path, name, size, made):
     clip = ending_in_red(studio, name, size, **made)
     assert media.probe(clip).color.matrix == (1 if made["tags"] is TAGS else 2)
     media.last_frame(clip, tmp_path / "last.png")
@@ -86,7 +86,7 @@ def test_the_ends_of_a_clip_are_those_of_a_full_decode(corpus, tmp_path):
 
 
 @pytest.mark.parametrize("make", ["plain", "hevc-10-bit", "odd-size", "full-range", "bt709"])
-def test_the_last_frame_has_the_colours_another_decoder_gives(studio, tmp_path, make):
+def test_the_last_frame_has_the_colors_another_decoder_gives(studio, tmp_path, make):
     clip = studio.make(make)
     facts = media.probe(clip)
     media.last_frame(clip, tmp_path / "last.png")

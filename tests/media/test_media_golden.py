@@ -1,6 +1,6 @@
 """The ffmpeg commands of a join, the last frame and the posters, kept as files: a change shows in review.
 
-`LONGTAKE_GOLDEN=write pytest tests/media/test_media_golden.py` writes them anew.
+`LONGTAKE_GOLDEN=write pytest tests/media/test_media_golden.py` writes them again.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_a_picture_is_corrected_as_its_clip_is(studio, tmp_path, name):
 def test_a_step_that_changes_nothing_keeps_every_pixel_of_a_picture(tmp_path):
     import av
 
-    picture = tmp_path / "colours.png"
+    picture = tmp_path / "colors.png"
     ffmpeg.run(
         [
             "-f",
@@ -149,7 +149,7 @@ def test_a_step_that_changes_nothing_keeps_every_pixel_of_a_picture(tmp_path):
     )
     media.correct_image(picture, ColorCorrection(1.0, 128.0, 0.0, 1.0, 0.0, 0.0), tmp_path / "same.png")
     frames = []
-    for name in ("colours.png", "same.png"):
+    for name in ("colors.png", "same.png"):
         with av.open(str(tmp_path / name)) as container:
             frames.append(bytes(next(container.decode(video=0)).reformat(format="rgb24").planes[0]))
     assert max(abs(a - b) for a, b in zip(*frames, strict=True)) <= 1

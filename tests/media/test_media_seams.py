@@ -59,7 +59,7 @@ def test_the_more_is_wrong_the_larger_the_distance(studio, given):
     assert found[-1] > 40
 
 
-def test_a_seam_is_measured_in_true_colours_and_across_sizes(studio, given):
+def test_a_seam_is_measured_in_true_colors_and_across_sizes(studio, given):
     full = (
         *CODED,
         "-vf",

@@ -1,4 +1,4 @@
-"""Shots made anew: what becomes of the shots after them, what is bought, and what is said of it."""
+"""Retakes and edited shots: what becomes of the shots after them, what is bought, and what is said of it."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ def store(tmp_path):
 
 @pytest.fixture
 def take(store, tmp_path):
-    """`take(number, colour, size)`: a take whose last frame is in the store."""
+    """`take(number, color, size)`: a take whose last frame is in the store."""
 
-    def make(number=1, colour=RED, size="160x90", *, shot="dawn/rocks"):
+    def make(number=1, color=RED, size="160x90", *, shot="dawn/rocks"):
         path = tmp_path / f"{shot.replace('/', '-')}-{number}-{size}.png"
-        source = f"color=c=0x{bytes(colour).hex()}:s={size}:r=1:d=1"
+        source = f"color=c=0x{bytes(color).hex()}:s={size}:r=1:d=1"
         ffmpeg.run(["-f", "lavfi", "-i", source, "-frames:v", "1", "-f", "image2", ffmpeg.file_url(path)])
         key = f"media/{path.stem}.png"
         store.put_file(key, path, content_type="image/png")
@@ -54,7 +54,7 @@ def near(one, other):
     return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 20
 
 
-def test_each_take_has_its_picture_in_its_colours_and_a_label_below(store, take):
+def test_each_take_has_its_picture_in_its_colors_and_a_label_below(store, take):
     size, at = opened(contact_sheet([take(1), take(2, BLUE)], store))
     assert size == (512, 176)
     assert near(at(128, 70), RED)

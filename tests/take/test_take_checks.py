@@ -1,4 +1,4 @@
-"""Takes that do not pass the checks of their clip: kept, marked, and made anew only where the storyboard says so."""
+"""Takes that do not pass the checks of their clip: kept, marked, and bought again only where the storyboard says so."""
 
 from __future__ import annotations
 

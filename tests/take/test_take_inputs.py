@@ -393,7 +393,7 @@ def test_a_frame_url_that_must_not_be_used_is_not_sent(small) -> None:
     run(small, work)
 
 
-# -- hosting anew --------------------------------------------------------------------------------------------------------
+# -- hosting again --------------------------------------------------------------------------------------------------------
 
 FAILED = {"where": "submit", "what": "fail-80007", "times": 1}
 REFUSED = {"where": "submit", "what": "refuse-30002", "times": 1}
@@ -430,7 +430,7 @@ def test_a_refusal_because_an_input_was_not_read_costs_nothing_and_is_tried_agai
     assert outcomes == ["refused", "settled"]
 
 
-def test_inputs_are_hosted_anew_a_limited_number_of_times(small, pinned) -> None:
+def test_inputs_are_hosted_again_a_limited_number_of_times(small, pinned) -> None:
     small.faults({"where": "submit", "what": "refuse-30002"})
     with pytest.raises(RefusedError, match="where the provider can read them") as caught:
         run(small, lambda session: ensure_take(session, pinned), max_attempts=2)

@@ -13,19 +13,19 @@ from longtake.errors import BudgetError, InDoubtError
 from longtake.prefect.step_task import StepTask
 
 
-def travelled(value):
+def traveled(value):
     """The value as another process gets it."""
     return cloudpickle.loads(cloudpickle.dumps(value))
 
 
 def test_submitting_what_is_in_flight_or_kept_gives_what_poll_and_ingest_take(account, blocks):
     async def main():
-        request = travelled(await tasks.upload(account.shot(), **blocks))
-        first = travelled(await tasks.submit(request, **blocks))
-        second = travelled(await tasks.submit(request, **blocks))
+        request = traveled(await tasks.upload(account.shot(), **blocks))
+        first = traveled(await tasks.submit(request, **blocks))
+        second = traveled(await tasks.submit(request, **blocks))
         assert (first.take, second.take) == (None, None)
         assert first.task_id == second.task_id
-        generations = [travelled(await tasks.poll(purchase, **blocks)) for purchase in (first, second)]
+        generations = [traveled(await tasks.poll(purchase, **blocks)) for purchase in (first, second)]
         takes = [await tasks.ingest(generation, **blocks) for generation in generations]
         # Kept: the old request, a new one, and what the old purchase gives.
         kept = await tasks.upload(account.shot(), **blocks)
@@ -118,10 +118,10 @@ def test_values_of_tasks_show_neither_url_nor_key(account, blocks):
         return [request, purchase, generation, take, film, account.board("first"), account.shot()]
 
     for value in asyncio.run(main()):
-        for shown in (repr(value), str(value), repr(travelled(value))):
+        for shown in (repr(value), str(value), repr(traveled(value))):
             assert "http" not in shown
             assert account.key not in shown
     # A block shows where the API is; it is the key that it hides.
     for block in blocks.values():
         assert account.key not in repr(block)
-        assert travelled(block) == block
+        assert traveled(block) == block

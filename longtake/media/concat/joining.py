@@ -59,10 +59,10 @@ def join(
         work = _Join(clips, planning.look_at(clips), sound, on_progress)
         work.require()
         spoken = captions.cues([clip.caption for clip in clips], work.layout.chapters)
-        with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as beside:
+        with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as part:
             model = captions.model(Path(folder)) if spoken else None
             labels = muxing.Labels(title, comment, work.layout.chapters, spoken, model)
-            measured = work.write(Path(folder), beside, labels)
+            measured = work.write(Path(folder), part, labels)
             if webvtt is not None:
                 with replacing(webvtt) as text:
                     text.write_text(captions.webvtt(spoken), encoding="utf-8", newline="\n")

@@ -46,21 +46,19 @@ def hls(film: Path, folder: Path, *, captions: Path | None = None) -> None:
         raise MediaError(f"{film.name}: expected a film, got {facts.format.upper()}")
     if folder.exists():
         raise MediaError(f"{folder.name} exists", next_step="remove it or name another folder")
-    beside = folder.with_name(f".{uuid.uuid4().hex}.part")
+    part = folder.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        beside.mkdir(parents=True)
-        ffmpeg.run(
-            _arguments(film, facts.codec, sound=facts.audio is not None), cwd=beside, timeout=600 + facts.seconds
-        )
+        part.mkdir(parents=True)
+        ffmpeg.run(_arguments(film, facts.codec, sound=facts.audio is not None), cwd=part, timeout=600 + facts.seconds)
         if captions is not None:
-            shutil.copyfile(captions, beside / "captions.vtt")
-            (beside / "captions.m3u8").write_text(_captions(facts.seconds))
-        (beside / "index.m3u8").write_text(_index(seen, beside, captions=captions is not None))
-        beside.replace(folder)
+            shutil.copyfile(captions, part / "captions.vtt")
+            (part / "captions.m3u8").write_text(_captions(facts.seconds))
+        (part / "index.m3u8").write_text(_index(seen, part, captions=captions is not None))
+        part.replace(folder)
     except OSError as error:
         raise FfmpegError(f"{folder.name} cannot be written: {error.strerror or type(error).__name__}") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _index(seen: JoinProbe, folder: Path, *, captions: bool) -> str:

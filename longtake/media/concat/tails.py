@@ -48,8 +48,8 @@ def write(frames: Sequence[VideoFrame], seen: JoinProbe, into: Path) -> None:
         FfmpegError: the frames cannot be encoded.
     """
     target = graphs.target(seen.probe)
-    with replacing(into) as beside:
-        _encode(frames, target, graphs.encoder(target), beside, name="a clip")
+    with replacing(into) as part:
+        _encode(frames, target, graphs.encoder(target), part, name="a clip")
 
 
 def encode(path: Path, frames: range, target: Target, options: dict[str, Any], into: Path) -> None:

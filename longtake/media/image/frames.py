@@ -81,10 +81,10 @@ def poster(film: Path, into: Path, at: float) -> None:
             color=color_of(context),
             rotation=rotation(file) if found.demuxer == "mov" else 0,
         )
-    with replacing(into) as beside:
+    with replacing(into) as part:
         jpeg = into.suffix.lower() != ".png"
-        ffmpeg.run(graphs.poster(graphs.GraphClip(film, facts), at, beside, jpeg=jpeg), timeout=_TIMEOUT)
-        _check_written(beside, film)
+        ffmpeg.run(graphs.poster(graphs.GraphClip(film, facts), at, part, jpeg=jpeg), timeout=_TIMEOUT)
+        _check_written(part, film)
 
 
 def correct_image(image: Path, step: ColorCorrection, into: Path) -> None:
@@ -106,8 +106,8 @@ def correct_image(image: Path, step: ColorCorrection, into: Path) -> None:
     ]
     frame = end_frame(image, facts, last=False)
     picture = png(frame, "in_color_matrix=bt709:in_range=pc", *deep)
-    with replacing(into) as beside:
-        beside.write_bytes(picture)
+    with replacing(into) as part:
+        part.write_bytes(picture)
 
 
 def _last(container: InputContainer) -> VideoFrame | None:
@@ -136,8 +136,8 @@ def _last(container: InputContainer) -> VideoFrame | None:
 def _write(clip: Path, into: Path, *, last: bool) -> None:
     facts = _video(clip)
     picture = png(end_frame(clip, facts, last=last), reading_of(facts))
-    with replacing(into) as beside:
-        beside.write_bytes(picture)
+    with replacing(into) as part:
+        part.write_bytes(picture)
 
 
 def _video(path: Path) -> Probe:

@@ -110,7 +110,7 @@ def probe(source: MediaSource) -> Probe:
 
 
 def look(source: MediaSource, *, most: int = _MAX_FRAMES, seen: dict[object, Probe] | None = None) -> JoinProbe:
-    """`probe`, with what it learnt of the order of the frames; raises the same, and for more than `most` frames.
+    """`probe`, with what it learned of the order of the frames; raises the same, and for more than `most` frames.
 
     What only decoding tells is taken from a file in `seen` that says of itself exactly the same, parameter sets and all; others
     are put there. Decoding a frame is nearly all that looking costs.

@@ -1,7 +1,7 @@
 """What a file is by its first bytes: never by its name, and never by letting a demuxer guess.
 
 Guessing is how a text file that lists other files (a playlist, a concat script) gets opened as a video. So every
-file is recognised here first and then opened with exactly that demuxer.
+file is recognized here first and then opened with exactly that demuxer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip"}
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """A recognised file. `size` (width, height in pixels) is read from the header of still images only."""
+    """A recognized file. `size` (width, height in pixels) is read from the header of still images only."""
 
     kind: MediaKind
     format: str
@@ -44,7 +44,7 @@ class Sniffed:
 
 
 def sniff(source: MediaSource) -> Sniffed:
-    """Recognise a file.
+    """Recognize a file.
 
     Raises:
         MediaError: it cannot be read, is of no known type, is an image larger than `MAX_SIDE` and `MAX_PIXELS` allow, or

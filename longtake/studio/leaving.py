@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from longtake import plan as plans
-from longtake.errors import LedgerError, LongtakeError, StoreError
-from longtake.ledger import accounts
+from longtake.errors import LedgerError, LongtakeError, RefusedError, StoreError, TransientError
+from longtake.ledger import accounts, ask
+from longtake.provider import failure
 from longtake.studio.clips import CLIPS
 from longtake.studio.summary import lacks
 from longtake.take import salvage
@@ -16,6 +18,7 @@ from longtake.take import salvage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from longtake.ledger import Attempt
     from longtake.ledger.accounts import SpendSums
     from longtake.plan import Comparison
     from longtake.report import ShotOutcome
@@ -49,7 +52,7 @@ async def leave_snapshot(session: Session, comparison: Comparison, outcomes: Seq
 
 
 async def keep_left_over(session: Session, comparison: Comparison) -> list[str]:
-    """Keep the clips of finished attempts that no shot needs any more because it changed while they were in flight."""
+    """Keep the clips of attempts that no shot needs: it changed while they were in flight, or its start was written off."""
     found = plans.statuses(comparison)
     wanted = {lack.name for one in found.values() for lack in one.lacks}
     # Where the clip before a shot is not kept yet, an attempt for the shot may still be the one that it needs.
@@ -61,14 +64,23 @@ async def keep_left_over(session: Session, comparison: Comparison) -> list[str]:
     }
     # Leave clips that were made alone and are accounted to the film: their caller ingests them.
     alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
-    state = await asyncio.to_thread(session.ledger.read)
+
+    async def of_no_use(phase: str) -> list[Attempt]:
+        state = await asyncio.to_thread(session.ledger.read)
+        return [
+            one
+            for one in state.attempts.values()
+            if one.phase == phase and one.order.film == session.film and one.order.fingerprint not in wanted
+            if one.order.scene not in alone and (one.order.description, one.order.take) not in waiting
+        ]
+
+    for attempt in await of_no_use("accepted"):
+        # No shot polls it. One that is still going is asked for by the next run.
+        with contextlib.suppress(TransientError, RefusedError):
+            await ask(session.ledger, session.account.provider, attempt, lambda task: failure(task).retryable)
     notes = []
-    for attempt in list(state.attempts.values()):
+    for attempt in await of_no_use("completed"):
         order = attempt.order
-        if attempt.phase != "completed" or order.film != session.film or order.fingerprint in wanted:
-            continue
-        if order.scene in alone or (order.description, order.take) in waiting:
-            continue
         try:
             key = await salvage(session.assets, session.ledger, attempt)
         except LongtakeError as error:
@@ -77,6 +89,6 @@ async def keep_left_over(session: Session, comparison: Comparison) -> list[str]:
             )
             continue
         notes.append(
-            f"attempt {attempt.id} for {order.label} was bought before the shot was changed: its clip is kept as {key}"
+            f"attempt {attempt.id} for {order.label} was bought for what no shot needs any more: its clip is kept as {key}"
         )
     return notes

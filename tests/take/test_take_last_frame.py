@@ -252,6 +252,26 @@ def test_after_a_write_off_the_new_take_has_its_own_frame(studio) -> None:
     assert studio.posts() == 4
 
 
+def test_a_task_bought_behind_a_shot_that_was_written_off_is_fetched_when_it_ends(studio) -> None:
+    """The new take of the first shot has another frame, so no shot needs the second's task; it was paid for."""
+    crashed(studio)
+    first, second = sorted(state(studio).attempts.values(), key=lambda attempt: attempt.sequence)
+    assert (second.order.shot, second.phase) == ("two", "accepted")
+    ledger_of(studio.settings, studio.store).resolve(first.id, "written_off", who="somebody", why="it takes too long")
+    studio.faults({"where": "submit", "what": "no-last-frame"})
+
+    async def work():
+        async with studio.session() as session:
+            comparison, _ = await compare(session, studio.resolved(THREE), None)
+            await shoot_all(session, comparison.running())
+            return await keep_left_over(session, comparison)
+
+    (note,) = asyncio.run(work())
+    assert f"attempt {second.id} for {second.order.label} was bought for what no shot needs any more" in note
+    assert state(studio).attempts == {}
+    assert studio.store.head(note.rpartition(" ")[2]) is not None
+
+
 def test_housekeeping_keeps_the_record_and_its_frame_until_the_clip_is_kept(studio) -> None:
     def swept():
         return housekeeping.clear(studio.store, housekeeping.survey(studio.store, older_than=timedelta(0)))

@@ -49,8 +49,11 @@ class ReapiCredentials(CredentialsBlock):
     _block_type_name: ClassVar[str | None] = "reAPI Credentials"
     _block_type_slug: ClassVar[str | None] = "reapi-credentials"
     _description: ClassVar[str | None] = "Key, base URL and spending limits for the reAPI video models."
+    _logo_url: ClassVar[HttpUrl | None] = HttpUrl(
+        "https://raw.githubusercontent.com/longtake/longtake/main/docs/img/logo.png"
+    )
     _documentation_url: ClassVar[HttpUrl | None] = HttpUrl(
-        "https://github.com/longtake/longtake/blob/main/docs/reference/blocks.md"
+        "https://github.com/longtake/longtake/blob/main/docs/reference/blocks.md#block-reapi-credentials"
     )
 
     api_key: SecretStr = Field(title="API key", description="A key of the account that pays. Kept as a secret.")

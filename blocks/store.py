@@ -70,8 +70,11 @@ class ArtifactStore(Block):
     _block_type_name: ClassVar[str | None] = "Longtake Artifact Store"
     _block_type_slug: ClassVar[str | None] = "longtake-artifact-store"
     _description: ClassVar[str | None] = "Where Longtake keeps media, takes, films and the ledger of credits."
+    _logo_url: ClassVar[HttpUrl | None] = HttpUrl(
+        "https://raw.githubusercontent.com/longtake/longtake/main/docs/img/logo.png"
+    )
     _documentation_url: ClassVar[HttpUrl | None] = HttpUrl(
-        "https://github.com/longtake/longtake/blob/main/docs/reference/blocks.md"
+        "https://github.com/longtake/longtake/blob/main/docs/reference/blocks.md#block-longtake-artifact-store"
     )
 
     uri: str = Field(title="URI", description="`file:///folder` or `s3://bucket/prefix`.")

@@ -53,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rejects", metavar="FILE", help="of a film set: write the rows that cannot be used to a CSV file"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object")
+    form.add_argument(
+        "--markdown", action="store_true", help="print a comment for a pull request, with the price first"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -75,6 +79,11 @@ def main(options: argparse.Namespace) -> int:
     )
     if options.json:
         print(plan.model_dump_json(indent=2))
+    elif options.markdown:
+        from longtake.cli import comment
+
+        lines = [*_table(plan, most=plans.MOST_ROWS, width=comment.WIDTH, color=False), "", *_notes(plan)]
+        print(comment.of_plan(plan.title, sum(shot.to_buy for shot in plan.shots), plan.expected, lines))
     else:
         show(plan, most=None if options.all else plans.MOST_ROWS)
     return 0

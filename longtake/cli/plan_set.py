@@ -44,6 +44,15 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(plan.model_dump_json(indent=2))
         return 0
+    if options.markdown:
+        from longtake.cli import comment
+
+        print(
+            comment.of_plan(
+                plan.title, plan.to_buy, plan.expected, plan.lines(most=plans.MOST_ROWS, width=comment.WIDTH)
+            )
+        )
+        return 0
     width = max(shutil.get_terminal_size((80, 24)).columns, 60)
     print("\n".join(plan.lines(most=None if options.all else plans.MOST_ROWS, width=width)))
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 from prefect.testing.standard_test_suites import BlockStandardTestSuite
@@ -198,3 +199,12 @@ ArtifactStore(uri="s3://films", credentials={{"aws_secret_access_key": "{KEY}"}}
     assert done.stdout == "s3://films\n"
     assert "pip install 'longtake[aws]'" in done.stderr
     assert KEY not in done.stderr
+
+
+@pytest.mark.parametrize("block", [ReapiCredentials, ArtifactStore])
+def test_logo_and_documentation_of_a_block_are_in_the_repository(block):
+    root = Path(__file__).resolve().parents[2]
+    logo = str(block._logo_url).removeprefix("https://raw.githubusercontent.com/longtake/longtake/main/")
+    assert (root / logo).read_bytes().startswith(b"\x89PNG")
+    page, _, anchor = str(block._documentation_url).partition("/blob/main/")[2].partition("#")
+    assert f"## Block `{anchor.removeprefix('block-')}`" in (root / page).read_text()

@@ -14,6 +14,8 @@ from longtake import housekeeping
 from longtake.errors import MediaError, SettingsError
 from longtake.film import Deliverable
 from longtake.media import ffmpeg
+from longtake.settings import Settings
+from longtake.studio.delivering import deliver
 
 FADE = "    transition: {kind: crossfade, seconds: 0.125}\n"
 WIDE, HIGH = 64, 48
@@ -112,6 +114,16 @@ def test_housekeeping_keeps_deliverables(module_studio, film):
     made = films.deliver(film.manifest, module_studio.store, Deliverable(name="kept", captions=("srt",)))
     found = housekeeping.survey(module_studio.store, older_than=timedelta(0))
     assert not [one.key for one in found.garbage if one.key.startswith(made.key.removesuffix("film.mp4"))]
+
+
+def test_a_deliverable_is_marked_as_its_film_is(module_studio, film):
+    settings = Settings(store=module_studio.store.uri, marking="metadata")
+    done, place = deliver("a-small-film", Deliverable(name="marked", size="1:1"), settings=settings)
+    marked = Path(place).with_name("film-marked.mp4")
+    assert films.verify(marked).source_type.endswith("trainedAlgorithmicMedia")
+    assert marked.read_bytes() != Path(place).read_bytes()
+    assert sound(marked) == sound(place)
+    assert done.made
 
 
 def test_what_cannot_be_made_is_refused(module_studio, film):

@@ -24,7 +24,7 @@ from longtake import store as stores
 from longtake.blocks.form import block_schema
 from longtake.blocks.references import reference, shows_secrets
 from longtake.errors import SettingsError
-from longtake.settings import Addressing, Checksums, S3Settings
+from longtake.settings import Addressing, Checksums, Marking, S3Settings
 
 if TYPE_CHECKING:
     from longtake.settings import Settings
@@ -114,6 +114,15 @@ class ArtifactStore(Block):
         description="`when_required` for servers that stumble over checksums they did not ask for.",
     )
 
+    marking: Marking | None = Field(
+        default=None,
+        title="Marking",
+        description=(
+            "Whether copies of films are kept that say they are generated: with `metadata`, or `signed` as well. The storyboard's "
+            "own goes before it. Empty: as the worker's environment says, which also names the certificate and the key."
+        ),
+    )
+
     @field_validator("credentials", mode="before")
     @classmethod
     def _can_be_used(cls, value: object) -> object:
@@ -159,7 +168,8 @@ class ArtifactStore(Block):
         Raises:
             SettingsError: how to reach S3 is unusable.
         """
-        return base.model_copy(update={"store": self.uri, "public_url": self.public_url, "s3": self.s3()})
+        found: dict[str, object] = {"store": self.uri, "public_url": self.public_url, "s3": self.s3()}
+        return base.model_copy(update=found if self.marking is None else {**found, "marking": self.marking})
 
     def s3(self) -> S3Settings:
         """How to reach S3: this block's fields, with empty ones filled from the credentials.

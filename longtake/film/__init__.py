@@ -4,7 +4,7 @@ from longtake.film.delivering import Deliverable, Delivered, DeliveredManifest, 
 from longtake.film.film_objects import JoinedFilm
 from longtake.film.joining import join, join_takes
 from longtake.film.locating import locate
-from longtake.film.marking import Marks, Signing, check_marking, keep_marked, mark, verify
+from longtake.film.marking import Marks, Signing, check_marking, keep_marked, mark, marked_as, marked_key, verify
 from longtake.film.rebuilding import Rebuilt, rebuild
 from longtake.film.rendering import check_tools, plan_render
 
@@ -24,6 +24,8 @@ __all__ = [
     "keep_marked",
     "locate",
     "mark",
+    "marked_as",
+    "marked_key",
     "plan_render",
     "rebuild",
     "verify",

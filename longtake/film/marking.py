@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from longtake.film.film_objects import JoinedFilm
     from longtake.manifest import Manifest
-    from longtake.settings import Settings
+    from longtake.settings import Marking, Settings
     from longtake.store import Store
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -126,6 +126,16 @@ def check_marking(settings: Settings) -> str:
     return f"signed with {signing.certificate}"
 
 
+def marked_as(settings: Settings, marking: Marking | None) -> Settings:
+    """The settings with the marking that a storyboard asks for; None leaves them as they are."""
+    return settings if marking is None else settings.model_copy(update={"marking": marking})
+
+
+def marked_key(film: JoinedFilm, settings: Settings) -> str | None:
+    """The key of the marked copy that the settings ask for; None where they ask for none."""
+    return None if settings.marking == "off" else film.key.removesuffix("film.mp4") + _NAMES[settings.marking]
+
+
 def keep_marked(film: JoinedFilm, store: Store, settings: Settings) -> JoinedFilm:
     """Store a marked copy next to a film, if the settings ask for one and there is none. It is written once, like the film.
 
@@ -134,9 +144,9 @@ def keep_marked(film: JoinedFilm, store: Store, settings: Settings) -> JoinedFil
         MediaError: the copy cannot be written.
         StoreError: the store is away.
     """
-    if settings.marking == "off":
+    key = marked_key(film, settings)
+    if key is None:
         return film
-    key = film.key.removesuffix("film.mp4") + _NAMES[settings.marking]
     if store.head(key) is None:
         with stores.local_copy(store, film.key) as path, tempfile.TemporaryDirectory(prefix="longtake-mark-") as folder:
             made = Path(folder, "film.mp4")

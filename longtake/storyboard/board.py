@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Required, TypedDict, Unpack
 
 from pydantic import BaseModel, Field, PrivateAttr, StringConstraints
 
+from longtake.settings import Marking
 from longtake.storyboard.approval import Approval, ApprovalFields
 from longtake.storyboard.scene import Scene, SceneFields
 from longtake.storyboard.shot import Generation, GenerationFields
@@ -47,6 +48,7 @@ class StoryboardFields(TypedDict, total=False):
     retakes: int
     match: Match
     hls: bool
+    marking: Marking | None
     approval: Approval | ApprovalFields
     labels: Mapping[str, str]
     references: Mapping[str, str | PathLike[str]]
@@ -103,6 +105,11 @@ class Storyboard(Strict):
     )
     hls: Annotated[bool, Allowed("true or false")] = Field(
         default=False, description="Whether the film is also kept as an HLS playlist with its segments."
+    )
+    marking: Annotated[Marking | None, Allowed("off, metadata or signed")] = Field(
+        default=None,
+        description="Whether a copy of the film is kept that says it is generated: with `metadata`, or `signed` as well; by "
+        "default as the settings say.",
     )
     approval: Annotated[Approval, Allowed("a mapping of before, hours and silence")] = Field(
         default=Approval(),

@@ -134,7 +134,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     # A step may refuse kept takes, and then retakes are bought.
     if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
-        await asyncio.to_thread(films.check_marking, session.settings)
+        await asyncio.to_thread(films.check_marking, films.marked_as(session.settings, resolved.loaded.board.marking))
     state = await asyncio.to_thread(session.ledger.read)
     # A run that resumes after a pause or a crash also accounts for what it bought before.
     # The films of a set share one run: what it bought for others is not this film's.
@@ -258,7 +258,8 @@ async def _concatenate(
             labels=dict(session.spending.tag.labels),
             on_progress=progress,
         )
-        return await asyncio.to_thread(films.keep_marked, joined, session.store, session.settings)
+        settings = films.marked_as(session.settings, resolved.loaded.board.marking)
+        return await asyncio.to_thread(films.keep_marked, joined, session.store, settings)
 
     try:
         return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None

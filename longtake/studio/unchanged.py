@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from longtake import library, report, timeline
 from longtake import plan as plans
 from longtake import store as stores
-from longtake.film import film_objects
+from longtake.film import film_objects, marking
 from longtake.ledger import accounts
 from longtake.ledger.readings import differs
 from longtake.plan import Comparison
@@ -140,6 +140,11 @@ def unchanged(
     joined = film_objects.find(store, film_objects.folder_of(film, timeline.of(resolved, takes).digest))
     if joined is None:
         return None
+    marked = marking.marked_key(joined, marking.marked_as(settings, board.marking))
+    if marked is not None:
+        if store.head(marked) is None:
+            return None
+        joined = replace(joined, marked=marked)
     outcomes = [
         ShotOutcome(
             one.shot,

@@ -217,7 +217,7 @@ class Worker:
     def _provider(self, **options):
         root = self.settings.base_url.removesuffix("/api/v1")
         transport = KillingTransport(self.moments, admin=f"{root}/admin", deaf=self.options.deaf)
-        return KillingProvider(self.moments, cadence=QUICK, transport=transport, **options)
+        return KillingProvider(self.moments, transport=transport, **{**options, "cadence": QUICK})
 
     def _reasons(self, error):
         """The errors of the shots, which a film shows as text."""

@@ -118,6 +118,25 @@ def test_without_the_notes_of_an_export_clips_are_known_by_their_media(imported)
     assert 'prompt: "D!", takes: 2, trim: {head: 2f, tail: 2f}}' in text
 
 
+def test_a_folder_that_was_moved_is_known_by_the_names_of_its_media(studio, film, file, longtake, tmp_path):
+    export.export(film.manifest, studio.store, "folder", tmp_path / "cut")
+    line = otio.adapters.read_from_file(str(tmp_path / "cut" / "a-small-film.otio"))
+    line.metadata.clear()
+    for clip in line.find_clips():
+        clip.metadata.clear()
+        clip.name = "renamed by an editor"
+        for media in clip.media_references().values():
+            media.metadata.clear()
+            media.target_url = f"file:///C:/Users/an%20editor/{media.target_url}"
+    for clip in (clips(line)[3], list(line.audio_tracks()[0].find_clips())[3]):
+        key = next(key for key in clip.media_references() if key != clip.active_media_reference_key)
+        clip.active_media_reference_key = key
+    cut = tmp_path / "edited.otio"
+    otio.adapters.write_to_file(line, str(cut))
+    code, said, _ = longtake(studio, "import", cut, "--into", file)
+    assert (code, said["changes"], said["left_out"]) == (0, ["s1/four: use: 2"], [])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

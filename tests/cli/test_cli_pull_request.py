@@ -16,6 +16,8 @@ from ruamel.yaml import YAML
 from longtake.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(900)
+
 WORKFLOW = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "films.yml")
 BOARD = (
     'schema: longtake/1\ntitle: "Two *shots*"\nmodel: seedance-2.5\ndefaults: {resolution: 480p, size: "16:9", duration: 4}\n'
@@ -41,7 +43,7 @@ def test_a_film_set_has_a_comment_too(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out.startswith("**Kettle ad**: 2880 credits ($2.88), 9 takes to buy\n")
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_pull_request_gets_the_price_and_a_merge_buys_it(tmp_path):
     steps = {step["name"]: step for job in WORKFLOW["jobs"].values() for step in job["steps"] if "name" in step}
     board, store, programs = tmp_path / "film.yaml", tmp_path / "store", tmp_path / "bin"

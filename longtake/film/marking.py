@@ -37,7 +37,8 @@ _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _TAKES = "org.longtake.takes"
 _GENERATOR = {"claim_generator_info": [{"name": "Longtake", "version": VERSION}], "format": "video/mp4"}
 _UNTRUSTED = "signingCredential.untrusted"
-_NAMES = {"metadata": "film-marked.mp4", "signed": "film-signed.mp4"}
+MARKED_NAMES: dict[Marking, str] = {"signed": "film-signed.mp4", "metadata": "film-marked.mp4"}
+"""What a marked copy is called, the strongest marking first."""
 _MOST_PEM = 1024 * 1024
 
 
@@ -133,7 +134,7 @@ def marked_as(settings: Settings, marking: Marking | None) -> Settings:
 
 def marked_key(film: JoinedFilm, settings: Settings) -> str | None:
     """The key of the marked copy that the settings ask for; None where they ask for none."""
-    return None if settings.marking == "off" else film.key.removesuffix("film.mp4") + _NAMES[settings.marking]
+    return None if settings.marking == "off" else film.key.removesuffix("film.mp4") + MARKED_NAMES[settings.marking]
 
 
 def keep_marked(film: JoinedFilm, store: Store, settings: Settings) -> JoinedFilm:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from longtake.film import Deliverable, Delivered
     from longtake.settings import Settings
+    from longtake.store import Store
 
 
 def deliver(
@@ -24,9 +25,21 @@ def deliver(
     """See `Studio.deliver`; gives also where the deliverable's film lies. `place` is what `longtake.film.locate` takes."""
     if place is None:
         raise SettingsError("the film is not whole yet", next_step="make what is missing of it with `longtake run`")
-    films.check_marking(settings)
     manifest, store = films.locate(place, settings)
+    settings = _marked_as(films.folder_of(manifest.film, manifest.digest), store, settings)
+    films.check_marking(settings)
     done = films.deliver(manifest, store, wanted, on_progress=on_progress)
     film = films.JoinedFilm(manifest, done.key, done.key.replace("film.mp4", "poster.jpg"), made=done.made)
     film = films.keep_marked(film, store, settings)
     return done, film.place(store)
+
+
+def _marked_as(folder: str, store: Store, settings: Settings) -> Settings:
+    """The settings with the marking of the film where they ask for none: its storyboard or its block may have asked for it."""
+    if settings.marking != "off":
+        return settings
+    names = {key.rpartition("/")[2] for key in store.list(folder)}
+    for marking, name in films.MARKED_NAMES.items():
+        if name in names:
+            return films.marked_as(settings, marking)
+    return settings

@@ -126,6 +126,13 @@ def test_a_deliverable_is_marked_as_its_film_is(module_studio, film):
     assert done.made
 
 
+def test_a_film_that_is_marked_has_marked_deliverables(studio, write_board):
+    film, _ = studio.run(write_board("one: A"))
+    films.keep_marked(film, studio.store, Settings(marking="metadata"))
+    _, place = deliver("a-small-film", Deliverable(name="as-it-is"), settings=Settings(store=studio.store.uri))
+    assert films.verify(Path(place).with_name("film-marked.mp4")).source_type
+
+
 def test_what_cannot_be_made_is_refused(module_studio, film):
     with pytest.raises(SettingsError, match="the film has no shot 's9/no'"):
         films.deliver(film.manifest, module_studio.store, Deliverable(name="a", focus={"s9/no": (0, 0)}))

@@ -8,14 +8,13 @@ import json
 import secrets
 from dataclasses import dataclass, field
 
-import backdoor
 import pytest
+from emulators import Emulator, running_emulator
 from leaving import left_behind
 
-from longtake import emulator, request, storyboard
+from longtake import request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.emulator import Config, Rule
 from longtake.errors import LongtakeError
 from longtake.ledger import check_balance
 from longtake.ledger.reconcile import reconcile
@@ -46,7 +45,7 @@ class Desk:
 
     settings: Settings
     catalog: Catalog
-    admin: str
+    emulator: Emulator
     base: object
     seconds: dict[str, int] = field(default_factory=dict)
 
@@ -103,7 +102,7 @@ class Desk:
     # -- the provider's side -----------------------------------------------------------------------------------------
 
     def faults(self, *rules):
-        self._admin("POST", "faults", json=[{"where": "submit", **rule} for rule in rules])
+        self.emulator.fault(*({"where": "submit", **rule} for rule in rules))
 
     def lose(self, *names, charged):
         """Let the answers for these shots be lost, after or before they are charged."""
@@ -111,24 +110,19 @@ class Desk:
         self.faults(*({"what": what, "match": f"of {name}.", "times": 1} for name in names))
 
     def finish(self):
-        return self._admin("POST", "advance")["finished"]
+        return self.emulator.advance()
 
     def top_up(self, credits):
-        self._admin("POST", "balance", json={"add": credits})
+        self.emulator.top_up(credits)
 
     def books(self):
-        return self._admin("GET", "books")
+        return self.emulator.books()
 
     def balance(self):
         return self.books()["balance"]
 
     def task_of(self, name):
         return next(task["id"] for task in self.books()["tasks"] if f"of {name}." in task["prompt"])
-
-    def _admin(self, method, path, **more):
-        answer = backdoor.http.request(method, f"{self.admin}/{path}", **more)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
     # -- our side ----------------------------------------------------------------------------------------------------
 
@@ -175,13 +169,8 @@ def desk(tmp_path):
             if dearer:
                 their_own["models"]["seedance-2.5"]["rates"] = {"480p": DEARER}
             theirs.write_text(json.dumps(their_own))
-            config = Config(
-                **{"keys": (KEY,), "processing": 0, "balance": 50_000, "speed": "ultrafast", "copies": True, **options},
-                catalog=theirs,
-                public=folder / "store",
-                faults=tuple(Rule(**{"where": "submit", **rule}) for rule in rules),
-            )
-            place = stack.enter_context(emulator.running(config))
+            given = {"processing": 0, "balance": 50_000, "copies": True, "catalog": theirs, **options}
+            place = stack.enter_context(running_emulator(folder / "store", *rules, key=KEY, **given))
             settings = Settings(
                 api_key=KEY,
                 base_url=place.base_url,
@@ -190,7 +179,7 @@ def desk(tmp_path):
                 catalog=ours,
                 longest_wait=120,
             )
-            return Desk(settings, Catalog.load(ours), place.admin_url, folder)
+            return Desk(settings, Catalog.load(ours), place, folder)
 
         yield start
 

@@ -12,6 +12,19 @@ from longtake.studio.leaving import leave_snapshot
 from longtake.studio.shooting import shoot as shoot_all
 from longtake.take import open_session
 
+BOARD = """
+schema: longtake/1
+title: Two Takes
+model: seedance-2.5
+defaults: {resolution: 480p, size: "16:9", duration: 4}
+scenes:
+  - id: s
+    shots:
+      - {id: one, prompt: "A harbour at night"}
+      - {id: two, prompt: "A boat leaves"}
+"""
+"""Two shots of one chain."""
+
 QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
 
 

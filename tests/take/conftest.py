@@ -1,37 +1,33 @@
+"""An emulator, a store it serves, and settings that name both; inputs that are hosted for it."""
+
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulators import Emulator, running_emulator, small_catalog
+from input_host import BUDGET, CHAIN, HEAD, SMALL, Host, with_pins
+from input_host import KEY as INPUT_KEY
 from leaving import left_behind
-from shooting import quick_session, shoot
+from pydantic import SecretStr
+from shooting import BOARD, quick_session, shoot
 
 from longtake import request, storyboard
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.settings import Settings
-from longtake.take import Session
+from longtake.take import Session, TakeSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 KEY = "key-of-the-take-tests"
-
-BOARD = """
-schema: longtake/1
-title: Two Takes
-model: seedance-2.5
-defaults: {resolution: 480p, size: "16:9", duration: 4}
-scenes:
-  - id: s
-    shots:
-      - {id: one, prompt: "A harbour at night"}
-      - {id: two, prompt: "A boat leaves"}
-"""
 
 
 @dataclass
@@ -102,6 +98,44 @@ def make_studio(tmp_path):
 @pytest.fixture
 def studio(make_studio) -> Studio:
     return make_studio()
+
+
+@pytest.fixture
+def small(make_studio, tmp_path):
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(SMALL))
+    studio = make_studio(keys=(INPUT_KEY,), catalog=path, balance=BUDGET)
+    settings = studio.settings.model_copy(update={"api_key": SecretStr(INPUT_KEY), "catalog": path})
+    return dataclasses.replace(studio, settings=settings, catalog=Catalog.load(path), board=CHAIN)
+
+
+@pytest.fixture
+def make_host():
+    hosts = []
+
+    def make(root):
+        hosts.append(Host(root))
+        threading.Thread(target=hosts[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return hosts[-1]
+
+    yield make
+    for host in hosts:
+        host.shutdown()
+        host.server_close()
+
+
+@pytest.fixture
+def hosted(small, make_host):
+    """A studio whose store is read through a server that counts."""
+    host = make_host(small.folder)
+    settings = small.settings.model_copy(update={"public_url": host.url})
+    return dataclasses.replace(small, settings=settings), host
+
+
+@pytest.fixture
+def pinned(small, tmp_path):
+    board = HEAD + '  - {id: one, prompt: "p", first_frame: a.png}\n'
+    return TakeSpec(small.resolved(board, base=with_pins(tmp_path)).shots[0], 1, None)
 
 
 __all__ = ["BOARD", "KEY", "Session", "Studio"]

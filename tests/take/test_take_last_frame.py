@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from shooting import shoot
+from shooting import BOARD, shoot
 
 from longtake import housekeeping, library, media
 from longtake import plan as plans
@@ -20,18 +20,7 @@ from longtake.studio.leaving import keep_left_over
 from longtake.studio.shooting import shoot as shoot_all
 from longtake.take import ledger_of
 
-THREE = """
-schema: longtake/1
-title: Two Takes
-model: seedance-2.5
-defaults: {resolution: 480p, size: "16:9", duration: 4}
-scenes:
-  - id: s
-    shots:
-      - {id: one, prompt: "A harbour at night"}
-      - {id: two, prompt: "A boat leaves"}
-      - {id: three, prompt: "The open sea"}
-"""
+THREE = BOARD + '      - {id: three, prompt: "The open sea"}\n'
 
 
 class Held(Observer):

@@ -110,6 +110,19 @@ def test_a_marked_copy_says_what_it_is_and_shows_the_same(studio, film, authorit
     assert path.stat().st_mtime_ns == written, "it is written once"
 
 
+def test_a_film_that_is_joined_again_is_signed_again_with_the_same_essence(studio, film, authority):
+    marked = films.keep_marked(film, studio.store, settings(authority[0]))
+    first, claim = packets(studio.store.path(marked.marked)), films.verify(studio.store.path(marked.marked))
+    for key in (film.key, marked.marked):
+        studio.store.path(key).unlink()
+    again = films.rebuild(film.manifest, studio.store)
+    assert again.same
+    signed = films.keep_marked(again.film, studio.store, settings(authority[0]))
+    path = studio.store.path(signed.marked)
+    assert (packets(path), films.verify(path)) == (first, claim)
+    assert claim.holds
+
+
 @pytest.mark.parametrize("place", [0.3, 0.6, 0.999])
 def test_one_flipped_byte_is_found(studio, film, authority, longtake, place):
     marked = films.keep_marked(film, studio.store, settings(authority[0]))

@@ -150,6 +150,7 @@
     const button = event.target.closest("[data-do]"), section = event.target.closest("[data-shot]");
     if (section) { here = shots.indexOf(section); shots.forEach(one => one.classList.toggle("here", one === section)); }
     if (!button || event.target.closest("video")) return;
+    button.blur();  // or the space bar would press it again
     const take = button.closest("[data-take]");
     does[button.dataset.do](section?.dataset.shot, take && Number(take.dataset.take));
   });

@@ -192,11 +192,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _check_host(self) -> None:
         hosts = self.headers.get_all("Host", [])
         if hosts not in ([f"127.0.0.1:{self.room.port}"], [f"localhost:{self.room.port}"]):
+            self.close_connection = True  # its body is not read, and must not be taken for the next request
             raise _Refusal(421, "this host is not served")
 
     # -- looking ---------------------------------------------------------------------------------------------------------
 
     def _get(self) -> None:
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # as above
         path, _, query = self.path.partition("?")
         looks = self._looks()
         if path == "/review.js":

@@ -20,6 +20,7 @@ def left_as_it_is(studio, board):
     return unchanged(resolved, catalog=catalog, settings=studio.settings, film="a-film") is not None
 
 
+@pytest.mark.slow
 def test_a_film_that_was_joined_before_gets_the_copy_its_storyboard_asks_for(account, studio):
     board = account.board("first", marking="off")
     before = studio.make_sync(board)

@@ -45,6 +45,7 @@ def test_the_next_run_does_what_was_decided(account, studio, board):
     assert (used(back), back.cost.charged) == ({"first": 2, "second": 1}, 0)
 
 
+@pytest.mark.slow
 def test_a_retake_is_decided_once_and_given_up_by_a_choice(studio, board):
     studio.make_sync(board)
     review = studio.review(board)
@@ -59,6 +60,7 @@ def test_a_retake_is_decided_once_and_given_up_by_a_choice(studio, board):
     assert used(studio.make_sync(board)) == {"first": 1, "second": 3}
 
 
+@pytest.mark.slow
 def test_a_price_that_rose_is_refused(studio, board):
     studio.make_sync(board)
     review = studio.review(board)
@@ -67,6 +69,7 @@ def test_a_price_that_rose_is_refused(studio, board):
     assert review.state().plan.expected == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_chosen_is_said(account, studio, board):
     studio.make_sync(board)
     review = studio.review(board)
@@ -78,6 +81,7 @@ def test_what_cannot_be_chosen_is_said(account, studio, board):
         studio.review(pinned).choose("first", 1)
 
 
+@pytest.mark.slow
 def test_notes_and_approvals_are_kept_with_who_and_when(studio, board):
     film = studio.make_sync(board)
     review = studio.review(board)
@@ -98,6 +102,7 @@ def test_a_film_without_takes_can_be_looked_at(studio, board):
     assert (state.joined, state.plan.expected) == (None, 3 * PRICE)
 
 
+@pytest.mark.slow
 def test_what_is_chosen_while_a_run_asks_is_what_the_rest_continues(studio, board):
     review = studio.review(board)
 
@@ -112,6 +117,7 @@ def test_what_is_chosen_while_a_run_asks_is_what_the_rest_continues(studio, boar
     assert {shot.state for shot in film.shots.values()} == {"bought"}
 
 
+@pytest.mark.slow
 def test_a_retake_that_is_asked_for_while_a_run_asks_is_in_the_run(account, studio, board):
     studio.make_sync(board)
     longer = board.model_copy(update={"scenes": (*board.scenes, Scene("t", [account.shot("third")]))})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,8 @@ def _script(markdown: str) -> str:
             steps += [kill, *first, f"{last} > server-{number}.log 2>&1 &", f"server_{port}=$!", f"listening {port}"]
         elif form == "exit":
             steps += [*first, f"code=0; {last} || code=$?; [ $code = {rest} ]"]
+        elif form == "only,":
+            steps.append(f"{{ {last}; }} || exit")  # `set -e` does not see what fails before the last `&&`
         else:
             steps += [*first, last]
     return "\n".join([*steps, "echo '## the end'\n"])
@@ -110,6 +113,7 @@ def folder(tmp_path):
     from longtake.media import ffmpeg
 
     subprocess.run([ffmpeg.binary(), "-v", "error", *PICTURE, made / "pictures" / "a1.png"], check=True)
+    shutil.copy(made / "pictures" / "a1.png", made / "pictures" / "b2.png")
     (made / "lighthouse.yaml").write_text((ROOT / "examples" / "lighthouse.yaml").read_text())
     (made / "save_blocks.py").write_text(SAVE_BLOCKS)
     return made
@@ -170,7 +174,7 @@ def test_the_tutorial_runs_as_a_notebook(folder, environment, monkeypatch, tmp_p
 
     for name in [name for name in os.environ if name.startswith(("LONGTAKE_", "PREFECT_"))]:
         monkeypatch.delenv(name)
-    for name in ("PATH", "HOME", "PREFECT_HOME"):
+    for name in ("PATH", "HOME", "PREFECT_HOME", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"):
         monkeypatch.setenv(name, environment[name])
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from purchases import purchase
 
 from longtake.errors import BudgetError
-from longtake.ledger import Budget, LedgerState, Purchase, Used
+from longtake.ledger import Budget, LedgerState, Used
 from longtake.ledger import entries as e
 
 CREDITS = st.integers(0, 400)
@@ -143,28 +144,57 @@ def test_no_order_of_claims_and_approvals_overspends(budget, fixed, elsewhere, s
 START = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(1, 90), st.booleans()), max_size=20))
-def test_what_is_used_is_the_same_in_one_pass_as_scope_by_scope(attempts):
-    state = LedgerState()
-    for number, (film, run, credits, ends) in enumerate(attempts):
-        at = START + timedelta(minutes=number)
-        order = Purchase(
-            film=f"film-{film}", scene="s", shot=f"shot-{number}", take=1, fingerprint=f"{number}", description="d",
-            model="m", run=f"run-{run}", expected=credits, reserve=credits,
-        )  # fmt: skip
-        name = f"a{state.head + 1}"
-        state.apply(state.head + 1, e.Intent(at=at, by="w", order=order, number=1, lease_until=at, body={}))
-        if ends:
-            state.apply(state.head + 1, e.Accepted(at=at, by="w", attempt=name, task_id=f"task_{number:08}"))
-            state.apply(state.head + 1, e.Completed(at=at, by="w", attempt=name, credits=credits))
-            state.apply(
-                state.head + 1, e.Settled(at=at, by="w", attempt=name, credits=credits, basis="usage", clip="c" * 64)
-            )
+ENDS = st.sampled_from(["open", "done", "settled", "due", "missing"])
+
+
+def play(state, number, order, how):
+    """One attempt that comes as far as `how` says; what counts of it as used, and as a refund that is waited for."""
+    at, name = START + timedelta(minutes=number), f"a{state.head + 1}"
+
+    def entry(kind, **fields):
+        state.apply(state.head + 1, kind(at=at, by="w", attempt=name, **fields))
+
+    state.apply(state.head + 1, e.Intent(at=at, by="w", order=order, number=1, lease_until=at, body={}))
+    if how == "open":
+        return order.reserve, 0
+    entry(e.Accepted, task_id=f"task_{number:08}")
+    if how in {"done", "settled"}:
+        charge = order.reserve + 7
+        entry(e.Completed, credits=charge)
+        if how == "settled":
+            entry(e.Settled, credits=charge, basis="usage", clip="c" * 64)
+        return charge, 0
+    entry(e.Failed, code=80003, message="", retryable=True)
+    entry(e.Refunded, credits=order.reserve, proof="contract")
+    if how == "missing":
+        entry(e.RefundMissing, credits=order.reserve)
+    return order.reserve, order.reserve
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2), st.integers(1, 90), ENDS), max_size=20))
+def test_what_is_used_is_the_sum_of_what_counts_in_each_scope(attempts):
+    state, counts = LedgerState(), []
+    for number, (film, run, credits, how) in enumerate(attempts):
+        order = purchase(number, credits=credits, film=f"film-{film}", run=f"run-{run}", set="a-set" if film else "")
+        used, due = play(state, number, order, how)
+        day = f"{START + timedelta(minutes=number):%Y-%m-%d}"
+        counts.append(({"film": order.film, "set": order.set, "run": order.run, "day": day}, used, due))
+
+    def total(which, **scope):
+        ((name, value),) = scope.items()
+        return sum(one[which] for one in counts if value and one[0][name] == value)
+
     for film in ("film-0", "film-1"):
         for run in ("run-0", "run-2", "unknown"):
             for day in ("2026-11-22", "2026-11-23"):
-                expected = Used(film=state.used(film=film), run=state.used(run=run), day=state.used(day=day))
-                assert state.used_by(film=film, run=run, day=day) == expected
+                scopes = {"film": film, "set": "a-set" if film == "film-1" else "", "run": run, "day": day}
+                found = state.used_by(film=film, run=run, day=day, film_set=scopes["set"])
+                due = {name: total(2, **{name: value}) for name, value in scopes.items()}
+                used = {name: total(1, **{name: value}) for name, value in scopes.items()}
+                assert found == Used(**used, refunds={name: credits for name, credits in due.items() if credits})
+                for name in ("film", "run", "day"):
+                    assert state.used(**{name: scopes[name]}) == used[name]
+    assert state.used() == sum(used for _, used, _ in counts)
 
 
 def test_a_budget_is_a_value():

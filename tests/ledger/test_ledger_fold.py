@@ -178,6 +178,7 @@ def test_checkpoints_are_used_and_equal_the_fold_from_zero() -> None:
 
     late = Ledger(Counting(store), "account")
     assert late.read() == replay(ledger)
+    assert late.read().tries == {}, "a settled take is forgotten"
     assert len([k for k in reads if "checkpoints" in k]) == 1
     assert len(reads) <= CHECKPOINT_EVERY + 2
     assert len(list(late.log.history())) == CHECKPOINT_EVERY

@@ -264,3 +264,10 @@ def test_a_checkpoint_from_before_the_limits_is_read() -> None:
 def test_an_entry_from_before_the_limits_is_read() -> None:
     old = {"v": 1, "at": THEN.isoformat(), "by": "x", "nonce": "0", "kind": "refused", "attempt": "a1", "status": 429}
     assert e.parse(json.dumps(old).encode(), key="k").retry_after is None
+
+
+def test_an_accepted_submit_ends_the_pause_that_was_asked_for() -> None:
+    slowed = SubmitPace(slowed=3, asked=9.0, pause=9.0, row=2, careful=5)
+    assert slowed.accepted(intent=4) == SubmitPace(slowed=3, careful=4)
+    assert slowed.accepted(intent=2) == slowed
+    assert slowed.ended() == SubmitPace(slowed=3, asked=9.0, pause=9.0, careful=5)

@@ -455,6 +455,7 @@ def test_certain_is_what_every_explanation_says(amounts, missing) -> None:
 
 def test_a_huge_gap_is_answered_at_once() -> None:
     assert certain({"a": 320, "b": range(1, 8006)}, 10**15) is None
+    assert certain({"a": 320, "b": range(1, 8006)}, 320 + 8005) == {"a": True, "b": True}
 
 
 def test_opening_debits_refunds_and_adjustments_make_the_balance(desk) -> None:

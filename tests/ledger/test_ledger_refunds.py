@@ -98,7 +98,7 @@ def ledger():
 def fail(ledger, shot):
     attempt = claim(ledger, shot, set="a-set").attempt
     ledger.accepted(attempt, f"task-of-{shot}")
-    ledger.failed(attempt, code=80003, message="", retryable=True)
+    ledger.failed(attempt, code=80003, message="overloaded", retryable=True)
     return attempt.id
 
 
@@ -145,6 +145,29 @@ def test_what_was_promised_before_a_reading_that_is_off_stays_unproven(ledger) -
         assert unproven(ledger) == ids
     read(ledger, 1000)
     assert unproven(ledger) == []
+
+
+def test_a_refund_that_is_missing_and_then_comes_has_a_line_for_each(ledger) -> None:
+    read(ledger, 1000)
+    failed = fail(ledger, "rocks")
+    for kind in (e.RefundMissing, e.RefundFound):
+        entry = kind(at=datetime.now(UTC), by="test", attempt=failed, credits=160)
+        ledger.log.append(lambda _, entry=entry: entry)
+        ledger.log.append(lambda _, entry=entry: entry)  # of two processes that saw it one counts
+    state = ledger.read()
+    assert [(one.outcome, one.charged, one.refunded, one.reason) for one in state.closed] == [
+        ("refunded", 160, 160, "overloaded"),
+        ("refund_missing", 0, -160, "its refund is not in the balance"),
+        ("refund_found", 0, 160, "its refund came late"),
+    ]
+    assert {(one.id, one.order.shot, one.day) for one in state.closed} == {(failed, "rocks", state.today)}
+    assert (state.debits, state.refunds, state.films, state.sets, state.missing) == (
+        160,
+        160,
+        {"a-film": 0},
+        {"a-set": 0},
+        [],
+    )
 
 
 def test_a_person_says_that_a_refund_has_come(desk, monkeypatch, capsys) -> None:

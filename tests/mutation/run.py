@@ -32,7 +32,9 @@ def parts() -> dict[str, dict[str, list[str]]]:
 def prepare(name: str, part: dict[str, list[str]]) -> Path:
     """Make the folder of a part; its links show the repository as it is now."""
     folder = BUILD / name
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mutants").mkdir(
+        parents=True, exist_ok=True
+    )  # must be there when Python starts, or it is never looked into
     for each in LINKED:
         if not (folder / each).is_symlink():
             (folder / each).symlink_to(ROOT / each)

@@ -39,6 +39,14 @@ async def test_an_acceptance_is_read_and_the_request_is_the_contracts(server, pr
     assert request.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize(("told", "status"), [({"status": "queued"}, "queued"), ({}, "processing")])
+async def test_an_acceptance_has_the_status_and_the_credits_it_was_told(server, provider, told, status):
+    server.handle = replies(200, {"id": ID, "usage": {"credits": 479}, **told})
+    accepted = await provider.submit(BODY)
+    assert accepted.status == status
+    assert accepted.raw == {"id": ID, "status": status, "created_at": None, "usage": {"credits": 479}}
+
+
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize(
     "answer",

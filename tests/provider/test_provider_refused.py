@@ -16,6 +16,7 @@ from longtake.errors import (
     RefusedError,
     UnknownModelError,
 )
+from longtake.provider.error_codes import CODES
 
 pytestmark = pytest.mark.anyio
 
@@ -34,10 +35,11 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_a_4xx_is_refused_by_kind(server, provider, status, error):
-    server.handle = replies(status, {"error": {"code": 20002, "message": "no such size", "request_id": "req_1"}})
+    server.handle = replies(status, {"error": {"code": 30002, "message": "no such size", "request_id": "req_1"}})
     raised = await submit(provider, server)
     assert type(raised) is error
-    assert (raised.status, raised.code, raised.request_id) == (status, 20002, "req_1")
+    assert (raised.status, raised.code, raised.request_id) == (status, 30002, "req_1")
+    assert raised.next_step == CODES[30002].step
     assert "no such size" in str(raised)
 
 
@@ -105,6 +107,7 @@ async def test_a_4xx_before_the_body_was_read_is_refused(server, provider):
         ("soon", None),
         ("", None),
         ("Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:28:30 -0000", 30.0),
         ("Wed, 21 Oct 2026 07:00:00 GMT", 0.0),
         ("Wed, 21 Oct 2037 07:00:00 GMT", 3600.0),
         ("Wed, 99 Oct 2026 99:99:99 GMT", None),
@@ -114,7 +117,7 @@ async def test_a_429_says_when_to_come_back(server, provider, value, seconds):
     server.handle = replies(429, {"error": {"code": 50001}}, retry_after=value, date="Wed, 21 Oct 2026 07:28:00 GMT")
     raised = await submit(provider, server)
     assert type(raised) is RateLimitedError
-    assert raised.retry_after == seconds
+    assert (raised.retry_after, raised.code) == (seconds, 50001)
 
 
 async def test_a_429_with_a_date_and_no_clock_of_its_own(server, provider):

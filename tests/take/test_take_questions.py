@@ -45,7 +45,7 @@ class Asked:
 def ask(make_studio):
     studio = make_studio()
 
-    def run(before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, hours=2.0, **budget):
+    def run(before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, silence="stop", **budget):
         resolved, asked = studio.resolved(), Asked()
         found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
         asked.reserve, asked.shot = found.reserve, found.shots[0].reserve
@@ -67,7 +67,7 @@ def ask(make_studio):
             async with open_session(settings, run_budget=budget.get("run"), observer=Watch(), **given) as session:
                 claim(session.ledger, purchase("before", credits=SPENT, film="two-takes", run="this"))
                 session.spending.halted = halted
-                approval = Approval(before=list(before), hours=hours)
+                approval = Approval(before=list(before), hours=2, silence=silence)
                 try:
                     if rest:
                         first = MadeShot(ShotOutcome(resolved.shots[0], "failed"), None)
@@ -93,6 +93,12 @@ def test_a_question_says_what_the_run_would_cost_in_all(ask) -> None:
     assert f"2 takes for **{asked.reserve} credits** expected, {asked.reserve} reserved" in question.text
     assert f"| s | 2 | {asked.reserve} | one (missing), two (blocked) |" in question.text
     assert asked.budget == Budget(run=SPENT + asked.reserve)
+
+
+@pytest.mark.parametrize("run", [None, 2000])
+def test_silence_approves_the_price_and_no_more(ask, run) -> None:
+    asked = ask(["spending"], silence="go on", run=run)
+    assert asked.question.silence == Answer(approve=True, credits=SPENT + asked.reserve, by="silence, after 2 hours")
 
 
 def test_an_answer_with_fewer_credits_is_the_budget(ask) -> None:

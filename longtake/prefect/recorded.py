@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from longtake.studio.film import Film
     from longtake.studio.unchanged import Described, Unchanged
 
-_SECONDS = 15.0
+_SECONDS = 60.0
+"""For one request, as Prefect's own client has it: a server that has just started is slow."""
 _REACH = tuple(f"PREFECT_{part}_" for part in ("API", "CLIENT", "CLOUD", "UI"))
 """Settings that decide how the API is reached. All but the URL are left to Prefect's own client: keys, certificates, headers."""
 

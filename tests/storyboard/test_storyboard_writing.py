@@ -115,7 +115,6 @@ def boards(draw):
     return Storyboard(title="T" + draw(TEXT), scenes=scenes, references=references, **fields)
 
 
-@settings(max_examples=100, deadline=None)
 @given(boards())
 def test_written_and_read_again_a_storyboard_is_the_same(board):
     text = board.to_yaml()

@@ -6,7 +6,7 @@ import pytest
 from accounts import PRICE
 
 from longtake import Answer, Approval, Scene, Storyboard
-from longtake.errors import SettingsError
+from longtake.errors import FilmIncompleteError, SettingsError
 
 
 @pytest.fixture
@@ -129,3 +129,27 @@ def test_a_retake_that_is_asked_for_while_a_run_asks_is_in_the_run(account, stud
 
     film = studio.make_sync(longer, approval=Approval(before=["spending"]), approve=answer)
     assert (used(film), film.cost.charged) == ({"first": 1, "second": 2, "third": 1}, 2 * PRICE)
+
+
+class Suspended(Exception):  # noqa: N818 - an end like that of a suspended run
+    pass
+
+
+@pytest.mark.parametrize("answer", [Answer(approve=False), Answer(approve=True, credits=2 * PRICE)], ids=["no", "less"])
+def test_a_retake_that_is_asked_for_while_a_run_is_suspended_waits_for_the_answer(account, studio, board, answer):
+    asked = []
+
+    async def suspend(question):
+        raise Suspended
+
+    async def resumed(question):
+        asked.append(question.credits)
+        return answer
+
+    options = {"approval": Approval(before=["the rest"]), "run": "suspended"}
+    with pytest.raises(Suspended):
+        studio.make_sync(board, approve=suspend, **options)
+    studio.review(board).retake("first", "keep")
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(board, approve=resumed, **options)
+    assert (asked, account.bought()) == ([4 * PRICE], {"first": 2})

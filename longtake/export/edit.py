@@ -185,7 +185,13 @@ class _Reader:
         media = item.media_reference
         name = _said(media, "take")
         url = getattr(media, "target_url", "") or ""
-        file = PurePosixPath(unquote(urlsplit(url).path)).stem if len(url) < LARGEST else ""
+        try:
+            file = PurePosixPath(unquote(urlsplit(url).path)).stem if len(url) < LARGEST else ""
+        except ValueError:
+            raise SettingsError(
+                f"clip {_name(item)}: its media has the target_url {url[:100]!r}, which is not a URL",
+                next_step="link the clip to its media again in the editor, then export the edit again",
+            ) from None
         shot_id = _said(item, "shot")
         fits = [
             (shot, take)

@@ -122,7 +122,7 @@ class Comparison(TakeIndex):
             description=description,
             take=take,
             redo=True,
-            follow=self.downstream or self.resolved.loaded.board.downstream,
+            follow="keep",  # A choice shows no price, so it buys nothing, whatever the storyboard says.
             chosen=True,
             by=by,
             run=run,

@@ -60,13 +60,18 @@ def import_edit(
     text = rewritten(loaded, found.board)
     written = not dry_run and text != loaded.text
     if written:
-        _write(path, text)
+        _write(path, text, was=loaded.text)
     return ImportedEdit(path, found.changes, found.left_out, text, written)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, *, was: str) -> None:
     try:
         before = path.read_bytes()
+        if before.removeprefix(_BOM) != was.encode():
+            raise SettingsError(
+                f"{path} changed while the edit was read; nothing is written",
+                next_step="import the edit again",
+            )
         with replacing(path) as beside:
             beside.write_bytes((_BOM if before.startswith(_BOM) else b"") + text.encode())
             shutil.copymode(path, beside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -100,6 +101,40 @@ def test_an_edit_of_another_film_is_refused(imported):
     code, answer, _ = imported(change)
     assert code == 2
     assert "is an edit of the film 'another-film'" in answer["error"]["message"]
+
+
+def test_a_clip_whose_media_has_no_url_is_named(imported):
+    def change(line):
+        media = clips(line)[3].media_reference
+        media.metadata.clear()
+        media.target_url = "http://[x"
+
+    code, answer, _ = imported(change)
+    assert code == 2
+    assert answer["error"]["message"].startswith("clip s1/four: its media has the target_url 'http://[x'")
+
+
+def test_a_storyboard_that_is_saved_meanwhile_is_not_overwritten(studio, film, file, longtake, tmp_path):
+    cut = tmp_path / "cut.otio"
+    export.export(film.manifest, studio.store, "otio", cut)
+    line = otio.adapters.read_from_file(str(cut))
+    placed(clips(line)[3], 2, 5)
+    otio.adapters.write_to_file(line, str(cut))
+    armed = True
+
+    def save(event, args):
+        nonlocal armed
+        if armed and event == "open" and args[0] == str(cut):
+            armed = False
+            file.write_text(file.read_text() + "# saved by its author\n")
+
+    sys.addaudithook(save)
+    code, answer, _ = longtake(studio, "import", cut, "--into", file)
+    armed = False
+    assert (code, file.read_text().endswith("# saved by its author\n")) == (2, True)
+    assert "changed while the edit was read" in answer["error"]["message"]
+    assert longtake(studio, "import", cut, "--into", file)[0] == 0
+    assert "# saved by its author" in file.read_text()
 
 
 def test_without_the_notes_of_an_export_clips_are_known_by_their_media(imported):

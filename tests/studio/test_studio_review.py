@@ -45,6 +45,18 @@ def test_the_next_run_does_what_was_decided(account, studio, board):
     assert (used(back), back.cost.charged) == ({"first": 2, "second": 1}, 0)
 
 
+def test_a_choice_buys_nothing_on_a_board_that_cascades(account, studio, board):
+    cascading = board.model_copy(update={"downstream": "cascade"})
+    film = studio.make_sync(cascading)
+    review = studio.review(cascading)
+    review.choose("first", 2)
+    assert review.state().plan.expected == 0
+    again = studio.make_sync(cascading)
+    assert (used(again), again.cost.charged) == ({"first": 2, "second": 1}, 0)
+    assert (again.shots["second"].state, film.shots["second"].take) == ("stale", again.shots["second"].take)
+    assert account.bought() == {"first": 2, "second": 1}
+
+
 @pytest.mark.slow
 def test_a_retake_is_decided_once_and_given_up_by_a_choice(studio, board):
     studio.make_sync(board)

@@ -6,6 +6,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from longtake import store as stores
 from longtake.errors import FilmIncompleteError
 from longtake.prefect import approver, artifacts
 from longtake.prefect.config import settings_of
@@ -23,6 +24,7 @@ from longtake.prefect.parameters import (
     StoreParameter,
     board_name,
 )
+from longtake.prefect.recorded import tags_of
 from longtake.prefect.scenes.dispatch import Dispatcher
 from longtake.prefect.signals import in_good_order
 from longtake.storyboard import aload_any, slug
@@ -72,7 +74,7 @@ async def storyboard(
     loaded = await aload_any(board, s3=settings.s3)
     name, wanted = slug(loaded.board.title), approval or loaded.board.approval
     approver.check_approver(wanted)
-    await artifacts.tag_run(f"film:{name}", name=f"film {loaded.board.title}")
+    await artifacts.tag_run(*tags_of(name, stores.of(settings).uri), name=f"film {loaded.board.title}")
     progress = artifacts.ProgressArtifact(name)
     observer = PrefectObserver(progress)
     options: dict[str, Any] = {}

@@ -114,6 +114,7 @@ def _is_unchanged(found: CheckedStoryboard, options: argparse.Namespace, labels:
 
     Where runs belong to a Prefect API, this one is recorded there.
     """
+    from longtake import store as stores
     from longtake.cli import answer
     from longtake.prefect import recorded
     from longtake.report import many
@@ -138,7 +139,8 @@ def _is_unchanged(found: CheckedStoryboard, options: argparse.Namespace, labels:
             "scenes": _deployment("scene", options.on),
         }
         both = {**(found.resolved.loaded.board.labels or {}), **labels}
-        film = recorded.record(there, api, parameters=given, labels=both)
+        store = stores.of(found.settings).uri
+        film = recorded.record(there, api, store=store, parameters=given, labels=both)
     if film is None:
         return False
     print(f"nothing to do: {many(len(film.shots), 'shot')}, none to buy, and the film is there", file=sys.stderr)

@@ -77,8 +77,8 @@ async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:
     return given
 
 
-async def tag_run(tag: str, *, name: str) -> None:
-    """Add a tag to the flow run under way, so that runs of one film or set can be found together, and name it after the title.
+async def tag_run(*tags: str, name: str) -> None:
+    """Add tags to the flow run under way, so that runs of one film or set can be found together, and name it after the title.
 
     Before the file is read a run can only be named after the file.
     """
@@ -90,7 +90,7 @@ async def tag_run(tag: str, *, name: str) -> None:
     async def work() -> None:
         async with get_client() as client:
             run = await client.read_flow_run(run_id)
-            await client.update_flow_run(run_id, tags=sorted({*run.tags, tag}), name=name)
+            await client.update_flow_run(run_id, tags=sorted({*run.tags, *tags}), name=name)
 
     await harmless(work())
 

@@ -6,6 +6,7 @@ Importing Prefect and the flow takes two seconds of CPU, four times what finding
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -55,12 +56,20 @@ def _in_project() -> bool:
     return path.exists() and "tool.prefect" in path.read_text(errors="replace")
 
 
-def record(found: Unchanged, api: str, *, parameters: Mapping[str, Any], labels: Mapping[str, str]) -> Film | None:
+def tags_of(film: str, store: str) -> list[str]:
+    """The tags of the runs that make a film: its slug, and a digest of its store's URI, as other stores have films of that name."""
+    return [f"film:{film}", f"store:{hashlib.sha256(store.encode()).hexdigest()[:12]}"]
+
+
+def record(
+    found: Unchanged, api: str, *, store: str, parameters: Mapping[str, Any], labels: Mapping[str, str]
+) -> Film | None:
     """Record a completed run of the flow `storyboard`, with its log, its events, its progress, its table and its page.
 
     Args:
         found: the film that is there.
         api: URL of the Prefect API.
+        store: URI of the store that the film is in.
         parameters: of the run, plain values.
         labels: the film's, for its events.
 
@@ -74,7 +83,7 @@ def record(found: Unchanged, api: str, *, parameters: Mapping[str, Any], labels:
         run = ""
         try:
             flow = _post(http, "/flows/", {"name": "storyboard"})["id"]
-            run = _post(http, "/flow_runs/", _run(found.film, flow, parameters))["id"]
+            run = _post(http, "/flow_runs/", _run(found.film, flow, store, parameters))["id"]
             told = found.described(run=run, links={"this run": f"{api.removesuffix('/api')}/runs/flow-run/{run}"})
             for artifact in _artifacts(told.film):
                 _post(http, "/artifacts/", {**artifact, "flow_run_id": run})
@@ -99,11 +108,11 @@ def _post(http: httpx.Client, path: str, body: Any) -> Any:  # noqa: ANN401 - JS
     return answer.json() if answer.content else None
 
 
-def _run(film: Film, flow: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _run(film: Film, flow: str, store: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "flow_id": flow,
         "name": f"film {film.title}",
-        "tags": [f"film:{film.name}"],
+        "tags": tags_of(film.name, store),
         "parameters": dict(parameters),
         "state": {"type": "RUNNING", "name": "Running"},
     }

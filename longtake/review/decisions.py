@@ -6,6 +6,7 @@ bought here.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -170,11 +171,19 @@ class Review:
         state = self.state()
         self._remark(state, Remark(film=state.plan.film, text=text, shot=shot, seconds=seconds, by=by[:MOST_NAME]))
 
-    def approve(self, *, run: str | None = None, credits: int | None = None, by: str = "") -> None:
+    def approve(
+        self, *, run: str | None = None, question: str | None = None, credits: int | None = None, by: str = ""
+    ) -> None:
         """Approve the film as it stands; with `run`, let that waiting run cost up to `credits` in all and go on.
 
+        Args:
+            run: the waiting run.
+            question: the one of its questions that the person saw (`WaitingRun.question`); None for whichever it waits with.
+            credits: None for what the run needs now.
+            by: who decided.
+
         Raises:
-            SettingsError: the run does not wait any more.
+            SettingsError: the run does not wait any more, or waits with another question by now.
             StoreError: the store is away.
         """
         state = self.state()
@@ -182,8 +191,10 @@ class Review:
             waits = next((one for one in state.waiting if one.run == run), None)
             if waits is None or self._approvals is None:
                 raise SettingsError("this run does not wait any more", next_step="look at the film again")
+            if question not in {None, waits.question}:
+                raise SettingsError("this run waits with another question by now", next_step="look at the film again")
             credits = waits.credits if credits is None else credits
-            self._approvals.approve(run, credits=credits, by=by)
+            self._approvals.approve(run, question=waits.question, credits=credits, by=by)
         remark = Remark(film=state.plan.film, kind="approval", run=run, credits=credits, by=by[:MOST_NAME])
         self._remark(state, remark)
 
@@ -199,10 +210,15 @@ class Review:
         library.write_remark(self.store, remark.model_copy(update={"take": take, "joined": joined}))
 
     def _waiting(self, film: str, plan: Plan) -> Iterator[WaitingRun]:
-        for one in self._approvals.waiting(film) if self._approvals is not None else ():
+        for one in self._approvals.waiting(film, self.store.uri) if self._approvals is not None else ():
             # What was decided since the run asked counts, too.
-            spent = self._books(film, run=one.run).used.run
-            yield replace(one, credits=spent + plan.reserve)
+            spent, rest = self._books(film, run=one.run).used.run, plan.reserve
+            if one.retake or one.downstream or one.steps:
+                # Its storyboard may be another one than ours, without a shot that it retakes.
+                with contextlib.suppress(SettingsError):
+                    look = self._look(one)
+                    rest = plans.of(look.comparison, look.books, look.budget).reserve
+            yield replace(one, credits=max(one.credits, spent + rest))
 
     def _decide(self, wanted: Callable[[Comparison, str], Revision | None]) -> None:
         run = f"review-{uuid.uuid4().hex}"
@@ -216,7 +232,8 @@ class Review:
                 return
         raise StoreError("others keep recording decisions on this shot", next_step="try again")
 
-    def _look(self) -> _Look:
+    def _look(self, run: WaitingRun | None = None) -> _Look:
+        """The film as it is; with `run`, as that run sees it."""
         settings = self._settings
         loaded = self._board
         if not isinstance(loaded, boards.Loaded):
@@ -224,7 +241,9 @@ class Review:
         resolved = request.resolve(loaded, self._catalog)
         film = boards.slug(loaded.board.title)
         take_library = library.read_holdings(self.store, film)
-        take_library.edits = library.read_edits(self.store, film, self._steps)
+        take_library.edits = library.read_edits(
+            self.store, film, run.steps if run is not None and run.steps else self._steps
+        )
         books = self._books(film)
         comparison = Comparison(
             resolved,
@@ -233,7 +252,10 @@ class Review:
             realm=settings.realm,
             attempts=books.attempts,
             frames=books.frames,
+            downstream=run.downstream if run is not None else None,
         )
+        for revision in comparison.retake(run.retake, run=run.run) if run is not None else ():
+            take_library.decide(revision)
         budget = Budget(film=loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
         return _Look(comparison, books, budget)
 

@@ -75,6 +75,7 @@
       show(await call(path, body));
       say(text);
     } catch (error) {
+      await call("/state").then(show).catch(() => {});  // it may be refused because something changed
       say(error.message, true);
     } finally {
       busy = false;
@@ -142,7 +143,7 @@
       const waits = state?.waiting[0];
       const text = waits ? `Let the waiting run go on, up to ${number(waits.credits)} credits in all?` : "Approve the film as it is? Nothing is bought by this.";
       const yes = await ask([make("h3", text)], () => true);
-      if (yes) await act("/approve", waits ? {run: waits.run, credits: waits.credits} : {}, waits ? "approved: the run goes on" : "approved");
+      if (yes) await act("/approve", waits ? {run: waits.run, question: waits.question, credits: waits.credits} : {}, waits ? "approved: the run goes on" : "approved");
     },
   };
 

@@ -85,6 +85,7 @@ class _Note(_Body):
 
 class _Approval(_Body):
     run: _Id | None = None
+    question: _Id | None = None
     credits: int | None = Field(default=None, ge=0)
 
 
@@ -277,7 +278,9 @@ class _Handler(BaseHTTPRequestHandler):
                         review.note(note.text, shot=note.shot, seconds=note.seconds, by=by)
                     case "/approve":
                         approval = _Approval.model_validate_json(data)
-                        review.approve(run=approval.run, credits=approval.credits, by=by)
+                        if approval.run is not None and approval.question is None:
+                            raise _Refusal(400, "this is not a decision")
+                        review.approve(**approval.model_dump(), by=by)
                     case _:
                         raise _Refusal(404, "there is nothing here")
         except ValidationError:
@@ -363,5 +366,8 @@ def _facts(state: ReviewState) -> dict[str, Any]:
             one.model_dump(mode="json", include={"kind", "text", "shot", "seconds", "credits", "by", "at"})
             for one in state.remarks
         ],
-        "waiting": [{"run": one.run, "text": one.text, "credits": one.credits} for one in state.waiting],
+        "waiting": [
+            {"run": one.run, "question": one.question, "text": one.text, "credits": one.credits}
+            for one in state.waiting
+        ],
     }

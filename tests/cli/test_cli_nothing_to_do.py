@@ -17,6 +17,7 @@ from longtake import Studio
 from longtake import store as stores
 from longtake.cli import board as boards
 from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.prefect.recorded import tags_of
 from longtake.provider import client, http_clients
 from longtake.settings import Settings
 from longtake.studio import summary
@@ -79,7 +80,7 @@ def test_with_an_api_it_is_a_completed_flow_run_although_no_engine_is_loaded(pla
 
     mine = {"flow_runs": {"id": {"any_": [run]}}}
     (found,) = ask("flow_runs/filter", **mine)
-    assert (found["name"], found["tags"]) == ("film A Long Film", ["film:a-long-film"])
+    assert (found["name"], found["tags"]) == ("film A Long Film", tags_of("a-long-film", (place / "store").as_uri()))
     assert (found["state"]["type"], found["parameters"]["board"]) == ("COMPLETED", str(place / "film.yaml"))
     assert found["start_time"] <= found["end_time"]
     shown = {one["key"]: one["data"] for one in ask("artifacts/filter", **mine)}

@@ -8,6 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from longtake import settings as env
+from longtake.errors import SettingsError
 from longtake.prefect.waiting_runs import WaitingRuns
 from longtake.review import Review
 
@@ -35,6 +36,10 @@ def test_the_first_takes_are_looked_at_chosen_and_the_rest_goes_on_from_them(sta
             "/artifacts/latest/filter", json={"artifacts": {"key": {"any_": ["reviewed-question"]}}}
         ).json()
         assert "longtake review" in shown[0]["data"]
+
+        assert WaitingRuns().waiting("reviewed", "file:///another/store") == []
+        with pytest.raises(SettingsError, match="this question is answered"):
+            WaitingRuns().approve(run, question="an earlier one", credits=3 * PRICE, by="Ada")
 
         review.choose("pier", 2, by="Ada")
         assert review.state().waiting[0].credits == 3 * PRICE

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import http.client
 import json
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
 
-from longtake.review import Review, ReviewServer
+from longtake.review import Review, ReviewServer, WaitingRun
 from longtake.review.server import MOST_BYTES
 from longtake.settings import Settings
 
 
+@dataclass
+class Waiting:
+    """An engine of which one run of the film waits."""
+
+    runs: list[WaitingRun] = field(default_factory=list)
+    places: set[tuple[str, str]] = field(default_factory=set)
+    answers: list[tuple[str, str, int, str]] = field(default_factory=list)
+
+    def waiting(self, film, store):
+        self.places.add((film, store))
+        return list(self.runs)
+
+    def approve(self, run, *, question, credits, by):
+        self.answers.append((run, question, credits, by))
+
+
 @pytest.fixture
-def room(studio, write_board):
+def engine():
+    return Waiting()
+
+
+@pytest.fixture
+def room(studio, write_board, engine):
     """A review of a film of two shots, the first with two takes."""
     path = studio.folder / "film.yaml"
     path.write_text(write_board("one: A!, two: B"))
     studio.run(path.read_text())
     settings = Settings(base_url="https://reapi.example/api/v1", store=studio.store.uri)
-    with ReviewServer(Review(path, settings), by="Ada") as server:
+    with ReviewServer(Review(path, settings, approvals=engine), by="Ada") as server:
         yield server
 
 
@@ -51,6 +73,34 @@ def test_the_page_decides(studio, room, person):
     assert len(decisions(studio)) == 4
     refused = person.post("/choose", json={"shot": "one", "take": 9})
     assert (refused.status_code, refused.json()["message"]) == (409, "s0/one has no take 9")
+
+
+def test_an_approval_is_for_the_question_that_was_shown(studio, room, person, engine):
+    engine.runs = [WaitingRun("run", "first", "May it?", 100)]
+    (shown,) = person.get("/state").json()["waiting"]
+    assert (shown["question"], shown["credits"], engine.places) == ("first", 100, {("a-small-film", studio.store.uri)})
+    given = {name: shown[name] for name in ("run", "question", "credits")}
+    engine.runs = [replace(engine.runs[0], question="second", credits=900)]  # somebody else answered the first
+    refused = person.post("/approve", json=given)
+    assert (refused.status_code, engine.answers, decisions(studio)) == (409, [], [])
+    assert "another question" in refused.json()["message"]
+    assert person.post("/approve", json={"run": "run", "credits": 100}).status_code == 400
+    assert person.post("/approve", json={**given, "question": "second"}).status_code == 200
+    assert engine.answers == [("run", "second", 100, "Ada")]
+
+
+def test_a_waiting_run_needs_what_it_was_asked_to_retake_and_what_a_review_decided(room, person, engine):
+    price = next(one["expected"] for one in person.get("/price?shot=two").json() if one["downstream"] == "keep")
+    engine.runs = [WaitingRun("run", "q", "May it?", price, retake=("two",), downstream="keep")]
+
+    def needs():
+        return person.get("/state").json()["waiting"][0]["credits"]
+
+    assert needs() == price
+    person.post("/retake", json={"shot": "one", "downstream": "keep", "most": price})
+    assert needs() == 2 * price
+    engine.runs = [replace(engine.runs[0], retake=("a shot that is not in this storyboard",), credits=5 * price)]
+    assert needs() == 5 * price
 
 
 def test_clips_pictures_and_the_film_are_those_of_the_store(studio, room, person):

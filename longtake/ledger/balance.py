@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _READINGS = 5
 
+OTHERS = (
+    "another ledger of this key has something open, or has moved the balance since it was last compared with this one: "
+    "the balance cannot tell about doubts and refunds"
+)
+
 
 class PolledTask(Protocol):
     """What a poll tells (`longtake.provider.Task`)."""
@@ -115,34 +120,45 @@ async def check_balance(ledger: Ledger, teller: BalanceSource) -> ReconcileRepor
         state = await asyncio.to_thread(ledger.read)
         if any(a.phase != "completed" for a in state.attempts.values()):
             return None
+        # A reading that may prove or miss a refund looks again for ledgers that an earlier release made meanwhile.
+        others = await asyncio.to_thread(ledger.others.heads, again=bool(state.unproven or state.missing))
         balance = await teller.balance()
         if balance is None:
             return None
-        if await asyncio.to_thread(write_balance, ledger, state.head, balance):
-            return await asyncio.to_thread(_summary, ledger, balance)
+        if await asyncio.to_thread(ledger.others.heads) != others:
+            continue
+        if await asyncio.to_thread(write_balance, ledger, state.head, balance, others):
+            alone = state.checked is None or state.checked.still(others)
+            return await asyncio.to_thread(_summary, ledger, balance, alone=alone)
     return None
 
 
-def write_balance(ledger: Ledger, head: int, balance: int) -> bool:
-    """Write a reading down if the log has not moved since; says whether it did."""
+def write_balance(ledger: Ledger, head: int, balance: int, others: dict[str, int] | None) -> bool:
+    """Write a reading down if the log has not moved since; says whether it did. `others`: as `OtherLedgers.heads` says."""
     stale: list[bool] = []
 
     def decide(state: LedgerState) -> e.Entry | None:
         stale[:] = [state.head != head]
         if stale[0]:
             return None
-        return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance)
+        return e.Balance(at=now(), by=owner.current(), balance=balance, expected=state.expected_balance, others=others)
 
     ledger.log.append(decide)
     return not stale[0]
 
 
-def _summary(ledger: Ledger, balance: int) -> ReconcileReport:
-    """What a quiet reading tells, with refunds that are certainly missing written down."""
+def _summary(ledger: Ledger, balance: int, *, alone: bool) -> ReconcileReport:
+    """What a quiet reading tells, with refunds that are certainly missing written down.
+
+    None is certain unless `alone`: what another ledger of the key moved may be what is off.
+    """
     state = ledger.read()
     report = ReconcileReport(balance=balance, expected=state.expected_balance, since=since(state))
     report.drift = state.checked.drift if state.checked else None
     if not report.drift:
+        return report
+    if not alone:
+        report.unexplained, report.note = report.drift, OTHERS
         return report
     kind: type[e.RefundMissing | e.RefundFound] = e.RefundMissing if report.drift < 0 else e.RefundFound
     refunds, found = (

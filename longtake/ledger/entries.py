@@ -230,6 +230,8 @@ class Balance(_Entry):
     kind: Literal["balance"] = "balance"
     balance: int
     expected: int | None = None
+    others: dict[str, int] | None = None
+    """The last entry of each other ledger of the key, 0 where something is open there; None where the key has no other."""
 
 
 class Adjusted(_Entry):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake.errors import LedgerError, SettingsError, TwoLedgersError
-from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, is_loopback
+from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts, is_loopback
 
 if TYPE_CHECKING:
     from longtake.store import Store
@@ -54,6 +54,35 @@ def same_key(account: str, other: str) -> bool:
     """Whether two ledgers are of one key at one provider."""
     kinds = {(is_loopback(name.rpartition("-")[0]), _digest(name)) for name in (account, other)}
     return len(kinds) == 1
+
+
+class OtherLedgers:
+    """The other ledgers of a ledger's key: what moves in one of them moves the balance that all of them are compared with."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store, self._account = store, account
+        self._logs: list[EntryLog] | None = None
+
+    def heads(self, *, again: bool = False) -> dict[str, int] | None:
+        """Return the last entry of each, 0 where something is open or cannot be read; None where there is no other.
+
+        The store is asked once which there are, and once more with `again`.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        if self._logs is None or again:
+            names = [name for name in all_accounts(self._store) if name != self._account]
+            self._logs = [EntryLog(self._store, name) for name in names if same_key(name, self._account)]
+        return {log.account: _settled_head(log) for log in self._logs} or None
+
+
+def _settled_head(log: EntryLog) -> int:
+    try:
+        state = log.read()
+    except LedgerError:
+        return 0
+    return state.head if state.settled() else 0
 
 
 def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = None, record: bool = False) -> Identity:

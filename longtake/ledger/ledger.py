@@ -16,6 +16,7 @@ from longtake.ledger import owner
 from longtake.ledger.claim_wait import ClaimWait, to_wait
 from longtake.ledger.elapsed import elapsed
 from longtake.ledger.entry_log import EntryLog
+from longtake.ledger.identity import OtherLedgers
 from longtake.ledger.state import DOUBTS, Attempt, LedgerState, day_of
 from longtake.ledger.throttle import LOOK_AGAIN, SKEW, Limits
 
@@ -68,6 +69,7 @@ class Ledger:
 
     def __init__(self, store: Store, account: str, *, settles: str = "") -> None:
         self.log = EntryLog(store, account)
+        self.others = OtherLedgers(store, account)
         self._settles = settles
         self._patience = ClaimWait()
         self._tasks: dict[str, set[str]] = {}

@@ -19,6 +19,12 @@ class Check(BaseModel):
     balance: int
     drift: int
     """balance − expected: negative when credits are missing."""
+    others: dict[str, int] | None = None
+    """What the key's other ledgers had then, as in the entry."""
+
+    def still(self, others: dict[str, int] | None) -> bool:
+        """Whether nothing of the key's other ledgers can have moved the balance between this reading and now."""
+        return others == self.others and all((others or {}).values())
 
 
 class Refund(BaseModel):
@@ -33,7 +39,8 @@ class Refund(BaseModel):
     sequence: int = 0
     """The entry that promised it; 0 in those of releases that did not say."""
     unopened: bool = False
-    """Whether it was promised before the first reading of the balance: that took it for paid, and no later one can prove that."""
+    """Whether it was promised before the first reading of the balance, or before one that another ledger of the key may have moved:
+    that took it for paid, and no later one can prove that."""
 
 
 def differs(drift: int, agreed: Check | None) -> str:

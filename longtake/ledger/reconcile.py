@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from longtake.errors import LedgerError, ProviderUnavailableError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
-from longtake.ledger.balance import BalanceSource, ReconcileReport, late, poll_known, since, write_balance
+from longtake.ledger.balance import OTHERS, BalanceSource, ReconcileReport, late, poll_known, since, write_balance
 from longtake.ledger.balance_proof import certain
 from longtake.ledger.ledger import Ledger, now
 
@@ -60,10 +60,12 @@ async def reconcile(
     try:
         await _outcomes(ledger)
         await _wait_quiet(ledger, quiet)
-        state, balance = await _reading(ledger, teller, retryable)
+        state, balance, others = await _reading(ledger, teller, retryable)
         if balance is None:
             return _unoffered(state)
-        report = _compare(ledger, state, balance, barrier, longest)
+        if state.checked is not None and not state.checked.still(others):
+            return await asyncio.to_thread(_unclear, ledger, state, balance, others)
+        report = _compare(ledger, state, balance, barrier, longest, others=others)
         return await asyncio.to_thread(report)
     finally:
         await asyncio.shield(asyncio.to_thread(_lift, ledger, barrier))
@@ -111,16 +113,17 @@ async def _wait_quiet(ledger: Ledger, quiet: float) -> None:
 
 async def _reading(
     ledger: Ledger, teller: BalanceSource, retryable: Callable[[Any], bool]
-) -> tuple[LedgerState, int | None]:
-    """Poll, read the balance, poll again: until no task changed around the reading."""
+) -> tuple[LedgerState, int | None, dict[str, int] | None]:
+    """Poll, read the balance, poll again: until no task changed around the reading, nor another ledger of the key."""
     for _ in range(_READINGS):
         await poll_known(ledger, teller, retryable)
         before = await asyncio.to_thread(ledger.read)
+        others = await asyncio.to_thread(ledger.others.heads, again=True)
         balance = await teller.balance()
         await poll_known(ledger, teller, retryable)
         after = await asyncio.to_thread(ledger.read)
-        if after.head == before.head:
-            return after, balance
+        if after.head == before.head and await asyncio.to_thread(ledger.others.heads) == others:
+            return after, balance, others
     raise ProviderUnavailableError(
         "tasks kept changing while the balance was read",
         next_step="reconcile again when less is under way",
@@ -136,8 +139,33 @@ def _unoffered(state: LedgerState) -> ReconcileReport:
     )
 
 
+def _unclear(ledger: Ledger, state: LedgerState, balance: int, others: dict[str, int] | None) -> ReconcileReport:
+    """What is off may be what another ledger of the key moved: nothing is decided."""
+    expected = state.expected_balance
+    drift = balance - expected if expected is not None else 0
+    doubts = [a.id for a in state.doubts()]
+    if not doubts and not state.at_work():
+        write_balance(ledger, state.head, balance, others)
+    return ReconcileReport(
+        balance=balance,
+        expected=expected,
+        drift=drift,
+        unexplained=drift,
+        since=since(state),
+        undecided=doubts,
+        needs_person=list(doubts),
+        note=OTHERS if doubts or drift or state.unproven or state.missing else "",
+    )
+
+
 def _compare(
-    ledger: Ledger, state: LedgerState, balance: int, barrier: int, longest: float
+    ledger: Ledger,
+    state: LedgerState,
+    balance: int,
+    barrier: int,
+    longest: float,
+    *,
+    others: dict[str, int] | None,
 ) -> Callable[[], ReconcileReport]:
     def work() -> ReconcileReport:
         doubts = state.doubts()
@@ -147,7 +175,7 @@ def _compare(
             report.undecided = report.needs_person = [a.id for a in doubts]
             report.note = "the account has no opening balance: a person has to settle these doubts"
             if all(a.phase == "completed" for a in state.attempts.values()):
-                write_balance(ledger, state.head, balance)
+                write_balance(ledger, state.head, balance, others)
             return report
         report.drift = balance - expected
         if doubts and (state.blind or state.lost):
@@ -184,7 +212,7 @@ def _compare(
                 f"credits were bought, or a price is wrong"
             )
             if not doubts and not under_way:
-                write_balance(ledger, state.head, balance)
+                write_balance(ledger, state.head, balance, others)
             return report
         for attempt in doubts:
             _judge(ledger, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
@@ -202,7 +230,7 @@ def _compare(
             report.note = f"{len(under_way)} tasks are under way: more is certain when they have ended"
         settled = ledger.read()
         if not settled.doubts() and not under_way:
-            write_balance(ledger, settled.head, balance)
+            write_balance(ledger, settled.head, balance, others)
         return report
 
     return work

@@ -221,6 +221,10 @@ class LedgerState(BaseModel):
         """Whether POSTs or tasks are under way: until they end, the balance shows no refund."""
         return any(a.phase in {"intent", "accepted", "failed"} for a in self.attempts.values())
 
+    def settled(self) -> bool:
+        """Whether nothing is open whose credits may still come or go."""
+        return not (self.attempts or self.lost or self.unproven or self.missing)
+
     def doubts(self) -> list[Attempt]:
         """Attempts that may have been charged, oldest first."""
         return sorted((a for a in self.attempts.values() if a.phase in DOUBTS), key=lambda a: a.sequence)
@@ -438,15 +442,16 @@ class LedgerState(BaseModel):
         before, offset = self.checked, self.offset
         if self.opening is None:
             self.opening = entry.balance + self.debits - self.refunds - self.adjustments
-            self.unproven = [one.model_copy(update={"unopened": True}) for one in self.unproven]
         expected = self.expected_balance
         assert expected is not None  # noqa: S101 - set above
         drift = entry.balance - expected
-        self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=drift)
+        self.checked = Check(sequence=sequence, at=entry.at, balance=entry.balance, drift=drift, others=entry.others)
         self.offset, self.blind = drift, False
         if not drift:
             self.agreed = self.checked
-        if before is not None and drift in {0, offset}:
+        if before is None or not before.still(entry.others):
+            self.unproven = [one.model_copy(update={"unopened": True}) for one in self.unproven]
+        elif drift in {0, offset}:
             # Where nothing more is off than before, all that was promised since then has come.
             since = 0 if not drift else before.sequence
             self.unproven = [one for one in self.unproven if one.unopened or one.sequence <= since]

@@ -33,7 +33,7 @@ def main(options: argparse.Namespace) -> int:
     print(f"review: {server.url}", flush=True)
     print("Ctrl-C ends it. Whoever has this address may decide.", file=sys.stderr)
     if not options.no_browser:
-        webbrowser.open(server.url)
+        webbrowser.open(server.opener().as_uri())
     try:
         server.serve()
     except KeyboardInterrupt:

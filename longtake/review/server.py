@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import re
 import secrets
 import threading
@@ -128,6 +129,13 @@ class ReviewServer:
     def url(self) -> str:
         """The address to open; whoever has it may decide."""
         return f"{self.origin}/#token={self.token}"
+
+    def opener(self) -> Path:
+        """A file that leads a browser to the address and only its owner can read: arguments of processes are seen by all."""
+        path = self.copies / "open.html"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f'<!doctype html><title>Longtake</title><meta http-equiv="refresh" content="0; url={self.url}">')
+        return path
 
     def serve(self) -> None:
         """Answer until `close` is called, or until Ctrl-C."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import httpx
 import pytest
+from processes import until
 
 from longtake.review import Review, ReviewServer, WaitingRun
 from longtake.review.server import MOST_BYTES
@@ -206,6 +212,29 @@ def test_the_command_ends_with_bad_input(studio, longtake, tmp_path):
     code, _, said = longtake(studio, "review", path, "--no-browser", as_json=False)
     assert code == 2
     assert "bad.yaml" in said
+
+
+def test_the_browser_is_led_to_the_address_by_a_file_that_only_its_owner_reads(studio, write_board, tmp_path):
+    board, seen = tmp_path / "film.yaml", tmp_path / "seen"
+    board.write_text(write_board("one: A"))
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nfile="${{1#file://}}"\nstat -c %a "$file" > {seen}\necho "$1" >> {seen}\ncat "$file" >> {seen}\n'
+    )
+    browser.chmod(0o700)
+    command = [sys.executable, "-P", "-m", "longtake.cli", "review", str(board)]
+    env = {**os.environ, "BROWSER": f"{browser} %s", "LONGTAKE_STORE": studio.store.uri}
+    env.pop("PREFECT_API_URL", None)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        url = running.stdout.readline().removeprefix("review: ").strip()
+        until(lambda: seen.exists() and "#token=" in seen.read_text(), why="the browser is there", process=running)
+        assert httpx.get(url.partition("#")[0], trust_env=False, timeout=60).status_code == 200  # it serves by now
+        running.send_signal(signal.SIGINT)
+    mode, argument, page = seen.read_text().split("\n", 2)
+    assert (mode, running.returncode) == ("600", 0)
+    assert url.partition("#token=")[2] not in argument
+    assert f"url={url}" in page
+    assert not Path(argument.removeprefix("file://")).exists()
 
 
 def test_it_listens_on_this_machine_only(room):

@@ -98,7 +98,7 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
     Raises:
         TwoLedgersError: more than one ledger of the key has open attempts, and none is written down.
         SettingsError: `wanted` is not a ledger of this key.
-        LedgerError: the record cannot be read.
+        LedgerError: the record cannot be read, or names a ledger of another key.
         StoreError: the store is away.
     """
     own = account_of(host, key)
@@ -108,7 +108,7 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
             next_step=f"unset it, or name one of {', '.join(known) or 'no ledgers: the key has none yet'}",
         )
     place = f"accounts/{'loopback' if is_loopback(host) else 'provider'}-{_digest(own)}.json"
-    found = _read(store, place)
+    found = _read(store, place, own)
     if found is None:
         try:
             found = _chosen(store, ledgers_of_key(store, host=host, key=key), own=own)
@@ -118,24 +118,29 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
             return Identity(account=wanted, settles=error.message)
         if record and not store.put_if_absent(place, json.dumps({"v": 1, "account": found}).encode() + b"\n"):
             # Another process was quicker, and may have seen other ledgers.
-            found = _read(store, place) or found
+            found = _read(store, place, own) or found
     if not wanted or wanted == found:
         return Identity(account=found)
     return Identity(account=wanted, settles=f"{wanted} is not the ledger that this key pays with: that is {found}")
 
 
-def _read(store: Store, place: str) -> str | None:
+def _read(store: Store, place: str, own: str) -> str | None:
     data = store.get(place)
     if data is None:
         return None
     try:
-        return _Record.model_validate_json(data).account
+        account = _Record.model_validate_json(data).account
     except ValidationError:
-        raise LedgerError(
-            f"{place} does not say which ledger is this key's",
-            next_step="restore it from a backup, or use the release that wrote it; nothing is bought before",
-            key=place,
-        ) from None
+        wrong = "does not say which ledger is this key's"
+    else:
+        if same_key(account, own):
+            return account
+        wrong = f"names {account}, which is not a ledger of this key"
+    raise LedgerError(
+        f"{place} {wrong}",
+        next_step="restore it from a backup, or use the release that wrote it; nothing is bought before",
+        key=place,
+    )
 
 
 def _chosen(store: Store, known: list[str], *, own: str) -> str:

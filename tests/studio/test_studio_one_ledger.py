@@ -220,6 +220,11 @@ def test_a_provider_on_this_machine_is_another_and_a_damaged_record_buys_nothing
     assert identify_ledger(store, host="localhost", key=KEY).account == account_of("localhost", KEY)
     assert identify_ledger(store, host="reapi.ai", key="another key").account != real
     (record,) = (tmp_path / "store" / "accounts").iterdir()
-    record.write_text("{}")
-    with pytest.raises(LedgerError, match="does not say which ledger"):
-        identify_ledger(store, host="reapi.ai", key=KEY)
+    foreign = [account_of("reapi.ai", "another key"), account_of("localhost", KEY)]
+    for text, said in [
+        ("{}", "does not say which ledger"),
+        *((json.dumps({"v": 1, "account": one}), f"names {one}, which is not a ledger of this key") for one in foreign),
+    ]:
+        record.write_text(text)
+        with pytest.raises(LedgerError, match=said):
+            identify_ledger(store, host="reapi.ai", key=KEY)

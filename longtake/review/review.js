@@ -23,14 +23,12 @@
   if (!find("[data-shot]") && !find(".strip")) {
     try {
       if (!token) throw new Error("no token");
-      await call("/session", {});
-      location.reload();
+      location.replace((await call("/session", {})).home);
     } catch {
       find("#said").textContent = "Open the address that `longtake review` printed.";
     }
     return;
   }
-  if (given) await call("/session", {}).catch(() => {});
 
   const shots = all("[data-shot]"), links = all(".strip a"), film = find("#film"), dialog = find("#ask");
   let here = -1, state = null, busy = false;
@@ -75,7 +73,7 @@
       show(await call(path, body));
       say(text);
     } catch (error) {
-      await call("/state").then(show).catch(() => {});  // it may be refused because something changed
+      await call("state").then(show).catch(() => {});  // it may be refused because something changed
       say(error.message, true);
     } finally {
       busy = false;
@@ -114,11 +112,11 @@
     play: (shot, take) => play(find(`[data-take="${take}"] .clip`, shots[here])),
     choose(shot, take) {
       if (!find(`[data-take="${take}"]`, shots[here])) return say(`${shot} has no take ${take}`, true);
-      return act("/choose", {shot, take}, `${shot}: take ${take} is chosen`);
+      return act("choose", {shot, take}, `${shot}: take ${take} is chosen`);
     },
     async retake(shot) {
       let prices;
-      try { prices = await call(`/price?shot=${encodeURIComponent(shot)}`); } catch (error) { return say(error.message, true); }
+      try { prices = await call(`price?shot=${encodeURIComponent(shot)}`); } catch (error) { return say(error.message, true); }
       const what = {bridge: "the shots after it stay, the take is pinned to them", cascade: "the shots after it are bought again", keep: "the shots after it stay as they are"};
       const can = prices.filter(one => one.expected !== null);
       if (!can.length) return say(prices[0].why, true);
@@ -129,7 +127,7 @@
         return row;
       });
       const picked = await ask([make("h3", `Retake ${shot}?`), ...rows], () => find("input:checked", dialog).value);
-      if (picked) await act("/retake", {shot, downstream: picked, most: prices.find(one => one.downstream === picked).expected}, `${shot} gets a new take in the next run`);
+      if (picked) await act("retake", {shot, downstream: picked, most: prices.find(one => one.downstream === picked).expected}, `${shot} gets a new take in the next run`);
     },
     async note(shot) {
       const clip = all("video", shots[here]).find(one => one.currentTime > 0);
@@ -137,13 +135,13 @@
       const seconds = film && film.currentTime > 0 ? film.currentTime : start + (clip ? clip.currentTime : 0);
       const text = make("textarea", "", {rows: 4, maxLength: 4000});
       const said = await ask([make("h3", `Note on ${shot} at ${clock(seconds)}`), text], () => text.value.trim());
-      if (said) await act("/note", {text: said, shot, seconds}, "noted");
+      if (said) await act("note", {text: said, shot, seconds}, "noted");
     },
     async approve() {
       const waits = state?.waiting[0];
       const text = waits ? `Let the waiting run go on, up to ${number(waits.credits)} credits in all?` : "Approve the film as it is? Nothing is bought by this.";
       const yes = await ask([make("h3", text)], () => true);
-      if (yes) await act("/approve", waits ? {run: waits.run, question: waits.question, credits: waits.credits} : {}, waits ? "approved: the run goes on" : "approved");
+      if (yes) await act("approve", waits ? {run: waits.run, question: waits.question, credits: waits.credits} : {}, waits ? "approved: the run goes on" : "approved");
     },
   };
 
@@ -173,6 +171,6 @@
     does_it();
   });
 
-  try { show(await call("/state")); } catch (error) { say(error.message, true); }
+  try { show(await call("state")); } catch (error) { say(error.message, true); }
   document.documentElement.dataset.ready = "yes";
 })();

@@ -1,9 +1,10 @@
 """The review page on this machine: one film, one person, decisions by keyboard.
 
 It listens on 127.0.0.1 only. The address that `longtake review` prints carries a token in its fragment, which browsers send to no
-server: the page's script shows it once and gets a cookie for pictures and clips. Decisions need the token itself, the page's own
-origin and JSON, so that pages of other origins, other ports included, can neither act nor look. A request for another host is
-refused, because a name of someone else may resolve to this machine (DNS rebinding).
+server: the page's script shows it once and gets a cookie for pictures and clips. Browsers send a cookie to all ports of a host,
+so it is for a path that no other port knows. Decisions need the token itself, the page's own origin and JSON, so that pages of
+other origins, other ports included, can neither act nor look. A request for another host is refused, because a name of someone
+else may resolve to this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ class ReviewServer:
     def __init__(self, review: Review, *, by: str = "", port: int = 0) -> None:
         self.review, self.by = review, by
         self.token, self.cookie = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self.home = f"/{secrets.token_urlsafe(16)}"
         self.state: ReviewState | None = None
         self.deciding = threading.Lock()
         self._folder = TemporaryDirectory(prefix="longtake-review-")
@@ -210,12 +212,14 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # as above
         path, _, query = self.path.partition("?")
-        looks = self._looks()
         if path == "/review.js":
             script = resources.files("longtake.review").joinpath("review.js").read_bytes()
-            self._send(200, "text/javascript; charset=utf-8", script)
-        elif path == "/":
-            self._send(200, "text/html; charset=utf-8", self._page() if looks else _OPENER)
+            return self._send(200, "text/javascript; charset=utf-8", script)
+        if path == "/":
+            return self._send(200, "text/html; charset=utf-8", _OPENER)
+        looks, path = self._looks() and path.startswith(self.room.home), path.removeprefix(self.room.home)
+        if path == "/" and looks:
+            self._send(200, "text/html; charset=utf-8", self._page())
         elif not looks or self.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise _Refusal(403, "open the address that `longtake review` printed")
         elif path == "/state":
@@ -231,6 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_object(state.home + path[1:], _JOINED[path])
         else:
             raise _Refusal(404, "there is nothing here")
+        return None
 
     def _send_take(self, what: str, fingerprint: str) -> None:
         take = self.room.take(fingerprint)
@@ -251,9 +256,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self) -> bytes:
         state = self.room.look()
         places = Places(
-            first=lambda take: f"/first/{take.fingerprint}",
-            last=lambda take: f"/last/{take.fingerprint}",
-            clip=lambda take: f"/clip/{take.fingerprint}",
+            first=lambda take: f"first/{take.fingerprint}",
+            last=lambda take: f"last/{take.fingerprint}",
+            clip=lambda take: f"clip/{take.fingerprint}",
         )
         return draw(state.plan.title, state.shots, places, film=state.joined, review=True)
 
@@ -267,14 +272,15 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(given.encode(), self.room.token.encode()):
             raise _Refusal(403, "open the address that `longtake review` printed")
         if self.path == "/session":
-            cookie = f"longtake-{self.room.port}={self.room.cookie}; HttpOnly; SameSite=Strict; Path=/"
-            return self._send(200, "application/json", b"{}", {"Set-Cookie": cookie})
+            cookie = f"longtake-{self.room.port}={self.room.cookie}; HttpOnly; SameSite=Strict; Path={self.room.home}/"
+            answer = json.dumps({"home": f"{self.room.home}/"}).encode()
+            return self._send(200, "application/json", answer, {"Set-Cookie": cookie})
         if self.headers.get("Content-Type") != "application/json":
             raise _Refusal(415, "decisions are JSON")
         review, by = self.room.review, self.room.by
         try:
             with self.room.deciding:
-                match self.path:
+                match self.path.removeprefix(self.room.home):
                     case "/choose":
                         choice = _Choice.model_validate_json(data)
                         review.choose(choice.shot, choice.take, by=by)

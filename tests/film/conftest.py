@@ -28,6 +28,8 @@ from longtake.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from longtake.review import WaitingRun
+
 CATALOG = Catalog.load()
 SETTINGS = Settings(base_url="https://reapi.example/api/v1")
 ACCOUNT = account_of(SETTINGS.host, "a-key")
@@ -229,3 +231,24 @@ def broken(studio):
         shutil.move(copy, path)
 
     return change
+
+
+@dataclass
+class Waiting:
+    """An engine of which one run of the film waits."""
+
+    runs: list[WaitingRun] = field(default_factory=list)
+    places: set[tuple[str, str]] = field(default_factory=set)
+    answers: list[tuple[str, str, int, str]] = field(default_factory=list)
+
+    def waiting(self, film, store):
+        self.places.add((film, store))
+        return list(self.runs)
+
+    def approve(self, run, *, question, credits, by):
+        self.answers.append((run, question, credits, by))
+
+
+@pytest.fixture
+def engine():
+    return Waiting()

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -18,27 +18,6 @@ from processes import until
 from longtake.review import Review, ReviewServer, WaitingRun
 from longtake.review.server import MOST_BYTES
 from longtake.settings import Settings
-
-
-@dataclass
-class Waiting:
-    """An engine of which one run of the film waits."""
-
-    runs: list[WaitingRun] = field(default_factory=list)
-    places: set[tuple[str, str]] = field(default_factory=set)
-    answers: list[tuple[str, str, int, str]] = field(default_factory=list)
-
-    def waiting(self, film, store):
-        self.places.add((film, store))
-        return list(self.runs)
-
-    def approve(self, run, *, question, credits, by):
-        self.answers.append((run, question, credits, by))
-
-
-@pytest.fixture
-def engine():
-    return Waiting()
 
 
 @pytest.fixture
@@ -56,8 +35,10 @@ def room(studio, write_board, engine):
 def person(room):
     """A client that opened the printed address: it has the cookie and the token."""
     headers = {"Origin": room.origin, "Authorization": f"Bearer {room.token}"}
-    with httpx.Client(base_url=room.origin, headers=headers, trust_env=False) as client:
-        assert client.post("/session", content=b"{}").status_code == 200
+    with httpx.Client(base_url=room.origin + room.home, headers=headers, trust_env=False) as client:
+        answer = client.post(f"{room.origin}/session", content=b"{}")
+        assert (answer.status_code, answer.json()) == (200, {"home": f"{room.home}/"})
+        assert f"Path={room.home}/" in answer.headers["Set-Cookie"].split("; ")  # no other port is asked for this path
         yield client
 
 
@@ -120,8 +101,9 @@ def test_clips_pictures_and_the_film_are_those_of_the_store(studio, room, person
     assert person.get(f"/clip/{take.fingerprint}", headers={"Range": "bytes=99999999-"}).status_code == 416
     assert all(person.get(f"/{what}/{take.fingerprint}").content[:2] == b"\xff\xd8" for what in ("first", "last"))
     assert person.get("/film.mp4").content == studio.read(f"{state.home}film.mp4")
-    for nothing in ("/clip/" + "0" * 64, "/../../etc/passwd", "/media/x", "/price?shot=", "/price?shot=nine"):
+    for nothing in ("/clip/" + "0" * 64, "/media/x", "/price?shot=", "/price?shot=nine"):
         assert person.get(nothing).status_code in {404, 409}
+    assert person.get("/../../etc/passwd").status_code in {403, 404}
 
 
 def test_without_the_printed_address_there_is_nothing_to_see(room):
@@ -131,9 +113,13 @@ def test_without_the_printed_address_there_is_nothing_to_see(room):
         take = room.look().shots[0].used.fingerprint
         for path in ("/state", f"/clip/{take}", f"/first/{take}", "/film.mp4", "/manifest.json", "/price?shot=one"):
             assert stranger.get(path).status_code == 403
+            assert stranger.get(room.home + path).status_code == 403
+            known = {"Cookie": f"longtake-{room.port}={room.cookie}"}
+            assert stranger.get(path, headers=known).status_code == 403
         for value in ("guess", "é", '"', ""):
             cookie = f"longtake-{room.port}={value}".encode()
-            assert stranger.get("/state", headers={"Cookie": cookie}).status_code == 403
+            assert stranger.get(f"{room.home}/state", headers={"Cookie": cookie}).status_code == 403
+    assert room.home not in page.text + str(page.headers)
     assert room.token not in page.text + str(page.headers)
     assert room.url == f"http://127.0.0.1:{room.port}/#token={room.token}"
 

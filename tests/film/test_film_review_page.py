@@ -11,7 +11,7 @@ import pytest
 from chromium import ENTER, the_page  # noqa: F401 - `page` is a fixture
 from processes import until
 
-from longtake.review import Review, ReviewServer
+from longtake.review import Review, ReviewServer, WaitingRun
 from longtake.settings import Settings
 
 pytestmark = [pytest.mark.slow]
@@ -20,12 +20,12 @@ BAD = '<img src=x onerror=\\"window.hit=1\\"><script>window.hit=1</script>\'}}<s
 
 
 @pytest.fixture
-def room(studio, write_board):
+def room(studio, write_board, engine):
     path = studio.folder / "film.yaml"
     path.write_text(write_board(f"one: A {BAD}!, two: B"))
     studio.run(path.read_text())
     settings = Settings(base_url="https://reapi.example/api/v1", store=studio.store.uri)
-    with ReviewServer(Review(path, settings), by=f"Ada {BAD}") as server:
+    with ReviewServer(Review(path, settings, approvals=engine), by=f"Ada {BAD}") as server:
         yield server
 
 
@@ -63,7 +63,7 @@ def decided(room):
 
 def test_keys_choose_retake_note_and_approve(room, page):
     opened(page, room.url)
-    assert page.run("location.href") == f"{room.origin}/"
+    assert page.run("location.href") == f"{room.origin}{room.home}/"
     assert page.run("document.cookie") == ""
     page.press("2")  # no shot is in front: nothing happens
     page.press("j")
@@ -102,11 +102,29 @@ def test_keys_choose_retake_note_and_approve(room, page):
     assert not page.run("document.querySelector('section.here .used video').paused")
     # The address is needed again in another tab; what it showed stays.
     page.run("sessionStorage.clear()")
-    opened(page, f"{room.origin}/")
+    opened(page, f"{room.origin}{room.home}/")
     page.press("j")
     page.press("1")
     said(page, "open the address that `longtake review` printed")
     assert decided(room)[0] == 2
+
+
+def test_an_approval_of_a_question_that_was_answered_elsewhere_is_refused_and_the_next_one_is_shown(room, page, engine):
+    engine.runs = [WaitingRun("run", "first", "May it begin?", 100)]
+    opened(page, room.url)
+    said(page, "May it begin?", "#question")
+    engine.runs = [WaitingRun("run", "second", "May it go on?", 900)]
+    page.press("a")
+    dialog(page, "up to 100 credits")
+    page.press(ENTER)
+    said(page, "another question")
+    said(page, "May it go on?", "#question")
+    assert engine.answers == []
+    page.press("a")
+    dialog(page, "up to 900 credits")
+    page.press(ENTER)
+    said(page, "the run goes on")
+    assert [answer[:3] for answer in engine.answers] == [("run", "second", 900)]
 
 
 def test_words_of_a_storyboard_a_note_and_a_name_are_inert(studio, room, page):
@@ -138,7 +156,14 @@ def test_a_page_of_another_origin_can_do_nothing(room, page, tmp_path):
     site = tmp_path / "evil"
     site.mkdir()
     (site / "index.html").write_text("<!doctype html><title>evil</title><body>")
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    cookies = []
+
+    class Site(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            cookies.append(self.headers.get("Cookie"))
+            super().end_headers()
+
+    handler = functools.partial(Site, directory=str(site))
     opened(page, room.url)  # the person has the review open: the browser has its cookie
     fingerprint = room.look().shots[0].used.fingerprint
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -161,9 +186,10 @@ def test_a_page_of_another_origin_can_do_nothing(room, page, tmp_path):
               await new Promise(done => { frame.onload = done; });
               try { found.push(frame.contentWindow.document.title) } catch { found.push("refused") }
               return found;
-            })(ROOM)""".replace("ROOM", repr(room.origin)).replace("FINGERPRINT", fingerprint)
+            })(ROOM)""".replace("ROOM", repr(room.origin + room.home)).replace("FINGERPRINT", fingerprint)
         )
         server.shutdown()
+    assert set(cookies) == {None}, "browsers send a host's cookies to its other ports"
     assert set(tried) <= {"refused", "opaque"}
     assert tried[-3:] == ["refused"] * 3
     assert decided(room) == (1, [], 0)

@@ -292,7 +292,10 @@ class LedgerGapError(LedgerError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class TwoLedgersError(LedgerError):
-    """A key has several ledgers with open attempts, since releases made one for each name of the provider: nothing is bought."""
+    """A key has several ledgers with open attempts, one for each name of the provider, or one was opened to be settled only.
+
+    Nothing is bought.
+    """
 
     exit_code = 4
     accounts: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from longtake.errors import InDoubtError, LedgerError, LedgerGapError
+from longtake.errors import InDoubtError, LedgerError, LedgerGapError, TwoLedgersError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.claim_wait import ClaimWait, to_wait
@@ -109,6 +109,7 @@ class Ledger:
             BudgetError: the reserve does not fit into a budget.
             LedgerError: the log cannot be read back to its beginning; nothing was sent.
             LedgerGapError: an entry is lost, and what it bought is not settled yet.
+            TwoLedgersError: the ledger takes no intent.
             StoreError: the store is away; nothing was sent.
         """
         answer: list[Claim] = []
@@ -126,7 +127,7 @@ class Ledger:
                 answer.append(Claim("kept"))
             elif state.barred(now()):
                 answer.append(Claim("wait"))
-            elif (no := self._only_settles(order) or halted) is not None:
+            elif (no := self.refusal or halted) is not None:
                 raise no
             else:
                 self._check_lost(state)
@@ -158,11 +159,13 @@ class Ledger:
                 return Claim("bought", written.model_copy(), began=began)
             # The entry was not an intent but the end of a dead owner's: look again, now it is in doubt.
 
-    def _only_settles(self, order: e.Purchase) -> LedgerError | None:
+    @property
+    def refusal(self) -> TwoLedgersError | None:
+        """The error of a purchase with a ledger that takes no intent, None where it does."""
         if not self._settles:
             return None
-        return LedgerError(
-            f"{order.label} is not bought: {self._settles}",
+        return TwoLedgersError(
+            f"nothing is bought: {self._settles}",
             next_step="unset LONGTAKE_ACCOUNT when nothing is open in that ledger any more",
             key=self.account,
         )

@@ -97,6 +97,8 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     Raises:
         BudgetError: a budget does not allow it, or it was not approved; nothing was sent.
     """
+    if session.spending.halted is not None:
+        return
     state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run)
     credits = spent + plan.reserve

@@ -83,6 +83,7 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         StoryboardError: the set, its template, its table or a row has problems; nothing was sent.
         SettingsError, CatalogError: the surroundings are unusable; nothing was sent.
         BudgetError: what is missing does not fit a budget of the set, the run or the day; nothing was sent.
+        TwoLedgersError: something is missing, and the ledger that is named takes no purchases.
     """
     film_set = asked.film_set
     if film_set.canary and asked.approver is None:
@@ -113,8 +114,9 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
         # Refunds free their budget when the balance shows them.
         await _read_balance(settings, store)
         plan = await asyncio.to_thread(planned)
-    state = await asyncio.to_thread(ledger_of(settings, store).read)
-    refused = _refusal(plan, state)
+    ledger = ledger_of(settings, store)
+    state = await asyncio.to_thread(ledger.read)
+    refused = (ledger.refusal if plan.reserve else None) or _refusal(plan, state)
     paid: set[str] = set()
     if refused is not None:
         paid = {attempt.order.film for attempt in state.attempts.values()} & {one.film for one in admission.films}
@@ -168,7 +170,7 @@ class _SetRun:
         plan: SetPlan,
         observer: Observer | None,
         *,
-        refused: BudgetError | None,
+        refused: LongtakeError | None,
         head: int,
     ) -> None:
         self._settings, self._asked, self._admission = settings, asked, admission
@@ -247,7 +249,8 @@ class _SetRun:
                 run=self._asked.run,
                 observer=self._observer,
             ) as session:
-                session.spending.halted = session.spending.refused = self._refused
+                if self._refused is not None:
+                    session.spending.halted = session.spending.refused = self._refused
                 film = await film_of(session, self._request(one))
         except FilmIncompleteError as incomplete:
             film, error = incomplete.film, incomplete

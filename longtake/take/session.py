@@ -177,6 +177,7 @@ async def open_session(
             observer=observer,
         )
         session.spending.foreign, session.spending.elsewhere = foreign, spent
+        session.spending.halted = ledger.refusal
         yield session
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from accounts import PRICE
 
-from longtake import Studio, housekeeping
+from longtake import Approval, FilmSet, Studio, housekeeping
 from longtake import store as stores
 from longtake.errors import (
     BudgetError,
@@ -143,6 +143,36 @@ def test_two_ledgers_with_open_attempts_buy_nothing_until_one_is_settled(account
         [sys.executable, "-P", "-m", "longtake.cli", "credits", "--json"], capture_output=True, text=True, check=True
     )
     assert f'"account": "{mine}"' in said.stdout
+
+
+def test_a_run_with_a_ledger_that_only_settles_hands_nothing_out_asks_no_one_and_decides_no_retake(account):
+    studio = studio_at(account, "127.0.0.1")
+    studio.make_sync(account.board("waves"))
+    other = account_of("localhost", account.key)
+    Ledger(store_of(account), other).adjust(5, who="me", why="a ledger of an earlier release")
+    settling, posts, begun = studio_at(account, "localhost", ledger=other), account.received(), []
+
+    async def dispatch(*_):
+        begun.append("scenes")
+
+    async def approve(question):
+        begun.append(question.subject)
+
+    asks = {"approval": Approval(before=("spending", "the rest")), "approve": approve}
+    for more in ({}, asks):
+        with pytest.raises(FilmIncompleteError, match=f"nothing is bought: {other} is not the ledger") as raised:
+            settling.make_sync(account.board("waves", "gulls"), retake=["waves"], dispatch=dispatch, **more)
+        assert (raised.value.exit_code, begun) == (4, [])
+        # Neither was a retake decided, which the next run would buy.
+        assert [shot.state for shot in studio.plan(account.board("waves")).shots] == ["current"]
+    shots = [{"id": "one", "prompt": f"{account.marker} {{{{ sku }}}}, wide shot", "duration": 1}]
+    template = {"schema": "longtake/1", "title": "Film {{ sku }}", "model": "seedance-2.5"}
+    template["scenes"] = [{"id": "s", "shots": shots}]
+    films = FilmSet("Two", storyboard=template, rows=[{"sku": "lamp"}, {"sku": "chair"}], key="sku", canary=1)
+    with pytest.raises(TwoLedgersError, match="nothing is bought"):
+        settling.make_set_sync(films, approve=approve, dispatch=dispatch)
+    assert (begun, account.received()) == ([], posts)
+    assert settling.make_sync(account.board("waves"), **asks).cost.charged == 0
 
 
 def test_what_an_earlier_release_opened_in_another_ledger_meanwhile_is_not_bought_again(account):

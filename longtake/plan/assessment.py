@@ -158,22 +158,36 @@ class ShotAssessment:
         decided = [r for r in self.decided if r.end is not None]
         ends = [r.end for r in decided if r.end is not None]
         names = of.names(self.shot, number, self.start, ends)
-        if not names:
-            # The frame it starts from does not exist yet, and an attempt from an older frame would be another take.
-            return Lack(number, f"{self.description} {number} after {self.shot.parent}", led)
         attempt = of.attempt(*names)
+        if attempt is None and (older := self._older(number)) is not None:
+            return Lack(number, older.order.fingerprint, attempt=older, older=True)
+        if not names:
+            # The frame it starts from does not exist yet.
+            return Lack(number, f"{self.description} {number} after {self.shot.parent}", led)
         if attempt is not None:
             # The attempt continues as it was submitted, with or without an end frame.
             index = names.index(attempt.order.fingerprint)
-            if not index:
-                return Lack(number, names[0], attempt=attempt)
-            return Lack(number, names[index], decided[index - 1].bridges, ends[index - 1], attempt)
+            pin = decided[index - 1] if index else None
+            bridges, end = (pin.bridges, pin.end) if pin is not None else (None, None)
+            return Lack(number, names[index], bridges, end, attempt)
         if led is None:
             return Lack(number, names[0])
         known = next((i for i, r in enumerate(decided) if r.bridges == led), None)
         if known is None:
             return Lack(number, f"{names[0]} to {led}", led)
         return Lack(number, names[1 + known], led, ends[known])
+
+    def _older(self, number: int) -> Attempt | None:
+        """The open attempt for this take from a frame that the shot before does not end with any more.
+
+        A take that came of it before would be stale and stay: so it is fetched, and nothing is bought in its place.
+        """
+        found = self.of.attempt((self.description, number)) if self.parent is not None else None
+        if found is None or self._cascades() or any(take.take == number for take in self.kept):
+            return None
+        order = found.order
+        own = (order.film, order.shot) == (self.of.take_library.film, self.shot.id)
+        return found if own and found.phase in {"accepted", "completed"} else None
 
     def _parted(self) -> tuple[Change, ...]:
         """Why a kept take is stale: the frame it continued is not the one before it now."""

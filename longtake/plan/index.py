@@ -127,6 +127,11 @@ class TakeIndex:
         """The first open attempt under these fingerprints, or pairs of description and number."""
         return next((self._attempts[name] for name in names if name in self._attempts), None)
 
+    def forget(self, attempt: Attempt) -> None:
+        """Take an attempt for closed."""
+        for name in [name for name, one in self._attempts.items() if one is attempt]:
+            del self._attempts[name]
+
     def _after(self, shot: ResolvedShot) -> tuple[ResolvedShot, Take] | None:
         """The shot that continues this one and its used take; None if there is none or it is retaken itself."""
         child = self._next.get(shot.id)

@@ -34,6 +34,8 @@ class Lack:
     """That take's first frame, once it was taken out."""
     attempt: Attempt | None = None
     """An open attempt for it: a run takes that up and buys nothing."""
+    older: bool = False
+    """Whether that attempt starts from an older frame: its take is stale when it comes, as a kept one would be."""
 
 
 @dataclass(frozen=True, slots=True)

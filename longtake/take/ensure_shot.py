@@ -7,14 +7,18 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from longtake.errors import LongtakeError
+from longtake import library
+from longtake.errors import LongtakeError, TaskFailedError
 from longtake.take.end_frame import pin_end_frames
 from longtake.take.ensure_take import ensure_take
+from longtake.take.ingest import salvage
+from longtake.take.poll import poll
 from longtake.take.upload import TakeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from longtake.ledger import Attempt
     from longtake.library import Frame, Take
     from longtake.plan import Comparison, ShotStatus
     from longtake.request import ResolvedShot
@@ -85,6 +89,12 @@ async def ensure_shot(
             errors.append(error)
             break
         specs = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
+        older = [lack.attempt for lack in status.lacks if lack.older and lack.attempt is not None]
+        fetched = await asyncio.gather(*(_older(session, comparison, shot, attempt, then) for attempt in older))
+        errors += [error for error in fetched if error is not None]
+        if older:
+            status = look()
+            continue
         asked.update(one.take for one in specs)
         ready = _ready(status, hand_on) if status.waits is None else None
         for one in await asyncio.gather(*(_obtain(session, one, then, ready, late) for one in specs)):
@@ -99,6 +109,39 @@ async def ensure_shot(
     broken = used is None and ahead is not None
     status = replace(status, used=used, ahead=ahead if broken else None, broken=broken)
     return EnsuredShot(status, tuple(obtained), tuple(errors))
+
+
+async def _older(
+    session: Session,
+    comparison: Comparison,
+    shot: ResolvedShot,
+    attempt: Attempt,
+    then: Callable[[Take], Awaitable[None]] | None,
+) -> LongtakeError | None:
+    """Fetch what was bought from an older frame before anything is bought in its place; give the error where that fails."""
+    ledger, order = session.ledger, attempt.order
+    try:
+        found = (await asyncio.to_thread(ledger.read)).find(order.fingerprint)
+        if found is None:
+            take = await asyncio.to_thread(library.load, session.store, order.fingerprint)
+        else:
+            await poll(ledger, session.account.provider, found, longest=session.settings.longest_wait)
+            decided = comparison.take_library.decided(shot.id, order.description)
+            async with session.keeping:
+                take = await salvage(session.assets, ledger, found, decided)
+        if take is not None:
+            comparison.take_library.add(take)
+            if then is not None:
+                await then(take)
+    except TaskFailedError as error:
+        session.events.task_failed(attempt, error)
+    except LongtakeError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - as below: it must not end the other shots
+        _log.exception("%s", order.label)
+        return LongtakeError(f"{order.label} stopped by {type(error).__name__}: {error}")
+    comparison.forget(attempt)
+    return None
 
 
 def _ready(status: ShotStatus, hand_on: Callable[[ShotStatus], None] | None) -> Callable[[Frame], None] | None:

@@ -18,7 +18,7 @@ from longtake.observer import Observer
 from longtake.studio.comparison import compare
 from longtake.studio.leaving import keep_left_over
 from longtake.studio.shooting import shoot as shoot_all
-from longtake.take import ledger_of
+from longtake.take import decide, ledger_of
 
 THREE = BOARD + '      - {id: three, prompt: "The open sea"}\n'
 
@@ -241,24 +241,81 @@ def test_after_a_write_off_the_new_take_has_its_own_frame(studio) -> None:
     assert studio.posts() == 4
 
 
-def test_a_task_bought_behind_a_shot_that_was_written_off_is_fetched_when_it_ends(studio) -> None:
-    """The new take of the first shot has another frame, so no shot needs the second's task; it was paid for."""
+def finished(studio, text, **options):
+    """A run to its end: what became of the shots, and what it says of attempts that no shot needs."""
+
+    async def work():
+        async with studio.session() as session:
+            comparison, _ = await compare(session, studio.resolved(text), options.get("downstream"))
+            done = await shoot_all(session, comparison.running())
+            notes = await keep_left_over(session, comparison)
+            return {name: one.outcome for name, one in done.items()}, notes
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("downstream", [None, "cascade"])
+def test_a_task_bought_behind_a_shot_that_was_written_off_is_a_take_like_one_that_was_kept(studio, downstream) -> None:
+    """The new take of the first shot has another frame: what was bought from the old one costs the same, kept yet or in flight."""
     crashed(studio)
     first, second = sorted(state(studio).attempts.values(), key=lambda attempt: attempt.sequence)
     assert (second.order.shot, second.phase) == ("two", "accepted")
     ledger_of(studio.settings, studio.store).resolve(first.id, "written_off", who="somebody", why="it takes too long")
     studio.faults({"where": "submit", "what": "no-last-frame"})
-
-    async def work():
-        async with studio.session() as session:
-            comparison, _ = await compare(session, studio.resolved(THREE), None)
-            await shoot_all(session, comparison.running())
-            return await keep_left_over(session, comparison)
-
-    (note,) = asyncio.run(work())
-    assert f"attempt {second.id} for {second.order.label} was bought for what no shot needs any more" in note
+    rows = planned(studio, downstream=downstream)
+    made, notes = finished(studio, THREE, downstream=downstream)
+    bought = [row.to_buy for row in rows.values()]
+    old = library.load(studio.store, second.order.fingerprint)
+    assert (old.attempt, old.shot, old.take, old.checks.passed) == (second.id, "s/two", 1, True)
+    assert old.frame != made["one"].take.last_frame.sha256
     assert state(studio).attempts == {}
-    assert studio.store.head(note.rpartition(" ")[2]) is not None
+    if downstream is None:
+        assert (made["two"].state, made["two"].take, notes) == ("stale", old, [])
+        assert made["three"].take.frame == old.last_frame.sha256
+        assert (bought, studio.posts()) == ([1, 0, 1], 4)
+    else:
+        assert (made["two"].state, made["two"].take.frame) == ("bought", made["one"].take.last_frame.sha256)
+        assert f"attempt {second.id} for {second.order.label} was bought for what no shot needs any more" in notes[0]
+        assert (bought, studio.posts()) == ([1, 1, 1], 5)
+    again, _ = finished(studio, THREE)
+    assert {name: one.take for name, one in again.items()} == {name: one.take for name, one in made.items()}
+
+
+def test_what_was_in_flight_for_an_older_prompt_is_used_when_that_prompt_comes_back(studio) -> None:
+    crashed(studio, BOARD)
+    second = next(one for one in state(studio).attempts.values() if one.order.shot == "two")
+    made, notes = finished(studio, BOARD.replace("A boat leaves", "A boat returns"))
+    assert ([one.state for one in made.values()], len(notes)) == (["bought", "bought"], 1)
+    back, notes = finished(studio, BOARD)
+    assert ([one.state for one in back.values()], notes) == (["current", "current"], [])
+    assert (back["two"].take.attempt, back["two"].take.frame) == (second.id, back["one"].take.last_frame.sha256)
+    assert studio.posts() == 3
+
+
+def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(studio) -> None:
+    class Away(Observer):
+        async def around(self, step, call):
+            if step.name == "ingest":
+                raise StoreError("the store is away")
+            return await call()
+
+    def chosen(number):
+        async def work():
+            async with studio.session() as session:
+                comparison, _ = await compare(session, studio.resolved(BOARD), None)
+                revision = comparison.choose("two", number, run=f"review-{number}")
+                await decide(session.store, comparison, revision)
+
+        asyncio.run(work())
+
+    made(studio, BOARD)
+    made(studio, BOARD, observer=Away(), retake=["two"], downstream="keep")
+    assert [one.order.take for one in state(studio).attempts.values()] == [2]
+    chosen(1)
+    finished(studio, BOARD)
+    chosen(2)
+    outcomes, _ = finished(studio, BOARD)
+    assert (outcomes["two"].take.take, outcomes["two"].state, studio.posts()) == (2, "current", 3)
 
 
 def test_housekeeping_keeps_the_record_and_its_frame_until_the_clip_is_kept(studio) -> None:

@@ -306,12 +306,13 @@ def test_what_nobody_wants_any_more_is_kept_all_the_same(make_small) -> None:
             (attempt,) = session.ledger.read().attempts.values()
             return attempt.phase, await salvage(session.assets, session.ledger, attempt)
 
-    phase, key = asyncio.run(work())
+    phase, take = asyncio.run(work())
     assert phase == "completed"
-    assert small.store.head(key).size > 0
+    assert small.store.head(take.clip.key).size > 0
     assert phases(small) == {}
     assert kinds(small)[-1] == "settled"
-    assert key.removeprefix("media/")[:64] in "".join(e.model_dump_json() for _, e in ledger(small).log.entries())
+    assert (get(small, "one").take, small.posts()) == (take, 1)
+    assert take.clip.sha256 in "".join(e.model_dump_json() for _, e in ledger(small).log.entries())
 
 
 # -- plans ---------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from longtake.errors import LedgerError, SettingsError, TwoLedgersError
+from longtake.errors import LedgerError, PreflightError, SettingsError, StoreError, TwoLedgersError
 from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts, is_loopback
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
         TwoLedgersError: more than one ledger of the key has open attempts, and none is written down.
         SettingsError: `wanted` is not a ledger of this key.
         LedgerError: the record cannot be read, or names a ledger of another key.
+        PreflightError: the record cannot be written.
         StoreError: the store is away.
     """
     own = account_of(host, key)
@@ -116,12 +117,21 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
             if not wanted:
                 raise
             return Identity(account=wanted, settles=error.message)
-        if record and not store.put_if_absent(place, json.dumps({"v": 1, "account": found}).encode() + b"\n"):
+        if record and not _create(store, place, found):
             # Another process was quicker, and may have seen other ledgers.
             found = _read(store, place, own) or found
     if not wanted or wanted == found:
         return Identity(account=found)
     return Identity(account=wanted, settles=f"{wanted} is not the ledger that this key pays with: that is {found}")
+
+
+def _create(store: Store, place: str, account: str) -> bool:
+    try:
+        return store.put_if_absent(place, json.dumps({"v": 1, "account": account}).encode() + b"\n")
+    except StoreError as error:
+        raise PreflightError(
+            error.message, next_step=error.next_step, check="store", step="write", cause="StoreError"
+        ) from error
 
 
 def _read(store: Store, place: str, own: str) -> str | None:

@@ -52,6 +52,8 @@ def deploy(here, board, folder, *, every=None, **film):
     with temporary_settings({PREFECT_API_URL: here.env["PREFECT_API_URL"]}):
         ReapiCredentials(api_key=here.provider.key, base_url=here.provider.base_url).save("gated", overwrite=True)
         ArtifactStore(uri=here.store.as_uri(), public_url=here.provider.store_url).save("gated", overwrite=True)
+    # Prefect checks parameters against the form, which has no null.
+    film = {name: value for name, value in film.items() if value is not None}
     parameters = {"board": json.loads(board.read_text()), "credentials": "gated", "store": "gated", **film}
     films = {
         "name": "gated",

@@ -114,8 +114,8 @@ def deliver(
             f"the film {manifest.film}/{manifest.digest} is not in {store.uri}",
             next_step="join it again: `longtake run --from-manifest PLACE`",
         )
-    told = hashlib.sha256(f"{manifest.sha256} {wanted.model_dump_json()}".encode()).hexdigest()[:12]
-    home = f"{film.key.removesuffix('film.mp4')}deliverables/{wanted.name}-{told}/"
+    digest = hashlib.sha256(f"{manifest.sha256} {wanted.model_dump_json()}".encode()).hexdigest()[:12]
+    home = f"{film.key.removesuffix('film.mp4')}deliverables/{wanted.name}-{digest}/"
     known = store.get(f"{home}deliverable.json", limit=1024**2)
     if known is not None:
         return Delivered(DeliveredManifest.model_validate_json(known), f"{home}film.mp4", made=False)
@@ -138,7 +138,7 @@ def deliver(
         there = tuple(name for name in _KINDS if (files / name).exists())
         for each in there:
             store.put_file(home + each, files / each, content_type=_KINDS[each])
-        told_of = DeliveredManifest(
+        delivered = DeliveredManifest(
             film=manifest.film,
             digest=manifest.digest,
             film_sha256=manifest.sha256,
@@ -153,8 +153,8 @@ def deliver(
             made_at=datetime.now(UTC),
             software=software(),
         )
-        store.put_if_absent(f"{home}deliverable.json", told_of.model_dump_json(indent=1).encode() + b"\n")
-    return Delivered(told_of, f"{home}film.mp4", made=True)
+        store.put_if_absent(f"{home}deliverable.json", delivered.model_dump_json(indent=1).encode() + b"\n")
+    return Delivered(delivered, f"{home}film.mp4", made=True)
 
 
 def _focus(manifest: Manifest, wanted: Deliverable) -> list[reframing.Focus]:

@@ -84,14 +84,14 @@ def record(
         try:
             flow = _post(http, "/flows/", {"name": "storyboard"})["id"]
             run = _post(http, "/flow_runs/", _run(found.film, flow, store, parameters))["id"]
-            told = found.described(run=run, links={"this run": f"{api.removesuffix('/api')}/runs/flow-run/{run}"})
-            for artifact in _artifacts(told.film):
+            described = found.described(run=run, links={"this run": f"{api.removesuffix('/api')}/runs/flow-run/{run}"})
+            for artifact in _artifacts(described.film):
                 _post(http, "/artifacts/", {**artifact, "flow_run_id": run})
             text = f"nothing to do: {many(len(found.film.shots), 'shot')}, none to buy, and the film is there"
             at = datetime.now(UTC).isoformat()
             line = {"name": "prefect.flow_runs", "level": logging.INFO, "message": text, "timestamp": at}
             _post(http, "/logs/", [{**line, "flow_run_id": run}])
-            _post(http, "/events", [_event(told, run, name, data) for name, data in _events(told, labels)])
+            _post(http, "/events", [_event(described, run, name, data) for name, data in _events(described, labels)])
             _post(http, f"/flow_runs/{run}/set_state", {"state": {"type": "COMPLETED", "name": "Completed"}})
         except (httpx.HTTPError, LongtakeError) as error:
             if run:
@@ -100,7 +100,7 @@ def record(
             if isinstance(error, LongtakeError):
                 raise
             return None
-        return told.film
+        return described.film
 
 
 def _post(http: httpx.Client, path: str, body: Any) -> Any:  # noqa: ANN401 - JSON
@@ -127,24 +127,24 @@ def _artifacts(film: Film) -> list[dict[str, Any]]:
     return [progress, table, page]
 
 
-def _events(told: Described, labels: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+def _events(described: Described, labels: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
     """The names and payloads of a run's events."""
-    film, said = told.film, {"labels": dict(labels)} if labels else {}
+    film, said = described.film, {"labels": dict(labels)} if labels else {}
     started = {"shots": len(film.shots), "to_buy": 0, "planned": 0, "reserve": 0, **said}
-    ready = {"place": film.place, "drift": told.drift, **film.cost.model_dump(), **said}
+    ready = {"place": film.place, "drift": described.drift, **film.cost.model_dump(), **said}
     return [("film.started", started), ("film.ready", ready)]
 
 
-def _event(told: Described, run: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
+def _event(described: Described, run: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
     """As `longtake.prefect.artifacts.emit` sends it."""
     return {
         "id": str(uuid.uuid4()),
         "occurred": datetime.now(UTC).isoformat(),
         "event": f"longtake.{name}",
         "resource": {
-            "prefect.resource.id": f"longtake.film.{told.film.name}",
-            "prefect.resource.name": told.film.name,
-            "longtake.account": told.account,
+            "prefect.resource.id": f"longtake.film.{described.film.name}",
+            "prefect.resource.name": described.film.name,
+            "longtake.account": described.account,
             **{f"longtake.label.{label}": value for label, value in data.get("labels", {}).items()},
         },
         "related": [{"prefect.resource.id": f"prefect.flow-run.{run}", "prefect.resource.role": "flow-run"}],

@@ -87,9 +87,9 @@ def reframe(
         raise MediaError(f"{film.name}: expected a film, got {facts.format.upper()}")
     width, height = size_of(facts, size, fit)
     same = (width, height, Fraction(1)) == facts.shown
-    with replacing(into) as beside, tempfile.TemporaryDirectory(prefix=".reframe-", dir=into.parent) as name:
+    with replacing(into) as unfinished, tempfile.TemporaryDirectory(prefix=".reframe-", dir=into.parent) as name:
         if same and not burned:
-            beside.write_bytes(film.read_bytes())
+            unfinished.write_bytes(film.read_bytes())
             return Reframed(width, height, facts.frames, encoded=False)
         if facts.color.hdr:
             raise MediaError(
@@ -98,10 +98,10 @@ def reframe(
         if burned:
             ffmpeg.require(filters=["subtitles"])
             Path(name, "captions.srt").write_text(captions.subrip(burned), encoding="utf-8", newline="\n")
-        command = _command(film, beside, facts, (width, height), fit=fit, focus=focus, burned=bool(burned))
+        command = _command(film, unfinished, facts, (width, height), fit=fit, focus=focus, burned=bool(burned))
         seconds = float(facts.seconds)
         ffmpeg.run(command, cwd=Path(name), timeout=600 + 5.0 * facts.frames, seconds=seconds, on_progress=on_progress)
-        made = look(beside).probe
+        made = look(unfinished).probe
         if (made.frames, made.width, made.height) != (facts.frames, width, height):
             raise FfmpegError(f"ffmpeg made {made.frames} frames of {made.width}x{made.height}, not {facts.frames}")
     return Reframed(width, height, facts.frames, encoded=True)

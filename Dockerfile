@@ -22,11 +22,11 @@ FROM python:${PYTHON}-slim
 LABEL org.opencontainers.image.source="https://github.com/longtake/longtake" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --create-home --uid 10001 longtake \
-    && install --directory --owner longtake /work
+    && install --directory --owner longtake /films
 COPY --from=build /opt/longtake /opt/longtake
 ENV PATH=/opt/longtake/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001
-WORKDIR /work
+WORKDIR /films
 # `--with-healthcheck` serves /health, which answers 503 when the worker has not asked its server for a while.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health', timeout=4)"]

@@ -72,9 +72,9 @@ def _write(path: Path, text: str, *, was: str) -> None:
                 f"{path} changed while the edit was read; nothing is written",
                 next_step="import the edit again",
             )
-        with replacing(path) as beside:
-            beside.write_bytes((_BOM if before.startswith(_BOM) else b"") + text.encode())
-            shutil.copymode(path, beside)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes((_BOM if before.startswith(_BOM) else b"") + text.encode())
+            shutil.copymode(path, unfinished)
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be written: {error.strerror}", next_step="give a file that can be"

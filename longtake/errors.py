@@ -24,6 +24,7 @@ __all__ = [
     "MediaError",
     "NoCreditsError",
     "NotSentError",
+    "PlanChangedError",
     "PollTimeoutError",
     "PreflightError",
     "ProviderUnavailableError",
@@ -237,6 +238,15 @@ class BudgetError(TerminalError):
     available: int = 0
     refunds: int = 0
     """Above 0 where it fits as soon as the balance shows that many credits of refunds that the provider owes."""
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class PlanChangedError(TerminalError):
+    """What would be bought now is not what the plan of the given digest would buy. `digest` is that of the plan now."""
+
+    exit_code = 3
+    default_next_step = "plan again, look at the price, and run with the new digest; nothing was sent for it"
+    digest: str = ""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

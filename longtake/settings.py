@@ -93,6 +93,8 @@ class Settings(BaseModel):
     """The most one run may cost."""
     day_budget: CreditAmount | None = None
     """The most the account may cost in a UTC day, over all films and runs."""
+    by: str = ""
+    """Who asks for what is bought, such as an agent's name: the ledger's entries name it behind the process."""
     marking: Marking = "off"
     """Whether a marked copy of each film is stored, too: with metadata that says it is generated, or signed as well."""
     signing_certificate: Path | None = None
@@ -129,7 +131,7 @@ class Settings(BaseModel):
         return self.api_key
 
 
-_VARIABLES = {name: f"LONGTAKE_{name.upper()}" for name in Settings.model_fields if name not in {"api_key", "s3"}}
+_VARIABLES = {name: f"LONGTAKE_{name.upper()}" for name in Settings.model_fields if name not in {"api_key", "s3", "by"}}
 _RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
 """Old names are errors, because an ignored budget would let a run spend more than intended."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}

@@ -78,6 +78,11 @@ _COMMANDS = {
         "take an edited OTIO file's order, takes, trims and transitions into the storyboard",
         ("longtake import cut.otio --into film.yaml --dry-run", "longtake import cut.otio --into film.yaml"),
     ),
+    "mcp": _Command(
+        "longtake.cli.mcp",
+        "serve agents: tools that plan and make films under a budget, over MCP on standard input and output",
+        ("longtake mcp films",),
+    ),
     "verify": _Command(
         "longtake.cli.verify",
         "show a film's marks and whether its signature holds",
@@ -142,6 +147,7 @@ _GROUPS = {
         "catalog",
         "credits",
         "books",
+        "mcp",
     ),
     "run films with Prefect": ("init", "up", "deploy", "doctor"),
     "other": ("gc", "emulator", "schema", "completion"),

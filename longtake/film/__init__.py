@@ -3,7 +3,7 @@
 from longtake.film.delivering import Deliverable, Delivered, DeliveredManifest, deliver
 from longtake.film.film_objects import JoinedFilm, folder_of
 from longtake.film.joining import join, join_takes
-from longtake.film.locating import locate
+from longtake.film.locating import locate, newest
 from longtake.film.marking import (
     MARKED_NAMES,
     Marks,
@@ -38,6 +38,7 @@ __all__ = [
     "mark",
     "marked_as",
     "marked_key",
+    "newest",
     "plan_render",
     "rebuild",
     "verify",

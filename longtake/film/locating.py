@@ -49,14 +49,18 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
     if named is not None:
         found = _load(store, f"films/{named[1]}/manifest.json")
     else:
-        found = _newest(store, place) if re.fullmatch(_SLUG, place) else None
+        found = newest(store, place) if re.fullmatch(_SLUG, place) else None
     if found is None:
         raise SettingsError(f"there is no film {place[:200]}, neither a file nor in {store.uri}", next_step=_HOW)
     return found, store
 
 
-def _newest(store: Store, film: str) -> Manifest | None:
-    """The film joined last of a storyboard's films."""
+def newest(store: Store, film: str) -> Manifest | None:
+    """The manifest of the film joined last under a slug; None where there is none.
+
+    Raises:
+        StoreError: the store is away, or a manifest there is from another release.
+    """
     home = re.compile(rf"films/{film}/[0-9a-f]{{32}}(?:/[0-9a-f]{{12}})?/manifest\.json")
     found = [_load(store, key) for key in store.list(f"films/{film}/") if home.fullmatch(key)]
     return max(filter(None, found), key=lambda manifest: (manifest.joined_at, manifest.digest), default=None)

@@ -25,7 +25,7 @@ class _Entry(Frozen):
     at: datetime
     """When the writer wrote it, by the writer's clock, UTC."""
     by: str
-    """The process that wrote it, see `owner.py`."""
+    """The process that wrote it, and who asked it, see `owner.py`."""
     nonce: str = Field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Makes equal entries of two writers differ, so that a lost answer of the store can be cleared up by reading back."""
     before: str | None = None

@@ -65,12 +65,14 @@ class Ledger:
         account: its name, see `identify_ledger`.
         settles: why it takes no intent: what was bought before is polled, kept and settled, and nothing more is bought. Empty where
             it does.
+        by: who asks this process for what it does; its entries name them.
     """
 
-    def __init__(self, store: Store, account: str, *, settles: str = "") -> None:
+    def __init__(self, store: Store, account: str, *, settles: str = "", by: str = "") -> None:
         self.log = EntryLog(store, account)
         self.others = OtherLedgers(store, account)
         self._settles = settles
+        self._by = by
         self._patience = ClaimWait()
         self._tasks: dict[str, set[str]] = {}
         """Task id -> closed attempts that had it, as far as `_tasks_until`."""
@@ -369,7 +371,7 @@ class Ledger:
             )
 
     def _stamp(self) -> dict[str, Any]:
-        return {"at": now(), "by": owner.current()}
+        return {"at": now(), "by": owner.current(self._by)}
 
     def _entry(self, kind: Callable[..., e.Entry], attempt: Attempt, **fields: Any) -> e.Entry:  # noqa: ANN401 - an entry's own fields
         return kind(**self._stamp(), attempt=attempt.id, **fields)

@@ -1,7 +1,7 @@
 """Who a process is, so that another can tell whether it still lives.
 
 A lease ends by the clock. On the same machine there is a quicker and surer way: the process is gone. That may only be
-concluded within one boot and one pid namespace, so both are part of the name.
+concluded within one boot and one pid namespace, so both are part of the name. Who asked the process, such as an agent, may follow.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 from pathlib import Path
 
 _UNKNOWN = "-"
+_LONGEST = 80
+"""Characters of the name of who asked."""
 
 
 def _read(path: str) -> str:
@@ -46,9 +48,16 @@ def _name(pid: int) -> str:
     return f"{socket.gethostname()}/{_machine()}/{pid}/{_started(pid)}"
 
 
-def current() -> str:
-    """The name of this process: `host/machine/pid/start`."""
-    return _name(os.getpid())
+def current(asked_by: str = "") -> str:
+    """The name of this process: `host/machine/pid/start`, and behind another slash who asked it, where anyone did."""
+    asker = cleaned(asked_by)
+    return f"{_name(os.getpid())}/{asker}" if asker else _name(os.getpid())
+
+
+def cleaned(name: str) -> str:
+    """A name that others chose, for one line: printable characters, single spaces, up to 80 characters."""
+    plain = "".join(char if char.isprintable() else " " for char in name[: 10 * _LONGEST])
+    return " ".join(plain.split())[:_LONGEST].rstrip()
 
 
 def is_dead(owner: str) -> bool:
@@ -63,10 +72,10 @@ def is_alive(owner: str) -> bool:
 
 def _runs(owner: str) -> bool | None:
     """Whether the owner runs; None where that cannot be known from here."""
-    parts = owner.split("/")
-    if len(parts) != 4 or not parts[2].isdigit():
+    parts = owner.split("/", 4)
+    if len(parts) < 4 or not parts[2].isdigit():
         return None
-    _, machine, pid, started = parts
+    _, machine, pid, started = parts[:4]
     if _UNKNOWN in (machine, started) or machine != _machine():
         return None
     return None if _hidden(int(pid)) else _started(int(pid)) == started

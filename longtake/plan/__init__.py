@@ -1,5 +1,8 @@
 """What a run would do: a storyboard compared with what is kept, shot by shot, and the price of the difference."""
 
+from longtake.plan.agreement import Agreement, agreement_of, run_of
+from longtake.plan.agreement import read as read_agreement
+from longtake.plan.agreement import write as write_agreement
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
 from longtake.plan.plan import (
@@ -7,6 +10,7 @@ from longtake.plan.plan import (
     LedgerView,
     Plan,
     PlannedShot,
+    PlannedTake,
     make,
     of,
     parents_first,
@@ -20,21 +24,27 @@ from longtake.plan.status import Lack, ShotStatus, Status, select
 
 __all__ = [
     "MOST_ROWS",
+    "Agreement",
     "Change",
     "Comparison",
     "Lack",
     "LedgerView",
     "Plan",
     "PlannedShot",
+    "PlannedTake",
     "ShotStatus",
     "Status",
+    "agreement_of",
     "make",
     "of",
     "parents_first",
     "payer_of",
+    "read_agreement",
     "read_books",
     "read_ledgers",
+    "run_of",
     "select",
     "statuses",
     "view_of",
+    "write_agreement",
 ]

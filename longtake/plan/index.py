@@ -53,7 +53,7 @@ class TakeIndex:
         self.take_library = take_library
         self.downstream = downstream
         self.catalog = catalog
-        self._realm = realm
+        self.realm = realm
         self._running = False
         """Whether a run asks: it uses kept takes only, while a plan assumes the purchases it lists."""
         self._frames = frames or {}
@@ -117,7 +117,7 @@ class TakeIndex:
         frame = start.sha256 if start is not None and shot.parent is not None else None
         if (frame is None) != (shot.parent is None):
             return []
-        realm, digests = self._realm, self.digests[shot.id]
+        realm, digests = self.realm, self.digests[shot.id]
         return [
             request.fingerprint(shot, take=number, realm=realm, digests=digests, frame=frame, end=end)
             for end in (None, *(end.sha256 for end in ends))

@@ -7,7 +7,9 @@ was accepted. All amounts are whole credits.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -25,12 +27,12 @@ from longtake.plan.status import Status
 from longtake.storyboard import Downstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from longtake.catalog import Catalog
     from longtake.ledger import LedgerState
-    from longtake.plan.status import ShotStatus
+    from longtake.plan.status import Lack, ShotStatus
     from longtake.request import Resolved, ResolvedShot
     from longtake.settings import Settings
     from longtake.store import Store
@@ -78,6 +80,20 @@ class PlannedShot(Frozen):
     """Why a missing shot that continues it is bought only when its clip is kept; None where its last frame is enough."""
 
 
+class PlannedTake(Frozen):
+    """One take that a run would buy. Amounts in credits; 0 where another shot of the plan pays for the same take."""
+
+    shot: str
+    """The shot's id."""
+    take: int
+    name: str
+    """Its fingerprint, or where that is not known yet something that is the same for the same take."""
+    description: str | None
+    """The digest of its request without the frame it starts from; None where an input given as a URL was never read."""
+    expected: int
+    reserve: int
+
+
 class Plan(Frozen):
     """What a run would do. Amounts in credits, lengths in seconds of film."""
 
@@ -110,6 +126,12 @@ class Plan(Frozen):
     """What a person should know of the ledger, such as a balance that differs from it, and of trims that make a chain jump."""
     old_rates: tuple[OldRate, ...] = ()
     """Of each model of which takes would be bought, the oldest rate used, if it was seen longer ago than the catalog allows."""
+    purchases: tuple[PlannedTake, ...] = ()
+    """The takes that a run would buy, in film order."""
+    board_digest: str = ""
+    """SHA-256 of the storyboard's text."""
+    digest: str = ""
+    """What names it, 32 hex digits: another storyboard, take to buy or price is another digest (`Studio.make(expect=…)`)."""
 
     @property
     def fits(self) -> bool:
@@ -364,7 +386,8 @@ def of(
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
     priced = priced if priced is not None else set()
     # The shots that are alike in everything share one take: it is priced where a run would come to it first.
-    bought = {shot.id: _bought(found[shot.id], priced) for shot in parents_first(resolved)}
+    paid = {shot.id: _paid(found[shot.id], priced) for shot in parents_first(resolved)}
+    bought = {shot: len(lacks) for shot, lacks in paid.items()}
     labels = {shot.id: shot.label for shot in resolved.shots}
     awaited = {shot.parent for shot in resolved.shots if found[shot.id].lacks}
     rows = tuple(
@@ -379,6 +402,8 @@ def of(
     reserve = sum(r.reserve for r in rows)
     budget = budget if budget is not None else Budget(film=resolved.loaded.board.budget)
     before = take_library.snapshot.labels if take_library.snapshot is not None else {}
+    purchases = tuple(_purchases(comparison, found, paid))
+    board_digest = hashlib.sha256(resolved.loaded.text.encode()).hexdigest()
     return Plan(
         film=take_library.film,
         title=resolved.loaded.board.title,
@@ -401,7 +426,38 @@ def of(
         planning_rates=any(r.planning_rate for r in rows if r.to_buy),
         notes=(*books.notes, *_jumps(resolved)),
         old_rates=_old_rates(comparison.catalog, rows, today),
+        purchases=purchases,
+        board_digest=board_digest,
+        digest=_digest(comparison, board_digest, purchases),
     )
+
+
+def _purchases(
+    comparison: Comparison, found: Mapping[str, ShotStatus], paid: Mapping[str, Sequence[Lack]]
+) -> Iterator[PlannedTake]:
+    for shot in comparison.resolved.shots:
+        for lack in found[shot.id].to_buy:
+            pays = lack in paid[shot.id]
+            yield PlannedTake(
+                shot=shot.id,
+                take=lack.number,
+                name=lack.name,
+                description=comparison.descriptions.get(shot.id),
+                expected=shot.expected.credits if pays else 0,
+                reserve=shot.reserve.credits if pays else 0,
+            )
+
+
+def _digest(comparison: Comparison, board_digest: str, purchases: Sequence[PlannedTake]) -> str:
+    """The digest of canonical JSON over the storyboard, the kind of provider, and each take to buy with its price."""
+    decides = {
+        "kind": "longtake-plan/1",
+        "realm": comparison.realm,
+        "film": comparison.take_library.film,
+        "board": board_digest,
+        "buys": [[one.shot, one.take, one.name, one.description, one.expected, one.reserve] for one in purchases],
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
 def _jumps(resolved: Resolved) -> list[str]:
@@ -423,15 +479,16 @@ def _old_rates(catalog: Catalog, rows: Iterable[PlannedShot], today: date | None
     return tuple(oldest.values())
 
 
-def _bought(status: ShotStatus, priced: set[str]) -> int:
-    names = [lack.name for lack in status.to_buy if lack.name not in priced]
-    priced.update(names)
-    return len(names)
+def _paid(status: ShotStatus, priced: set[str]) -> list[Lack]:
+    """The takes of a shot that no shot before it pays for."""
+    lacks = [lack for lack in status.to_buy if lack.name not in priced]
+    priced.update(lack.name for lack in lacks)
+    return lacks
 
 
 def _price(comparison: Comparison) -> int:
     priced: set[str] = set()
-    return sum(_bought(one, priced) * one.shot.expected.credits for one in statuses(comparison).values())
+    return sum(len(_paid(one, priced)) * one.shot.expected.credits for one in statuses(comparison).values())
 
 
 def _joined(

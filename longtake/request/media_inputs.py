@@ -130,6 +130,10 @@ class MediaInputs:
         from longtake.media import inspect  # noqa: PLC0415 - loads PyAV, which a board without files does not need
 
         path = self._loaded.path(text)
+        if self._loaded.outside(text):
+            folder = "a file inside the folder that storyboards are confined to"
+            self._findings.add(place, f"{quoted(text)} lies outside the folder", folder)
+            return None
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 self._findings.add(place, f"{quoted(text)} is not a regular file", self._place_text(text))

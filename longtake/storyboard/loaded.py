@@ -39,10 +39,21 @@ class Loaded:
     """Where files lie that do not lie where the storyboard says, by what it says."""
     lines: bool = True
     """Whether `text` is what a person wrote, so that problems name its lines. Otherwise they name places."""
+    within: Path | None = field(default=None, compare=False)
+    """The folder that every file it names must lie in, links followed; None for anywhere."""
 
     def path(self, written: str) -> Path:
         """Return the path of a file that the storyboard names."""
         return self.files.get(written, self.base / written)
+
+    def outside(self, written: str) -> bool:
+        """Whether a file that the storyboard names lies outside the folder it is confined to."""
+        if self.within is None:
+            return False
+        try:
+            return not self.path(written).resolve().is_relative_to(self.within.resolve())
+        except (OSError, ValueError, RuntimeError):  # a ring of links, or not a file name
+            return True
 
     def line(self, path: FieldPath) -> int:
         """The line, counted from 1, on which a value's key stands; of the nearest value around it when it is not there."""
@@ -72,12 +83,25 @@ def line_of(tree: Node, path: FieldPath) -> int:
     return line
 
 
+def _column_of(tree: Node, path: FieldPath) -> int:
+    """The column of the value's key, or of the item of a list; of the nearest value around it when it is not there."""
+    column, node = tree.column, tree
+    for key in path:
+        found = node.child(key)
+        if found is None:
+            break
+        known = (node.columns or {}).get(key) if isinstance(key, str) else None
+        node = found[1]
+        column = known if known is not None else node.column
+    return column
+
+
 def problem_at(tree: Node, name: str, path: FieldPath, message: str, allowed: str, *, lines: bool = True) -> Problem:
     """See `Loaded.problem`."""
     label = shot_label(tree, path)
     line = line_of(tree, path)
     if lines:
-        return Problem(name, line, label, message, allowed)
+        return Problem(name, line, label, message, allowed, column=_column_of(tree, path))
     at = dotted(_around(path)) + (f" ({label})" if label is not None else "")
     return Problem(name, line, label, message, allowed, at=at)
 

@@ -103,7 +103,9 @@ def draft_text(
     try:
         tree = read(re.sub("^\ufeff", "", text))
     except TextError as error:
-        raise failure(name, (Problem(name, error.line, None, error.message, error.allowed, at=at),)) from None
+        raise failure(
+            name, (Problem(name, error.line, None, error.message, error.allowed, at, error.column),)
+        ) from None
     if tree.entries is None:
         what = "the file is empty" if tree.scalar is None and tree.items is None else "this is not a storyboard"
         allowed = "a mapping of schema, title, model, scenes and so on"

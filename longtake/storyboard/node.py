@@ -15,11 +15,11 @@ YAML_ALLOWED = "one document of YAML 1.2 or JSON"
 
 
 class TextError(Exception):
-    """Text that holds no tree; the line counts from 1."""
+    """Text that holds no tree; the line and the column count from 1."""
 
-    def __init__(self, line: int, message: str, allowed: str = YAML_ALLOWED) -> None:
+    def __init__(self, line: int, message: str, allowed: str = YAML_ALLOWED, *, column: int = 1) -> None:
         super().__init__(message)
-        self.line, self.message, self.allowed = line, message, allowed
+        self.line, self.message, self.allowed, self.column = line, message, allowed, column
 
 
 @dataclass(slots=True)
@@ -35,6 +35,10 @@ class Node:
     levels: int = 1
     doubled: list[tuple[int, str]] = field(default_factory=list)
     """Line and name of each key that a mapping holds a second time; the first one counts."""
+    column: int = 1
+    """Where it starts on its line, from 1."""
+    columns: dict[str, int] | None = None
+    """Where each key of a mapping starts on its line."""
 
     def value(self) -> Any:  # noqa: ANN401 - whatever a YAML file can hold
         """The plain value, in lists and dicts of its own."""

@@ -13,7 +13,7 @@ LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Where (file, line from 1, shot when in one), what is wrong, and what would be allowed there.
+    """Where (file, line and column from 1, shot when in one), what is wrong, and what would be allowed there.
 
     Where there are no lines to show, as in a storyboard built in Python, `at` names the place: `scenes[0].shots[1] (wakes)`, ""
     for the storyboard itself. `line` then only gives the order.
@@ -25,6 +25,7 @@ class Problem:
     message: str
     allowed: str
     at: str | None = None
+    column: int = 1
 
     def __str__(self) -> str:
         if self.at is not None:

@@ -44,7 +44,8 @@ def read(text: str) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = quoted(error.problem or error.context)
-        raise TextError(mark.line + 1 if mark else 1, f"this is not YAML: {said}") from None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise TextError(line, f"this is not YAML: {said}", column=column) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise TextError(1, f"this is not YAML: {quoted(str(error))}") from None
     return builder.root or Node(1)
@@ -69,6 +70,8 @@ class _Open:
     node: Node
     anchor: str | None
     key: tuple[int, str] | None = None
+    column: int = 1
+    """Where the key starts on its line."""
 
 
 @dataclass(slots=True)
@@ -80,7 +83,7 @@ class _Builder:
     root: Node | None = None
 
     def take(self, event: events.Event) -> None:
-        line = event.start_mark.line + 1 if event.start_mark else 1
+        line, column = (event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else (1, 1)
         if isinstance(event, events.DocumentStartEvent) and self.root is not None:
             raise TextError(line, "a second document starts here")
         if isinstance(event, events.AliasEvent):
@@ -91,11 +94,12 @@ class _Builder:
             if tag is not None:
                 raise TextError(line, f"the tag {quoted(str(tag))} is not known here", "values without tags")
         if isinstance(event, events.ScalarEvent):
-            self._scalar(event, line)
+            self._scalar(event, line, column)
         elif isinstance(event, events.CollectionStartEvent):
             if len(self.stack) >= DEEPEST:
                 raise TextError(line, f"this is nested deeper than {DEEPEST} levels", f"up to {DEEPEST} levels")
             node = Node(line, items=[]) if isinstance(event, events.SequenceStartEvent) else Node(line, entries={})
+            node.column = column
             self._no_key_here(line)
             self.stack.append(_Open(node, event.anchor))
         elif isinstance(event, events.CollectionEndEvent):
@@ -111,13 +115,13 @@ class _Builder:
             raise TextError(line, "an alias cannot be a key", "keys written out")
         self._put(node, line)
 
-    def _scalar(self, event: events.ScalarEvent, line: int) -> None:
+    def _scalar(self, event: events.ScalarEvent, line: int, column: int) -> None:
         text = _whole(str(event.value), line)
         if self._waits_for_key():
-            self.stack[-1].key = (line, text)
+            self.stack[-1].key, self.stack[-1].column = (line, text), column
             return
         plain = bool(event.implicit[0]) and event.style in (None, "")
-        node = Node(line, scalar=_resolved(text) if plain else text)
+        node = Node(line, scalar=_resolved(text) if plain else text, column=column)
         self._named(event.anchor, node)
         self._put(node, line)
 
@@ -152,6 +156,8 @@ class _Builder:
                 parent.doubled.append((key_line, key))
             else:
                 parent.entries[key] = (key_line, node)
+                parent.columns = parent.columns if parent.columns is not None else {}
+                parent.columns[key] = top.column
             top.key = None
 
 

@@ -12,14 +12,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from longtake import plan as plans
 from longtake import report
-from longtake.errors import BudgetError, LongtakeError, SettingsError
+from longtake.errors import BudgetError, LongtakeError, PlanChangedError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from longtake.ledger import Budget
-    from longtake.plan import Plan, PlannedShot
+    from longtake.plan import Agreement, Plan, PlannedShot
     from longtake.storyboard import Approval
     from longtake.studio.shooting import MadeShot
     from longtake.take import Session
@@ -89,6 +90,29 @@ def check_approver(approval: Approval, approver: Approver | None) -> None:
             "this run must ask before it spends, and no approver is set",
             next_step="give Studio.make an `approve` function, or remove `before` from the storyboard's `approval`",
         )
+
+
+async def agreed(session: Session, plan: Plan, expect: str) -> Agreement:
+    """Hold a run to the plan of a digest, and return what is agreed to with it, which is to be written before anything is bought.
+
+    That plan is the one of now, or one that an earlier run with this digest began to buy and that has all that is missing now.
+
+    Raises:
+        PlanChangedError: it is neither; nothing was sent.
+        StoreError: the store is away.
+    """
+    account = session.ledger.account
+    agreement = await asyncio.to_thread(plans.read_agreement, session.store, session.film, expect)
+    if agreement is None:
+        if plan.digest != expect:
+            raise PlanChangedError(
+                f"plan {expect[:64]} is not the plan of now, which is {plan.digest} and reserves {plan.reserve} credits",
+                digest=plan.digest,
+            )
+        agreement = plans.agreement_of(plan, account, by=session.settings.by)
+    agreement.check(plan, account)
+    session.spending.hold_to(agreement)
+    return agreement
 
 
 async def approve_plan(session: Session, plan: Plan, approval: Approval, approver: Approver | None) -> None:

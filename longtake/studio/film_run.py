@@ -17,7 +17,7 @@ from longtake import preflight, report
 from longtake.assets import can_host, needs_host, read_inputs
 from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, SettingsError, StoreError
 from longtake.observer import Step
-from longtake.studio.approval import approve_plan, approve_rest, check_approver
+from longtake.studio.approval import agreed, approve_plan, approve_rest, check_approver
 from longtake.studio.comparison import compare
 from longtake.studio.leaving import keep_left_over, leave_snapshot
 from longtake.studio.shooting import MadeShot, shoot, still_used
@@ -58,6 +58,7 @@ class FilmRequest:
         dispatch: has other runs make the missing shots and waits for them; returns the error that names what they did not make.
         links: more links for the page, by name.
         steps: the user's own steps, in order.
+        expect: the digest of the plan that may be bought; None buys whatever is missing.
     """
 
     resolved: Resolved
@@ -68,6 +69,7 @@ class FilmRequest:
     dispatch: Dispatch | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     steps: tuple[ClipStep, ...] = ()
+    expect: str | None = None
 
 
 async def film_of(session: Session, asked: FilmRequest) -> Film:
@@ -77,6 +79,7 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
         StoryboardError, SettingsError: bad input; nothing was sent.
         PreflightError: this machine could not process what it would buy; nothing was sent.
         BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
+        PlanChangedError: what is missing is not what the expected plan would buy; nothing was sent for it.
         FilmIncompleteError: shots are missing; names them, the reasons and the price, and carries the film.
     """
     try:
@@ -130,6 +133,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     # Refunds free their budget when the balance shows them: look before the plan is judged.
     await session.account.see_refunds(session.store)
     comparison, plan = await _compare(session, asked, asked.retake)
+    agreement = await agreed(session, plan, asked.expect) if asked.expect is not None else None
     await asyncio.to_thread(_check_hosting, session, comparison)
     # A step may refuse kept takes, and then retakes are bought.
     if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
@@ -146,6 +150,8 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
             raise
         # Takes bought before are still fetched and kept; nothing more is bought.
         session.spending.halted = session.spending.refused = error
+    if agreement is not None:
+        await asyncio.to_thread(plans.write_agreement, session.store, agreement)
     session.events.event(
         "film.started",
         shots=len(plan.shots),

@@ -245,6 +245,7 @@ class Studio:
         | None = None,
         links: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        expect: str | None = None,
     ) -> Film:
         """Make a film: buy what is missing, keep it, concatenate it. Calling it again buys only what is still missing.
 
@@ -260,9 +261,12 @@ class Studio:
             dispatch: lets others make what the film lacks, and waits for them.
             links: more places for the film's page, by name.
             labels: what this run's credits can be summed by; they go before the storyboard's of the same name.
+            expect: the digest of a plan (`Plan.digest`): only what that plan names is bought, each take once, in all for no more
+                than it reserves. A later call with the same digest goes on with what is missing of it.
 
         Raises:
             StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.
+            PlanChangedError: what is missing is not what the plan of `expect` would buy; nothing was sent for it.
             PreflightError: this machine could not use what it would buy; nothing was sent.
             BudgetError: what is missing does not fit a budget, or was not approved; nothing was sent for it.
             FilmIncompleteError: shots are missing; says which, why and what they would cost, and carries the `film` as it is.
@@ -270,12 +274,19 @@ class Studio:
         from longtake import request
         from longtake import storyboard as boards
         from longtake.catalog import Catalog
+        from longtake.errors import SettingsError
+        from longtake.plan import run_of
         from longtake.studio.connections import connected
         from longtake.studio.film_run import FilmRequest, film_of
         from longtake.take import SetTag
 
         own_labels = boards.checked_labels(labels)
         steps = self._own_steps()
+        if expect is not None and (dispatch is not None or run is not None):
+            raise SettingsError(
+                "a run with `expect` has an id of its own, and dispatches nothing",
+                next_step="leave `run` and `dispatch` out",
+            )
         catalog = await asyncio.to_thread(Catalog.load, self.settings.catalog)
         loaded = (
             board if isinstance(board, boards.Loaded) else await boards.aload_any(board, base=base, s3=self.settings.s3)
@@ -287,7 +298,7 @@ class Studio:
             budget=loaded.board.budget,
             run_budget=budget,
             tag=SetTag().labeled(loaded.board.labels, own_labels),
-            run=run or uuid.uuid4().hex,
+            run=run_of(expect) if expect is not None else run or uuid.uuid4().hex,
             observer=self._observer,
         ) as session:
             return await film_of(
@@ -301,6 +312,7 @@ class Studio:
                     dispatch=dispatch,
                     links=links or {},
                     steps=steps,
+                    expect=expect,
                 ),
             )
 

@@ -121,7 +121,7 @@ def ledger_of(settings: Settings, store: Store, *, record: bool = True) -> Ledge
     found = identify_ledger(
         store, host=settings.host, key=settings.key().get_secret_value(), wanted=settings.account, record=record
     )
-    return Ledger(store, found.account, settles=found.settles)
+    return Ledger(store, found.account, settles=found.settles, by=settings.by)
 
 
 @asynccontextmanager

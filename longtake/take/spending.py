@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from longtake.errors import PlanChangedError
+from longtake.ledger import Budget
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from longtake.errors import LongtakeError
-    from longtake.ledger import Attempt, Budget, Ledger, Used
+    from longtake.ledger import Attempt, Ledger, Purchase, Used
+    from longtake.plan import Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Spending:
         foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
         halted: the error that stopped further purchases, or None; tasks in flight go on.
         refused: the refusal of a budget that was reported.
+        agreement: what was agreed to with the digest of a plan; nothing else is bought. None where anything may be.
     """
 
     film: str
@@ -60,6 +65,7 @@ class Spending:
     foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
     halted: LongtakeError | None = None
     refused: LongtakeError | None = None
+    agreement: Agreement | None = None
     budget: Budget = field(init=False)
     """The budget in force."""
 
@@ -82,6 +88,20 @@ class Spending:
             StoreError: the store is away.
         """
         (budget or self.budget).check(credits, self.used(ledger))
+
+    def hold_to(self, agreement: Agreement) -> None:
+        """Buy only what was agreed to, and in all for no more than was agreed to."""
+        most = Budget(run=agreement.reserve)
+        self.agreement, self.base, self.budget = agreement, self.base.within(most), self.budget.within(most)
+
+    def not_agreed(self, order: Purchase) -> PlanChangedError | None:
+        """The error for a take that the plan which was agreed to does not have; None where it may be bought."""
+        if self.agreement is None or self.agreement.allows(order):
+            return None
+        return PlanChangedError(
+            f"{order.label} is not in plan {self.agreement.digest}, so it is not bought",
+            next_step="plan again, look at the price, and run with the new digest; nothing was sent for it",
+        )
 
     def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
         """Let the run cost `credits` in all, what it has spent included, as a person approved.

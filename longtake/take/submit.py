@@ -142,14 +142,17 @@ async def _claim_and_post(
     session: Session, take_request: TakeRequest, limits: Limits, leave: Callable[[], None], stop: asyncio.Event
 ) -> Claim:
     take_key, ledger = take_request.take_key, session.ledger
+    order = take_key.order(film=session.film, run=session.run, tag=session.spending.tag)
     claim = await asyncio.to_thread(
         ledger.claim,
-        take_key.order(film=session.film, run=session.run, tag=session.spending.tag),
+        order,
         body=take_key.frozen_body(session.catalog),
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,
         kept=lambda: session.store.head(library.key_of(take_key.fingerprint)) is not None,
-        halted=_bought_elsewhere(session, take_key.fingerprint) or session.spending.halted,
+        halted=_bought_elsewhere(session, take_key.fingerprint)
+        or session.spending.halted
+        or session.spending.not_agreed(order),
         limits=limits,
     )
     if claim.kind != "bought" or claim.attempt is None:

@@ -1,0 +1,144 @@
+"""What was agreed to when a run was started with the digest of a plan: which takes, and for how much in all.
+
+It is written once, before anything is bought under it, and lies under ``films/<film>/agreed/<digest>.json``. A later run with
+the same digest, after a crash or at the same time, may buy what is still missing of it and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, ValidationError
+
+from longtake.errors import PlanChangedError, SettingsError, StoreError
+from longtake.frozen import Frozen
+
+if TYPE_CHECKING:
+    from longtake.ledger import Purchase
+    from longtake.plan.plan import Plan
+    from longtake.store import Store
+
+GOOD_FOR = timedelta(days=30)
+"""How long a digest can be used after its first use: less than the ledger remembers what a run has spent."""
+_NAMED = 5
+"""Takes that an error names."""
+
+
+class AgreedTake(Frozen):
+    """A take that may be bought: of which shot, and of which request."""
+
+    shot: str
+    take: int = Field(ge=1)
+    description: str | None
+
+
+class Agreement(Frozen):
+    """The takes of a plan that was agreed to, and the most that they may cost together, in credits."""
+
+    v: Literal[1] = 1
+    film: str
+    digest: str
+    board_digest: str
+    account: str
+    """The ledger's account that it was agreed for."""
+    takes: tuple[AgreedTake, ...]
+    reserve: int = Field(ge=0)
+    by: str = ""
+    """Who asked."""
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def run(self) -> str:
+        """The id of every run under it: what one of them has bought counts for all."""
+        return run_of(self.digest)
+
+    def allows(self, order: Purchase) -> bool:
+        """Whether a take may be bought under it."""
+        return AgreedTake(shot=order.shot, take=order.take, description=order.description) in self.takes
+
+    def check(self, plan: Plan, account: str) -> None:
+        """Raise unless everything that the plan would buy was agreed to.
+
+        Raises:
+            PlanChangedError: it is another storyboard, another key, too long ago, or takes would be bought that were not agreed to.
+        """
+        if plan.board_digest != self.board_digest:
+            raise PlanChangedError(f"the storyboard has changed since plan {self.digest}", digest=plan.digest)
+        if account != self.account:
+            raise PlanChangedError(f"plan {self.digest} was agreed to for another key", digest=plan.digest)
+        if datetime.now(UTC) - self.at > GOOD_FOR:
+            days = GOOD_FOR.days
+            raise PlanChangedError(f"plan {self.digest} was agreed to more than {days} days ago", digest=plan.digest)
+        known = set(self.takes)
+        found = [AgreedTake(shot=one.shot, take=one.take, description=one.description) for one in plan.purchases]
+        more = [f"take {one.take} of {one.shot}" for one in found if one not in known]
+        if more:
+            rest = f" and {len(more) - _NAMED} more" if len(more) > _NAMED else ""
+            raise PlanChangedError(
+                f"plan {self.digest} does not have {', '.join(more[:_NAMED])}{rest}, which would be bought now",
+                digest=plan.digest,
+            )
+
+
+def run_of(digest: str) -> str:
+    """The id of every run under the plan of this digest.
+
+    Raises:
+        SettingsError: it is not a digest.
+    """
+    if not re.fullmatch(r"[0-9a-f]{32}", digest):
+        raise SettingsError(
+            f"{json.dumps(digest[:64])} is not the digest of a plan", next_step="give the `digest` of `Studio.plan`"
+        )
+    return f"plan-{digest}"
+
+
+def agreement_of(plan: Plan, account: str, *, by: str = "") -> Agreement:
+    """What is agreed to with a plan."""
+    return Agreement(
+        film=plan.film,
+        digest=plan.digest,
+        board_digest=plan.board_digest,
+        account=account,
+        takes=tuple(AgreedTake(shot=one.shot, take=one.take, description=one.description) for one in plan.purchases),
+        reserve=plan.reserve,
+        by=by,
+    )
+
+
+def read(store: Store, film: str, digest: str) -> Agreement | None:
+    """What was agreed to under a digest before; None where nothing was.
+
+    Raises:
+        StoreError: the store is away, or the object there is not an agreement of this release.
+    """
+    key = _key(film, digest)
+    data = store.get(key)
+    if data is None:
+        return None
+    try:
+        return Agreement.model_validate_json(data)
+    except ValidationError:
+        raise StoreError(
+            f"{key} is not an agreement of this release", next_step="plan again and use the new digest", key=key
+        ) from None
+
+
+def write(store: Store, agreement: Agreement) -> Agreement:
+    """Write down what is agreed to, and return it, or what another run was quicker to write.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    if store.put_if_absent(
+        _key(agreement.film, agreement.digest), agreement.model_dump_json(indent=1).encode() + b"\n"
+    ):
+        return agreement
+    return read(store, agreement.film, agreement.digest) or agreement
+
+
+def _key(film: str, digest: str) -> str:
+    return f"films/{film}/agreed/{digest}.json"

@@ -220,6 +220,7 @@ def test_a_server_that_ends_lets_an_open_purchase_be_written_down(desk, end):
     ]
 
 
+@pytest.mark.slow
 def test_a_film_with_a_shot_that_failed_is_told_and_goes_on_with_the_same_digest(desk):
     account, board = desk.account, desk.write(desk.account.board("first", "second"))
     account.fault({"what": "fail-80006"}, shot="second")

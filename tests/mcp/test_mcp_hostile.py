@@ -87,7 +87,9 @@ def test_a_storyboard_names_no_file_outside_the_folder(desk):
     lines = BOARD.replace("scenes:", "references:\nscenes:").splitlines()
     names = [f"  name{number}: {json.dumps(place)}" for number, place in enumerate(places)]
     at = lines.index("references:") + 1
-    text = "\n".join([*lines[:at], *names, *lines[at:]]).replace("A pier", "@name0 and @name1 and @name2")
+    text = "\n".join([*lines[:at], *names, *lines[at:]]).replace(
+        '"A pier"', '"@name0, @name1, @name2", references: [name0, name1, name2]'
+    )
     desk.write(text + "\nsound: {music: ../private.png}\n")
 
     async def main():
@@ -130,7 +132,7 @@ def test_mistakes_have_a_line_and_a_column(desk):
     typo, broken = asyncio.run(main())
     first = typo["findings"][0]
     assert (typo["ok"], first["file"], first["line"]) == (False, "typo.yaml", 8)
-    assert (first["column"], "promt" in first["message"]) == (21, True)
+    assert (first["column"], "promt" in first["message"]) == (20, True)
     assert (broken["ok"], broken["findings"][0]["line"]) == (False, 1)
 
 

@@ -43,8 +43,8 @@ test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; T
 test-deep: $(VENV)/.dev ## more of what slow tests do: other doors of a crash, more damaged clips
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m deep $(TESTS)
 
-mutants: $(VENV)/.mutation ## which made-up faults no test notices: PART= SAMPLE= SEED=, see tests/MUTANTS.md
-	$(BIN)/python tests/mutation/run.py $(PART) --sample $(SAMPLE) --seed $(SEED)
+mutants: $(VENV)/.mutation ## which made-up faults no test notices: PART= SAMPLE= SEED= AGAIN=1, see tests/MUTANTS.md
+	$(BIN)/python tests/mutation/run.py $(PART) --sample $(SAMPLE) --seed $(SEED) $(if $(AGAIN),--again)
 
 catalog: $(VENV)/.dev ## write longtake/catalog/catalog.json after a change of catalog.yaml
 	$(BIN)/python -c "from longtake.catalog import load; load.COMPILED.write_text(load.compile_shipped())"

@@ -3,25 +3,31 @@
 mutmut makes the faults, chooses the tests that reach each one, and keeps what it found. It reads one configuration, so each part
 gets a folder of its own in build/mutants: links to this repository and a pyproject.toml of its own. Run again, it goes on.
 
-    python tests/mutation/run.py PART [--sample N] [--seed SEED] [--again]
+    python tests/mutation/run.py PART [--sample N] [--seed SEED] [--again] [--only TEXT]
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-import random
 import subprocess
 import sys
+import time
 import tomllib
+from collections import Counter
 from pathlib import Path
 
-from mutmut.stats import status_by_exit_code
+from words import is_about_words
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "mutants"
 LINKED = ("longtake", "flows", "tasks", "blocks", "tests", "docs", "examples", "deployments.yaml", "README.md")
+HANG = 60
+"""Seconds after which a test of a fault is given up; on the code as it is none of them takes a tenth of it."""
+_PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "noticed")
+CAUGHT, HUNG, STAYS, UNTRIED = "caught", "hung", "survived", "not tried"
 
 
 def parts() -> dict[str, dict[str, list[str]]]:
@@ -44,8 +50,7 @@ def prepare(name: str, part: dict[str, list[str]]) -> Path:
         "also_copy": [each for each in LINKED if each not in {"longtake", "tests"}]
         + ["longtake/flows", "longtake/tasks", "longtake/blocks"],
         "pytest_add_cli_args_test_selection": [f"tests/{path}" for path in part["tests"]],
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not deep"]
-        + (["-k", part["only"][0]] if "only" in part else []),
+        "pytest_add_cli_args": [*_PLUGINS, "--timeout", str(HANG), "-m", "not slow and not deep"],
         "use_git_change_detection": False,
         "timeout_multiplier": 20.0,
         "timeout_constant": 5.0,
@@ -64,11 +69,39 @@ def known(folder: Path) -> dict[str, int | None]:
     return found
 
 
-def mutmut(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def sample(names: list[str], size: int | None, seed: int) -> list[str]:
+    """Draw mutants by digest: a change of one function leaves the draw of all others, and a larger draw holds the smaller."""
+    drawn = sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())
+    return sorted(drawn[:size])
+
+
+def noticed(folder: Path) -> dict[str, dict[str, str]]:
+    """Mutant -> the last test that failed with it, as `noticed.py` wrote it down."""
+    file = folder / "noticed.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {each["mutant"]: each for each in map(json.loads, lines)}
+
+
+def state_of(code: int | None, test: dict[str, str] | None) -> str:
+    """Class the end of a mutant's tests: only a test that failed has caught it, not a clock and not a broken process."""
+    if code is None:
+        return UNTRIED
+    if code in {0, 5, 33}:
+        return STAYS
+    return CAUGHT if code == 1 and test is not None and "Timeout" not in test["error"] else HUNG
+
+
+def mutmut(folder: Path, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
     """Run mutmut in the folder of a part; what it starts imports the changed code, too."""
-    env = {**os.environ, "PYTHONPATH": str(folder / "mutants"), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join([str(folder / "mutants"), str(Path(__file__).parent)])
+    env = {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LONGTAKE_NOTICED": str(folder / "noticed.jsonl"),
+    }
     program = Path(sys.executable).with_name("mutmut")  # `python -m mutmut` loads its state twice and finds no test
-    return subprocess.run([program, *words], cwd=folder, env=env, check=False, text=True)
+    return subprocess.run([program, *words], cwd=folder, env=env, check=False, text=True, capture_output=quiet)
 
 
 def main() -> int:
@@ -79,24 +112,29 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=15)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="test the survivors again")
+    parser.add_argument("--only", default="", help="only mutants whose name has this in it")
     given = parser.parse_args()
-    folder = prepare(given.part, parts()[given.part])
-    if not known(folder):
-        mutmut(folder, "run", "none*")  # makes them, and learns which tests reach what
+    folder, began = prepare(given.part, parts()[given.part]), time.monotonic()
+    made = mutmut(folder, "run", "none*", quiet=True)  # makes them, and learns which tests reach what
+    if "nothing matches" not in made.stderr:
+        print(made.stdout, made.stderr, sep="\n")
+        return 1
     mutants = known(folder)
-    names = sorted(mutants)
-    if given.sample is not None and given.sample < len(names):
-        names = random.Random(given.seed).sample(names, given.sample)
-    todo = [one for one in names if mutants[one] is None or (given.again and mutants[one] in {0, 33})]
+    names = sample([name for name in sorted(mutants) if given.only in name], given.sample, given.seed)
+    tests = noticed(folder)
+    before = {name: state_of(mutants[name], tests.get(name)) for name in names}
+    todo = [name for name in names if before[name] == UNTRIED or (given.again and before[name] != CAUGHT)]
     if todo:
         mutmut(folder, "run", "--max-children", str(given.jobs), *todo)
-    after = {one: code for one, code in known(folder).items() if one in set(names)}
-    states = {one: status_by_exit_code[code] for one, code in after.items()}
-    counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
-    print(f"{given.part}: {len(names)} of {len(mutants)} mutants, seed {given.seed}: {counts}")
-    for one, state in sorted(states.items()):
-        if state not in {"killed", "timeout"}:
-            print(f"  {state}: {one}")
+    after, tests = known(folder), noticed(folder)
+    states = {name: state_of(after[name], tests.get(name)) for name in names}
+    words = {name for name in names if states[name] != CAUGHT and is_about_words(folder, name)}
+    counts = Counter(states.values())
+    print(f"{given.part}: {len(names)} of {len(mutants)} mutants, seed {given.seed}: {dict(counts)}")
+    print(f"  of the others {len(words)} change only words for people; {time.monotonic() - began:.0f} s")
+    for name, state in sorted(states.items()):
+        if state != CAUGHT:
+            print(f"  {'words' if name in words else state}: {name}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The base of the records that are written, read and handed on."""
+"""The base of the records that are written and read."""
 
 from __future__ import annotations
 

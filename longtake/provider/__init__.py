@@ -1,7 +1,7 @@
-"""The HTTP client of the video provider: one POST, polls, the balance, and the copying of results.
+"""The HTTP client of the video provider: one POST, polls, the balance, and downloads of results.
 
-Everything that answers is hostile until checked. What an outcome of the paid POST means is decided in `outcomes`;
-nothing in this package, nor below it, ever sends that POST a second time.
+Every answer is checked before it is used. `submit_outcome` decides what an outcome of the paid POST means; nothing in this
+package, nor below it, ever sends that POST a second time.
 """
 
 from longtake.provider.client import Provider as Provider

@@ -1,13 +1,10 @@
-"""The provider's three calls, and the fetching of what it made."""
+"""The HTTP client of one provider account: the paid POST, polls, the balance, and downloads of results."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import json
-import logging
-import time
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -15,7 +12,6 @@ import httpx
 from longtake.errors import (
     KeyRefusedError,
     NotSentError,
-    PollTimeoutError,
     ProviderUnavailableError,
     RateLimitedError,
     UnknownTaskError,
@@ -23,9 +19,9 @@ from longtake.errors import (
 from longtake.provider import tasks, url_safety
 from longtake.provider.answers import Complaint, ProviderAnswer, clean, is_task_id, task_id, whole
 from longtake.provider.http_clients import GET_TIMEOUT, HttpClients, checked_base, checked_key
-from longtake.provider.polling import PollCadence, UsualDuration
+from longtake.provider.polling import PollCadence
 from longtake.provider.submit_outcome import SubmitAccepted, Wire, settle
-from longtake.provider.token_bucket import TokenBucket
+from longtake.provider.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,16 +33,8 @@ if TYPE_CHECKING:
     from longtake.provider.partial_download import DownloadKind, Fetched
     from longtake.provider.readable import Readable
 
-log = logging.getLogger("longtake.provider")
-
 POST_TIMEOUT = 120.0
 """Seconds for a POST: it ends before a reconciliation believes the balance (`longtake.ledger.reconcile.QUIET`)."""
-MOST_POLLS = 100
-"""Polls a second of all waits together: 1,000 tasks are asked every 10 s, and with more of them each is asked less often."""
-_JUST_NOW = 1.0
-"""Seconds since a task was accepted in which it cannot have ended, as far as the rhythm of polls goes."""
-STRIKES = 3
-"""Consecutive 401, 403 and 404 answers tolerated while polling: a key takes a moment to be known everywhere."""
 
 
 class Provider:
@@ -85,10 +73,9 @@ class Provider:
         self._key = checked_key(key)
         self.realm = "loopback" if url_safety.is_loopback(httpx.URL(self._base).host) else "provider"
         self._post_timeout = post_timeout
-        self._cadence = cadence or PollCadence()
+        cadence = cadence or PollCadence()
         self._open: HttpClients | None = None
-        self._usual: defaultdict[str, UsualDuration] = defaultdict(UsualDuration)
-        self._turns = TokenBucket(MOST_POLLS, MOST_POLLS)
+        self._waits = Waits(cadence)
         self._opener = functools.partial(
             HttpClients.open,
             key=self._key,
@@ -97,7 +84,7 @@ class Provider:
             post_timeout=post_timeout,
             connect_timeout=min(connect_timeout, post_timeout),
             fetch_timeout=fetch_timeout,
-            cadence=self._cadence,
+            cadence=cadence,
         )
 
     async def __aenter__(self) -> Self:
@@ -190,20 +177,17 @@ class Provider:
         task_id: str,
         *,
         longest: float,
-        on_poll: Callable[[tasks.ProviderTask], None] | None = None,
         kind: str = "",
         going: float = 0.0,
     ) -> tasks.ProviderTask:
         """Poll until the task ended, and return it as it ended, completed or failed.
 
         A poll that fails changes nothing: 429, 5xx, lost connections and garbage mean "ask again" (provider-contract.md §3).
-        Polls come when the end is expected, as soon as this client has seen a task of the same kind complete: the first that
-        does is a reason to look at the others at once.
+        As soon as this client has seen a task of the same kind complete, polls come when the end is expected.
 
         Args:
             task_id: as accepted.
             longest: seconds to wait in all. At least one poll is made, and one at the very end.
-            on_poll: called with what each good poll shows.
             kind: a name for tasks that take about as long.
             going: seconds since it was accepted.
 
@@ -212,52 +196,7 @@ class Provider:
             KeyRefusedError, UnknownTaskError: the fourth such answer in a row. Until a first answer knows the task, 404 is asked
                 again for `PollCadence.unknown` seconds: a new task may not be known everywhere yet.
         """
-        began = time.monotonic()
-        deadline = began + longest
-        usual = self._usual[kind]
-        pace = self._cadence.start(usual, going=going)
-        delay = pace.after_answer()
-        # When it was last known to be going on: of one that was accepted a while ago that is not known.
-        after = going if going <= _JUST_NOW else None
-        strikes = 0
-        known = False
-        odd: str | None = None
-        while True:
-            left = deadline - time.monotonic()
-            last = delay >= left
-            if await usual.pause(max(0.0, min(delay, left))):
-                # Another task of this kind has ended: plan the next poll again with its duration.
-                pace = self._cadence.start(usual, going=going)
-                delay = pace.after_answer(time.monotonic() - began)
-                continue
-            await self._turns.turn()
-            try:
-                task = await self.poll(task_id)
-            except (KeyRefusedError, UnknownTaskError) as error:
-                strikes += 1
-                new = not known and time.monotonic() - began < self._cadence.unknown
-                if strikes > STRIKES and not (new and isinstance(error, UnknownTaskError)):
-                    raise
-                delay = pace.after_fault()
-            except (RateLimitedError, ProviderUnavailableError) as error:
-                log.debug("asking again: %s", error.message)
-                delay = pace.after_fault(error.retry_after)
-            else:
-                strikes, known = 0, True
-                if on_poll is not None:
-                    on_poll(task)
-                gone = going + time.monotonic() - began
-                if task.terminal:
-                    if after is not None and task.status == "completed":
-                        usual.ended(after=after, before=gone)
-                    return task
-                after = gone
-                if task.status not in ("processing", odd):
-                    odd = task.status
-                    log.warning("task %s has the status %r and no result; polling on", task_id, task.status)
-                delay = pace.after_answer(time.monotonic() - began)
-            if last:
-                raise PollTimeoutError(f"task {task_id} did not end within {longest:g} s", task_id=task_id)
+        return await self._waits.until_ended(self.poll, task_id, longest=longest, kind=kind, going=going)
 
     async def balance(self) -> int | None:
         """Return the whole credits the account holds; None where the provider does not offer it (404).

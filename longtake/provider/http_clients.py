@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -13,6 +12,7 @@ import httpx
 from longtake.errors import SettingsError, UrlRefusedError
 from longtake.provider import url_safety
 from longtake.provider.download import MediaClients
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("longtake.provider")
 
 GET_TIMEOUT = 30.0
-"""Seconds for one poll or one look at the balance, all in all."""
+"""Seconds for one poll or one reading of the balance, in all."""
 _IDLE = 4.0
 """Seconds a connection is kept without use: many servers close it after 5, and a request sent just then is lost and waits."""
 CHUNK_TIMEOUT = 60.0
@@ -57,7 +57,7 @@ class HttpClients:
         """Make the pools; nothing is connected yet. All times are in seconds."""
         quieten_httpx()
         tls = await asyncio.to_thread(httpx.create_ssl_context)
-        public = {"User-Agent": f"longtake/{_version()}", "Accept-Encoding": "identity"}
+        public = {"User-Agent": f"longtake/{VERSION}", "Accept-Encoding": "identity"}
         private = {**public, "Authorization": f"Bearer {key.get_secret_value()}", "Accept": "application/json"}
         common: dict[str, Any] = {"verify": tls, "transport": transport, "follow_redirects": False}
 
@@ -124,7 +124,7 @@ def checked_base(base_url: str) -> str:
     if parts.query or parts.fragment:
         raise SettingsError(f"the provider's base URL {url_safety.shown(base_url)} has a query or a fragment")
     if parts.scheme == "http" and not url_safety.is_loopback(parts.host):
-        log.warning("the base URL %s is not https: the key travels in the open", url_safety.shown(base_url))
+        log.warning("the base URL %s is not https: the key is sent unencrypted", url_safety.shown(base_url))
     return base_url.rstrip("/")
 
 
@@ -141,10 +141,3 @@ def checked_key(key: SecretStr) -> SecretStr:
             next_step="set LONGTAKE_API_KEY to the key alone",
         )
     return key
-
-
-def _version() -> str:
-    try:
-        return metadata.version("longtake")
-    except metadata.PackageNotFoundError:
-        return "0"

@@ -18,19 +18,19 @@ from longtake import storyboard as boards
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoreError
 from longtake.film import film_objects, locate
-from longtake.film.film_page import PageShot
 from longtake.ledger import Budget
 from longtake.library import Remark
 from longtake.library.remarks import MOST_NAME, MOST_TEXT
 from longtake.plan import Comparison
 from longtake.review.prices import RetakePrice, retake_prices, wanted_retake
+from longtake.review.state import ReviewState, page_shots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from os import PathLike
     from typing import Any
 
-    from longtake.library import Revision, Take
+    from longtake.library import Revision
     from longtake.manifest import Manifest
     from longtake.plan import LedgerView, Plan, ShotStatus
     from longtake.request import Resolved
@@ -39,29 +39,6 @@ if TYPE_CHECKING:
     from longtake.storyboard import Downstream, Loaded, Storyboard
 
 _TRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """A film as a reviewer sees it.
-
-    Attributes:
-        plan: what the next run would do and cost, with the decisions so far.
-        shots: in film order, with the takes that are kept.
-        joined: the manifest of the film of exactly these takes, or of the one joined last; None where there is none.
-        current: whether the joined film is that of exactly these takes.
-        home: the joined film's key prefix; empty where there is none.
-        remarks: notes and approvals, the oldest first.
-        waiting: runs of the film that wait for an approval, with the credits that they need now.
-    """
-
-    plan: Plan
-    shots: tuple[PageShot, ...]
-    joined: Manifest | None
-    current: bool
-    home: str
-    remarks: tuple[Remark, ...]
-    waiting: tuple[WaitingRun, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +87,7 @@ class Review:
         before = {shot.id: comparison.take_library.used_before(shot.id) for shot in resolved.shots}
         return ReviewState(
             plan=plan,
-            shots=tuple(_shots(statuses, before, joined)),
+            shots=tuple(page_shots(statuses, before, joined)),
             joined=joined,
             current=current,
             home=home,
@@ -278,40 +255,3 @@ class Review:
             return None, "", False
         found = film_objects.find(self.store, film_objects.folder_of(film, manifest.digest), sha256=manifest.sha256)
         return (None, "", False) if found is None else (manifest, found.key.removesuffix("film.mp4"), False)
-
-
-def _shots(
-    statuses: Sequence[ShotStatus], earlier: Mapping[str, Take | None], joined: Manifest | None
-) -> Iterator[PageShot]:
-    """The shots for a page; times, seams and drift are those of the joined film where it has the same takes."""
-    known = {shot.shot: shot for shot in joined.shots} if joined is not None else {}
-    same = joined is not None and [one.shot.label for one in statuses] == [shot.shot for shot in joined.shots]
-    at, before = 0.0, False
-    for status in statuses:
-        shot = status.shot
-        used = status.used or next((one for one in status.kept if one == earlier[shot.id]), None)
-        used = used or (status.kept[-1] if status.kept else None)
-        was = known.get(shot.label)
-        is_same = was is not None and used is not None and was.used.fingerprint == used.fingerprint
-        seconds = used.clip.seconds if used is not None else float(max(shot.duration, 1))
-        start, end = (was.start, was.end) if same and was is not None else (at, at + seconds)
-        yield PageShot(
-            shot=shot.label,
-            scene=shot.scene,
-            id=shot.id,
-            state=status.state,
-            why="; ".join(map(str, status.reasons)),
-            start=start,
-            end=end,
-            prompt=shot.prompt,
-            used=used,
-            alternates=_by_number(take for take in status.kept if used is None or take.take != used.take),
-            seam=was.seam if was is not None and is_same and before else None,
-            drift=was.drift if was is not None and is_same else None,
-        )
-        at, before = end, is_same
-
-
-def _by_number(takes: Iterator[Take]) -> tuple[Take, ...]:
-    """The newest take of each number: that is the one a choice by number means."""
-    return tuple({take.take: take for take in takes}.values())

@@ -3,8 +3,8 @@
 It listens on 127.0.0.1 only. The address that `longtake review` prints carries a token in its fragment, which browsers send to no
 server: the page's script shows it once and gets a cookie for pictures and clips. Browsers send a cookie to all ports of a host,
 so it is for a path that no other port knows. Decisions need the token itself, the page's own origin and JSON, so that pages of
-other origins, other ports included, can neither act nor look. A request for another host is refused, because a name of someone
-else may resolve to this machine (DNS rebinding).
+other origins, other ports included, can neither act nor look. A request for another host is refused, because a name that someone
+else controls may resolve to this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -22,29 +22,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from longtake import media
 from longtake import store as stores
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.film.film_page import Places, draw
-from longtake.library.remarks import MOST_TEXT
-from longtake.storyboard import Downstream
+from longtake.review.requests import decide, facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
     from longtake.library import Take
-    from longtake.review.decisions import Review, ReviewState
+    from longtake.review.decisions import Review
+    from longtake.review.state import ReviewState
 
 MOST_BYTES = 64 * 1024
 """Bytes of the largest request."""
-_SECONDS = 60
-"""How long a connection may say nothing."""
-_STEP = 256 * 1024
+_BLOCK = 256 * 1024
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -60,35 +58,6 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
 _OPENER = (
     b'<!doctype html><meta charset="utf-8"><title>Longtake</title><p id="said"></p><script src="/review.js"></script>'
 )
-
-_Id = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Choice(_Body):
-    shot: _Id
-    take: int = Field(ge=1, le=100_000)
-
-
-class _Retake(_Body):
-    shot: _Id
-    downstream: Downstream
-    most: int = Field(ge=0)
-
-
-class _Note(_Body):
-    text: str = Field(min_length=1, max_length=MOST_TEXT)
-    shot: _Id | None = None
-    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-
-
-class _Approval(_Body):
-    run: _Id | None = None
-    question: _Id | None = None
-    credits: int | None = Field(default=None, ge=0)
 
 
 class _Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -123,7 +92,6 @@ class ReviewServer:
         except OSError as error:
             self._folder.cleanup()
             raise SettingsError(f"port {port} cannot be used: {error.strerror}", next_step="give --port 0") from None
-        self._server.daemon_threads = True
         self.port = self._server.server_port
         self.origin = f"http://127.0.0.1:{self.port}"
 
@@ -144,7 +112,7 @@ class ReviewServer:
         self._server.serve_forever(poll_interval=0.1)
 
     def close(self) -> None:
-        """Stop, and forget the copies."""
+        """Stop, and delete the local copies."""
         self._server.shutdown()
         self._server.server_close()
         self._folder.cleanup()
@@ -157,9 +125,9 @@ class ReviewServer:
         self.close()
 
     def look(self) -> ReviewState:
-        """How the film stands now; pictures and clips are those of this look."""
-        self.state = state = self.review.state()
-        return state
+        """Read how the film stands now; from here on, pictures and clips are those of this state."""
+        self.state = self.review.state()
+        return self.state
 
     def take(self, fingerprint: str) -> Take | None:
         """A take on the page."""
@@ -174,14 +142,14 @@ class ReviewServer:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "longtake", ""
-    timeout = _SECONDS
+    timeout = 60  # seconds without a byte
 
     def __init__(self, room: ReviewServer, *args: Any) -> None:  # noqa: ANN401 - as the library calls it
         self.room = room
         super().__init__(*args)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: addresses would show who looks at what."""
+        """Log nothing: addresses would show who looks at what."""
 
     def do_GET(self) -> None:
         self._answered(self._get)
@@ -194,9 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_host()
             work()
         except _Refusal as refusal:
-            self._fail(refusal.status, str(refusal), "")
+            self._json(refusal.status, {"message": str(refusal), "next_step": ""})
         except LongtakeError as error:
-            self._fail(409, error.message, error.next_step or "")
+            self._json(409, {"message": error.message, "next_step": error.next_step})
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -205,8 +173,6 @@ class _Handler(BaseHTTPRequestHandler):
         if hosts not in ([f"127.0.0.1:{self.room.port}"], [f"localhost:{self.room.port}"]):
             self.close_connection = True  # its body is not read, and must not be taken for the next request
             raise _Refusal(421, "this host is not served")
-
-    # -- looking ---------------------------------------------------------------------------------------------------------
 
     def _get(self) -> None:
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
@@ -223,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not looks or self.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise _Refusal(403, "open the address that `longtake review` printed")
         elif path == "/state":
-            self._json(200, _facts(self.room.look()))
+            self._json(200, facts(self.room.look()))
         elif path == "/price":
             shot = re.fullmatch(r"shot=([A-Za-z0-9_.~-]{1,200})", query)
             prices = self.room.review.retake_prices(shot[1] if shot is not None else "")
@@ -262,8 +228,6 @@ class _Handler(BaseHTTPRequestHandler):
         )
         return draw(state.plan.title, state.shots, places, film=state.joined, review=True)
 
-    # -- deciding --------------------------------------------------------------------------------------------------------
-
     def _post(self) -> None:
         data = self._body()
         if self.headers.get("Origin") not in {self.room.origin, f"http://localhost:{self.room.port}"}:
@@ -277,45 +241,24 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, "application/json", answer, {"Set-Cookie": cookie})
         if self.headers.get("Content-Type") != "application/json":
             raise _Refusal(415, "decisions are JSON")
-        review, by = self.room.review, self.room.by
         try:
             with self.room.deciding:
-                match self.path.removeprefix(self.room.home):
-                    case "/choose":
-                        choice = _Choice.model_validate_json(data)
-                        review.choose(choice.shot, choice.take, by=by)
-                    case "/retake":
-                        retake = _Retake.model_validate_json(data)
-                        review.retake(retake.shot, retake.downstream, most=retake.most, by=by)
-                    case "/note":
-                        note = _Note.model_validate_json(data)
-                        review.note(note.text, shot=note.shot, seconds=note.seconds, by=by)
-                    case "/approve":
-                        approval = _Approval.model_validate_json(data)
-                        if approval.run is not None and approval.question is None:
-                            raise _Refusal(400, "this is not a decision")
-                        review.approve(**approval.model_dump(), by=by)
-                    case _:
-                        raise _Refusal(404, "there is nothing here")
+                if not decide(self.room.review, self.path.removeprefix(self.room.home), data, by=self.room.by):
+                    raise _Refusal(404, "there is nothing here")
         except ValidationError:
             raise _Refusal(400, "this is not a decision") from None
-        return self._json(200, _facts(self.room.look()))
+        return self._json(200, facts(self.room.look()))
 
     def _body(self) -> bytes:
         """The request's body, which is read also where it is refused, so that the connection can go on."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             self.close_connection = True
-            raise _Refusal(411, "say how long it is")
+            raise _Refusal(411, "the request has no Content-Length")
         if int(length) > MOST_BYTES:
             self.close_connection = True
-            raise _Refusal(413, "it is too long")
+            raise _Refusal(413, "the request is too long")
         return self.rfile.read(int(length))
-
-    # -- answers ---------------------------------------------------------------------------------------------------------
-
-    def _fail(self, status: int, message: str, next_step: str) -> None:
-        self._json(status, {"message": message, "next_step": next_step})
 
     def _json(self, status: int, value: object) -> None:
         self._send(status, "application/json", json.dumps(value).encode())
@@ -337,7 +280,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             file = self.room.review.store.reader(key)
         except StoreError:
-            raise _Refusal(404, "it is gone") from None
+            raise _Refusal(404, "the object is not in the store") from None
         with file:
             size = file.seek(0, 2)
             asked = _RANGE.fullmatch(self.headers.get("Range", ""))
@@ -351,37 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(206 if asked else 200, kind, end - begin + 1, more)
             file.seek(begin)
             left = end - begin + 1
-            while left > 0 and (piece := file.read(min(_STEP, left))):
+            while left > 0 and (piece := file.read(min(_BLOCK, left))):
                 self.wfile.write(piece)
                 left -= len(piece)
             return None
-
-
-def _facts(state: ReviewState) -> dict[str, Any]:
-    """What the page's script shows of a state."""
-    plan = state.plan
-    rows = {row.id: row for row in plan.shots}
-    return {
-        "expected": plan.expected,
-        "reserve": plan.reserve,
-        "fits": plan.fits,
-        "current": state.current or state.joined is None,
-        "shots": {
-            shot.id: {
-                "state": shot.state,
-                "why": shot.why,
-                "to_buy": rows[shot.id].to_buy,
-                "expected": rows[shot.id].expected,
-                "used": shot.used.take if shot.used is not None else None,
-            }
-            for shot in state.shots
-        },
-        "remarks": [
-            one.model_dump(mode="json", include={"kind", "text", "shot", "seconds", "credits", "by", "at"})
-            for one in state.remarks
-        ],
-        "waiting": [
-            {"run": one.run, "question": one.question, "text": one.text, "credits": one.credits}
-            for one in state.waiting
-        ],
-    }

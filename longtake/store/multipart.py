@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import StoreError
+from longtake.store.keys import is_key
 from longtake.store.s3client import patiently
 from longtake.store.s3errors import status
 
@@ -27,6 +28,7 @@ PART = 8 * 1024 * 1024
 _IN_FLIGHT = 3
 _MOST_PARTS = 10_000
 _ABANDONED = timedelta(days=1)
+_UPLOADED = ("media/", "films/")
 
 
 def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, content_type: str) -> None:
@@ -49,10 +51,10 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
     """
     place, size = (s3, bucket), path.stat().st_size
     step = max(PART, -(-size // _MOST_PARTS))
-    # Housekeeping: some servers cannot list uploads, and then there is nothing to do.
+    # Some servers cannot list uploads: then none is ended.
     with contextlib.suppress(Exception):
         found = s3.list_multipart_uploads(Bucket=bucket, Prefix=name).get("Uploads", [])
-        end_abandoned(s3, bucket, (each for each in found if each["Key"] == name))
+        _end(s3, bucket, (each for each in found if each["Key"] == name and _is_old(each)))
     opened = patiently(
         lambda: s3.create_multipart_upload(Bucket=bucket, Key=name, ContentType=content_type),
         at=place, key=key, doing="written",
@@ -94,13 +96,34 @@ def upload(s3: S3Client, bucket: str, name: str, path: Path, *, key: str, conten
     pool.shutdown(wait=False)
 
 
-def end_abandoned(s3: S3Client, bucket: str, found: Iterable[Any]) -> None:
-    """End the listed uploads that are older than a day: their processes are gone."""
+def abandoned(s3: S3Client, bucket: str, prefix: str, *, end: bool) -> int:
+    """Count the uploads that are older than a day; `end` ends them, too.
+
+    Uploads of others in the same bucket are left alone.
+
+    Raises:
+        StoreError: they cannot be listed or ended.
+    """
+
+    def listed() -> list[Any]:
+        pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        return [each for page in pages for each in page.get("Uploads", []) if ours(each["Key"])]
+
+    def ours(name: str) -> bool:
+        key = name.removeprefix(prefix)
+        return name.startswith(prefix) and key.startswith(_UPLOADED) and is_key(key)
+
+    found = [each for each in patiently(listed, at=(s3, bucket), key=prefix or ".", doing="listed") if _is_old(each)]
+    if end:
+        patiently(lambda: _end(s3, bucket, found), at=(s3, bucket), key=prefix or ".", doing="deleted")
+    return len(found)
+
+
+def _end(s3: S3Client, bucket: str, found: Iterable[Any]) -> None:
     for each in found:
-        if is_abandoned(each["Initiated"]):
-            s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
+        s3.abort_multipart_upload(Bucket=bucket, Key=each["Key"], UploadId=each["UploadId"])
 
 
-def is_abandoned(since: datetime) -> bool:
-    """Whether an upload that began then was abandoned."""
-    return datetime.now(UTC) - since > _ABANDONED
+def _is_old(upload: Any) -> bool:  # noqa: ANN401 - botocore's answer
+    """Whether the process of an upload is gone."""
+    return bool(datetime.now(UTC) - upload["Initiated"] > _ABANDONED)

@@ -17,6 +17,7 @@ from longtake.store.keys import check_deletable, check_key, check_prefix, is_key
 from longtake.store.protocol import DAY, GET_LIMIT, ObjectInfo
 from longtake.store.range_reader import ranged_file
 from longtake.store.s3client import client, patiently
+from longtake.store.s3download import Download, check_partial
 from longtake.store.s3errors import status
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ Answer = TypeVar("Answer")
 _MARK = "longtake-write"
 _PAGE = 1000
 _WEEK = 7 * DAY
-_UPLOADED = ("media/", "films/")
 _IN_MEMORY = 16 * 1024 * 1024
 
 
@@ -79,18 +79,15 @@ class S3Store:
                 return False
             return True
 
+        failed = StoreError(f"{self.uri} answered that {key} exists, and it cannot be read", key=key)
         try:
             if self._patiently(put, key=key, doing="created"):
                 return True
-        except StoreError:
-            # Perhaps it landed all the same; if nothing can be read now either, the caller is left in doubt.
-            ours = self._ours(key, data, mark)
-            if ours is None:
-                raise
-            return ours
+        except StoreError as error:
+            failed = error  # perhaps the object was created all the same
         ours = self._ours(key, data, mark)
         if ours is None:
-            raise StoreError(f"{key} is said to exist by {self.uri} and cannot be read", key=key)
+            raise failed
         return ours
 
     def _ours(self, key: str, data: bytes, mark: str) -> bool | None:
@@ -161,7 +158,7 @@ class S3Store:
             if answer is None:
                 return None
             with contextlib.closing(answer["Body"]) as body:
-                _check_partial(answer, key)
+                check_partial(answer, key)
                 if answer["ETag"] != etag:
                     raise StoreError(f"{key} became another object while it was read", key=key)
                 return bytes(body.read())
@@ -169,7 +166,7 @@ class S3Store:
         return self._patiently(read, key=key, doing="read")
 
     def reader(self, key: str) -> BinaryIO:
-        """See `Store.reader`. A request for each MiB that is wanted, or for more when more is wanted at once."""
+        """See `Store.reader`. A request for each MiB that is read, or for more when more is read at once."""
         found = self._look(key)
         if found is None:
             raise StoreError(f"the store holds no object {key}", key=key)
@@ -177,7 +174,7 @@ class S3Store:
         def fetch(start: int, length: int) -> bytes:
             data = self._range(key, start, length, etag=found["ETag"])
             if data is None:
-                raise StoreError(f"{key} went away while it was read", key=key)
+                raise StoreError(f"{key} was deleted while it was read", key=key)
             return data
 
         return ranged_file(key, found["ContentLength"], fetch)
@@ -187,27 +184,10 @@ class S3Store:
         self._s3()
         try:
             with replacing(into) as file:
-                progress = _Progress()
-                self._patiently(lambda: self._stream(key, file, progress), key=key, doing="read")
+                part = Download(key, file, self._answer)
+                self._patiently(part.pull, key=key, doing="read")
         except OSError as error:
             raise StoreError(f"the copy of {key} could not be written: {error.strerror}", key=key) from error
-
-    def _stream(self, key: str, file: BinaryIO, progress: _Progress) -> None:
-        if progress.etag is None:
-            answer = self._answer(key)
-            if answer is None:
-                raise StoreError(f"the store holds no object {key}", key=key)
-            progress.etag, progress.size = answer["ETag"], answer["ContentLength"]
-        elif file.tell() == progress.size:
-            return
-        else:
-            answer = self._answer(key, Range=f"bytes={file.tell()}-", IfMatch=progress.etag)
-            if answer is None:
-                raise StoreError(f"{key} went away while it was read", key=key)
-            _check_partial(answer, key)
-        with contextlib.closing(answer["Body"]) as body:
-            # Ends with botocore's IncompleteReadError when fewer bytes come than were promised.
-            file.writelines(body.iter_chunks(1024 * 1024))
 
     def head(self, key: str) -> ObjectInfo | None:
         """See `Store.head`."""
@@ -232,7 +212,7 @@ class S3Store:
         return self._patiently(look, key=key, doing="looked at")
 
     def list(self, prefix: str, *, limit: int | None = None, after: str | None = None) -> Iterator[str]:
-        """See `Store.list`. Pages of at most 1,000 keys; objects whose names are no keys are left out."""
+        """See `Store.list`. Pages of at most 1,000 keys; objects whose names are not keys are left out."""
         check_prefix(prefix)
         return (found.key for found in self._listed(prefix, check_prefix(after) if after else "", limit))
 
@@ -266,7 +246,7 @@ class S3Store:
         return page, bool(page) and answer.get("IsTruncated", False)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """See `Store.delete`. One request for 1,000 keys, or one for each where the server knows no better."""
+        """See `Store.delete`. One request for 1,000 keys, or one for each where the server takes no batches."""
         delete_objects(self._s3(), self._bucket, self._prefix, [check_deletable(key) for key in keys])
 
     def url_for_others(self, key: str, *, seconds: int = DAY) -> str | None:
@@ -283,7 +263,7 @@ class S3Store:
         )
 
     def abandoned_uploads(self, *, end: bool = False) -> int:
-        """How many multipart uploads killed processes left here more than a day ago; S3 bills their parts.
+        """Count the multipart uploads that killed processes left here more than a day ago; S3 bills their parts.
 
         Args:
             end: end them, too.
@@ -291,37 +271,7 @@ class S3Store:
         Raises:
             StoreError: they cannot be listed or ended; not every server and not every account can.
         """
-        s3 = self._s3()
-        found = [each for each in self._uploads() if multipart.is_abandoned(each["Initiated"])]
-        if end:
-            self._patiently(
-                lambda: multipart.end_abandoned(s3, self._bucket, found), key=self._prefix or ".", doing="deleted"
-            )
-        return len(found)
-
-    def _uploads(self) -> Iterator[Any]:
-        """Uploads under way to where Longtake uploads; others' in the same bucket are not ours to judge."""
-        s3 = self._s3()
-        where: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
-
-        def look() -> Any:  # noqa: ANN401 - botocore's answer
-            return s3.list_multipart_uploads(**where)
-
-        while True:
-            answer = self._patiently(look, key=self._prefix or ".", doing="listed")
-            for each in answer.get("Uploads", []):
-                name: str = each["Key"]
-                key = name[len(self._prefix) :]
-                if name.startswith(self._prefix) and key.startswith(_UPLOADED) and is_key(key):
-                    yield each
-            after = {
-                "KeyMarker": answer.get("NextKeyMarker", ""),
-                "UploadIdMarker": answer.get("NextUploadIdMarker", ""),
-            }
-            # A server that gives the same markers again would be asked forever.
-            if not answer.get("IsTruncated") or not after["KeyMarker"] or after.items() <= where.items():
-                return
-            where |= after
+        return multipart.abandoned(self._s3(), self._bucket, self._prefix, end=end)
 
     def path(self, key: str) -> Path | None:
         """See `Store.path`: always None."""
@@ -349,15 +299,3 @@ class S3Store:
             if status(error) != 404 or error.response.get("Error", {}).get("Code") == "NoSuchBucket":
                 raise
             return None
-
-
-class _Progress:
-    """How far a download got: which object it is (entity tag) and how many bytes it has."""
-
-    etag: str | None = None
-    size: int = 0
-
-
-def _check_partial(answer: Any, key: str) -> None:  # noqa: ANN401 - botocore's answer
-    if answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
-        raise StoreError(f"{key} was asked for in part and the store gave it whole", key=key)

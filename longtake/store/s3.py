@@ -287,8 +287,7 @@ class S3Store:
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
-    # Its body is closed by `contextlib.closing`: as a context manager of its own, botocore's body hands out the bare
-    # connection beneath it, which does not notice that bytes are missing.
+    # Close its body with `contextlib.closing`: `with body` gives the bare connection, which does not notice missing bytes.
     def _answer(self, key: str, **how: Any) -> Any:  # noqa: ANN401 - botocore's answer
         """The answer to a GET, or None when there is no such object (a missing bucket is an error)."""
         from botocore.exceptions import ClientError  # noqa: PLC0415 - loaded with the client

@@ -115,6 +115,6 @@ def test_a_poster_shows_the_key_frame_before_a_time(studio, tmp_path, at, red, s
 
 def test_a_picture_has_no_last_frame(studio, tmp_path):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
-    with pytest.raises(MediaError, match="asked for a video, got PNG"):
+    with pytest.raises(MediaError, match="expected a video, got PNG"):
         media.last_frame(picture, tmp_path / "x.png")
     assert list(tmp_path.iterdir()) == []

@@ -352,7 +352,7 @@ def test_a_failed_join_keeps_the_film_of_before(trio, tmp_path):
 def test_no_clips_and_no_videos_are_refused(studio, tmp_path, tone):
     with pytest.raises(MediaError, match="at least one clip"):
         media.join([], tmp_path / "film.mp4")
-    with pytest.raises(MediaError, match=r"tone\.wav: asked for a clip, got WAV"):
+    with pytest.raises(MediaError, match=r"tone\.wav: expected a clip, got WAV"):
         media.join(titled(tone), tmp_path / "film.mp4")
 
 

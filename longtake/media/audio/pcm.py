@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from longtake.media.streams.probing import Audio
+    from longtake.media.streams.facts import Audio
 
 RATE = 48_000
 """Samples a second in a film whose clips do not agree on one of `_KEPT`."""

@@ -12,7 +12,7 @@ from longtake.errors import FfmpegError, MediaError
 from longtake.media import ffmpeg
 from longtake.media.concat import graphs, tails
 from longtake.media.concat.cutting import Blend, Copy, Encode, Piece
-from longtake.media.streams.probing import JoinProbe, look
+from longtake.media.streams.probing import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.layout import Layout
     from longtake.media.concat.model import JoinClip
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.facts import JoinProbe, Probe
 
 _MOST_THREADS = 4
 """Pieces made at once: each holds some frames of its clips in memory, and ffmpeg uses several cores by itself."""

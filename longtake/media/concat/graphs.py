@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from longtake.media import ffmpeg
-from longtake.media.streams.probing import Color
+from longtake.media.streams import colors
+from longtake.media.streams.facts import Color
 from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.media.measure.grading import ColorCorrection
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.facts import Probe
 
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _CODECS, _PIXELS = ("h264", "hevc"), ("yuv420p", "yuv420p10le")
-_HD_HEIGHT = 720
-_WIDE = (9, 10)
-"""Codes of BT.2020."""
-_TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67", "": "709"}
-_MAPPED, _MAPPED_HDR = ({"in_color_matrix": matrix, "in_range": "tv"} for matrix in ("bt709", "bt2020"))
-"""How to read what `_mapping` gives."""
 _UNTURNED: dict[int, tuple[tuple[str, dict[str, Any]], ...]] = {
     0: (),
     90: (("transpose", {"dir": "cclock"}),),
@@ -35,8 +29,6 @@ _LONGEST_FADE = 60.0
 """Seconds: `xfade` takes no more."""
 _FINE = 10_000
 """The largest term of a pixel's shape. `setsar` rounds 1280:1281, which ffmpeg's own scaling writes, to 1 by default."""
-_FULL = 2
-"""The range of colors that has no head and foot room, as `Color.range` has it."""
 _BITEXACT: dict[str, Any] = {"fflags": "+bitexact", "map_metadata": -1, "map_chapters": -1}
 # Closer to what it is made from than the slower presets are at their usual settings (51 dB against 47 for veryfast at crf 18),
 # in less than half the time; the bytes it costs are few in a film that is mostly copied. What an encoder makes depends on its
@@ -150,16 +142,18 @@ def blend(left: GraphClip, right: GraphClip, joint: Joint, target: Target, into:
 
 def poster(film: GraphClip, at: float, into: Path, *, jpeg: bool) -> list[str]:
     """The key frame at or before `at` seconds, as JPEG or PNG: no other frame is decoded. HDR is tone-mapped."""
-    shown, read = _video(film, ss=f"{at:.6f}", noaccurate_seek=None), _scale(film.facts)
+    shown, read = _video(film, ss=f"{at:.6f}", noaccurate_seek=None), colors.reading(film.facts)
     if film.facts.color.hdr:
-        for name, options in _mapping(film.facts, replace(target(film.facts), color=Color())):
+        for name, options in colors.mapping(film.facts, Color()):
             shown = shown.filter(name, **options)
-        read |= _MAPPED
+        read |= colors.MAPPED
     if jpeg:
         # JFIF knows one matrix (BT.601) and the full range only.
-        shown = shown.filter("scale", **read, out_color_matrix="bt601", out_range="pc").filter("format", "yuvj420p")
+        shown = shown.filter("scale", flags=colors.EXACT, **read, out_color_matrix="bt601", out_range="pc").filter(
+            "format", "yuvj420p"
+        )
         return ffmpeg.arguments(_image(shown, into, "mjpeg", **{"q:v": 3}))
-    shown = shown.filter("scale", **read, out_range="pc").filter("format", "rgb24")
+    shown = shown.filter("scale", flags=colors.EXACT, **read, out_range="pc").filter("format", "rgb24")
     return ffmpeg.arguments(_image(shown, into, "png"))
 
 
@@ -178,11 +172,11 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
     if clip.correction is not None:
         video = _corrected(video, clip, clip.correction, target)
     video = video.filter("trim", start_frame=frames.start, end_frame=frames.stop)
-    read = _scale(facts)
+    read = colors.reading(facts)
     if facts.color.hdr != target.color.hdr:
-        for name, options in _mapping(facts, target):
+        for name, options in colors.mapping(facts, target.color):
             video = video.filter(name, **options)
-        read |= _MAPPED_HDR if target.color.hdr else _MAPPED
+        read |= colors.MAPPED_HDR if target.color.hdr else colors.MAPPED
     for name, options in _UNTURNED[target.rotation] if facts.rotation != target.rotation else ():
         video = video.filter(name, **options)
     width, height = _fitted(facts, target)
@@ -192,8 +186,9 @@ def _frames(clip: GraphClip, frames: range, target: Target, *, late: float | Non
         "scale",
         **shape,
         **read,
-        out_color_matrix=_matrix(target.color.matrix, target.height),
-        out_range=_range(target.color),
+        flags=colors.EXACT,
+        out_color_matrix=colors.matrix(target.color, target.height),
+        out_range=colors.range_of(target.color),
     )
     if (width, height) != (target.width, target.height):
         video = video.filter("pad", target.width, target.height, "(ow-iw)/2", "(oh-ih)/2")
@@ -214,7 +209,7 @@ def _corrected(video: Any, clip: GraphClip, step: ColorCorrection, target: Targe
 
     halves = _even(video, target).split() if step.eased else None
     changed = halves[0] if halves else video
-    for name, options in step.filters(full=clip.facts.color.range == _FULL):
+    for name, options in step.filters(full=clip.facts.color.range == colors.FULL):
         changed = changed.filter(name, **options)
     if halves is None:
         return changed
@@ -240,34 +235,6 @@ def _turned(facts: Probe, target: Target) -> tuple[int, int, Fraction]:
         return facts.width, facts.height, facts.sar
     width, height, sar = facts.shown
     return (height, width, 1 / sar) if target.rotation % 180 else (width, height, sar)
-
-
-def _mapping(facts: Probe, target: Target) -> list[tuple[str, dict[str, Any]]]:
-    """The filters from one dynamic range to another, by way of linear light.
-
-    White is 203 cd/m², as ITU-R BT.2408 has it, and highlights are compressed from 1,000 cd/m². What is darker than a third of
-    white stays as it is.
-    """
-    own, film = facts.color, target.color
-    hd = "709" if facts.height >= _HD_HEIGHT or own.matrix == 1 else "170m"
-    read = {
-        "min": "2020_ncl" if own.hdr or own.matrix in _WIDE else hd,
-        "pin": "2020" if own.hdr or own.primaries == _WIDE[0] else "709",
-        "tin": _TRANSFERS[own.hdr],
-        "rin": "full" if own.range == _FULL else "limited",
-    }
-    linear = {**read, "p": read["pin"], "m": "gbr", "t": "linear", "npl": 203}
-    light: list[tuple[str, dict[str, Any]]] = [("zscale", linear), ("format", {"pix_fmts": "gbrpf32le"})]
-    if film.hdr:
-        ready = {"p": "2020", "t": _TRANSFERS[film.hdr], "m": "2020_ncl", "r": "limited", "npl": 203}
-        return [*light, ("zscale", ready), ("format", {"pix_fmts": "yuv420p10le"})]
-    return [
-        *light,
-        ("zscale", {"p": "709"}),
-        ("tonemap", {"tonemap": "mobius", "peak": 5, "desat": 0}),
-        ("zscale", {"t": "709", "m": "709", "r": "limited"}),
-        ("format", {"pix_fmts": "yuv420p10le"}),
-    ]
 
 
 def _part(video: Any, first: int, end: int, target: Target) -> Any:  # noqa: ANN401
@@ -309,21 +276,3 @@ def _image(video: Any, into: Path, codec: str, **options: Any) -> Any:  # noqa: 
         **_BITEXACT,
     }
     return graph.output(video, ffmpeg.file_url(into), **fixed, **options)
-
-
-def _scale(facts: Probe) -> dict[str, Any]:
-    """How to read a clip's colors, said outright: ffmpeg takes BT.601 for every clip that does not say."""
-    return {
-        "flags": "lanczos+accurate_rnd+full_chroma_int",
-        "in_color_matrix": _matrix(facts.color.matrix, facts.height),
-        "in_range": _range(facts.color),
-    }
-
-
-def _matrix(code: int, height: int) -> str:
-    """The matrix as ffmpeg names it; a clip that does not say is read as players do: BT.709 from 720 lines on."""
-    return _MATRICES.get(code) or ("bt709" if height >= _HD_HEIGHT else "bt601")
-
-
-def _range(color: Color) -> str:
-    return "pc" if color.range == _FULL else "tv"

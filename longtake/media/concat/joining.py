@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from longtake.media.concat.model import JoinClip, MeasuredLoudness
-    from longtake.media.streams.probing import JoinProbe
+    from longtake.media.streams.facts import JoinProbe
 
 _PLAIN = JoinSound()
 

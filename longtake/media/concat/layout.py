@@ -10,15 +10,15 @@ from longtake.errors import MediaError
 from longtake.media.concat import cutting, graphs, transitions
 from longtake.media.concat.model import Chapter
 from longtake.media.concat.tracks import Track
-from longtake.media.streams.probing import Color
+from longtake.media.streams.facts import Color
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.media.concat.graphs import Target
     from longtake.media.concat.model import JoinClip
+    from longtake.media.streams.facts import JoinProbe, Probe
     from longtake.media.streams.index import Index
-    from longtake.media.streams.probing import JoinProbe, Probe
 
 _KEPT = 3
 """Set numbers of a track that no clip gets."""

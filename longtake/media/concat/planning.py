@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from longtake.media.concat.layout import Layout
     from longtake.media.concat.model import JoinClip
-    from longtake.media.streams.probing import JoinProbe, Probe
+    from longtake.media.streams.facts import JoinProbe, Probe
 
 _PLAIN = JoinSound()
 
@@ -55,7 +55,7 @@ def _look(clip: JoinClip, seen: dict[object, Probe], *, entered: bool) -> JoinPr
     found = look(clip.path, seen=seen)
     index = found.index
     if found.probe.kind != "video" or index is None:
-        raise MediaError(f"{clip.path.name}: asked for a clip, got {found.probe.format.upper()}")
+        raise MediaError(f"{clip.path.name}: expected a clip, got {found.probe.format.upper()}")
     if entered:
         keys = tracks.entries(clip.path, found.probe.codec, index.keys)
     else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from longtake.media.concat.captions import Cue
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.facts import Probe
 
 Fit = Literal["crop", "pad"]
 _MOST_SIDE = 8192

@@ -17,7 +17,7 @@ from longtake.media.streams.sniff import sniff
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from longtake.media.streams.probing import JoinProbe
+    from longtake.media.streams.facts import JoinProbe
 
 _SEGMENT = 6
 """Seconds a segment should have; it ends at the next key frame."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
     from longtake.media.concat.graphs import Target
-    from longtake.media.streams.probing import JoinProbe
+    from longtake.media.streams.facts import JoinProbe
 
 CODEC = "h264"
 """The codec whose tails are encoded in this process. PyAV's x265 gives a header that its MP4 writer refuses in some of many runs

@@ -8,9 +8,11 @@ from longtake.errors import MediaError
 from longtake.media import ffmpeg
 from longtake.media.concat import graphs
 from longtake.media.files import replacing
-from longtake.media.image.stills import png, reading_of
+from longtake.media.image.stills import png
 from longtake.media.safety.atoms import rotation
-from longtake.media.streams.probing import Probe, color_of, opened, probe
+from longtake.media.streams.colors import reading
+from longtake.media.streams.facts import Probe
+from longtake.media.streams.probing import color_of, opened, probe
 from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def correct_image(image: Path, step: ColorCorrection, into: Path) -> None:
     """
     facts = probe(image)
     if facts.kind != "image":
-        raise MediaError(f"{image.name}: asked for a picture, got {facts.format.upper()}")
+        raise MediaError(f"{image.name}: expected a picture, got {facts.format.upper()}")
     deep = [
         ("scale", "flags=accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=pc"),
         ("format", "yuv444p16le"),  # so that the way there and back rounds nothing
@@ -105,7 +107,7 @@ def correct_image(image: Path, step: ColorCorrection, into: Path) -> None:
         ),
     ]
     frame = end_frame(image, facts, last=False)
-    picture = png(frame, "in_color_matrix=bt709:in_range=pc", *deep)
+    picture = png(frame, {"in_color_matrix": "bt709", "in_range": "pc"}, *deep)
     with replacing(into) as part:
         part.write_bytes(picture)
 
@@ -135,7 +137,7 @@ def _last(container: InputContainer) -> VideoFrame | None:
 
 def _write(clip: Path, into: Path, *, last: bool) -> None:
     facts = _video(clip)
-    picture = png(end_frame(clip, facts, last=last), reading_of(facts))
+    picture = png(end_frame(clip, facts, last=last), reading(facts))
     with replacing(into) as part:
         part.write_bytes(picture)
 
@@ -143,7 +145,7 @@ def _write(clip: Path, into: Path, *, last: bool) -> None:
 def _video(path: Path) -> Probe:
     facts = probe(path)
     if facts.kind != "video":
-        raise MediaError(f"{path.name}: asked for a video, got {facts.format.upper()}")
+        raise MediaError(f"{path.name}: expected a video, got {facts.format.upper()}")
     return facts
 
 

@@ -5,30 +5,26 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from longtake.media.streams.colors import EXACT
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from av.filter import Graph
     from av.video.frame import VideoFrame
 
-    from longtake.media.streams.probing import Color, Probe
 
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
-_HD_HEIGHT = 720
-_EXACT = "lanczos+accurate_rnd+full_chroma_int"
-
-
-def png(frame: VideoFrame, reading: str, *filters: tuple[str, str]) -> bytes:
+def png(frame: VideoFrame, reading: Mapping[str, str], *filters: tuple[str, str]) -> bytes:
     """A decoded frame as an RGB PNG of its own size, 8 bits a channel (what models take; deeper colors are rounded).
 
     Args:
         frame: of a clip or a picture.
-        reading: how its numbers mean colors (`reading_of`), after the filters.
+        reading: how to read its colors (`colors.reading`) after the filters.
         filters: filters (name, arguments) it goes through before it becomes RGB.
     """
     import av  # noqa: PLC0415 - a tenth of a second that planning does not have
 
-    graph = chain(frame, [*filters, ("scale", f"flags={_EXACT}:{reading}:out_range=pc"), ("format", "rgb24")])
+    graph = chain(frame, [*filters, ("scale", options(flags=EXACT, **reading, out_range="pc")), ("format", "rgb24")])
     graph.vpush(frame)
     shown = graph.vpull()
     coder: Any = av.CodecContext.create("png", "w")
@@ -55,16 +51,6 @@ def chain(like: VideoFrame, filters: Iterable[tuple[str, str]]) -> Graph:
     return graph
 
 
-def reading_of(facts: Probe) -> str:
-    """How to read a file's colors, said outright: libav takes BT.601 for every clip that does not say."""
-    return f"in_color_matrix={matrix(facts.color, facts.height)}:in_range={range_of(facts.color)}"
-
-
-def matrix(color: Color, height: int) -> str:
-    """The matrix as libav names it; a clip that does not say is read as players do: BT.709 from 720 lines on."""
-    return _MATRICES.get(color.matrix) or ("bt709" if height >= _HD_HEIGHT else "bt601")
-
-
-def range_of(color: Color) -> str:
-    """The range as libav names it; limited where the clip does not say."""
-    return "pc" if color.range == 2 else "tv"
+def options(**values: str | int) -> str:
+    """Arguments of a filter as libav reads them."""
+    return ":".join(f"{name}={value}" for name, value in values.items())

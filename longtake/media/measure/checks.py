@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from longtake.errors import MediaError
-from longtake.media.streams.probing import JoinProbe, Probe, look, opened
+from longtake.media.streams.probing import look, opened
 from longtake.media.streams.sniff import describe, name_of, reading, size_of
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
+    from longtake.media.streams.facts import JoinProbe, Probe
     from longtake.media.streams.sniff import MediaSource
 
 FPS = 24
@@ -91,7 +92,7 @@ def usable(clip: MediaSource) -> JoinProbe:
     seen = look(clip, most=MAX_CLIP_FRAMES)
     facts = seen.probe
     if facts.kind != "video":
-        raise MediaError(f"{name}: asked for a video, got {facts.kind} only")
+        raise MediaError(f"{name}: expected a video, got {facts.kind} only")
     if facts.codec not in _CODECS:
         raise MediaError(f"{name}: asked for H.264 or H.265, got {facts.codec}")
     return seen

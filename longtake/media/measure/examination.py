@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from longtake.media.measure.tone import MeasuredTone
-    from longtake.media.streams.probing import JoinProbe, Probe
+    from longtake.media.streams.facts import JoinProbe, Probe
     from longtake.media.streams.sniff import MediaSource
 
 ClipFindingKind = Literal[

@@ -10,7 +10,8 @@ from longtake.errors import MediaError
 from longtake.media.image.frames import end_frame
 from longtake.media.measure.thumbs import Reducer, apart
 from longtake.media.measure.tone import SEEN_DISTANCE, SEEN_LIKENESS, MeasuredSeam
-from longtake.media.streams.probing import Probe, color_of, opened, probe
+from longtake.media.streams.facts import Probe
+from longtake.media.streams.probing import color_of, opened, probe
 from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:

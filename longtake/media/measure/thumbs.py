@@ -1,4 +1,4 @@
-"""Frames made small: what is asked of a clip (black? frozen? a cut?) is as plain in a few thousand numbers as in a million."""
+"""Frames made small: black, frozen or cut is as visible in a few thousand pixels as in a million."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from operator import mul, sub
 from typing import TYPE_CHECKING
 
-from longtake.media.image.stills import chain, reading_of
+from longtake.media.image.stills import chain, options
+from longtake.media.streams.colors import reading
 
 if TYPE_CHECKING:
     from av.filter import Graph
     from av.video.frame import VideoFrame
     from av.video.plane import VideoPlane
 
-    from longtake.media.streams.probing import Probe
+    from longtake.media.streams.facts import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Reducer:
             exact = "flags=area+accurate_rnd+full_chroma_int"
             # By way of RGB: from one matrix to another at once, libav loses a level. Small first, so that it costs nothing.
             steps = [
-                ("scale", f"{width}:{height}:{exact}:{reading_of(self._facts)}:out_range=pc"),
+                ("scale", f"{width}:{height}:{exact}:{options(**reading(self._facts))}:out_range=pc"),
                 ("format", "gbrp16le"),
                 ("scale", f"{exact}:out_color_matrix=bt709:out_range=pc"),
                 ("format", "yuv444p"),

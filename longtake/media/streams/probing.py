@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from longtake.errors import MediaError
 from longtake.media.ffmpeg import file_url
 from longtake.media.safety.atoms import MAX_STREAMS, rotation
+from longtake.media.streams.facts import Audio, Color, JoinProbe, Probe
 from longtake.media.streams.index import Index
-from longtake.media.streams.sniff import MAX_PIXELS, MediaKind, Sniffed, check_size, name_of, reading, size_of, sniff
+from longtake.media.streams.sniff import MAX_PIXELS, Sniffed, check_size, name_of, reading, size_of, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,76 +28,6 @@ if TYPE_CHECKING:
 _MAX_FRAMES = 2_000_000  # a day at 24 fps
 _MAX_SECONDS = 7 * 24 * 3600
 _STANDARD_RATES = (24, Fraction(24000, 1001), 25, 30, Fraction(30000, 1001), 50, 60, Fraction(60000, 1001))
-
-
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """A sound track: `rate` in samples a second, `seconds` by its own duration."""
-
-    codec: str
-    rate: int
-    channels: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Color:
-    """How numbers mean colors, by the code points of ITU-T H.273 (2: not said; range 0 not said, 1 limited, 2 full)."""
-
-    matrix: int = 2
-    primaries: int = 2
-    transfer: int = 2
-    range: int = 0
-
-    @property
-    def hdr(self) -> str:
-        """The kind of high dynamic range: PQ, HLG, or "" for none."""
-        return {16: "PQ", 18: "HLG"}.get(self.transfer, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What is in a file.
-
-    `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
-    duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is
-    the rate the frames are spaced at. `width` and `height` are those of the coded picture, which a player turns by `rotation`
-    degrees.
-    """
-
-    kind: MediaKind
-    format: str
-    bytes: int
-    width: int = 0
-    height: int = 0
-    frames: int = 0
-    fps: Fraction | None = None
-    seconds: float = 0.0
-    codec: str = ""
-    profile: str = ""
-    pix_fmt: str = ""
-    extradata_sha256: str = ""
-    sar: Fraction = Fraction(1)
-    color: Color = Color()
-    audio: Audio | None = None
-    rotation: int = 0
-
-    @property
-    def shown(self) -> tuple[int, int, Fraction]:
-        """Width, height and shape of the pixels as a player shows them, once it has turned the picture."""
-        if self.rotation % 180:
-            return self.height, self.width, 1 / self.sar
-        return self.width, self.height, self.sar
-
-
-@dataclass(frozen=True, slots=True)
-class JoinProbe:
-    """A probe and what only a join needs of a video: the order of its frames, the codec's configuration, its first coded frame."""
-
-    probe: Probe
-    index: Index | None = None
-    extradata: bytes = b""
-    first: bytes = b""
 
 
 def probe(source: MediaSource) -> Probe:

@@ -19,7 +19,7 @@ from longtake.errors import FfmpegError
 from longtake.media.programs import FfmpegChoice, binary, capabilities, choice, require, version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import IO
 
 __all__ = [
@@ -85,8 +85,9 @@ def run(
     timeout: float = _TIMEOUT,
     cwd: Path | None = None,
     level: str = "error",
+    stop: threading.Event | None = None,
 ) -> str:
-    """Run ffmpeg to its end and give back the last it said (up to 8 KB, at log level `level`).
+    """Run ffmpeg to its end and return the end of its messages (up to 8 KB, at log level `level`).
 
     It ends when its work is done, when the time is over, when `on_progress` raises, and when this process dies.
 
@@ -94,13 +95,14 @@ def run(
         args: what follows the program's name; ours are put before it (`-nostdin`, `-y`, progress on standard output), and
             no input may open anything but local files.
         seconds: how long the output will be, to turn its time into a share.
-        on_progress: called with 0 to 1 as it goes on; what it raises ends ffmpeg and is raised again.
+        on_progress: called with the share that is done, 0 to 1; what it raises ends ffmpeg and is raised again.
         timeout: seconds of wall time before it is killed.
         cwd: where to run it.
         level: ffmpeg's `-loglevel`.
+        stop: kills ffmpeg when it is set.
 
     Raises:
-        FfmpegError: it did not start, took too long, or ended with an error; `log` holds the end of what it said.
+        FfmpegError: it did not start, took too long, was stopped or ended with an error; `log` holds the end of its messages.
     """
     command = _command(args, level)
     try:
@@ -114,78 +116,45 @@ def run(
         )
     except OSError as error:
         raise FfmpegError(f"ffmpeg does not start: {error.strerror}") from error
-    late = threading.Event()
+    stop = stop or threading.Event()
+    late = False
     tail = bytearray()
 
-    def end() -> None:
-        late.set()
-        _kill(process.pid)
+    def watch() -> None:
+        nonlocal late
+        late = not stop.wait(timeout)
+        if process.returncode is None:
+            _kill(process.pid)
 
-    timer = threading.Timer(timeout, end)
-    timer.daemon = True
+    watcher = threading.Thread(target=watch, daemon=True)
     reader = threading.Thread(target=_collect, args=(process.stderr, tail), daemon=True)
     with process:
         try:
             reader.start()
-            timer.start()
+            watcher.start()
             if process.stdout is not None:
                 _report(process.stdout, seconds, on_progress)
             process.wait()
         finally:
-            # Cancelled before the process is reaped: a killed number could be another's by then.
-            timer.cancel()
             if process.returncode is None:
                 _kill(process.pid)
-            # The end of its words is the end of the last process of the group.
+            stop.set()
+            watcher.join()
+            # Standard error ends when the last process of the group has ended.
             reader.join()
-    return _outcome(process.returncode, bytes(tail), late=timeout if late.is_set() else None)
+    return _outcome(process.returncode, bytes(tail), late=timeout if late else None)
 
 
-async def arun(
-    args: Sequence[str],
-    *,
-    seconds: float | None = None,
-    on_progress: Callable[[float], None] | None = None,
-    timeout: float = _TIMEOUT,  # noqa: ASYNC109 - the same words as run()
-    cwd: Path | None = None,
-    level: str = "error",
-) -> str:
+async def arun(args: Sequence[str], *, timeout: float = _TIMEOUT) -> str:  # noqa: ASYNC109 - the same words as run()
     """`run` for a coroutine: when it is cancelled, ffmpeg is killed and reaped before the cancellation goes on."""
-    command = _command(args, level)
+    stop = threading.Event()
+    running = asyncio.ensure_future(asyncio.to_thread(run, args, timeout=timeout, stop=stop))
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise FfmpegError(f"ffmpeg does not start: {error.strerror}") from error
-    tail = bytearray()
-    late = None
-    try:
-        async with asyncio.timeout(timeout):
-            collector = asyncio.create_task(_acollect(process.stderr, tail))
-            try:
-                if process.stdout is not None:
-                    last = -1.0
-                    async for line in process.stdout:
-                        last = _step(line, seconds, on_progress, last)
-                await collector
-            finally:
-                collector.cancel()
-            await process.wait()
-    except TimeoutError:
-        late = timeout
-    finally:
-        if process.returncode is None:
-            _kill(process.pid)
-            await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-    return _outcome(process.returncode, bytes(tail), late=late)
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 def _command(args: Sequence[str], level: str) -> list[str]:
@@ -208,23 +177,13 @@ def _kill(group: int) -> None:
 
 def _collect(pipe: Any, tail: bytearray) -> None:  # noqa: ANN401 - a buffered binary reader
     while chunk := pipe.read1(4096):
-        _keep(tail, chunk)
-
-
-async def _acollect(pipe: asyncio.StreamReader | None, tail: bytearray) -> None:
-    while pipe is not None and (chunk := await pipe.read(4096)):
-        _keep(tail, chunk)
-
-
-def _keep(tail: bytearray, chunk: bytes) -> None:
-    tail += chunk
-    del tail[:-_TAIL]
+        tail += chunk
+        del tail[:-_TAIL]
 
 
 def _report(pipe: IO[bytes], seconds: float | None, on_progress: Callable[[float], None] | None) -> None:
     last = -1.0
-    lines: Iterable[bytes] = iter(lambda: pipe.readline(_TAIL), b"")
-    for line in lines:
+    for line in iter(lambda: pipe.readline(_TAIL), b""):
         last = _step(line, seconds, on_progress, last)
 
 
@@ -251,5 +210,5 @@ def _outcome(code: int | None, tail: bytes, *, late: float | None) -> str:
     if code != 0:
         # The first complaint is the cause, what follows are its effects.
         lines = [line.strip() for line in log.splitlines() if line.strip()]
-        raise FfmpegError(f"ffmpeg ended with {code}: {' / '.join(lines[:3])[:600] or 'it said nothing'}", log=log)
+        raise FfmpegError(f"ffmpeg ended with {code}: {' / '.join(lines[:3])[:600] or 'it wrote no message'}", log=log)
     return log

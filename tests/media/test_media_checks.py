@@ -11,72 +11,36 @@ def clip(studio):
     return studio.clip("checked", frames=97)
 
 
-def test_a_clip_as_asked_for_passes(clip):
-    facts = media.check_clip(clip, seconds=4, pixels=(160, 120), audio=True)
+def test_a_clip_that_decodes_passes(clip):
+    facts = media.check_clip(clip)
     assert (facts.frames, facts.width, facts.height) == (97, 160, 120)
 
 
-@pytest.mark.parametrize("frames", [96, 98])
-def test_a_frame_more_or_less_passes(studio, frames):
-    assert media.check_clip(studio.clip(f"near{frames}", frames=frames, audio=False), seconds=4).frames == frames
-
-
-@pytest.mark.parametrize("seconds", [-1, None])
-def test_any_length_passes_when_the_provider_chose(clip, seconds):
-    assert media.check_clip(clip, seconds=seconds).frames == 97
-
-
-def test_the_size_may_differ_a_little(clip):
-    media.check_clip(clip, pixels=(170, 130))
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        ({"seconds": 5}, r"asked for 5 s \(121 frames\), got 4\.04 s \(97 frames\)"),
-        ({"pixels": (854, 480)}, "asked for 854×480 pixels, got 160×120"),
-        ({"pixels": (120, 160)}, "asked for 120×160 pixels, got 160×120"),
-    ],
-)
-def test_a_clip_unlike_what_was_asked_for_is_refused(clip, asked, words):
-    with pytest.raises(MediaError, match=words) as caught:
-        media.check_clip(clip, **asked)
-    assert caught.value.message.startswith("checked.mp4: ")
-
-
-def test_missing_sound_is_refused_and_sound_too_much_is_not(studio, clip):
-    silent = studio.clip("silent", audio=False)
-    with pytest.raises(MediaError, match="asked for sound, got none"):
-        media.check_clip(silent, audio=True)
-    media.check_clip(silent, audio=False)
-    media.check_clip(clip, audio=False)
-
-
 def test_another_frame_rate_is_refused(studio):
-    with pytest.raises(MediaError, match="asked for 24 frames a second, got 30"):
+    with pytest.raises(MediaError, match="expected 24 frames a second, got 30"):
         media.check_clip(studio.clip("thirty", rate=30, audio=False))
 
 
 def test_another_codec_is_refused(studio):
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-frames:v", "25", "-c:v", "mpeg4")
-    with pytest.raises(MediaError, match=r"asked for H\.264 or H\.265, got mpeg4"):
+    with pytest.raises(MediaError, match=r"expected H\.264 or H\.265, got mpeg4"):
         media.check_clip(studio.file("old.mp4", *source))
 
 
 def test_html_is_named(tmp_path):
     page = tmp_path / "clip.mp4"
     page.write_text("<html><body>This link has expired</body></html>")
-    with pytest.raises(MediaError, match=r"clip\.mp4: asked for MP4, got HTML"):
+    with pytest.raises(MediaError, match=r"clip\.mp4: expected MP4, got HTML"):
         media.check_clip(page)
-    with pytest.raises(MediaError, match=r"clip\.mp4: asked for PNG, got HTML"):
+    with pytest.raises(MediaError, match=r"clip\.mp4: expected PNG, got HTML"):
         media.check_image(page)
 
 
 def test_a_picture_is_no_clip_and_a_clip_no_picture(studio, clip):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
-    with pytest.raises(MediaError, match="asked for MP4, got PNG"):
+    with pytest.raises(MediaError, match="expected MP4, got PNG"):
         media.check_clip(picture)
-    with pytest.raises(MediaError, match="asked for PNG, got MP4"):
+    with pytest.raises(MediaError, match="expected PNG, got MP4"):
         media.check_image(clip)
 
 
@@ -88,7 +52,7 @@ def test_damage_in_the_middle_of_a_clip_is_found(clip, tmp_path):
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(whole)
     with pytest.raises(MediaError, match=r"damaged\.mp4"):
-        media.check_clip(damaged, seconds=4)
+        media.check_clip(damaged)
 
 
 def test_damage_that_libav_would_paint_over_is_found(clip, tmp_path):
@@ -102,7 +66,7 @@ def test_damage_that_libav_would_paint_over_is_found(clip, tmp_path):
     damaged = tmp_path / "damaged.mp4"
     damaged.write_bytes(whole)
     with pytest.raises(MediaError, match=r"damaged\.mp4: frame 0 of 97 is damaged"):
-        media.check_clip(damaged, seconds=4)
+        media.check_clip(damaged)
 
 
 @pytest.mark.parametrize("format", ["rgb24", "rgba", "rgb48be", "gray", "pal8"])
@@ -131,7 +95,7 @@ def test_a_png_is_known_to_be_whole_without_decoding(studio, tmp_path, format): 
 def test_a_png_as_asked_for_passes_and_a_cut_one_does_not(studio, tmp_path):
     picture = studio.file("a.png", "-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
     assert media.check_image(picture, pixels=(322, 240)).frames == 1
-    with pytest.raises(MediaError, match="asked for 854×480 pixels, got 322×240"):
+    with pytest.raises(MediaError, match="expected 854×480 pixels, got 322×240"):
         media.check_image(picture, pixels=(854, 480))
     cut = tmp_path / "cut.png"
     cut.write_bytes(picture.read_bytes()[:40])

@@ -190,7 +190,7 @@ def test_what_cannot_be_used_is_an_error(studio, tmp_path):
 def test_an_open_file_is_not_called_by_its_own_name(tmp_path):
     secret = tmp_path / "clip.mp4?X-Amz-Signature=SECRET"
     secret.write_text("<html>expired</html>")
-    with secret.open("rb") as file, pytest.raises(MediaError, match="the file: asked for MP4, got HTML") as caught:
+    with secret.open("rb") as file, pytest.raises(MediaError, match="the file: expected MP4, got HTML") as caught:
         media.examine(file)
     assert "SECRET" not in str(caught.value)
 

@@ -150,7 +150,6 @@ import sys
 from longtake.media import ffmpeg
 ffmpeg.run(sys.argv[1:], seconds=1e9, on_progress=lambda share: print("going", flush=True))
 """
-LATER_ASYNC = LATER.replace("ffmpeg.run(", "import asyncio; asyncio.run(ffmpeg.arun(").strip() + ")"
 
 
 def alive(text):
@@ -170,11 +169,10 @@ def alive(text):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("code", [LATER, LATER_ASYNC], ids=["run", "arun"])
-def test_ffmpeg_dies_with_a_parent_that_is_killed(tmp_path, code):
+def test_ffmpeg_dies_with_a_parent_that_is_killed(tmp_path):
     mark = tmp_path / "endless.mkv"
     args = [*ENDLESS[:2], "-re", *ENDLESS[2:4], "-f", "matroska", ffmpeg.file_url(mark)]
-    parent = subprocess.Popen([sys.executable, "-c", code, *args], stdout=subprocess.PIPE)
+    parent = subprocess.Popen([sys.executable, "-c", LATER, *args], stdout=subprocess.PIPE)
     assert parent.stdout.readline() == b"going\n"
     group = alive(str(mark)) - {parent.pid}
     assert len(group) >= 2, "the guard and ffmpeg"
@@ -231,13 +229,28 @@ def test_what_ffmpeg_says_is_bounded():
     assert 4096 < len(said) <= 8192
 
 
-def test_a_cancelled_coroutine_leaves_no_process_behind(offspring):
+def test_a_cancelled_coroutine_leaves_no_process_behind(offspring, tmp_path):
+    pipe = tmp_path / "film.mkv"
+    os.mkfifo(pipe)
+
     async def work():
         before = offspring()
-        going = asyncio.Event()
-        task = asyncio.create_task(ffmpeg.arun(ENDLESS, seconds=1e6, on_progress=lambda _share: going.set()))
-        await going.wait()
-        assert offspring() > before
+        task = asyncio.create_task(ffmpeg.arun([*ENDLESS[:4], "-f", "matroska", ffmpeg.file_url(pipe)]))
+        with await asyncio.to_thread(pipe.open, "rb"):  # open once ffmpeg writes to it
+            assert offspring() > before
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert offspring() == before
+
+    asyncio.run(work())
+
+
+def test_a_coroutine_that_is_cancelled_before_ffmpeg_runs_leaves_no_process_behind(offspring):
+    async def work():
+        before = offspring()
+        task = asyncio.create_task(ffmpeg.arun(ENDLESS))
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -296,7 +296,7 @@ class LedgerGapError(LedgerError):
     exit_code = 4
     default_next_step = (
         "look with `longtake doctor --ledger`, and restore the objects from a backup, or mark them as lost with "
-        "`longtake doctor --ledger --repair`; nothing is bought before"
+        "`longtake doctor --ledger --repair`; nothing is bought until then"
     )
 
 

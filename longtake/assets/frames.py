@@ -62,7 +62,7 @@ async def _asked(assets: Assets, source: Take) -> str | None:
         return (await assets.provider.poll(source.task_id)).last_frame_url
     except (RefusedError, TransientError) as error:
         await _unless_it_passes(assets, error)
-        _log.info("the last frame of task %s cannot be asked for (%s)", source.task_id, type(error).__name__)
+        _log.info("the last frame of task %s cannot be requested (%s)", source.task_id, type(error).__name__)
         return None
 
 
@@ -77,7 +77,7 @@ async def _lives(assets: Assets, frame: Frame, handed: FrameUrl) -> bool:
     except (UrlRefusedError, TransientError) as error:
         await _unless_it_passes(assets, error)
         # Without the error's words: they hold a URL of the provider.
-        _log.info("the provider does not serve the frame %.12s any more (%s)", frame.sha256, type(error).__name__)
+        _log.info("the provider no longer serves the frame %.12s (%s)", frame.sha256, type(error).__name__)
         handed.url = None
         return False
     handed.seen = time.time()

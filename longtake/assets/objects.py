@@ -181,8 +181,8 @@ async def _read_whole(assets: Assets, found: ObjectInfo, made: ObjectUrl) -> Non
         read = await assets.provider.fetch(made.url, Path(folder) / "input", limit=max(found.size, 1), kind="any")
     if read.sha256 != found.key.rpartition("/")[2].partition(".")[0]:
         raise UrlRefusedError(
-            f"the URL of {found.key} serves other bytes than the store should hold",
-            next_step="see what stands between the store and its URLs, or remove the object and run again",
+            f"the URL of {found.key} serves different bytes from those the store should hold",
+            next_step="check what is between the store and its URLs, such as a cache, or remove the object and run again",
         )
 
 
@@ -214,7 +214,7 @@ def _unchanged(path: Path, name: str, digest: str) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MediaError(
-            f"{name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
+            f"{name} can no longer be read: {error.strerror}", next_step="restore the file and run again"
         ) from None
     if found != digest:
-        raise MediaError(f"{name} changed while the run was under way", next_step="run again to read it again")
+        raise MediaError(f"{name} changed while the run was under way", next_step="run again")

@@ -40,7 +40,7 @@ def read(path: Path) -> Tree:
     except (YAMLError, ValueError, RecursionError) as error:
         raise CatalogError(f"the catalog file {path} is not YAML: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(tree, dict):
-        raise CatalogError(f"the catalog file {path} holds no mapping of keys")
+        raise CatalogError(f"the catalog file {path} does not hold a mapping of keys")
     return tree
 
 

@@ -228,7 +228,7 @@ class Model(Data):
         """
         known = self.pixels_or_none(ratio, resolution)
         if known is None:
-            raise CatalogError(f"the catalog knows no picture size for {self.id} at {ratio} {resolution}")
+            raise CatalogError(f"the catalog has no picture size for {self.id} at {ratio} {resolution}")
         return known
 
     def sent_size(self, size: str, *, framed: bool) -> str:

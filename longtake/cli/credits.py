@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verdict.add_argument("--adopt", metavar="TASK_ID", help="it became this task: poll it and keep its clip")
     verdict.add_argument("--not-charged", action="store_true", help="it was not charged; the take may be bought again")
     verdict.add_argument("--write-off", action="store_true", help="its credits are lost; the take may be bought again")
-    verdict.add_argument("--refunded", action="store_true", help="the refund that is waited for has come")
+    verdict.add_argument("--refunded", action="store_true", help="its refund has arrived")
     adjust = _verb(
         verbs,
         "adjust",

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="with --ledger: mark missing entries as lost, so that what hung on them is in doubt",
+        help="with --ledger: mark missing entries as lost, so that the attempts they belong to are in doubt",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

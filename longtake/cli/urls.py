@@ -82,7 +82,7 @@ def _ask(url: str, body: bytes, *, public: str | None) -> Iterator[Said]:
     yield _headed(head, len(body), kind=kind, public=public)
     if not public and "X-Amz-Security-Token" in parse_qs(urlsplit(url).query):
         text = "presigned URLs here end with the session credentials that sign them, often after an hour"
-        yield "warn", f"{text}: sign with lasting keys, or {_PUBLIC}"
+        yield "warn", f"{text}: sign with long-lived keys, or {_PUBLIC}"
 
 
 def _headed(head: httpx.Response, size: int, *, kind: str, public: str | None) -> Said:

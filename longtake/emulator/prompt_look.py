@@ -43,7 +43,7 @@ _HINTS: dict[str, frozenset[str]] = {
     "desert": _words("desert sand dune canyon camel"),
 }
 _WATER = _words(
-    "sea ocean wave lake river water ship boat beach coast harbour harbor rock lighthouse island shore tide sail"
+    "sea ocean wave lake river water ship boat beach coast harbor harbour rock lighthouse island shore tide sail"
 )
 _CITY = _words("city street tower skyline town office roof neon building car traffic")
 _RAIN = _words("rain storm")

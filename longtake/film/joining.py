@@ -202,7 +202,7 @@ def _keep_music(store: Store, resolved: Resolved, timeline: Timeline) -> None:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MediaError(
-            f"{music.name} cannot be read any more: {error.strerror}", next_step="put it back and run again"
+            f"{music.name} can no longer be read: {error.strerror}", next_step="restore the file and run again"
         ) from None
     if digest != timeline.sound.music_sha256:
         raise MediaError(f"{music.name} changed while the run was under way", next_step="run again")

@@ -192,10 +192,10 @@ class _Sorting:
         elif latest := _LATEST.match(key):
             # The newest is the first in the listing.
             if latest[1] == self._latest:
-                self._found([info], "an older snapshot" if key.startswith("films/") else "an older memory of an input")
+                self._found([info], "an older snapshot" if key.startswith("films/") else "an older record of an input")
             self._latest = latest[1]
         elif _LEFT.match(key):
-            what = "left by a probe" if key.startswith("probe/") else "an upload that never got its name"
+            what = "left by a probe" if key.startswith("probe/") else "an unfinished upload"
             self._found([info], what, before=min(self._before, self._now - _AT_WORK))
         elif not _KEPT.match(key):
             self.unknown += 1

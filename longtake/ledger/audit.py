@@ -104,7 +104,9 @@ class _Reading:
             self.state, self.before = None, e.digest_of(data)
             return
         if entry.before is not None and before is not None and entry.before != before:
-            self.found.problems.append(f"entry {sequence - 1} is not the one that entry {sequence} was written behind")
+            self.found.problems.append(
+                f"entry {sequence - 1} is not the one that entry {sequence} names as its predecessor"
+            )
         if isinstance(entry, e.Lost):
             self.lost = True
         else:
@@ -140,7 +142,7 @@ class _Reading:
             self.state = saved
         else:
             found.readable = False
-            found.problems.append(f"checkpoint {sequence} says something else than the entries before it")
+            found.problems.append(f"checkpoint {sequence} does not match the entries before it")
 
 
 def _same(state: LedgerState, saved: LedgerState) -> bool:

@@ -148,7 +148,7 @@ def _read(store: Store, place: str, own: str) -> str | None:
         wrong = f"names {account}, which is not a ledger of this key"
     raise LedgerError(
         f"{place} {wrong}",
-        next_step="restore it from a backup, or use the release that wrote it; nothing is bought before",
+        next_step="restore it from a backup, or use the release that wrote it; nothing is bought until then",
         key=place,
     )
 

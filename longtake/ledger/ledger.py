@@ -365,7 +365,7 @@ class Ledger:
                 f"entry {state.lost[0]} of {self.account} is lost, and what it bought is unknown",
                 next_step=(
                     f"compare the provider's task list with `longtake credits`, then `longtake credits resolve "
-                    f"a{state.lost[0]} --not-charged | --write-off --why …`; nothing is bought before"
+                    f"a{state.lost[0]} --not-charged | --write-off --why …`; nothing is bought until then"
                 ),
                 key=f"a{state.lost[0]}",
             )

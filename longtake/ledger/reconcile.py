@@ -126,7 +126,7 @@ async def _reading(
             return after, balance, others
     raise ProviderUnavailableError(
         "tasks kept changing while the balance was read",
-        next_step="reconcile again when less is under way",
+        next_step="reconcile again when fewer tasks are in progress",
         retry_after=None,
     )
 

@@ -119,7 +119,7 @@ class Provider:
             content = json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
         except (TypeError, ValueError) as error:
             raise NotSentError(
-                f"the request for {model} was not sent: it is no JSON ({type(error).__name__})"
+                f"the request for {model} was not sent: it cannot be written as JSON ({type(error).__name__})"
             ) from None
         wire = Wire(fresh)
         answer: ProviderAnswer | None = None
@@ -152,7 +152,7 @@ class Provider:
         """
         if not is_task_id(task_id):
             raise UnknownTaskError(
-                f"{clean(task_id, limit=40)!r} is no task id", status=404, code=None, request_id=None
+                f"{clean(task_id, limit=40)!r} is not a task id", status=404, code=None, request_id=None
             )
         place = f"the poll of task {task_id}"
         answer = await self._get(f"/tasks/{task_id}", place)

@@ -155,7 +155,7 @@ class MediaClients:
             try:
                 response = await client.send(request, stream=True, follow_redirects=False)
             except UnicodeError:  # httpx reads where a redirect leads also when it does not follow it
-                raise UrlRefusedError(f"{url_safety.shown(url)} redirects to a host that no URL may name") from None
+                raise UrlRefusedError(f"{url_safety.shown(url)} redirects to an invalid host") from None
             try:
                 if proxy is None:
                     peer.check(response.extensions.get("network_stream"))

@@ -34,7 +34,7 @@ class HttpClients:
     """Three pools over one TLS context.
 
     Polls keep their connections alive. The paid POST has a pool that keeps none, so it always travels on a connection
-    made for it: a kept one may have been closed by the other side, and a reset on it could not be told from a reset
+    made for it: a kept one may have been closed by the other side, and a reset on it cannot be distinguished from a reset
     after the request was read. Media has clients of its own, which never hold the key.
     """
 

@@ -80,14 +80,14 @@ class PartialDownload:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
             raise MediaError(
-                f"{self.url} came with the content encoding {clean(encoding, limit=40)}, which was not asked"
+                f"{self.url} came with the content encoding {clean(encoding, limit=40)}, which was not requested"
             )
         length = number(response.headers.get("content-length"))
         if response.status_code == 206:
             span = RANGE.fullmatch(response.headers.get("content-range", ""))
             if span is None or int(span[1]) != self.size or not self.size:
                 self._tag = None
-                raise unavailable(response, f"{self.url} answered with another range than was asked")
+                raise unavailable(response, f"{self.url} answered with another range than requested")
             self._total = number(span[2])
         else:
             self.restart()

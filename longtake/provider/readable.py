@@ -58,12 +58,12 @@ async def look(open_: Open, url: str, *, size: int | None, head: bool) -> Readab
             length = number(span[2] if span else whole)
             kind = clean(response.headers.get("content-type", "").partition(";")[0].strip().lower(), limit=100) or None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        message = f"the input URL {name} could not be asked: {type(error).__name__}"
+        message = f"the input URL {name} could not be requested: {type(error).__name__}"
         raise ProviderUnavailableError(message, retry_after=None) from None
     if size is not None and length is not None and length != size:
         raise UrlRefusedError(
             f"the input URL {name} serves {length} bytes where the file has {size}",
-            next_step="point LONGTAKE_PUBLIC_URL at the place that serves this very store",
+            next_step="point LONGTAKE_PUBLIC_URL at a URL that serves this store",
         )
     return Readable(length, kind, await _answers_head(open_, url) if head else None)
 

@@ -99,6 +99,6 @@ def _credits(usage: object, task_id: str) -> int | None:
         return None
     amount = whole(usage["credits"])
     if amount is None or amount < 0:
-        log.warning("task %s reports credits that are no amount; ignored", task_id)
+        log.warning("task %s reports credits that are not an amount; ignored", task_id)
         return None
     return amount

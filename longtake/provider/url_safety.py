@@ -72,12 +72,12 @@ def check_address(address: str, *, url: str, allow_loopback: bool) -> None:
         ip = _inner(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
         raise UrlRefusedError(
-            f"the URL {shown(url)} leads to {clean(address, limit=80)}, which is no address"
+            f"the URL {shown(url)} resolves to {clean(address, limit=80)}, which is not an address"
         ) from None
     if ip.is_loopback and allow_loopback:
         return
     if not ip.is_global or ip.is_multicast or ip.is_reserved:
-        raise UrlRefusedError(f"the URL {shown(url)} leads to {ip}, which is not a public address")
+        raise UrlRefusedError(f"the URL {shown(url)} resolves to {ip}, which is not a public address")
 
 
 def check_url(url: str, *, allow_loopback: bool) -> None:

@@ -34,13 +34,13 @@ def seam_notes(visible: Mapping[str, float], matched: Mapping[str, tuple[float, 
     if visible:
         named = ", ".join(f"{label} ({distance:g})" for label, distance in visible.items())
         notes.append(
-            f"a seam may show in front of {named}: levels its first frame is from the last one before it, 3 and more may be seen"
+            f"a seam may be visible before {named}: levels between its first frame and the last one before it, visible from 3 on"
         )
     if matched:
         named = ", ".join(
             f"{label} (from {before:g} to {after:g} levels)" for label, (before, after) in matched.items()
         )
-        notes.append(f"a step of color was taken out in front of {named}")
+        notes.append(f"a step of color was corrected before {named}")
     return notes
 
 

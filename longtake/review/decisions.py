@@ -167,9 +167,9 @@ class Review:
         if run is not None:
             waits = next((one for one in state.waiting if one.run == run), None)
             if waits is None or self._approvals is None:
-                raise SettingsError("this run does not wait any more", next_step="look at the film again")
+                raise SettingsError("this run is no longer waiting", next_step="look at the film again")
             if question not in {None, waits.question}:
-                raise SettingsError("this run waits with another question by now", next_step="look at the film again")
+                raise SettingsError("this run now asks another question", next_step="look at the film again")
             credits = waits.credits if credits is None else credits
             self._approvals.approve(run, question=waits.question, credits=credits, by=by)
         remark = Remark(film=state.plan.film, kind="approval", run=run, credits=credits, by=by[:MOST_NAME])

@@ -1,4 +1,4 @@
-"""The race: whether a store creates conditionally and atomically, as a ledger needs."""
+"""A race of writers for one object: whether a store creates conditionally and atomically, as a ledger needs."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Race:
         if self.atomic:
             return f"{len(self.winners)} races of {self.writers} writers for one object had one winner each"
         if self.winners[-1] != 1:
-            return f"of {self.writers} writers who raced for one object {self.winners[-1]} were told they created it"
-        return f"of {self.writers} writers who raced for one object one won, and it was overwritten all the same"
+            return f"of {self.writers} writers who raced for one object {self.winners[-1]} got the answer that they created it"
+        return f"of {self.writers} writers who raced for one object one won, and its object was overwritten"
 
 
 def check_conditional(store: Store) -> Race:

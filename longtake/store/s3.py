@@ -160,7 +160,7 @@ class S3Store:
             with contextlib.closing(answer["Body"]) as body:
                 check_partial(answer, key)
                 if answer["ETag"] != etag:
-                    raise StoreError(f"{key} became another object while it was read", key=key)
+                    raise StoreError(f"{key} was replaced while it was read", key=key)
                 return bytes(body.read())
 
         return self._patiently(read, key=key, doing="read")

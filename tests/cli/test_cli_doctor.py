@@ -106,7 +106,7 @@ def test_a_store_that_ignores_conditions_is_bad(doctor, settings, careless_bucke
     code, (found,) = doctor("store")
     assert code == 1
     assert found.startswith(f"bad s3://{careless_bucket}/films cannot carry a ledger")
-    assert "of 24 writers who raced for one object 24 were told they created it" in found
+    assert "of 24 writers who raced for one object 24 got the answer that they created it" in found
 
 
 def test_uploads_that_nobody_ended_are_counted(doctor, settings, bucket):

@@ -74,9 +74,7 @@ def test_a_checkpoint_that_differs_from_the_entries_is_named(ledger) -> None:
     body["state"]["adjustments"] += 1
     del body["digest"]  # as of a release that wrote none
     replaced(newest, json.dumps(body))
-    assert audit(ledger.log).problems == [
-        f"checkpoint {2 * CHECKPOINT_EVERY} says something else than the entries before it"
-    ]
+    assert audit(ledger.log).problems == [f"checkpoint {2 * CHECKPOINT_EVERY} does not match the entries before it"]
 
 
 def test_checkpoints_that_readers_do_without_are_only_noted(ledger) -> None:

@@ -187,6 +187,6 @@ async def test_a_proxy_that_had_the_request_leaves_a_doubt(server, connect, monk
 
 async def test_a_body_that_is_no_json_is_not_sent(server, provider):
     for prompt in (float("nan"), "\ud800", object()):
-        with pytest.raises(NotSentError, match="no JSON"):
+        with pytest.raises(NotSentError, match="cannot be written as JSON"):
             await provider.submit({**BODY, "prompt": prompt})
     assert server.connections == 0

@@ -68,5 +68,5 @@ def test_what_is_under_way_is_counted_with_its_credits() -> None:
 def test_seams_are_named_with_what_the_join_left_of_them() -> None:
     assert seam_notes({}, {}) == []
     shown, hidden = seam_notes({"a/two": 4.5}, {"a/three": (9.2, 1.5)})
-    assert "in front of a/two (4.5)" in shown
-    assert hidden == "a step of color was taken out in front of a/three (from 9.2 to 1.5 levels)"
+    assert "visible before a/two (4.5)" in shown
+    assert hidden == "a step of color was corrected before a/three (from 9.2 to 1.5 levels)"

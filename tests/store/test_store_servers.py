@@ -105,7 +105,7 @@ def test_a_certificate_that_is_not_trusted_is_an_error(careless_bucket, aws):
 
 def test_a_store_that_ignores_conditions_is_refused_with_what_was_seen(careless):
     with pytest.raises(
-        StoreError, match=r"cannot carry a ledger.*of 24 writers .* were told they created it"
+        StoreError, match=r"cannot carry a ledger.*of 24 writers .* got the answer that they created it"
     ) as raised:
         store.check_conditional(careless)
     assert "If-None-Match" in raised.value.next_step

@@ -68,7 +68,7 @@ def test_every_rehosting_gives_a_url_never_sent_before_and_reads_all_of_it(hoste
         again = first_url((await upload(session.assets, identity)).body)
         path = studio.folder / f"media/{shot.inputs[0].sha256}.png"
         path.write_bytes(path.read_bytes()[:-1] + b"?")
-        with pytest.raises(UrlRefusedError, match="other bytes"):
+        with pytest.raises(UrlRefusedError, match="different bytes"):
             await upload(session.assets, identity, rehost=1)
         path.unlink()
         await upload(session.assets, identity, rehost=1)

@@ -430,7 +430,7 @@ def test_an_input_that_was_edited_or_removed_meanwhile_is_not_sent(small, tmp_pa
     path = tmp_path / "pin.png"
     with pytest.raises(MediaError, match="changed while the run was under way"):
         pinned(small, path, then=lambda: write_png(path, 200))
-    with pytest.raises(MediaError, match="cannot be read any more"):
+    with pytest.raises(MediaError, match="can no longer be read"):
         pinned(small, path, then=path.unlink)
     assert (small.posts(), kinds(small), list(small.store.list("media/"))) == (0, [], [])
     assert pinned(small, path).state == "bought"

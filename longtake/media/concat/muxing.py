@@ -227,7 +227,7 @@ def _packets(stretch: Stretch, codec: str, *, joint: bool) -> Iterator[Packet[Vi
             position += 1
             if position == end:
                 return
-    raise MediaError(f"{stretch.path.name} has become shorter: {position} of {end} frames are there")
+    raise MediaError(f"{stretch.path.name} is truncated: {position} of {end} frames")
 
 
 def _metadata(labels: Labels) -> dict[str, str]:

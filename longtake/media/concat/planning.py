@@ -35,7 +35,7 @@ def look_at(clips: Sequence[JoinClip]) -> list[JoinProbe]:
     """What a join has to know of its clips: each file is looked at once.
 
     Raises:
-        MediaError: there is no clip, or one is broken or no video.
+        MediaError: there is no clip, or one is broken or not a video.
     """
     if not clips:
         raise MediaError("a film needs at least one clip", next_step="give at least one clip")
@@ -111,7 +111,7 @@ def _clip(clip: JoinClip, decided: Layout, i: int, share: _Share) -> JoinRow:
     what = "copy" if share.copied == length else "copy in part" if share.copied else "encode"
     why = decided.reasons[i]
     if not share.copied and why.startswith("as the film"):
-        why += ", but it can only be entered at its start"
+        why += ", but it can be cut only at its start"
     why += _trims(decided.heads[i], decided.tails[i])
     return JoinRow("clip", i + 1, clip.title, what, length, share.encoded, why)
 
@@ -126,20 +126,20 @@ def _joint(clip: JoinClip, decided: Layout, i: int, before: _Share, blend: Blend
         what = clip.transition.kind if clip.transition else "cut"
         why = f"{blend.count} frames of both clips are blended"
         if blend.before or blend.after:
-            why += f"; with them {blend.before} before and {blend.after} after, which lean on frames that change"
+            why += f"; with them {blend.before} before and {blend.after} after, which depend on frames that change"
         return JoinRow("joint", i + 1, clip.title, what, blend.count, blend.frames, why)
     if not decided.dropped[i - 1]:
         why = "a cut between two frames"
         if clip.continues and (decided.tails[i - 1] or decided.heads[i]):
             why += "; a trim cuts off the frame that both clips share"
         elif clip.continues:
-            why += "; the clip before has but one frame, which stays"
+            why += "; the clip before has only one frame, which stays"
         return JoinRow("joint", i + 1, clip.title, "cut", 0, 0, why)
     why = "the frame both clips share is shown once: the last of the clip before is left out"
     if before.tail:
-        why += f"; frames before it that lean on it and are encoded: {before.tail}"
+        why += f"; frames before it that depend on it and are encoded: {before.tail}"
     elif before.copied:
-        why += ", which none leans on"
+        why += ", which no frame depends on"
     return JoinRow("joint", i + 1, clip.title, "cut, one dropped", 0, before.tail, why)
 
 

@@ -90,7 +90,7 @@ def _encode(frames: Sequence[VideoFrame], target: Target, options: dict[str, Any
             for number, frame in enumerate([*frames, None]):
                 if frame is not None:
                     frame.pts, frame.time_base = number, 1 / target.fps
-                    # What it was coded as is no order to the encoder.
+                    # Reset, so that the encoder chooses the type.
                     frame.pict_type = av.video.frame.PictureType.NONE
                 packets = stream.encode(frame)
                 clean = clean or av.bitstream.BitStreamFilterContext(options["bsf:v"], stream)
@@ -123,5 +123,5 @@ def _decode(path: Path, frames: range) -> list[VideoFrame]:
                 if frame.pts in wanted:
                     found[frame.pts] = frame
     if len(found) < len(frames):
-        raise FfmpegError(f"{path.name} has become shorter: {len(found)} of its last {len(frames)} frames are there")
+        raise FfmpegError(f"{path.name} is truncated: {len(found)} of its last {len(frames)} frames")
     return [found[time] for time in sorted(found)][: len(frames)]

@@ -69,7 +69,7 @@ def usable(clip: MediaSource) -> JoinProbe:
     """What is in a clip, when it is an MP4 of a kind that can be used; whether it decodes is not looked at.
 
     Raises:
-        MediaError: it is none, is cut short, or holds more than `MAX_CLIP_BYTES` or `MAX_CLIP_FRAMES`.
+        MediaError: it is not, is truncated, or holds more than `MAX_CLIP_BYTES` or `MAX_CLIP_FRAMES`.
     """
     name = name_of(clip)
     _expect(clip, "MP4", b"ftyp", 4)

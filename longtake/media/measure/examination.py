@@ -133,7 +133,7 @@ def examine(
             be encoded: then the join encodes it.
 
     Raises:
-        MediaError: it is no MP4 of H.264 or H.265, or does not decode to its end.
+        MediaError: it is not an MP4 of H.264 or H.265, or does not decode to its end.
     """
     seen = usable(clip)
     facts, rate = seen.probe, float(seen.probe.fps or FPS)
@@ -167,7 +167,9 @@ def _as_asked(seen: JoinProbe, seconds: int | None, pixels: tuple[int, int] | No
         text = f"asked for {pixels[0]}×{pixels[1]} pixels, got {facts.width}×{facts.height}"
         found.append(ClipFinding("size", text, grave=True))
     if facts.color.hdr:
-        text = f"its picture is HDR ({facts.color.hdr}): the film is too when most of it is, and else this clip is tone-mapped"
+        text = (
+            f"its picture is HDR ({facts.color.hdr}): it stays HDR if most of the film is, otherwise it is tone-mapped"
+        )
         found.append(ClipFinding("hdr", text, grave=False))
     return found
 

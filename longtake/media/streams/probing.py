@@ -34,7 +34,7 @@ def probe(source: MediaSource) -> Probe:
     """Say what is in a file, from its content alone.
 
     Raises:
-        MediaError: it cannot be read, is of no known type, is broken or cut short, or is larger than any film or image of
+        MediaError: it cannot be read, is of no known type, is broken or truncated, or is larger than any film or image of
             ours may be (`sniff.MAX_SIDE` pixels a side, two million frames, a week).
     """
     return look(source).probe
@@ -157,7 +157,7 @@ def _times(
         if packet.size == 0:
             continue
         if packet.is_corrupt:
-            raise MediaError(f"{name} is cut short after {len(times)} frames")
+            raise MediaError(f"{name} is truncated after {len(times)} frames")
         if packet.is_discard:
             hidden += 1
             continue
@@ -172,7 +172,7 @@ def _times(
     if not times:
         raise MediaError(f"{name} has no frames")
     if not hidden and len(times) < video.frames:
-        raise MediaError(f"{name} is cut short: {len(times)} of {video.frames} frames are there")
+        raise MediaError(f"{name} is truncated: {len(times)} of {video.frames} frames")
     return times, frozenset(keys), hidden, first
 
 

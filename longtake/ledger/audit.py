@@ -105,7 +105,7 @@ class _Reading:
             return
         if entry.before is not None and before is not None and entry.before != before:
             self.found.problems.append(
-                f"entry {sequence - 1} is not the one that entry {sequence} names as its predecessor"
+                f"entry {sequence - 1} is not the one that entry {sequence} names before it"
             )
         if isinstance(entry, e.Lost):
             self.lost = True

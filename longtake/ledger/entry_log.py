@@ -299,7 +299,7 @@ class EntryLog:
 
     def _refilled(self, sequence: int) -> LedgerGapError:
         return LedgerGapError(
-            f"entry {sequence} of {self.account} is not the one that entry {sequence + 1} names as its predecessor: that one is lost",
+            f"entry {sequence} of {self.account} is not the one that entry {sequence + 1} names before it: that one is lost",
             key=self._key(sequence),
         )
 

@@ -347,7 +347,8 @@ class Studio:
         """
         from longtake import film_set as sets
         from longtake.storyboard import checked_labels
-        from longtake.studio.set_run import SetRequest, set_of
+        from longtake.studio.set_making import set_of
+        from longtake.studio.set_run import SetRequest
 
         loaded = film_set
         if not isinstance(loaded, sets.FilmSet):

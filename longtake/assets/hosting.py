@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from longtake.media import InputFacts
+    from longtake.media.streams.facts import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class UrlSource:
 
     sha256: str
     key: str
-    facts: InputFacts
+    facts: Probe
 
 
 @dataclass(slots=True)

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from rich.progress import Progress, TaskID
+from typing import Self
 
 
 class Waiting:
-    """Show a bar while the block runs; without a terminal, do nothing.
+    """Show a bar while the block runs; without a terminal, show nothing.
 
     Args:
         what: what is being done.
     """
 
     def __init__(self, what: str) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
         self._what = what
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._stack = contextlib.ExitStack()
+        self._bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = self._stack.enter_context(Progress(console=Console(stderr=True), transient=True))
-            self._task = self._bar.add_task(self._what, total=None)
+        self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
 
     def share(self, done: float) -> None:
         """Set how much is done, 0 to 1."""
@@ -45,5 +34,4 @@ class Waiting:
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
         """Name the current step and how much of it is done; `total` is None if unknown."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=what, completed=done, total=total)
+        self._bar.update(self._task, description=what, completed=done, total=total)

@@ -36,8 +36,11 @@ _BALANCE_FAULTS = GETS | {"slow"}
 router = APIRouter(prefix=PREFIX)
 
 
-def build(config: Config) -> FastAPI:
-    """The emulator as an application.
+def app(config: Config) -> FastAPI:
+    """Build the emulator as an ASGI application.
+
+    Faults that drop the connection need the application to be served by `serve` or `running`; under another server they
+    end in a 500.
 
     Raises:
         CatalogError: the catalog file of `config` is unusable.

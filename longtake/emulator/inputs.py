@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from longtake.catalog import Catalog, InputRule
     from longtake.catalog.model import ReferenceRule
     from longtake.emulator.validation import Wish
-    from longtake.media import InputFacts
+    from longtake.media.streams.facts import Probe
 
 _LARGEST = 512 * 1024 * 1024
 _TIMEOUT = 10.0
@@ -36,7 +36,7 @@ class InputSource:
 
     url: str
     sha256: str
-    facts: InputFacts
+    facts: Probe
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ async def _head(web: httpx.AsyncClient, url: str, kind: SourceKind) -> None:
         raise UnreadableError(f"its content type is {said[:60] or 'not given'}, not {kind}")
 
 
-def _hold_against(facts: InputFacts, kind: SourceKind, rule: InputRule, reference: ReferenceRule, name: str) -> None:
+def _hold_against(facts: Probe, kind: SourceKind, rule: InputRule, reference: ReferenceRule, name: str) -> None:
     if facts.kind != kind or facts.format not in rule.formats:
         raise RefusalAnswer(400, INVALID, f"{name} is {facts.format}; allowed: {', '.join(rule.formats)}")
     sides = (facts.width, facts.height)

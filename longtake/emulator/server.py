@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from longtake.emulator.api import PREFIX, build
+from longtake.emulator import api
 from longtake.errors import SettingsError
 from longtake.ports import not_listening
 
@@ -47,7 +47,7 @@ class _Server(uvicorn.Server):
         if self.started and self._ready is not None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             root = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            self._ready(EmulatorAddress(f"{root}{PREFIX}", f"{root}/admin", f"{root}/store"))
+            self._ready(EmulatorAddress(f"{root}{api.PREFIX}", f"{root}/admin", f"{root}/store"))
 
 
 async def serve(
@@ -58,13 +58,13 @@ async def serve(
     ready: Callable[[EmulatorAddress], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """See `longtake.emulator.serve`.
+    """Serve until cancelled, signalled or `stop` is set; `ready` gets the address once connections are accepted.
 
     Raises:
         CatalogError: the catalog file of `config` is unusable.
         SettingsError: the address cannot be listened on.
     """
-    app = build(config)
+    app = api.app(config)
     server = _Server(
         uvicorn.Config(
             app,
@@ -104,7 +104,7 @@ async def _stop_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
 
 @contextlib.contextmanager
 def running(config: Config, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[EmulatorAddress]:
-    """See `longtake.emulator.running`."""
+    """Serve in a thread of this process for the length of a `with` block, which is given the address."""
     listening = threading.Event()
     found: list[EmulatorAddress] = []
     failed: list[BaseException] = []

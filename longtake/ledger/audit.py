@@ -104,9 +104,7 @@ class _Reading:
             self.state, self.before = None, e.digest_of(data)
             return
         if entry.before is not None and before is not None and entry.before != before:
-            self.found.problems.append(
-                f"entry {sequence - 1} is not the one that entry {sequence} names before it"
-            )
+            self.found.problems.append(f"entry {sequence - 1} is not the one that entry {sequence} names before it")
         if isinstance(entry, e.Lost):
             self.lost = True
         else:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from longtake.media.measure.seams import seam
     from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
     from longtake.media.measure.tones import drift
-    from longtake.media.streams.inspection import InputFacts, inspect
+    from longtake.media.streams.inspection import inspect
     from longtake.media.streams.probing import probe
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "Chapter",
     "ColorCorrection",
     "Examination",
-    "InputFacts",
     "JoinClip",
     "JoinPlan",
     "JoinResult",
@@ -101,7 +100,7 @@ __getattr__, __dir__ = exports(
         "longtake.media.measure.seams": ("seam",),
         "longtake.media.measure.tone": ("MeasuredSeam", "MeasuredTone"),
         "longtake.media.measure.tones": ("drift",),
-        "longtake.media.streams.inspection": ("InputFacts", "inspect"),
+        "longtake.media.streams.inspection": ("inspect",),
         "longtake.media.streams.probing": ("probe",),
     },
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from longtake.catalog import Catalog, InputRule
     from longtake.catalog.catalog import Inputs
-    from longtake.media import InputFacts
+    from longtake.media.streams.facts import Probe
     from longtake.request.resolved import Input, ResolvedShot
 
 InputKind = Literal["image", "video", "audio"]
@@ -36,7 +36,7 @@ def kind_of(given: Input) -> InputKind:
     return "image" if given.role == "first_frame" or given.role == "last_frame" else given.role  # noqa: PLR1714 - narrows the type
 
 
-def misfit(facts: InputFacts, rules: Inputs) -> Misfit | None:
+def misfit(facts: Probe, rules: Inputs) -> Misfit | None:
     """Say why the provider would refuse such a file in any role; None if it would not."""
     rule: InputRule = getattr(rules, facts.kind)
     if facts.format not in rule.formats or (rule.codecs and facts.codec not in rule.codecs):
@@ -50,7 +50,7 @@ def misfit(facts: InputFacts, rules: Inputs) -> Misfit | None:
     return None
 
 
-def misfits(shot: ResolvedShot, served: Mapping[int, InputFacts], catalog: Catalog) -> list[tuple[Input, Misfit]]:
+def misfits(shot: ResolvedShot, served: Mapping[int, Probe], catalog: Catalog) -> list[tuple[Input, Misfit]]:
     """List what is wrong with the URL inputs of a shot, once it is known what they serve.
 
     Args:

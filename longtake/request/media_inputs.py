@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.catalog import Catalog
-    from longtake.media import InputFacts
+    from longtake.media.streams.facts import Probe
     from longtake.request.findings import Findings
     from longtake.storyboard import FieldPath
 
@@ -126,7 +126,7 @@ class MediaInputs:
             return None
         return MediaFacts(kind, text, shown if name == text else name)
 
-    def _inspected(self, text: str, place: FieldPath) -> InputFacts | None:
+    def _inspected(self, text: str, place: FieldPath) -> Probe | None:
         from longtake.media import inspect  # noqa: PLC0415 - loads PyAV, which a board without files does not need
 
         path = self._loaded.path(text)
@@ -146,13 +146,13 @@ class MediaInputs:
             self._findings.add(place, f"{quoted(text)} cannot be read: {said}", self._place_text(text))
         return None
 
-    def _fits(self, facts: InputFacts, text: str, place: FieldPath) -> bool:
+    def _fits(self, facts: Probe, text: str, place: FieldPath) -> bool:
         wrong = misfit(facts, self._rules)
         if wrong is not None:
             self._findings.add(place, f"{quoted(text)} {wrong.message}", wrong.allowed)
         return wrong is None
 
-    def _digested(self, text: str, place: FieldPath, facts: InputFacts, name: str | None = None) -> MediaFacts | None:
+    def _digested(self, text: str, place: FieldPath, facts: Probe, name: str | None = None) -> MediaFacts | None:
         path = self._loaded.path(text)
         try:
             with path.open("rb") as file:

@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from longtake.media import InputFacts
+from longtake.media.streams.facts import Probe
 from longtake.request import misfits
 
-PICTURE = InputFacts("image", "png", 1000, 400, 300)
-CLIP = InputFacts("video", "mp4", 1000, 640, 360, 8.0, "h264")
-TRACK = InputFacts("audio", "mp3", 1000, seconds=10.0, codec="mp3")
+PICTURE = Probe("image", "png", 1000, 400, 300)
+CLIP = Probe("video", "mp4", 1000, 640, 360, seconds=8.0, codec="h264")
+TRACK = Probe("audio", "mp3", 1000, seconds=10.0, codec="mp3")
 NAMES = {"image": "https://host/a.png", "video": "https://host/a.mp4", "audio": "https://host/a.mp3"}
 
 

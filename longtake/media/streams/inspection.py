@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import MediaError, PreflightError
 from longtake.media.safety.endings import is_cut_short
-from longtake.media.streams.sniff import MediaKind, sniff
+from longtake.media.streams.facts import Probe
+from longtake.media.streams.sniff import sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,25 +23,8 @@ _TILED = ("heic", "avif")
 """Pictures of up to a hundred streams, one for each tile, of which libav joins only some kinds: their header has to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputFacts:
-    """A reference input: pixels are 0 for a sound, seconds 0 for an image.
-
-    `format` is one of jpeg, png, webp, bmp, tiff, gif, heic, avif, mp4, mov, webm, wav, mp3, aac, m4a, flac, ogg. `codec` is
-    the picture's (h264, hevc, …) or the sound's, empty for an image.
-    """
-
-    kind: MediaKind
-    format: str
-    bytes: int
-    width: int = 0
-    height: int = 0
-    seconds: float = 0.0
-    codec: str = ""
-
-
-def inspect(path: Path) -> InputFacts:
-    """Say what a reference input is by its content; its name and extension count for nothing.
+def inspect(path: Path) -> Probe:
+    """Say what a reference input is by its content; its name and extension count for nothing. A sound's codec is in `codec`, too.
 
     Everything in it is decoded, because a provider charges for a request before it finds out that an input is damaged.
 
@@ -53,13 +37,12 @@ def inspect(path: Path) -> InputFacts:
         if found.kind == "image" and found.size:
             if found.format not in _TILED:
                 _decode(path, found)
-            return InputFacts("image", found.format, path.stat().st_size, *found.size)
+            return Probe("image", found.format, path.stat().st_size, *found.size, frames=1)
         from longtake.media.streams.probing import probe  # noqa: PLC0415 - loads PyAV
 
         facts = probe(path)
         _decode(path, found)
-    codec = facts.codec or (facts.audio.codec if facts.audio else "")
-    return InputFacts(facts.kind, facts.format, facts.bytes, facts.width, facts.height, facts.seconds, codec)
+    return replace(facts, codec=facts.codec or (facts.audio.codec if facts.audio else ""))
 
 
 def _decode(path: Path, found: Sniffed) -> None:

@@ -60,29 +60,27 @@ class Edits:
 
     def applied(self, take: Take) -> Take:
         """The take as the steps left it: with the last clip they made, or as one that failed its checks where they refused it."""
+        clip, refusal = self._followed(take)
+        if refusal is not None:
+            findings = (*(take.checks.findings if take.checks is not None else ()), refusal)
+            return take.model_copy(update={"clip": clip, "checks": Checks(passed=False, score=0.0, findings=findings)})
+        return take if clip is take.clip else take.model_copy(update={"clip": clip})
+
+    def refusal(self, take: Take) -> str | None:
+        """Say why a take must not be used; None if no step refused it."""
+        return self._followed(take)[1]
+
+    def _followed(self, take: Take) -> tuple[ClipFile, str | None]:
+        """The clip that the steps left, as far as they have run, and why one of them refused it."""
         clip = take.clip
         for step in self.steps:
             edit = self.get(take.fingerprint, step, clip.sha256)
             if edit is None:
                 break
             if edit.refused is not None:
-                checks = take.checks or Checks(passed=True, score=1.0)
-                found = (*checks.findings, f"refused by {step}: {edit.refused}")
-                return take.model_copy(update={"clip": clip, "checks": Checks(passed=False, score=0.0, findings=found)})
+                return clip, f"refused by {step}: {edit.refused}"
             clip = edit.clip or clip
-        return take if clip is take.clip else take.model_copy(update={"clip": clip})
-
-    def refusal(self, take: Take) -> str | None:
-        """Say why a take must not be used; None if no step refused it."""
-        of = take.clip.sha256
-        for step in self.steps:
-            edit = self.get(take.fingerprint, step, of)
-            if edit is None:
-                return None
-            if edit.refused is not None:
-                return f"refused by {step}: {edit.refused}"
-            of = edit.clip.sha256 if edit.clip is not None else of
-        return None
+        return clip, None
 
 
 def read(store: Store | None, film: str, steps: Sequence[str]) -> Edits:

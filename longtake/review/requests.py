@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from longtake.review.decisions import Review
     from longtake.review.state import ReviewState
 
-Id = Annotated[str, Field(min_length=1, max_length=200)]
+_Id = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ChoiceRequest(Frozen):
     """Use a kept take of a shot."""
 
-    shot: Id
+    shot: _Id
     take: int = Field(ge=1, le=100_000)
 
 
 class RetakeRequest(Frozen):
     """Buy a new take of a shot, for at most the credits that the page showed."""
 
-    shot: Id
+    shot: _Id
     downstream: Downstream
     most: int = Field(ge=0)
 
@@ -36,15 +36,15 @@ class NoteRequest(Frozen):
     """Leave a note; `seconds` is a moment of the film."""
 
     text: str = Field(min_length=1, max_length=MOST_TEXT)
-    shot: Id | None = None
+    shot: _Id | None = None
     seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class ApprovalRequest(Frozen):
     """Approve the film, or a waiting run with the question that the page showed."""
 
-    run: Id | None = None
-    question: Id | None = None
+    run: _Id | None = None
+    question: _Id | None = None
     credits: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")

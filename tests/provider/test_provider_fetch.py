@@ -377,7 +377,7 @@ async def test_a_name_that_changes_its_address_after_the_check_gets_no_request(c
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     cdn.handle = serves(PNG)
     async with connect("https://provider.example/api/v1") as provider:
-        with pytest.raises(UrlRefusedError, match=r"leads to 127\.0\.0\.1"):
+        with pytest.raises(UrlRefusedError, match=r"resolves to 127\.0\.0\.1"):
             await provider.fetch(f"http://cdn.example:{cdn.port}/a?sig=secret", into, limit=LIMIT, kind="any")
     assert len(asked) == 2
     assert cdn.connections == 1

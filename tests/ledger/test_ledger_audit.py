@@ -59,13 +59,13 @@ def test_each_missing_entry_is_named_and_the_rest_is_still_looked_at(ledger) -> 
     problems = audit(ledger.log).problems
     assert problems[:2] == ["entry 3 is missing", "entry 70 is missing"]
     assert problems[2].startswith("entry 130 is not an entry this release can read")
-    assert problems[3:] == ["entry 130 is not the one that entry 131 was written behind"]
+    assert problems[3:] == ["entry 130 is not the one that entry 131 names before it"]
 
 
 def test_an_entry_that_was_changed_is_named(ledger) -> None:
     path = entry(ledger, 132)
     replaced(path, path.read_text().replace('"credits": 131', '"credits": 13'))
-    assert audit(ledger.log).problems == ["entry 132 is not the one that entry 133 was written behind"]
+    assert audit(ledger.log).problems == ["entry 132 is not the one that entry 133 names before it"]
 
 
 def test_a_checkpoint_that_differs_from_the_entries_is_named(ledger) -> None:

@@ -283,7 +283,7 @@ def test_a_hole_that_a_running_writer_fills_stops_the_next_purchase(local) -> No
     lose(local, 2)
     mine.accepted(attempt, "task_00000001")
     for ledger in (mine, Ledger(local, ACCOUNT)):
-        with pytest.raises(LedgerGapError, match="entry 2 of account is not the one that entry 3 was written behind"):
+        with pytest.raises(LedgerGapError, match="entry 2 of account is not the one that entry 3 names before it"):
             claim(ledger, 2)
 
 

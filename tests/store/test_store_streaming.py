@@ -292,7 +292,7 @@ def test_two_objects_are_never_mixed(remote):
         with pytest.raises(StoreError, match=r"media/x could not be read.*412"):
             file.read(100)
         remote.delete(["media/x"])
-        with pytest.raises(StoreError, match="media/x went away"):
+        with pytest.raises(StoreError, match="media/x was deleted while"):
             file.read(100)
 
 

@@ -37,7 +37,7 @@ def test_only_what_leans_on_the_dropped_frame_is_encoded(studio, tmp_path, hashe
     assert (done.frames, done.way, done.dropped) == (97, "encode", 1)
     (joint,) = joints(done.plan)
     assert 0 < joint.encoded < 6
-    assert "lean on it" in joint.why
+    assert "depend on it" in joint.why
     got = hashes(film)
     assert got[: 48 - joint.encoded] == hashes(clips[0])[: 48 - joint.encoded]
     assert got[48:] == hashes(clips[1])

@@ -60,7 +60,7 @@ def test_a_crossfade_encodes_the_blend_and_what_depends_on_it():
 
 
 def test_what_leans_on_a_crossfade_is_encoded_with_it():
-    # Of the first clip frames 5 to 6 lean on frame 7, which is blended; the second can be entered at its start only.
+    # Of the first clip frames 5 to 6 depend on frame 7, which is blended; the second can be cut only at its start.
     assert list(cut([11, 9], [0, 4], [REORDERED, plain(9)])) == [Copy(0, 0, 5), Blend(1, 5, 2, 4, 5)]
 
 

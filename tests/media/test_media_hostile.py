@@ -18,7 +18,7 @@ ALL = (media.probe, media.inspect, media.check_clip, media.examine, media.check_
 
 def refused(path, words, looks=ALL):
     for look in looks:
-        with pytest.raises(MediaError, match=f"{words}|asked for (PNG|MP4), got (MP4|PNG)") as caught:
+        with pytest.raises(MediaError, match=f"{words}|expected (PNG|MP4), got (MP4|PNG)") as caught:
             look(path)
         assert path.name in caught.value.message
     for write in (media.last_frame, media.first_frame):

@@ -178,7 +178,7 @@ def test_the_tail_of_a_clip_is_stored_with_it(make_studio) -> None:
     studio = make_studio(speed="veryfast")
     keys = {library.tail_key(result.take.clip.sha256) for result in studio.film().values()}
     stored = set(studio.store.list("tails/"))
-    assert stored  # a clip whose last frame is one that no other leans on has none
+    assert stored  # a clip whose last frame is one that no other depends on has none
     assert stored <= keys
 
 

@@ -74,7 +74,7 @@ def load(path: Path) -> Any:  # noqa: ANN401 - OpenTimelineIO has no types
     Raises:
         SettingsError: the extra `otio` is not installed, or the file is not one timeline.
     """
-    otio = opentimeline.require("otio")
+    otio = opentimeline.require("otio", does="reads")
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _unusable(path, "is not a regular file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from longtake.errors import SettingsError
@@ -20,13 +21,15 @@ START = "01:00:00:00"
 """The time code of a film's first frame."""
 
 _ADAPTERS = {"otio": "otio_json", "fcpxml": "fcpx_xml", "edl": "cmx_3600"}
+_EVENT = re.compile(r"(?m)^([0-9]+ .*(?: [0-9:;]{11}){2}) ([0-9:;]{11}) ([0-9:;]{11})$")
+"""A line of an EDL: two times of the source, and two of the record."""
 _DISSOLVES = {"crossfade", "dissolve"}
 _DRIFTED = 12.0
 """Levels of drift from which a shot gets a marker: a step of that size is seen between neighbors."""
 
 
-def require(form: str) -> Any:  # noqa: ANN401 - the module, which has no types
-    """OpenTimelineIO with the adapter of a form.
+def require(form: str, *, does: str = "writes") -> Any:  # noqa: ANN401 - the module, which has no types
+    """OpenTimelineIO with the adapter of a form; `does` says in an error what it is needed for.
 
     Raises:
         SettingsError: the extra is not installed.
@@ -36,7 +39,7 @@ def require(form: str) -> Any:  # noqa: ANN401 - the module, which has no types
         otio.adapters.from_name(_ADAPTERS[form])
     except Exception as error:  # noqa: BLE001 - a missing adapter is an exception of OpenTimelineIO's own
         raise SettingsError(
-            f"OpenTimelineIO, which writes {form}, is missing or lacks its adapter ({type(error).__name__})",
+            f"OpenTimelineIO, which {does} {form}, is missing or lacks its adapter ({type(error).__name__})",
             next_step="pip install 'longtake[otio]'",
         ) from None
     return otio
@@ -69,7 +72,19 @@ def text(manifest: Manifest, form: str, place: Callable[[str], str]) -> tuple[st
     ]
     if any(one.shot.alternates for one in shots):
         notes.append(f"{form}: it names the used takes only; the others are in the otio form")
-    return otio.adapters.write_to_string(made, adapter_name=_ADAPTERS[form]), tuple(notes)
+    written: str = otio.adapters.write_to_string(made, adapter_name=_ADAPTERS[form])
+    return _from_start(otio, written, made) if form == "edl" else written, tuple(notes)
+
+
+def _from_start(otio: Any, edl: str, made: Any) -> str:  # noqa: ANN401 - see above
+    """An EDL whose record times begin at the film's start time code: the adapter counts them from zero."""
+    rate = made.global_start_time.rate
+
+    def later(found: re.Match[str]) -> str:
+        times = [otio.opentime.from_timecode(one, rate) + made.global_start_time for one in found.group(2, 3)]
+        return " ".join([found[1], *(otio.opentime.to_timecode(one, rate) for one in times)])
+
+    return _EVENT.sub(later, edl)
 
 
 def timeline(manifest: Manifest, place: Callable[[str], str], *, transitions: bool = True, sound: bool = True) -> Any:  # noqa: ANN401 - it has no types

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import film as films
-from longtake import storyboard
+from longtake import plan as plans
+from longtake import request, storyboard
+from longtake import store as stores
+from longtake.catalog import Catalog
 from longtake.errors import SettingsError
 from longtake.export import decisions, edit
 from longtake.media.files import replacing
@@ -17,7 +20,9 @@ from longtake.storyboard.rewriting import rewritten
 if TYPE_CHECKING:
     from os import PathLike
 
+    from longtake.plan import Plan
     from longtake.settings import Settings
+    from longtake.storyboard import Loaded
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -32,6 +37,7 @@ class ImportedEdit:
         left_out: what a storyboard cannot say, one line each with the clip and its place.
         text: the changed file.
         written: whether the file was written.
+        plan: what a run of the changed storyboard would buy.
     """
 
     path: Path
@@ -39,6 +45,7 @@ class ImportedEdit:
     left_out: tuple[str, ...]
     text: str
     written: bool
+    plan: Plan
 
 
 def import_edit(
@@ -58,10 +65,18 @@ def import_edit(
     manifest, _ = films.locate(place, settings)
     found = decisions.decide(loaded.board, manifest, edit.read(line, manifest))
     text = rewritten(loaded, found.board)
+    # Before anything is written: another take may make the shots that continue it be bought again.
+    plan = _plan(storyboard.draft_text(text, name=str(path), base=loaded.base), film, settings)
     written = not dry_run and text != loaded.text
     if written:
         _write(path, text, was=loaded.text)
-    return ImportedEdit(path, found.changes, found.left_out, text, written)
+    return ImportedEdit(path, found.changes, found.left_out, text, written, plan)
+
+
+def _plan(loaded: Loaded, film: str, settings: Settings) -> Plan:
+    catalog = Catalog.load(settings.catalog)
+    resolved = request.resolve(loaded, catalog)
+    return plans.make(resolved, catalog=catalog, store=stores.of(settings), settings=settings, film=film)
 
 
 def _write(path: Path, text: str, *, was: str) -> None:

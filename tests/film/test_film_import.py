@@ -182,3 +182,28 @@ def test_twelve_clips_come_back_as_they_were_edited(studio, keyed, longtake, tmp
 def test_two_hundred_clips_come_back_as_they_were_edited(studio, keyed, longtake, tmp_path):
     studio.keyed = keyed
     round_trip(studio, longtake, tmp_path, 200)
+
+
+def test_what_another_take_would_buy_is_said_before_anything_is_saved(studio, longtake, tmp_path):
+    file, cut = tmp_path / "board" / "film.yaml", tmp_path / "cut.otio"
+    shots = "".join(
+        f"      - {{id: {name}, prompt: {name}{takes}}}\n"
+        for name, takes in (("one", ", takes: 2"), ("two", ""), ("three", ""))
+    )
+    file.write_text(HEAD.replace("scenes:", "downstream: cascade\nscenes:") + f"  - id: s0\n    shots:\n{shots}")
+    film, _ = studio.run(file.read_text())
+    line = exported(studio, film, cut)
+    code, said, _ = longtake(studio, "import", cut, "--into", file, as_json=False)
+    assert "the next run buys nothing: 0 credits" in said
+    first = next(iter(line.find_clips()))
+    first.active_media_reference_key = next(
+        key for key in first.media_references() if key != first.active_media_reference_key
+    )
+    otio.adapters.write_to_file(line, str(cut))
+    before = file.read_bytes()
+    code, said, _ = longtake(studio, "import", cut, "--into", file, "--dry-run")
+    assert (code, said["to_buy"], file.read_bytes()) == (0, ["s0/two", "s0/three"], before)
+    code, text, _ = longtake(studio, "import", cut, "--into", file, as_json=False)
+    wanted = f"the next run buys s0/two, s0/three: {said['expected']} credits expected, {said['reserve']} reserved"
+    assert wanted in text
+    assert said["expected"] == studio.to_buy(file.read_text())[0] > 0

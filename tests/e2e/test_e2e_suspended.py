@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from chromium import ENTER, dialog, opened, said, the_page  # noqa: F401 - `page` is a fixture
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from longtake.blocks import ArtifactStore, ReapiCredentials
@@ -202,3 +203,36 @@ def test_who_said_no_is_asked_again_when_the_run_is_put_back(  # noqa: PLR0917 -
     answer(run, approve=True, credits=2 * PRICE)
     assert ended(run)["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()
     assert here.provider.posts == 2
+
+
+@pytest.mark.slow
+def test_a_suspended_run_is_answered_from_the_review_page_with_the_take_that_is_chosen_there(  # noqa: PLR0917 - fixtures
+    stage, worker, asked, begin, ended, until, page, tmp_path
+):
+    here = stage()
+    chain = {"one": [{"id": "pier", "prompt": "A pier", "takes": 2}, {"id": "boat", "prompt": "A boat"}]}
+    board = here.board("Looked at", chain, approval={"before": ["the rest"], "hours": 1})
+    deploy(here, board, tmp_path)
+    run = begin()
+    assert asked("looked-at", "Suspended")[0] == run
+    until(lambda: not children(worker.pid), why="the worker is free while a person looks", process=worker)
+    assert here.provider.posts == 2
+    with here.started("review", board, "--no-browser", "--by", "Ada") as room:
+        opened(page, room.stdout.readline().removeprefix("review: ").strip())
+        said(page, "the first takes of each chain are there", "#question")
+        page.press("j")
+        page.press("2")
+        said(page, "pier: take 2 is chosen")
+        page.press("a")
+        dialog(page, f"up to {3 * PRICE} credits")
+        page.press(ENTER)
+        said(page, "approved")
+        state = ended(run)
+    assert state["type"] == "COMPLETED", (tmp_path / "worker.log").read_text()
+    assert here.provider.posts == 3
+    takes = [json.loads(path.read_text()) for path in (here.store / "takes").glob("*.json")]
+    (chosen,) = (take for take in takes if (take["shot"], take["take"]) == ("one/pier", 2))
+    (boat,) = (take for take in takes if take["shot"] == "one/boat")
+    assert boat["frame"] == chosen["last_frame"]["sha256"], "the run goes on from the take that was chosen"
+    (manifest,) = here.store.glob("films/looked-at/*/manifest.json")
+    assert json.loads(manifest.read_text())["shots"][0]["used"]["take"] == 2

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.server
 import threading
 
 import pytest
-from chromium import ENTER, the_page  # noqa: F401 - `page` is a fixture
-from processes import until
+from chromium import ENTER, dialog, opened, said, the_page  # noqa: F401 - `page` is a fixture
 
 from longtake.review import Review, ReviewServer, WaitingRun
 from longtake.settings import Settings
@@ -27,32 +25,6 @@ def room(studio, write_board, engine):
     settings = Settings(base_url="https://reapi.example/api/v1", store=studio.store.uri)
     with ReviewServer(Review(path, settings, approvals=engine), by=f"Ada {BAD}") as server:
         yield server
-
-
-def opened(page, url):
-    """Open the page and wait for its script. The opener loads it once more, which ends a script that waits in it."""
-    page.call("Page.enable")
-    page.call("Page.navigate", url=url)
-
-    def ready():
-        with contextlib.suppress(AssertionError):
-            return page.run("document.documentElement.dataset.ready") == "yes"
-
-    until(ready, why="the page is ready")
-
-
-def said(page, text, where="#said"):
-    """Wait until the page says this."""
-
-    def found():
-        return text in page.run(f"document.querySelector({where!r})?.textContent ?? ''")
-
-    until(found, why=f"the page says {text}")
-
-
-def dialog(page, text):
-    """Wait until the page asks this."""
-    said(page, text, "dialog[open] h3")
 
 
 def decided(room):

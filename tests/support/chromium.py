@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -10,6 +11,7 @@ import subprocess
 import threading
 
 import pytest
+from processes import until
 
 FLAGS = (
     "--headless",
@@ -83,3 +85,29 @@ def the_page(tmp_path):
         finally:
             process.kill()
     drain.join()
+
+
+def opened(page, url):
+    """Open a review's page and wait for its script. The opener loads it once more, which ends a script that waits in it."""
+    page.call("Page.enable")
+    page.call("Page.navigate", url=url)
+
+    def ready():
+        with contextlib.suppress(AssertionError):
+            return page.run("document.documentElement.dataset.ready") == "yes"
+
+    until(ready, why="the page is ready")
+
+
+def said(page, text, where="#said"):
+    """Wait until a review's page says this."""
+
+    def found():
+        return text in page.run(f"document.querySelector({where!r})?.textContent ?? ''")
+
+    until(found, why=f"the page says {text}")
+
+
+def dialog(page, text):
+    """Wait until a review's page asks this."""
+    said(page, text, "dialog[open] h3")

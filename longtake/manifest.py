@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from longtake.errors import StoreError
-from longtake.frozen import Frozen
+from longtake.frozen import Frozen, without_serializer
 from longtake.library import Take
 from longtake.media.concat.model import MeasuredLoudness
+from longtake.storyboard import Deliverable
 from longtake.timeline import Timeline
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 ManifestForm = Literal["longtake-film/2"]
 
@@ -119,12 +132,26 @@ class Manifest(_Part):
     """The id of the run that joined it; in Prefect the flow run's."""
     labels: dict[str, str] = Field(default={})
     """The labels of the film in that run; a later change of labels joins nothing again."""
+    deliverables: tuple[Deliverable, ...] = ()
+    """What the storyboard asked to be made of it when it was joined; left out where there is nothing."""
     timeline: Timeline
     """Everything that determines the film's bytes."""
     shots: tuple[FilmShot, ...]
     """In film order, one for each cut of the timeline."""
     credits: FilmCredits
     software: Software
+
+    @model_serializer(mode="wrap")
+    def _without_no_deliverables(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Releases without deliverables read the manifest of a film without them.
+        data: dict[str, Any] = handler(self)
+        if not self.deliverables:
+            data.pop("deliverables", None)
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(without_serializer(core_schema))
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer
 
-from longtake.frozen import Frozen
-from longtake.media.concat.model import JoinTransition, JoinTrim
+from longtake.frozen import Frozen, without_serializer
+from longtake.media.concat.model import JoinNotice, JoinTransition, JoinTrim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +73,7 @@ class Clip(_Part):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        # The serializer says only that it gives a mapping.
-        return handler({name: part for name, part in core_schema.items() if name != "serialization"})
+        return handler(without_serializer(core_schema))
 
 
 class TimelineSound(_Part):
@@ -105,6 +104,20 @@ class Timeline(_Part):
     sound: TimelineSound = TimelineSound()
     hls: bool = False
     """Whether an HLS playlist is stored as well."""
+    notice: JoinNotice | None = None
+    """A text drawn into the picture from the start of the film; left out where there is none."""
+
+    @model_serializer(mode="wrap")
+    def _without_no_notice(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # As with trims: releases without notices read a film without one, and its digest stays.
+        data: dict[str, Any] = handler(self)
+        if self.notice is None:
+            data.pop("notice", None)
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(without_serializer(core_schema))
 
     @property
     def digest(self) -> str:
@@ -139,7 +152,9 @@ def of(resolved: Resolved, takes: Sequence[Take]) -> Timeline:
         )
         before = take
     board = resolved.loaded.board
-    return Timeline(title=board.title, cuts=tuple(cuts), sound=_sound(resolved), hls=board.hls)
+    shown = board.notice
+    notice = JoinNotice(shown.text, shown.corner, shown.seconds) if shown is not None else None
+    return Timeline(title=board.title, cuts=tuple(cuts), sound=_sound(resolved), hls=board.hls, notice=notice)
 
 
 def of_takes(takes: Sequence[Take], *, title: str) -> Timeline:

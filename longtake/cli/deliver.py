@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from longtake import settings as env
 from longtake.cli.waiting import Waiting
 from longtake.errors import SettingsError
-from longtake.film import Deliverable
-from longtake.film.delivering import CaptionForm
+from longtake.storyboard import CaptionForm, Deliverable
 from longtake.studio.delivering import deliver
 
 if TYPE_CHECKING:

@@ -28,10 +28,13 @@ def main(place: str, *, as_json: bool) -> int:
     films.check_marking(settings)
     with Waiting("joining") as waiting:
         done = films.rebuild(manifest, store, on_progress=waiting.share)
-        films.keep_marked(done.film, store, settings)
+        film = films.keep_marked(done.film, store, settings)
+        film = films.keep_delivered(film, manifest.deliverables, store, settings)
     if as_json:
         print(json.dumps(_answer(done, store), indent=2))
         return 0
+    for name, made in film.deliverables(store).items():
+        print(f"{name}: {made}")
     print(f"film:     {done.film.place(store)}\nmanifest: {done.film.manifest_place(store)}")
     if not done.same:
         print(

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Literal
 
 from longtake import media
 from longtake import store as stores
 from longtake.errors import SettingsError
-from longtake.film import film_objects
+from longtake.film import film_objects, film_page, marked_copies
 from longtake.film.rendering import software
 from longtake.frozen import Frozen
 from longtake.manifest import Software
 from longtake.media.concat import captions, reframing
+from longtake.storyboard import Deliverable, Storyboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
+    from longtake.film.film_objects import JoinedFilm
     from longtake.manifest import Manifest
+    from longtake.settings import Settings
     from longtake.store import Store
 
-CaptionForm = Literal["srt", "ttml", "vtt"]
 _KINDS = {
     "film.mp4": "video/mp4",
     "poster.jpg": "image/jpeg",
@@ -34,25 +35,8 @@ _KINDS = {
     "film.ttml": "application/ttml+xml",
     "film.vtt": "text/vtt",
 }
+_LARGEST_PAGE = 256 * 1024**2
 _WRITERS = {"srt": captions.subrip, "ttml": captions.ttml, "vtt": captions.webvtt}
-_Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Deliverable(Frozen):
-    """What is wanted of a film."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    """Names it in the store: a-z, 0-9 and hyphens, up to 40 characters."""
-    size: str | None = None
-    """A ratio such as `9:16`, or pixels such as `1080x1920`; None as the film."""
-    fit: reframing.Fit = "crop"
-    """Whether the picture is cropped to a new ratio or gets black bars (`pad`)."""
-    focus: dict[str, tuple[_Share, _Share]] = Field(default_factory=dict)
-    """The point a crop keeps in view, by `scene/shot`: shares of width and height from the left and the top; the middle without."""
-    burn: bool = False
-    """Whether captions are drawn into the picture."""
-    captions: tuple[CaptionForm, ...] = ()
-    """Files of captions next to it."""
 
 
 class DeliveredManifest(Frozen):
@@ -80,11 +64,120 @@ class DeliveredManifest(Frozen):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A deliverable in the store, and whether this call made it; `key` is its film's."""
+    """A deliverable in the store, and whether this call made it; `key` is its film's, `marked` that of its marked copy."""
 
     manifest: DeliveredManifest
     key: str
     made: bool
+    marked: str | None = None
+
+
+def wanted_of(board: Storyboard) -> tuple[Deliverable, ...]:
+    """The deliverables that a storyboard asks for; those that are cropped have the focus of its shots."""
+    points = {
+        f"{scene.id}/{shot.id}": shot.focus for scene in board.scenes for shot in scene.shots if shot.focus is not None
+    }
+    return tuple(
+        one.model_copy(update={"focus": {**points, **one.focus}}) if one.crops and points else one
+        for one in board.deliverables
+    )
+
+
+def deliver_all(
+    film: JoinedFilm,
+    wanted: Sequence[Deliverable],
+    store: Store,
+    settings: Settings,
+    *,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Delivered]:
+    """Make what is missing of some deliverables of a film, each with a marked copy as the settings ask, and list them on its page.
+
+    Raises:
+        SettingsError: `focus` names a shot that the film does not have, or the copies cannot be signed.
+        MediaError, FfmpegError: one cannot be made; those before it are kept.
+        StoreError: the store is away.
+    """
+    done: list[Delivered] = []
+    for one in wanted:
+        made = deliver(film.manifest, store, one, on_progress=on_progress)
+        edit = f"made again as {one}" if made.manifest.encoded else None
+        done.append(replace(made, marked=marked_copies.mark_copy(made.key, film.manifest, store, settings, edit=edit)))
+    if any(one.made for one in done):
+        list_on_page(film, store)
+    return done
+
+
+def keep_delivered(film: JoinedFilm, wanted: Sequence[Deliverable], store: Store, settings: Settings) -> JoinedFilm:
+    """The film with its deliverables; what is missing of them is made. The errors are those of `deliver_all`."""
+    done = deliver_all(film, wanted, store, settings)
+    return replace(film, delivered=tuple((one.manifest.deliverable.name, one.key) for one in done))
+
+
+def find_copies(film: JoinedFilm, wanted: Sequence[Deliverable], store: Store, settings: Settings) -> JoinedFilm | None:
+    """The film with its marked copy and its deliverables; None where one of them is missing.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    homes = {one.name: _home(film.key, film.manifest, one) for one in wanted}
+    films = [film.key, *(f"{home}film.mp4" for home in homes.values())]
+    copies = [marked for key in films if (marked := marked_copies.marked_key(key, settings)) is not None]
+    index = marked_copies.marked_hls_key(film, settings)
+    there = [*copies, *([index] if index is not None else []), *(f"{home}deliverable.json" for home in homes.values())]
+    if any(store.head(key) is None for key in there):
+        return None
+    delivered = tuple((name, f"{home}film.mp4") for name, home in homes.items())
+    return replace(film, marked=copies[0] if copies else None, delivered=delivered)
+
+
+def list_on_page(film: JoinedFilm, store: Store) -> None:
+    """Write the deliverables that lie next to a film onto its page.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    home = film.key.removesuffix("film.mp4")
+    listed = [
+        film_page.ListedDeliverable(
+            key.removeprefix(home).removesuffix("deliverable.json"),
+            str(one.deliverable),
+            f"{one.width}×{one.height}, {one.frames:,} frames, {'encoded again' if one.encoded else 'as the film is coded'}",
+            tuple(name for name in one.files if name.startswith("film.")),
+        )
+        for key, one in _stored(home, store)
+    ]
+    before = store.get(f"{home}report.html", limit=_LARGEST_PAGE)
+    after = film_page.with_deliverables(before, listed) if before is not None else None
+    if before is None or after is None or after == before:
+        return
+    with tempfile.TemporaryDirectory(prefix="longtake-page-") as name:
+        page = Path(name, "report.html")
+        # A store takes a file of the same size for the same file.
+        page.write_bytes(after if len(after) != len(before) else after + b"\n")
+        store.put_file(f"{home}report.html", page, content_type="text/html; charset=utf-8")
+
+
+def _stored(home: str, store: Store) -> Iterator[tuple[str, DeliveredManifest]]:
+    for key in sorted(store.list(f"{home}deliverables/")):
+        data = store.get(key, limit=1024**2) if key.endswith("/deliverable.json") else None
+        if data is not None:
+            yield key, DeliveredManifest.model_validate_json(data)
+
+
+def _home(film: str, manifest: Manifest, wanted: Deliverable) -> str:
+    """The key prefix of a deliverable: it names what is made, and of which film."""
+    said = {
+        "name": wanted.name,
+        "size": wanted.size,
+        "fit": wanted.fit,
+        "focus": wanted.focus if wanted.crops else {},
+        "burn": wanted.burn,
+        "captions": wanted.captions,
+    }
+    text = json.dumps(said, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(f"{manifest.sha256} {text}".encode()).hexdigest()[:12]
+    return f"{film.removesuffix('film.mp4')}deliverables/{wanted.name}-{digest}/"
 
 
 def deliver(
@@ -114,8 +207,7 @@ def deliver(
             f"the film {manifest.film}/{manifest.digest} is not in {store.uri}",
             next_step="join it again: `longtake run --from-manifest PLACE`",
         )
-    digest = hashlib.sha256(f"{manifest.sha256} {wanted.model_dump_json()}".encode()).hexdigest()[:12]
-    home = f"{film.key.removesuffix('film.mp4')}deliverables/{wanted.name}-{digest}/"
+    home = _home(film.key, manifest, wanted)
     known = store.get(f"{home}deliverable.json", limit=1024**2)
     if known is not None:
         return Delivered(DeliveredManifest.model_validate_json(known), f"{home}film.mp4", made=False)

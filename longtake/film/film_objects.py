@@ -34,29 +34,53 @@ _STEP = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JoinedFilm:
-    """A film in the store, and whether this call joined it; `marked` is the key of its marked copy, if there is one."""
+    """A film in the store, and whether this call joined it.
+
+    Attributes:
+        manifest: the film's.
+        key: of `film.mp4`.
+        poster: of its poster.
+        made: whether this call joined it.
+        marked: key of its marked copy, if there is one.
+        delivered: name and key of each of its deliverables, as the storyboard asks for them.
+    """
 
     manifest: Manifest
     key: str
     poster: str
     made: bool
     marked: str | None = None
+    delivered: tuple[tuple[str, str], ...] = ()
 
     def place(self, store: Store) -> str:
         """A path for a local store, else the object's URI."""
-        path = store.path(self.key)
-        return str(path) if path is not None else f"{store.uri.rstrip('/')}/{self.key}"
+        return place_of(store, self.key)
 
     def links(self, store: Store, *, public_url: str | None) -> dict[str, str]:
         """Links to the film, its page and its manifest: public URLs if there is a public base, else paths or URIs."""
         there = self.place(store) if public_url is None else f"{public_url.rstrip('/')}/{self.key}"
         folder = there.removesuffix("film.mp4")
         marked = {"marked film": folder + self.marked.rpartition("/")[2]} if self.marked is not None else {}
-        return {"film": there, **marked, "report": f"{folder}{_PAGE}", "manifest": f"{folder}manifest.json"}
+        made = {f"deliverable {name}": folder + key.removeprefix(self._home) for name, key in self.delivered}
+        return {"film": there, **marked, **made, "report": f"{folder}{_PAGE}", "manifest": f"{folder}manifest.json"}
+
+    def deliverables(self, store: Store) -> dict[str, str]:
+        """Path or URI of each deliverable, by name; see `place`."""
+        return {name: place_of(store, key) for name, key in self.delivered}
+
+    @property
+    def _home(self) -> str:
+        return self.key.removesuffix("film.mp4")
 
     def manifest_place(self, store: Store) -> str:
         """Path or URI of the manifest; see `place`."""
         return self.place(store).removesuffix("film.mp4") + "manifest.json"
+
+
+def place_of(store: Store, key: str) -> str:
+    """Where an object lies: a path for a local store, else its URI."""
+    path = store.path(key)
+    return str(path) if path is not None else f"{store.uri.rstrip('/')}/{key}"
 
 
 def folder_of(film: str, digest: str) -> str:

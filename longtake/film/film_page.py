@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MOST_PICTURES = 400
 """Pictures of the largest page; a film with more takes has a page without them."""
 _READERS = 4
+_LIST = ("<!-- deliverables -->", "<!-- /deliverables -->")
 _WIDTH, _HEIGHT = 960, 120
 """Of a plot, in the units of its SVG."""
 
@@ -50,6 +51,16 @@ class PageShot:
     alternates: tuple[Take, ...] = ()
     seam: Seam | None = None
     drift: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDeliverable:
+    """A deliverable on the page: its folder, relative to the page, its name and what it is, and its files."""
+
+    folder: str
+    name: str
+    facts: str
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +139,23 @@ def draw(
     return text.encode()
 
 
+def with_deliverables(page: bytes, listed: Sequence[ListedDeliverable]) -> bytes:
+    """A stored page with its list of deliverables replaced; unchanged where it has no place for them."""
+    text = page.decode()
+    # Text of a storyboard is escaped on the page, so the marks around the list are not in it.
+    before, found, rest = text.partition(_LIST[0])
+    _, ended, after = rest.partition(_LIST[1])
+    if not (found and ended):
+        return page
+    part: str = _template("film_deliverables.html").render(listed=listed)
+    return f"{before}{part.strip()}{after}".encode()
+
+
 @cache
-def _template() -> Any:  # noqa: ANN401 - Jinja is loaded only where a film is joined
+def _template(name: str = "film_page.html") -> Any:  # noqa: ANN401 - Jinja is loaded only where a film is joined
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - see above
 
-    source = resources.files("longtake.film").joinpath("film_page.html").read_text()
+    source = resources.files("longtake.film").joinpath(name).read_text()
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
         source
     )

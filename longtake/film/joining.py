@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from longtake import timeline as timelines
 from longtake.errors import MediaError
 from longtake.film import film_objects
+from longtake.film.delivering import wanted_of
 from longtake.film.measuring import drifts, seams
 from longtake.film.rendering import render, software
 from longtake.manifest import FilmCredits, FilmShot, Manifest
@@ -78,6 +79,7 @@ def join(
             **measured(made),
             run=run,
             labels=dict(labels or {}),
+            deliverables=wanted_of(resolved.loaded.board),
             timeline=timeline,
             shots=tuple(
                 map(

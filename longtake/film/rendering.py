@@ -90,6 +90,7 @@ def render(
         title=timeline.title,
         comment=f"Longtake film {timeline.digest}",
         webvtt=folder / "film.vtt" if captions else None,
+        notice=timeline.notice,
         on_progress=lambda part: tell(share + (1 - share) * part),
     )
     media.poster(film, folder / "poster.jpg", at=result.seconds / 3)
@@ -111,22 +112,30 @@ def plan_render(timeline: Timeline, store: Store) -> media.JoinPlan:
         # Music is put into the store by the first join and decides nothing here but that there is some.
         music = timeline.sound.music
         joined = _clips(timeline, paths, {}, _matches(timeline, paths))
-        return media.plan_join(joined, sound=_sound(timeline, Path(music) if music is not None else None))
+        mixed = _sound(timeline, Path(music) if music is not None else None)
+        return media.plan_join(joined, sound=mixed, notice=timeline.notice)
 
 
 def check_tools(resolved: Resolved) -> None:
-    """See that ffmpeg has the encoders and filters this film needs, before anything is bought for it.
+    """See that ffmpeg has the encoders and filters this film needs, and fonts, before anything is bought for it.
 
     Raises:
         FfmpegError: there is none, or it lacks something the film needs.
+        PreflightError: no font has the characters of a text that is drawn into the picture.
     """
     from longtake.media import ffmpeg  # noqa: PLC0415 - only where something is joined
+    from longtake.media.concat import drawing  # noqa: PLC0415 - as above
 
     sound = resolved.loaded.board.sound
     filters = ["ebur128", "aresample"] if sound is not None else []
     filters += ["sidechaincompress"] if resolved.music is not None else []
-    captions = any(shot.caption for shot in resolved.shots)
+    captions = [shot.caption for shot in resolved.shots if shot.caption is not None]
     ffmpeg.require(encoders=["mov_text"] if captions else [], filters=filters)
+    board = resolved.loaded.board
+    drawn = captions if any(one.burn for one in board.deliverables) else []
+    drawn += [board.notice.text] if board.notice is not None else []
+    if drawn:
+        drawing.check(drawn)
 
 
 def software() -> Software:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from longtake.media.concat.model import (
         Chapter,
         JoinClip,
+        JoinNotice,
         JoinPlan,
         JoinResult,
         JoinSound,
@@ -44,6 +45,7 @@ __all__ = [
     "ColorCorrection",
     "Examination",
     "JoinClip",
+    "JoinNotice",
     "JoinPlan",
     "JoinResult",
     "JoinSound",
@@ -85,6 +87,7 @@ __getattr__, __dir__ = exports(
             "JoinResult",
             "JoinSound",
             "JoinTransition",
+            "JoinNotice",
             "JoinTrim",
         ),
         "longtake.media.concat.planning": ("plan_join",),

@@ -123,7 +123,7 @@ class Plan(Frozen):
     in_doubt: tuple[str, ...]
     planning_rates: bool
     notes: tuple[str, ...] = ()
-    """What a person should know of the ledger, such as a balance that differs from it, and of trims that make a chain jump."""
+    """What a person should know: a balance that differs from the ledger, trims that make a chain jump, deliverables."""
     old_rates: tuple[OldRate, ...] = ()
     """Of each model of which takes would be bought, the oldest rate used, if it was seen longer ago than the catalog allows."""
     purchases: tuple[PlannedTake, ...] = ()
@@ -424,7 +424,7 @@ def of(
         longest_chain_seconds=longest[1],
         in_doubt=tuple(r.attempt for r in rows if r.state == "in doubt" and r.attempt),
         planning_rates=any(r.planning_rate for r in rows if r.to_buy),
-        notes=(*books.notes, *_jumps(resolved)),
+        notes=(*books.notes, *_jumps(resolved), *_deliverables(resolved)),
         old_rates=_old_rates(comparison.catalog, rows, today),
         purchases=purchases,
         board_digest=board_digest,
@@ -468,6 +468,12 @@ def _jumps(resolved: Resolved) -> list[str]:
         return []
     more = f" and {len(jumps) - _NAMED} more" if len(jumps) > _NAMED else ""
     return [f"trims cut frames off a continuous take: the picture jumps into {', '.join(jumps[:_NAMED])}{more}"]
+
+
+def _deliverables(resolved: Resolved) -> list[str]:
+    """The line for what else is made of the film."""
+    wanted = resolved.loaded.board.deliverables
+    return [f"deliverables, made of the film for nothing: {', '.join(map(str, wanted))}"] if wanted else []
 
 
 def _old_rates(catalog: Catalog, rows: Iterable[PlannedShot], today: date | None) -> tuple[OldRate, ...]:

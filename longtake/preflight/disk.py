@@ -68,7 +68,7 @@ def estimate(
     if only is not None:
         return Spool(keeping, stored if local else 0)
     board = resolved.loaded.board
-    film = sum(clips.values()) * (2 if board.hls else 1)
+    film = sum(clips.values()) * (1 + board.hls + len(board.deliverables))
     copies = 0 if local else sum(clips.values())
     sound = 0 if board.sound is None else math.ceil(resolved.seconds * _SAMPLES)
     return Spool(max(keeping, film + copies + sound), stored + film if local else 0)

@@ -4,9 +4,11 @@ from longtake.storyboard.approval import Approval, ApprovalFields
 from longtake.storyboard.board import Downstream, Match, Storyboard, StoryboardFields, slug
 from longtake.storyboard.chains import cycles, parents, places
 from longtake.storyboard.checks import listed
+from longtake.storyboard.deliverable import CaptionForm, Deliverable, DeliverableFields, Fit
 from longtake.storyboard.labels import checked_labels, labels_of
 from longtake.storyboard.loaded import FieldPath, Loaded
 from longtake.storyboard.loading import LARGEST, draft, draft_text, load, parse
+from longtake.storyboard.notice import Notice, NoticeFields
 from longtake.storyboard.problem import Problem, bare_url, failure, quoted
 from longtake.storyboard.scene import Scene, SceneFields
 from longtake.storyboard.schema import json_schema
@@ -29,13 +31,19 @@ __all__ = [
     "LARGEST",
     "Approval",
     "ApprovalFields",
+    "CaptionForm",
+    "Deliverable",
+    "DeliverableFields",
     "Downstream",
     "FieldPath",
+    "Fit",
     "Generation",
     "GenerationFields",
     "LabelName",
     "Loaded",
     "Match",
+    "Notice",
+    "NoticeFields",
     "Pick",
     "Problem",
     "PurchaseLabels",

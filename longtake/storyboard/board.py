@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field, PrivateAttr, StringConstraints
 
 from longtake.settings import Marking
 from longtake.storyboard.approval import Approval, ApprovalFields
+from longtake.storyboard.deliverable import Deliverable, DeliverableFields
+from longtake.storyboard.notice import Notice, NoticeFields
 from longtake.storyboard.scene import Scene, SceneFields
 from longtake.storyboard.shot import Generation, GenerationFields
 from longtake.storyboard.sound import Sound, SoundFields
@@ -49,6 +51,8 @@ class StoryboardFields(TypedDict, total=False):
     match: Match
     hls: bool
     marking: Marking | None
+    notice: Notice | NoticeFields | None
+    deliverables: Sequence[Deliverable | DeliverableFields]
     approval: Approval | ApprovalFields
     labels: Mapping[str, str]
     references: Mapping[str, str | PathLike[str]]
@@ -110,6 +114,21 @@ class Storyboard(Strict):
         default=None,
         description="Whether a copy of the film is kept that says it is generated: with `metadata`, or `signed` as well; by "
         "default as the settings say.",
+    )
+    notice: Annotated[Notice | None, Allowed("a mapping of text, corner and seconds")] = Field(
+        default=None,
+        description="A visible label, such as `{text: Made with AI}`, in a corner of the picture at the start of the film. "
+        "It buys nothing and changes no take.",
+    )
+    deliverables: Annotated[
+        tuple[Deliverable, ...],
+        Field(max_length=20),
+        Allowed("a list of up to 20 deliverables, each with a name"),
+        LISTED,
+    ] = Field(
+        default=(),
+        description="What else is made of the film, next to it: other ratios and sizes, captions in the picture or as files. They "
+        "buy nothing and change no take.",
     )
     approval: Annotated[Approval, Allowed("a mapping of before, hours and silence")] = Field(
         default=Approval(),

@@ -25,6 +25,7 @@ def check(loaded: Loaded) -> Iterator[Mistake]:
     yield from _doubled(loaded)
     yield from _references(loaded)
     yield from _continuations(loaded)
+    yield from _deliverables(loaded)
     first = loaded.board.scenes[0]
     for what, said, place in (("scene", first, ("scenes", 0)), ("shot", first.shots[0], ("scenes", 0, "shots", 0))):
         if said.transition and said.transition.kind != "cut":
@@ -95,3 +96,17 @@ def _continuations(loaded: Loaded) -> Iterator[Mistake]:
         said = " continues ".join([*names, names[0]])
         path = (*shots[ring[0]][0], "continue_from")
         yield path, f"this goes round in a circle: {said}", "null, or a shot that does not lead back here"
+
+
+def _deliverables(loaded: Loaded) -> Iterator[Mistake]:
+    labels = [f"{scene.id}/{shot.id}" for scene in loaded.board.scenes for shot in scene.shots]
+    first: dict[str, FieldPath] = {}
+    for index, wanted in enumerate(loaded.board.deliverables):
+        path: FieldPath = ("deliverables", index, "name")
+        if wanted.name in first and not loaded.is_broken(path):
+            where = loaded.where(first[wanted.name])
+            yield path, f"the name {wanted.name} is already that of {where}", "a name no other deliverable has"
+        first.setdefault(wanted.name, path)
+        for label in wanted.focus:
+            if label not in labels and not loaded.is_broken((*path[:2], "focus", label)):
+                yield (*path[:2], "focus", label), f"the film has no shot {quoted(label)}", listed(labels, label)

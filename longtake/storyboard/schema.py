@@ -37,7 +37,7 @@ def json_schema() -> dict[str, Any]:
     for part in (schema, *definitions.values()):
         for name, field in part.get("properties", {}).items():
             _tidy(field, keep_null=name == "continue_from")
-            if name in suggestions:
+            if name in suggestions and part is not definitions.get("Deliverable"):
                 field["examples"] = suggestions[name]
         for key in ("title", "description"):
             part.pop(key, None)

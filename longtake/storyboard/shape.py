@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from longtake.storyboard.approval import Approval
 from longtake.storyboard.board import Storyboard
+from longtake.storyboard.deliverable import Deliverable
+from longtake.storyboard.notice import Notice
 from longtake.storyboard.problem import quoted
 from longtake.storyboard.scene import Scene
 from longtake.storyboard.shot import Generation, Shot, Transition
@@ -37,6 +39,8 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("scenes", "shots", "trim"): Trim,
     ("sound",): Sound,
     ("approval",): Approval,
+    ("notice",): Notice,
+    ("deliverables",): Deliverable,
 }
 RENAMED: dict[tuple[type[BaseModel] | None, str], str] = {(Storyboard, "follow"): "downstream"}
 """Keys by their old names; a storyboard that uses one gets an error with the new name."""
@@ -183,7 +187,11 @@ def _stand_in_for(key: str, path: FieldPath) -> Any:  # noqa: ANN401 - as varied
         "schema": "longtake/1",
         "title": "untitled",
         "id": name,
+        "name": name,
         "kind": "cut",
+        "text": "untitled",
+        "captions": "vtt",
+        "deliverables": {"name": name},
         "references": "unnamed",
         "shots": shot if item else [shot],
         "scenes": scene if item else [scene],

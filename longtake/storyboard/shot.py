@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Required, TypedDict, Unpac
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from longtake.storyboard.deliverable import FOCUS_TEXT, FocusPoint
 from longtake.storyboard.trim import Trim, TrimFields
 from longtake.storyboard.values import (
     ID_TEXT,
@@ -123,6 +124,7 @@ class _ShotOptions(GenerationFields, total=False):
     transition: Transition | TransitionFields | None
     caption: str | None
     trim: Trim | TrimFields | None
+    focus: Sequence[float] | None
 
 
 class ShotFields(_ShotOptions, total=False):
@@ -188,6 +190,11 @@ class Shot(Generation):
         default=None,
         description="What the film leaves out of the clip at its ends. It changes no take: a shot that continues this one begins "
         "with the last frame of the whole clip.",
+    )
+    focus: Annotated[FocusPoint | None, FOCUS_TEXT] = Field(
+        default=None,
+        description="The point that `deliverables` keep in view where they crop the picture, as shares from the left and from the "
+        "top; by default the middle. It changes no take.",
     )
 
     @only_when_called

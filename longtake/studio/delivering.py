@@ -10,9 +10,10 @@ from longtake.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from longtake.film import Deliverable, Delivered
+    from longtake.film import Delivered
     from longtake.settings import Settings
     from longtake.store import Store
+    from longtake.storyboard import Deliverable
 
 
 def deliver(
@@ -26,12 +27,17 @@ def deliver(
     if place is None:
         raise SettingsError("the film is not whole yet", next_step="make what is missing of it with `longtake run`")
     manifest, store = films.locate(place, settings)
-    settings = _marked_as(films.folder_of(manifest.film, manifest.digest), store, settings)
+    folder = films.folder_of(manifest.film, manifest.digest)
+    film = films.find(store, folder, sha256=manifest.sha256)
+    if film is None:
+        raise SettingsError(
+            f"the film {manifest.film}/{manifest.digest} is not in {store.uri}",
+            next_step="join it again: `longtake run --from-manifest PLACE`",
+        )
+    settings = _marked_as(folder, store, settings)
     films.check_marking(settings)
-    done = films.deliver(manifest, store, wanted, on_progress=on_progress)
-    film = films.JoinedFilm(manifest, done.key, done.key.replace("film.mp4", "poster.jpg"), made=done.made)
-    film = films.keep_marked(film, store, settings)
-    return done, film.place(store)
+    (done,) = films.deliver_all(film, [wanted], store, settings, on_progress=on_progress)
+    return done, films.place_of(store, done.key)
 
 
 def _marked_as(folder: str, store: Store, settings: Settings) -> Settings:

@@ -6,6 +6,8 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
 from longtake.frozen import Frozen
 from longtake.library import Take
 from longtake.plan import Plan
@@ -63,6 +65,7 @@ class Film(Frozen):
         path: the same as a path, for stores on this machine.
         manifest: path or URI of its manifest.
         poster: key of its poster in the store.
+        deliverables: path or URI of each of its deliverables, by name.
         shots: by id, in film order.
         cost: this run's credits.
         would_cost: credits to buy what is missing.
@@ -79,6 +82,7 @@ class Film(Frozen):
     path: Path | None
     manifest: str | None
     poster: str | None
+    deliverables: dict[str, str] = Field(default_factory=dict)
     shots: dict[str, ShotResult]
     cost: Cost
     would_cost: int
@@ -93,6 +97,7 @@ class Film(Frozen):
         return {
             "film": self.place,
             "manifest": self.manifest,
+            "deliverables": self.deliverables,
             "shots": [shot.answer() for shot in self.shots.values()],
             "credits": self.cost.model_dump(),
             "would_cost": self.would_cost,

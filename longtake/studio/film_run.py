@@ -268,9 +268,12 @@ async def _concatenate(
     def progress(share: float) -> None:
         loop.call_soon_threadsafe(lambda: session.events.event("film.joining", share=share))
 
+    joined: JoinedFilm | None = None
+
     async def work() -> JoinedFilm:
+        nonlocal joined
         state = await asyncio.to_thread(session.ledger.read)
-        joined = await asyncio.to_thread(
+        film = await asyncio.to_thread(
             films.join,
             resolved,
             outcomes,
@@ -282,13 +285,18 @@ async def _concatenate(
             labels=dict(session.spending.tag.labels),
             on_progress=progress,
         )
-        settings = films.marked_as(session.settings, resolved.loaded.board.marking)
-        return await asyncio.to_thread(films.keep_marked, joined, session.store, settings)
+        board = resolved.loaded.board
+        settings = films.marked_as(session.settings, board.marking)
+        joined = await asyncio.to_thread(films.keep_marked, film, session.store, settings)
+        return await asyncio.to_thread(films.keep_delivered, joined, films.wanted_of(board), session.store, settings)
 
     try:
         return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None
     except LongtakeError as error:
-        return None, error
+        if joined is None:
+            return None, error
+        said = f"the film is there, but not everything that is made of it: {error.message}"
+        return joined, FilmIncompleteError(said, next_step=error.next_step, missing=(), would_cost=0)
 
 
 def _check_hosting(session: Session, comparison: Comparison) -> None:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from longtake.errors import LongtakeError
     from longtake.export import Exported, ExportForm
-    from longtake.film import Deliverable, Delivered
+    from longtake.film import Delivered
     from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import ReconcileReport
     from longtake.ledger.accounts import SpendLine
     from longtake.library import Take
     from longtake.plan import Comparison, Plan
     from longtake.review import Approvals, Review
-    from longtake.storyboard import Approval, Downstream, Loaded, Shot, Storyboard
+    from longtake.storyboard import Approval, Deliverable, Downstream, Loaded, Shot, Storyboard
     from longtake.studio.approval import Answer, Question
     from longtake.studio.film import Film
     from longtake.studio.importing import ImportedEdit

@@ -94,6 +94,7 @@ async def summarize(
         path=session.store.path(joined.key) if joined else None,
         manifest=joined.manifest_place(session.store) if joined else None,
         poster=joined.poster if joined else None,
+        deliverables=joined.deliverables(session.store) if joined else {},
         shots={one.shot.id: shot_result(one) for one in outcomes},
         cost=money,
         would_cost=result.would_cost,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from longtake import film as films
 from longtake import library, report, timeline
 from longtake import plan as plans
 from longtake import store as stores
-from longtake.film import film_objects, marking
 from longtake.ledger import accounts
 from longtake.ledger.readings import differs
 from longtake.plan import Comparison
@@ -137,14 +137,11 @@ def unchanged(
     used = {shot.id: take.fingerprint for shot, take in zip(resolved.shots, takes, strict=False)}
     if len(takes) < len(statuses) or before.used != used:
         return None
-    joined = film_objects.find(store, film_objects.folder_of(film, timeline.of(resolved, takes).digest))
+    joined = films.find(store, films.folder_of(film, timeline.of(resolved, takes).digest))
+    if joined is not None:
+        joined = films.find_copies(joined, films.wanted_of(board), store, films.marked_as(settings, board.marking))
     if joined is None:
         return None
-    marked = marking.marked_key(joined, marking.marked_as(settings, board.marking))
-    if marked is not None:
-        if store.head(marked) is None:
-            return None
-        joined = replace(joined, marked=marked)
     outcomes = [
         ShotOutcome(
             one.shot,
@@ -162,6 +159,7 @@ def unchanged(
         path=store.path(joined.key),
         manifest=joined.manifest_place(store),
         poster=joined.poster,
+        deliverables=joined.deliverables(store),
         shots={one.shot.id: shot_result(one) for one in outcomes},
         cost=_NOTHING,
         would_cost=0,

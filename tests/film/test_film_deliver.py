@@ -8,13 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from longtake import film as films
-from longtake import housekeeping
-from longtake.errors import MediaError, SettingsError
-from longtake.film import Deliverable
+from longtake import housekeeping, media, preflight
+from longtake.errors import MediaError, PreflightError, SettingsError
 from longtake.media import ffmpeg
+from longtake.media.concat import drawing, reframing
 from longtake.settings import Settings
+from longtake.storyboard import Deliverable
 from longtake.studio.delivering import deliver
 
 FADE = "    transition: {kind: crossfade, seconds: 0.125}\n"
@@ -136,9 +138,11 @@ def test_a_film_that_is_marked_has_marked_deliverables(studio, write_board):
 def test_what_cannot_be_made_is_refused(module_studio, film):
     with pytest.raises(SettingsError, match="the film has no shot 's9/no'"):
         films.deliver(film.manifest, module_studio.store, Deliverable(name="a", focus={"s9/no": (0, 0)}))
-    for size in ("9:0", "big", "101x100", "8x8", "9000x16", "-9:16"):
-        with pytest.raises(MediaError):
-            films.deliver(film.manifest, module_studio.store, Deliverable(name="a", size=size))
+    with pytest.raises(MediaError, match="no size that a video can have"):
+        films.deliver(film.manifest, module_studio.store, Deliverable(name="a", size="9:1"))
+    for size in ("9:0", "100:1", "big", "101x100", "8x8", "9000x16", "-9:16"):
+        with pytest.raises(ValidationError):
+            Deliverable(name="a", size=size)
 
 
 def test_the_command_says_where_it_is(module_studio, film, longtake):
@@ -152,3 +156,64 @@ def test_the_command_says_where_it_is(module_studio, film, longtake):
     assert (code, said["error"]["message"][:7]) == (2, "--name:")
     code, said, _ = longtake(module_studio, "deliver", "a-small-film", "--name", "x", "--focus", "s0/one=2,x")
     assert code == 2
+
+
+@pytest.mark.parametrize("caption", [r"{\an8\fs80}<b>A</b>", "a\\Nb {"])
+def test_a_caption_is_drawn_letter_for_letter(studio, write_board, tmp_path, caption):
+    made = {}
+    for name, text in (("given", caption), ("plain", "x" * len(caption))):
+        board = write_board("one: A").replace('"A"}', f'"A", caption: {json.dumps(text)}}}')
+        film, _ = studio.run(board)
+        done = films.deliver(film.manifest, studio.store, Deliverable(name=name, size="640x480", burn=True))
+        frame = gray(studio.store.path(done.key), tmp_path)[: 640 * 480]
+        plain = gray(studio.store.path(film.key), tmp_path, "scale=640:480:flags=lanczos+accurate_rnd")[: 640 * 480]
+        made[name] = {at // 640 for at in range(640 * 480) if abs(frame[at] - plain[at]) > 90}
+    assert min(made["given"]) > 380, "it stays at the foot of the picture, as commands would not leave it"
+    assert abs(min(made["given"]) - min(made["plain"])) < 25, "and is no larger"
+
+
+def no_fonts(monkeypatch, tmp_path):
+    """A machine without a font."""
+    config = tmp_path / "fonts.conf"
+    config.write_text('<?xml version="1.0"?><fontconfig><cachedir>/nowhere</cachedir></fontconfig>')
+    monkeypatch.setenv("FONTCONFIG_FILE", str(config))
+
+
+def test_captions_that_cannot_be_drawn_are_refused_before_anything_is_made(
+    module_studio, film, longtake, monkeypatch, tmp_path
+):
+    no_fonts(monkeypatch, tmp_path)
+    before = module_studio.listed("films/")
+    code, said, _ = longtake(module_studio, "deliver", "a-small-film", "--name", "burned-in", "--burn")
+    assert (code, "no font" in said["error"]["message"]) == (2, True)
+    assert module_studio.listed("films/") == before
+    # A run finds it before it buys anything.
+    text = film.manifest.title
+    board = "title: X\nscenes: [{id: s, shots: [{id: a, prompt: A, caption: Rain}]}]\nschema: longtake/1\nmodel: seedance-2.5\n"
+    with pytest.raises(PreflightError, match="no font"):
+        preflight.check_media(module_studio.resolved(board + "deliverables: [{name: b, burn: true}]\n"))
+    assert preflight.check_media(module_studio.resolved(board)), text
+
+
+def test_a_character_that_no_font_has_is_named():
+    with pytest.raises(PreflightError, match="\U00013000"):
+        drawing.check(["Rain \U00013000"])
+    drawing.check(["Rain, “wind” – and sun"])
+
+
+def test_an_hdr_film_is_tone_mapped_where_its_picture_changes(tmp_path):
+    film = tmp_path / "film.mp4"
+    pq = "zscale=min=709:pin=709:tin=709:rin=limited:m=2020_ncl:p=2020:t=smpte2084:r=limited:npl=203,format=yuv420p10le"
+    ffmpeg.run(
+        [
+            *("-f", "lavfi", "-i", "testsrc2=s=128x96:r=24:d=0.5", "-vf", pq, "-c:v", "libx265"),
+            *("-x265-params", "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"),
+            *("-tag:v", "hvc1", f"file:{film}"),
+        ]
+    )
+    made = reframing.reframe(film, tmp_path / "square.mp4", size="1:1")
+    facts = media.probe(tmp_path / "square.mp4")
+    assert (made.encoded, facts.codec, facts.color.hdr, facts.color.transfer) == (True, "h264", "", 1)
+    assert (facts.frames, facts.width, facts.height) == (12, 96, 96)
+    same = reframing.reframe(film, tmp_path / "same.mp4")
+    assert (same.encoded, media.probe(tmp_path / "same.mp4").color.hdr) == (False, "PQ")

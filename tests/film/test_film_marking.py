@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
+import re
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from longtake import film as films
 from longtake.errors import SettingsError
 from longtake.settings import Settings
+from longtake.storyboard import Deliverable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +93,15 @@ def packets(path: Path) -> list[tuple[int, int | None, str]]:
         ]
 
 
+def essence(path: Path) -> list[tuple[str, str]]:
+    """The coded pictures and the sound of a film, in the order of each, wherever they lie."""
+    options = {"allowed_extensions": "ALL", "protocol_whitelist": "file,crypto,data"} if path.suffix == ".m3u8" else {}
+    with av.open(str(path), options=options) as container:
+        streams = [*container.streams.video, *container.streams.audio]
+        found = [(p.stream.type, hashlib.sha256(bytes(p)).hexdigest()) for p in container.demux(streams) if p.size]
+    return sorted(found, key=lambda one: one[0])
+
+
 @pytest.mark.parametrize(("marking", "name"), [("metadata", "film-marked.mp4"), ("signed", "film-signed.mp4")])
 def test_a_marked_copy_says_what_it_is_and_shows_the_same(studio, film, authority, marking, name):
     before = studio.read(film.key)
@@ -133,6 +146,103 @@ def test_one_flipped_byte_is_found(studio, film, authority, longtake, place):
     code, answer, _ = longtake(studio, "verify", bad)
     assert (code, answer["holds"]) == (1, False)
     assert answer["problems"]
+
+
+@pytest.fixture
+def streamed(studio, write_board, authority):
+    """A film with captions that is kept for HLS, and its signed folder."""
+    text = write_board("one: A, two: B", "three: C").replace('"A"}', '"A", caption: "Rain"}')
+    made, _ = studio.run(text.replace("title:", "hls: true\ntitle:"))
+    films.keep_marked(made, studio.store, settings(authority[0]))
+    return made, studio.store.path(made.key).with_name("hls-signed")
+
+
+def test_a_film_for_hls_is_signed_as_one_file_of_fragments(studio, streamed, authority):
+    made, folder = streamed
+    assert {path.name for path in folder.iterdir()} == {
+        "index.m3u8",
+        "film.m3u8",
+        "film.mp4",
+        "captions.m3u8",
+        "captions.vtt",
+    }
+    for place in (folder, folder / "index.m3u8", folder / "film.mp4"):
+        found = films.verify(place, trust=authority[0] / "ca.pem")
+        assert (found.source_type, found.signed_by, found.trusted, found.problems) == (AI, "Test Studio", True, ())
+        assert found.takes == tuple(shot.used.clip.sha256 for shot in made.manifest.shots)
+    plain = studio.store.path(made.key)
+    assert essence(folder / "film.mp4") == essence(plain), "pictures and sound are the film's, packet for packet"
+    # A player reads it by the ranges of the playlist.
+    assert essence(folder / "film.m3u8") == essence(plain)
+    data = (folder / "film.mp4").read_bytes()
+    ranges = [
+        (int(length), int(at))
+        for length, at in re.findall(r"BYTERANGE[:=]\"?([0-9]+)@([0-9]+)", (folder / "film.m3u8").read_text())
+    ]
+    assert data[4:8] == b"ftyp"
+    assert all(data[at + 4 : at + 8] in {b"moof", b"styp", b"sidx"} for _, at in ranges[1:])
+    assert all(at + length == after for (length, at), (_, after) in itertools.pairwise(ranges))
+    written = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    films.keep_marked(made, studio.store, settings(authority[0]))
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+
+
+@pytest.mark.parametrize("name", ["index.m3u8", "film.m3u8", "film.mp4", "captions.m3u8", "captions.vtt"])
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
+def test_one_flipped_byte_of_an_hls_folder_is_found(studio, streamed, longtake, name, place):
+    _, folder = streamed
+    bad = studio.folder / "bad"
+    shutil.copytree(folder, bad)
+    data = bytearray((bad / name).read_bytes())
+    data[int(len(data) * place)] ^= 1
+    (bad / name).write_bytes(data)
+    code, answer, _ = longtake(studio, "verify", bad / "index.m3u8")
+    assert (code, answer["holds"]) == (1, False)
+    assert answer["problems"]
+
+
+def test_a_file_that_an_hls_folder_lacks_is_found(streamed, tmp_path):
+    bad = tmp_path / "bad"
+    shutil.copytree(streamed[1], bad)
+    (bad / "captions.vtt").unlink()
+    assert films.verify(bad).problems == ("captions.vtt: it is not the file that was signed, or is missing",)
+
+
+def test_a_folder_for_hls_is_marked_without_a_signature(studio, write_board):
+    made, _ = studio.run(write_board("one: A").replace("title:", "hls: true\ntitle:"))
+    films.keep_marked(made, studio.store, Settings(marking="metadata"))
+    folder = studio.store.path(made.key).with_name("hls-marked")
+    found = films.verify(folder)
+    assert (found.source_type, found.signed_by, found.holds) == (AI, None, True)
+    assert essence(folder / "film.m3u8") == essence(studio.store.path(made.key))
+
+
+def test_a_streamed_film_that_is_joined_again_is_signed_again_with_the_same_essence(studio, streamed, authority):
+    made, folder = streamed
+    first, claim = essence(folder / "film.mp4"), films.verify(folder)
+    for path in [studio.store.path(made.key), *folder.iterdir()]:
+        path.unlink()
+    again = films.rebuild(made.manifest, studio.store)
+    films.keep_marked(again.film, studio.store, settings(authority[0]))
+    assert (essence(folder / "film.mp4"), films.verify(folder)) == (first, claim)
+    assert claim.holds
+
+
+def test_each_deliverable_is_signed_and_one_flipped_byte_is_found(studio, film, authority, tmp_path):
+    wanted = [Deliverable("tall", size="9:16"), Deliverable("plain", captions=["srt"])]
+    for one in films.deliver_all(film, wanted, studio.store, settings(authority[0])):
+        path = studio.store.path(one.marked)
+        assert packets(path) == packets(studio.store.path(one.key))
+        found = films.verify(path, trust=authority[0] / "ca.pem")
+        assert (found.signed_by, found.trusted, found.problems) == ("Test Studio", True, ())
+        assert found.takes == tuple(shot.used.clip.sha256 for shot in film.manifest.shots)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        (tmp_path / "bad.mp4").write_bytes(data)
+        assert films.verify(tmp_path / "bad.mp4").problems
+        path.unlink()
+        (again,) = films.deliver_all(film, [one.manifest.deliverable], studio.store, settings(authority[0]))
+        assert (packets(studio.store.path(again.marked)), again.made) == (packets(studio.store.path(one.key)), False)
 
 
 def test_nothing_of_a_prompt_is_in_the_copy(studio, write_board, authority):

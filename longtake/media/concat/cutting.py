@@ -80,22 +80,26 @@ def cut(
     overlaps: Sequence[int],
     indexes: Sequence[Index | None],
     heads: Sequence[int] | None = None,
+    *,
+    drawn: int = 0,
 ) -> Iterator[Piece]:
     """The pieces of a film in order; `indexes[i]` is None for a clip that cannot be copied.
 
     `lengths` are the frames shown of each clip, from its frame `heads[i]` on (None: from its first). Every piece is made alone,
     from two clips at most: the cost of one graph over many clips grows with their number. What has to be encoded next to a
-    transition is made with it, so that no clip is decoded twice.
+    transition is made with it, so that no clip is decoded twice. The film's first `drawn` frames are changed, at most to the end
+    of its first clip: they are encoded in a piece of their own, the film's first.
     """
     before = 0
     heads = heads or [0] * len(lengths)
     for i, (length, overlap, index) in enumerate(zip(lengths, overlaps, indexes, strict=True)):
         shared = overlaps[i + 1] if i + 1 < len(overlaps) else 0
         start, end = heads[i], heads[i] + length - shared
-        copy = _copied(i, start + overlap, end, index)
+        changed = min(drawn, end - start) if i == 0 else 0
+        copy = _copied(i, start + overlap + changed, end, index)
         head = (copy.first if copy else end) - start - overlap
         tail = end - (copy.first + copy.frames) if copy else 0
-        if not copy and shared and not overlap:
+        if not copy and shared and not overlap and not changed:
             head, tail = 0, head
         if overlap:
             yield Blend(i, heads[i - 1] + lengths[i - 1] - overlap - before, before, overlap, head, start)

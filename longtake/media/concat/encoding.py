@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from longtake.errors import FfmpegError, MediaError
 from longtake.media import ffmpeg
-from longtake.media.concat import graphs, tails
+from longtake.media.concat import drawing, graphs, tails
+from longtake.media.concat.captions import Cue
 from longtake.media.concat.cutting import Blend, Copy, Encode, Piece
 from longtake.media.streams.probing import look
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from longtake.media.concat.layout import Layout
-    from longtake.media.concat.model import JoinClip
+    from longtake.media.concat.model import JoinClip, JoinNotice
     from longtake.media.streams.facts import JoinProbe, Probe
 
 _MOST_THREADS = 4
@@ -33,12 +34,16 @@ class Pieces:
         clips: in film order.
         looks: what is in them.
         layout: the decided join.
+        notice: what is drawn into the first piece.
     """
 
-    def __init__(self, clips: Sequence[JoinClip], looks: Sequence[JoinProbe], layout: Layout) -> None:
+    def __init__(
+        self, clips: Sequence[JoinClip], looks: Sequence[JoinProbe], layout: Layout, notice: JoinNotice | None = None
+    ) -> None:
         self._clips = clips
         self._looks = looks
         self._layout = layout
+        self._notice = notice
         self._copied = {piece.clip: piece.first + piece.frames for piece in layout.pieces if isinstance(piece, Copy)}
         """Where each copy ends, by clip."""
         self._seen: dict[object, Probe] = {}
@@ -112,7 +117,8 @@ class Pieces:
             tails.encode(self._clips[piece.clip].path, frames, target, graphs.encoder(target), into)
         else:
             seconds = piece.frames / float(target.fps)
-            ffmpeg.run(self._command(piece, into), timeout=120 + 5.0 * piece.frames, seconds=seconds, on_progress=go_on)
+            command = self._command(piece, into)
+            ffmpeg.run(command, cwd=into.parent, timeout=120 + 5.0 * piece.frames, seconds=seconds, on_progress=go_on)
         found = look(into, seen=self._seen)
         if found.probe.frames != piece.frames:
             name = self._clips[piece.clip].path.name
@@ -125,7 +131,14 @@ class Pieces:
             kind = self._layout.kinds[piece.clip]
             joint = graphs.Joint(kind, piece.first, piece.before, piece.count, piece.after, piece.start)
             return graphs.blend(self._clip(piece.clip - 1), self._clip(piece.clip), joint, target, into)
-        return graphs.encode(self._clip(piece.clip), range(piece.first, piece.first + piece.frames), target, into)
+        frames, script = range(piece.first, piece.first + piece.frames), None
+        if self._notice is not None and self._layout.drawn and piece == self._layout.pieces[0]:
+            script = into.with_name(drawing.SCRIPT)
+            cue = Cue(0, round(1000 * self._layout.drawn / target.fps), self._notice.text)
+            size = round(target.width * target.sar), target.height
+            text = drawing.script([cue], size, corner=self._notice.corner)
+            script.write_text(text, encoding="utf-8", newline="\n")
+        return graphs.encode(self._clip(piece.clip), frames, target, into, drawn=script is not None)
 
     def _clip(self, number: int) -> graphs.GraphClip:
         clip = self._clips[number]

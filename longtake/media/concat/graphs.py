@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from longtake.media import ffmpeg
+from longtake.media.concat import drawing
 from longtake.media.streams import colors
 from longtake.media.streams.facts import Color
 from longtake.media.streams.sniff import sniff
@@ -101,9 +102,12 @@ def target(facts: Probe) -> Target:
     return Target(*size, fps, facts.color, *form, sar=facts.sar, rotation=facts.rotation)
 
 
-def encode(clip: GraphClip, frames: range, target: Target, into: Path) -> list[str]:
-    """Encode frames of one clip, at the target's size, rate and color."""
-    return _coded(_frames(clip, frames, target), len(frames), target, into)
+def encode(clip: GraphClip, frames: range, target: Target, into: Path, *, drawn: bool = False) -> list[str]:
+    """Encode frames of one clip, at the target's size, rate and color; with the text of `drawing.SCRIPT` where it is `drawn`."""
+    video = _frames(clip, frames, target)
+    if drawn:
+        video = video.filter("subtitles", drawing.SCRIPT).filter("format", target.pix_fmt)
+    return _coded(video, len(frames), target, into)
 
 
 def encoder(target: Target) -> dict[str, Any]:

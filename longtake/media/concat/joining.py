@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from longtake.errors import FfmpegError, LongtakeError, MediaError
 from longtake.media import ffmpeg
 from longtake.media.audio import aac, loudness, pcm
-from longtake.media.concat import captions, layout, muxing, planning
+from longtake.media.concat import captions, drawing, layout, muxing, planning
 from longtake.media.concat.cutting import Copy, Piece
 from longtake.media.concat.encoding import Pieces
 from longtake.media.concat.model import JoinResult, JoinSound
 from longtake.media.files import replacing
+from longtake.media.streams import colors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from longtake.media.concat.model import JoinClip, MeasuredLoudness
+    from longtake.media.concat.model import JoinClip, JoinNotice, MeasuredLoudness
     from longtake.media.streams.facts import JoinProbe
 
 _PLAIN = JoinSound()
@@ -32,6 +33,7 @@ def join(
     title: str = "",
     comment: str = "",
     webvtt: Path | None = None,
+    notice: JoinNotice | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> JoinResult:
     """Join clips into one MP4 with a chapter for each.
@@ -48,6 +50,7 @@ def join(
         title: the film's, for its metadata.
         comment: any text, for its metadata.
         webvtt: where to write the captions as a WebVTT file, in addition to the track in the film.
+        notice: a text drawn into the picture from the start on.
         on_progress: called with 0 to 1; what it raises ends the join and is raised again.
 
     Raises:
@@ -56,7 +59,7 @@ def join(
     """
     work: _Join | None = None
     try:
-        work = _Join(clips, planning.look_at(clips), sound, on_progress)
+        work = _Join(clips, planning.look_at(clips, notice=notice), sound, notice, on_progress)
         work.require()
         spoken = captions.cues([clip.caption for clip in clips], work.layout.chapters)
         with tempfile.TemporaryDirectory(prefix=".join-", dir=into.parent) as folder, replacing(into) as part:
@@ -97,12 +100,14 @@ class _Join:
         clips: Sequence[JoinClip],
         looks: Sequence[JoinProbe],
         sound: JoinSound,
+        notice: JoinNotice | None,
         on_progress: Callable[[float], None] | None,
     ) -> None:
         self.clips = clips
         self.looks = looks
-        self.layout = layout.plan(clips, looks)
+        self.layout = layout.plan(clips, looks, notice)
         self.sound = sound
+        self.notice = notice
         self.on_progress = on_progress
         self.objection: BaseException | None = None
 
@@ -111,7 +116,7 @@ class _Join:
         middle = 0.8 if self.layout.way == "encode" else 0.0
         changed = self.sound.music is not None or self.sound.loudness is not None
         heard = middle + (1 - middle) * (0.6 if changed else 0.0)
-        made = Pieces(self.clips, self.looks, self.layout).encode(folder, self._part(0.0, middle))
+        made = Pieces(self.clips, self.looks, self.layout, self.notice).encode(folder, self._part(0.0, middle))
         stretches = [self._stretch(piece, made) for piece in self.layout.pieces]
         track, measured = self._sound(folder, self._part(middle, heard))
         copied = [self.clips[piece.clip].path for piece in self.layout.pieces if isinstance(piece, Copy)]
@@ -150,10 +155,12 @@ class _Join:
         filters = [
             *(["ebur128"] if music or loud else []),
             *(["sidechaincompress"] if music and self.sound.duck else []),
-            *(["zscale", "tonemap"] if self.layout.maps(self.looks) else []),
+            *(colors.TONE_MAPPERS if self.layout.maps(self.looks) else []),
         ]
         if encoders or filters:
             ffmpeg.require(encoders=encoders, filters=filters)
+        if self.notice is not None:
+            drawing.check([self.notice.text])
 
     def _stretch(self, piece: Piece, made: dict[Piece, tuple[Path, JoinProbe]]) -> muxing.Stretch:
         track = self.layout.track

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.media.concat.graphs import Target
-    from longtake.media.concat.model import JoinClip
+    from longtake.media.concat.model import JoinClip, JoinNotice
     from longtake.media.streams.facts import JoinProbe, Probe
     from longtake.media.streams.index import Index
 
@@ -49,6 +49,8 @@ class Layout:
     starts: tuple[int, ...]
     frames: int
     pieces: tuple[cutting.Piece, ...]
+    drawn: int
+    """Frames at the start into which a notice is drawn; they are part of the first piece."""
     chapters: tuple[Chapter, ...]
 
     def maps(self, looks: Sequence[JoinProbe]) -> bool:
@@ -61,7 +63,7 @@ class Layout:
         return "copy" if all(isinstance(piece, cutting.Copy) for piece in self.pieces) else "encode"
 
 
-def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
+def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe], notice: JoinNotice | None = None) -> Layout:
     """Decide a join.
 
     The form that is shown longest is the film's. Clips of that form are copied; what has to be encoded is encoded to stand
@@ -87,7 +89,10 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
     indexes: list[Index | None] = [
         one.index if number is not None else None for one, number in zip(looks, numbers, strict=True)
     ]
-    pieces = tuple(cutting.cut(lengths, overlaps, indexes, heads))
+    # Frames of the first clip alone: a transition out of it shows no notice.
+    alone = lengths[0] - (overlaps[1] if len(overlaps) > 1 else 0)
+    drawn = min(max(round(notice.seconds * fps), 1), alone) if notice is not None else 0
+    pieces = tuple(cutting.cut(lengths, overlaps, indexes, heads, drawn=drawn))
     target = graphs.target(chosen)
     shared: Track | None = track
     copied = [isinstance(piece, cutting.Copy) for piece in pieces]
@@ -97,7 +102,7 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
         what = f"{chosen.codec} {chosen.pix_fmt} cannot stand next to encoded pieces"
         what += f": the whole film is encoded{_mapped(chosen.color, _own(target).color)}"
         shared, target, reasons = None, _own(target), [what] * len(clips)
-        pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks), heads))
+        pieces = tuple(cutting.cut(lengths, overlaps, [None] * len(looks), heads, drawn=drawn))
     chapters = tuple(
         Chapter(float(start / fps), float(end / fps), clip.title)
         for clip, start, end in zip(clips, places, places[1:], strict=False)
@@ -116,6 +121,7 @@ def plan(clips: Sequence[JoinClip], looks: Sequence[JoinProbe]) -> Layout:
         starts=tuple(places[:-1]),
         frames=places[-1],
         pieces=pieces,
+        drawn=drawn,
         chapters=chapters,
     )
 

@@ -47,6 +47,17 @@ def _frames(length: float | str, fps: Fraction) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinNotice:
+    """A text in a corner of the picture for the first seconds of a film, at most to the end of its first clip."""
+
+    __pydantic_config__ = _STORED
+
+    text: str
+    corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class JoinClip:
     """One clip of a film.
 

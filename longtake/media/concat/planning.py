@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from longtake.media.concat.layout import Layout
-    from longtake.media.concat.model import JoinClip
+    from longtake.media.concat.model import JoinClip, JoinNotice
     from longtake.media.streams.facts import JoinProbe, Probe
 
 _PLAIN = JoinSound()
 
 
-def plan_join(clips: Sequence[JoinClip], *, sound: JoinSound = _PLAIN) -> JoinPlan:
+def plan_join(clips: Sequence[JoinClip], *, sound: JoinSound = _PLAIN, notice: JoinNotice | None = None) -> JoinPlan:
     """Say what `join` would do with these clips; no frame is decoded and nothing is written.
 
     Raises:
         MediaError: a clip is broken or no video, or a transition does not fit.
     """
-    looks = look_at(clips)
-    return describe(clips, looks, layout.plan(clips, looks), sound)
+    looks = look_at(clips, notice=notice)
+    return describe(clips, looks, layout.plan(clips, looks, notice), sound)
 
 
-def look_at(clips: Sequence[JoinClip]) -> list[JoinProbe]:
+def look_at(clips: Sequence[JoinClip], *, notice: JoinNotice | None = None) -> list[JoinProbe]:
     """What a join has to know of its clips: each file is looked at once.
 
     Raises:
@@ -43,7 +43,8 @@ def look_at(clips: Sequence[JoinClip]) -> list[JoinProbe]:
     seen: dict[object, Probe] = {}
     looks = []
     for i, clip in enumerate(clips):
-        entered = bool((i and clip.transition) or (clip.trim is not None and clip.trim.head))
+        led = notice is not None if not i else clip.transition is not None
+        entered = led or (clip.trim is not None and bool(clip.trim.head))
         key = clip.path, entered
         if key not in known:
             known[key] = _look(clip, seen, entered=entered)
@@ -113,6 +114,8 @@ def _clip(clip: JoinClip, decided: Layout, i: int, share: _Share) -> JoinRow:
     if not share.copied and why.startswith("as the film"):
         why += ", but it can be cut only at its start"
     why += _trims(decided.heads[i], decided.tails[i])
+    if decided.drawn and not i:
+        why += f"; a notice is drawn into its first {decided.drawn} frames"
     return JoinRow("clip", i + 1, clip.title, what, length, share.encoded, why)
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from longtake.errors import FfmpegError, MediaError
 from longtake.media import ffmpeg
-from longtake.media.concat import captions, graphs
+from longtake.media.concat import drawing, graphs
 from longtake.media.files import replacing
+from longtake.media.streams import colors
+from longtake.media.streams.facts import Color
 from longtake.media.streams.probing import look
 from longtake.media.streams.sniff import sniff
 
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from longtake.media.concat.captions import Cue
     from longtake.media.streams.facts import Probe
 
-Fit = Literal["crop", "pad"]
+_Fit = Literal["crop", "pad"]
 _MOST_SIDE = 8192
 _MIN_TIMESCALE = 10_000
+_BT709 = Color(matrix=1, primaries=1, transfer=1, range=1)
+"""What a film of high dynamic range becomes where its picture is encoded again."""
 _CODING: dict[str, Any] = {
     "c:v": "libx264",
     "preset": "medium",
@@ -62,7 +66,7 @@ def reframe(
     into: Path,
     *,
     size: str | None = None,
-    fit: Fit = "crop",
+    fit: _Fit = "crop",
     focus: Sequence[Focus] = (),
     burned: Sequence[Cue] = (),
     on_progress: Callable[[float], None] | None = None,
@@ -70,7 +74,7 @@ def reframe(
     """Write a film in another frame. It has the same frames at the same times; sound, chapters and captions are copied.
 
     Args:
-        film: the joined film, SDR.
+        film: the joined film. HDR is tone-mapped to SDR where the picture changes.
         into: the MP4 to write; it appears whole, by a rename.
         size: a ratio (`9:16`, of as many of the film's pixels as fit) or pixels (`1080x1920`); None as the film.
         fit: whether the picture is cropped to the new ratio or gets black bars.
@@ -79,8 +83,9 @@ def reframe(
         on_progress: called with 0 to 1.
 
     Raises:
-        MediaError: the film is not a video, is HDR, or the size cannot be made.
-        FfmpegError: ffmpeg is missing, lacks libass for captions, or failed.
+        MediaError: the film is not a video, or the size cannot be made.
+        PreflightError: no font has the characters of the captions.
+        FfmpegError: ffmpeg is missing, lacks libass for captions or filters for HDR, or failed.
     """
     facts = look(film).probe
     if facts.kind != "video":
@@ -92,12 +97,12 @@ def reframe(
             unfinished.write_bytes(film.read_bytes())
             return Reframed(width, height, facts.frames, encoded=False)
         if facts.color.hdr:
-            raise MediaError(
-                f"{film.name} is HDR, and no other frame of it can be made", next_step="deliver it as it is"
-            )
+            ffmpeg.require(filters=colors.TONE_MAPPERS)
         if burned:
-            ffmpeg.require(filters=["subtitles"])
-            Path(name, "captions.srt").write_text(captions.subrip(burned), encoding="utf-8", newline="\n")
+            drawing.check(cue.text for cue in burned)
+            Path(name, drawing.SCRIPT).write_text(
+                drawing.script(burned, (width, height)), encoding="utf-8", newline="\n"
+            )
         command = _command(film, unfinished, facts, (width, height), fit=fit, focus=focus, burned=bool(burned))
         seconds = float(facts.seconds)
         ffmpeg.run(command, cwd=Path(name), timeout=600 + 5.0 * facts.frames, seconds=seconds, on_progress=on_progress)
@@ -107,7 +112,7 @@ def reframe(
     return Reframed(width, height, facts.frames, encoded=True)
 
 
-def size_of(facts: Probe, size: str | None, fit: Fit) -> tuple[int, int]:
+def size_of(facts: Probe, size: str | None, fit: _Fit) -> tuple[int, int]:
     """The pixels of a film in another frame.
 
     Raises:
@@ -146,7 +151,7 @@ def _command(
     facts: Probe,
     size: tuple[int, int],
     *,
-    fit: Fit,
+    fit: _Fit,
     focus: Sequence[Focus],
     burned: bool,
 ) -> list[str]:
@@ -157,6 +162,11 @@ def _command(
     wide, (width, height) = round(own * sar / 2) * 2, size
     ratio = Fraction(width, height)
     video = source["v:0"]
+    color = facts.color
+    if color.hdr:
+        for filter_name, mapped in colors.mapping(facts, _BT709):
+            video = video.filter(filter_name, **mapped)
+        color = _BT709
     if sar != 1:
         video = video.filter("scale", wide, high, flags="lanczos").filter("setsar", "1")
     if fit == "crop":
@@ -179,8 +189,7 @@ def _command(
         video = video.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
     video = video.filter("setsar", "1")
     if burned:
-        video = video.filter("subtitles", "captions.srt")
-    color = facts.color
+        video = video.filter("subtitles", drawing.SCRIPT)
     video = video.filter(
         "setparams",
         range=color.range,

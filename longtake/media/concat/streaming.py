@@ -25,7 +25,7 @@ _SOUND = "mp4a.40.2"
 """AAC-LC, which is what the join encodes."""
 
 
-def hls(film: Path, folder: Path, *, captions: Path | None = None) -> None:
+def hls(film: Path, folder: Path, *, captions: Path | None = None, single: bool = False) -> None:
     """Write `film` for HLS into `folder`, which appears whole or not at all.
 
     `index.m3u8` is the multivariant playlist and names the codecs, `film.m3u8` the playlist of the segments. Nothing is
@@ -35,6 +35,7 @@ def hls(film: Path, folder: Path, *, captions: Path | None = None) -> None:
         film: the joined film.
         folder: where to; it must not exist.
         captions: a WebVTT file, which becomes a rendition.
+        single: keep all segments in one file, `film.mp4`, of which the playlist names ranges of bytes.
 
     Raises:
         MediaError: the film is not a video, or `folder` exists.
@@ -49,7 +50,8 @@ def hls(film: Path, folder: Path, *, captions: Path | None = None) -> None:
     part = folder.with_name(f".{uuid.uuid4().hex}.part")
     try:
         part.mkdir(parents=True)
-        ffmpeg.run(_arguments(film, facts.codec, sound=facts.audio is not None), cwd=part, timeout=600 + facts.seconds)
+        command = _arguments(film, facts.codec, sound=facts.audio is not None, single=single)
+        ffmpeg.run(command, cwd=part, timeout=600 + facts.seconds)
         if captions is not None:
             shutil.copyfile(captions, part / "captions.vtt")
             (part / "captions.m3u8").write_text(_captions(facts.seconds))
@@ -67,9 +69,10 @@ def _index(seen: JoinProbe, folder: Path, *, captions: bool) -> str:
     playlist = (folder / "film.m3u8").read_text()
     rates = []
     size = 0
-    for seconds, name in re.findall(r"#EXTINF:([\d.]+),\n(\S+)", playlist):
-        size += (folder / name).stat().st_size
-        rates.append((folder / name).stat().st_size * 8 / float(seconds))
+    for seconds, part, name in re.findall(r"#EXTINF:([\d.]+),\n(?:#EXT-X-BYTERANGE:(\d+)@\d+\n)?(\S+)", playlist):
+        own_size = int(part) if part else (folder / name).stat().st_size
+        size += own_size
+        rates.append(own_size * 8 / float(seconds))
     own = {"h264": avc, "hevc": hevc}.get(facts.codec)
     codecs = [*([own.name(seen.extradata)] if own else []), *([_SOUND] if facts.audio else [])]
     width, height, _ = facts.shown
@@ -97,7 +100,7 @@ def _captions(seconds: float) -> str:
     return f"{head}#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:{seconds:.6f},\ncaptions.vtt\n#EXT-X-ENDLIST\n"
 
 
-def _arguments(film: Path, codec: str, *, sound: bool) -> list[str]:
+def _arguments(film: Path, codec: str, *, sound: bool, single: bool) -> list[str]:
     import ffmpeg as graph  # noqa: PLC0415 - see ffmpeg.source()
 
     source = ffmpeg.source(film, sniff(film).demuxer)
@@ -107,9 +110,9 @@ def _arguments(film: Path, codec: str, *, sound: bool) -> list[str]:
         "hls_time": _SEGMENT,
         "hls_playlist_type": "vod",
         "hls_segment_type": "fmp4",
-        "hls_flags": "independent_segments",
+        "hls_flags": "independent_segments+single_file" if single else "independent_segments",
         "hls_fmp4_init_filename": "init.mp4",
-        "hls_segment_filename": "%05d.m4s",
+        "hls_segment_filename": "film.mp4" if single else "%05d.m4s",
         "fflags": "+bitexact",
         "map_metadata": -1,
         "map_chapters": -1,

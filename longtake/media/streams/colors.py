@@ -14,6 +14,8 @@ _WIDE = (9, 10)
 _TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67", "": "709"}
 MAPPED, MAPPED_HDR = ({"in_color_matrix": matrix, "in_range": "tv"} for matrix in ("bt709", "bt2020"))
 """How `scale` has to read what `mapping` gives."""
+TONE_MAPPERS = ("zscale", "tonemap")
+"""The filters of `mapping` that not every ffmpeg has."""
 EXACT = "lanczos+accurate_rnd+full_chroma_int"
 """The flags of `scale`."""
 FULL = 2

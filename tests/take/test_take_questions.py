@@ -31,6 +31,7 @@ class Asked:
     shot: int = 0
     questions: list = field(default_factory=list)
     events: list = field(default_factory=list)
+    lines: list = field(default_factory=list)
     error: Exception | None = None
     halted: Exception | None = None
     budget: Budget | None = None
@@ -45,17 +46,21 @@ class Asked:
 def ask(make_studio):
     studio = make_studio()
 
-    def run(before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, silence="stop", **budget):
+    def run(
+        before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, silence="stop", prepare=None, **budget
+    ):
         resolved, asked = studio.resolved(), Asked()
         found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
         asked.reserve, asked.shot = found.reserve, found.shots[0].reserve
         nothing = {"to_buy": 0, "reserve": 0, "expected": 0}
         rows = tuple(row.model_copy(update=nothing) if row.id in kept else row for row in found.shots)
         found = found.model_copy(update={"shots": rows, "reserve": sum(row.reserve for row in rows)})
+        if budget.get("plan") is not None:
+            found = budget["plan"](found)
 
         class Watch(Observer):
             def notify(self, event):
-                asked.events.append(event.name)
+                (asked.events if event.name else asked.lines).append(event.name or event.text)
 
         async def approver(question):
             asked.questions.append(question)
@@ -65,7 +70,9 @@ def ask(make_studio):
             settings = studio.settings.model_copy(update={"run_budget": fixed})
             given = {"catalog": studio.catalog, "film": "two-takes", "budget": budget.get("film"), "run": "this"}
             async with open_session(settings, run_budget=budget.get("run"), observer=Watch(), **given) as session:
-                claim(session.ledger, purchase("before", credits=SPENT, film="two-takes", run="this"))
+                before_it = claim(session.ledger, purchase("before", credits=SPENT, film="two-takes", run="this"))
+                if prepare is not None:
+                    prepare(session.ledger, before_it.attempt)
                 session.spending.halted = halted
                 approval = Approval(before=list(before), hours=2, silence=silence)
                 try:
@@ -187,3 +194,79 @@ def test_a_run_that_asks_needs_somebody_to_ask() -> None:
     check_approver(Approval(before=["spending"]), somebody)
     with pytest.raises(SettingsError, match="no approver is set"):
         check_approver(Approval(before=["the rest"]), None)
+
+
+# -- refunds and long plans ----------------------------------------------------------------------------------------------
+
+
+def owes_a_refund(ledger):
+    """A task of 320 credits failed, and the balance has not shown its refund."""
+    failed = claim(ledger, purchase("failed", credits=320, film="two-takes", run="another")).attempt
+    ledger.accepted(failed, "task_of_the_failed")
+    ledger.failed(failed, code=80003, message="overloaded", retryable=True)
+
+
+def at_work(ledger, attempt):
+    owes_a_refund(ledger)
+    ledger.accepted(attempt, "task_under_way")
+
+
+def quiet(ledger, attempt):
+    at_work(ledger, attempt)
+    ledger.completed(attempt, SPENT)
+
+
+def test_a_plan_that_fits_with_refunds_that_tasks_hide_begins(ask) -> None:
+    fits = ask([], prepare=at_work).reserve + SPENT  # the ledger stays so for the next runs
+    asked = ask([], film=fits)
+    assert (asked.error, asked.events) == (None, [])
+    assert "only with 320 credits of refunds" in asked.lines[0]
+    assert ask([], film=fits + 320).lines == []
+    refused = ask([], film=fits - 1)
+    assert (refused.error.scope, refused.events) == ("film", ["budget.refused"])
+
+
+def test_where_nothing_is_under_way_a_plan_that_needs_refunds_is_refused(ask) -> None:
+    asked = ask([], film=ask([], prepare=quiet).reserve + SPENT)
+    assert (asked.error.scope, asked.error.refunds, asked.events) == ("film", 320, ["budget.refused"])
+
+
+def test_a_question_names_thirty_scenes_and_thirty_shots_of_each(ask) -> None:
+    def long(scenes, shots):
+        def change(plan):
+            row = plan.shots[0]
+            rows = [(f"scene-{n}", f"shot-{n}") for n in range(scenes)]
+            rows += [("scene-0", f"more-{n}") for n in range(shots - 1)]
+            rows = tuple(row.model_copy(update={"scene": scene, "id": name}) for scene, name in rows)
+            whole = {"shots": rows, "reserve": sum(one.reserve for one in rows), "planning_rates": scenes > 30}
+            return plan.model_copy(update=whole)
+
+        return ask(["spending"], YES, plan=change)
+
+    def table(asked):
+        return [line for line in asked.question.text.splitlines() if line.startswith("| scene-")]
+
+    asked = long(30, 30)
+    assert (len(table(asked)), "more" in asked.question.text.replace("more-", "")) == (30, False)
+    assert table(asked)[1] == f"| scene-1 | 1 | {asked.shot} | shot-1 (missing) |"
+    assert table(asked)[0].startswith(f"| scene-0 | 30 | {30 * asked.shot} | shot-0 (missing), more-0 (missing), ")
+    assert "planning rate" not in asked.question.text
+    asked = long(32, 33)
+    assert len(table(asked)) == 30
+    assert asked.question.text.count("(missing)") == 30 + 29
+    assert table(asked)[0].endswith(" and 3 more |")
+    assert "| and 2 more scenes | | | |" in asked.question.text
+    assert asked.question.text.endswith("\n\nThe price is a planning rate: the provider has not published one.")
+
+
+def test_a_question_says_what_the_films_budget_is_and_how_much_of_it_is_used(ask) -> None:
+    def with_budget(plan):
+        used = plan.used.model_copy(update={"film": 70})
+        return plan.model_copy(update={"budget": Budget(film=9000), "used": used})
+
+    asked = ask(["spending"], YES, plan=with_budget)
+    assert "\n\nThe film's budget is 9000 credits, 70 of it used." in asked.question.text
+    assert asked.lines == [
+        f"asking whether this run may cost {SPENT + asked.reserve} credits (spending)",
+        f"approved by Ada: up to {SPENT + asked.reserve} credits in this run",
+    ]

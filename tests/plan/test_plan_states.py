@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -248,11 +249,18 @@ def test_the_day_of_the_account_that_pays_counts(key, today) -> None:
 
 
 def test_the_budget_is_compared_with_what_is_reserved_to_the_credit() -> None:
-    """Not with what is expected: the two are one with today's rates, so a plan is given a lower expectation here."""
-    found = made(resolved())
-    found = found.model_copy(update={"expected": found.expected - 100})
+    """Not with what is expected: the two are one with today's rates, so each shot is given a lower expectation here."""
+
+    def cheaper(board):
+        shots = (replace(s, expected=replace(s.expected, credits=s.expected.credits - 10)) for s in board.shots)
+        return replace(board, shots=tuple(shots))
+
+    found = made(cheaper(resolved()))
+    assert (found.expected, sum(shot.expected for shot in found.shots)) == (found.reserve - 60, found.reserve - 60)
+    assert found.downstream_prices == dict.fromkeys(("cascade", "bridge", "keep"), found.expected)
     for budget, fits in ((found.reserve - 1, False), (found.reserve, True)):
-        assert found.model_copy(update={"budget": Budget(film=budget)}).fits is fits
+        again = made(cheaper(resolved(BOARD.replace("budget: 2000", f"budget: {budget}"))))
+        assert (again.fits, not again.refusals) == (fits, fits)
 
 
 def test_a_balance_that_differed_when_it_was_last_read_is_in_the_plan() -> None:

@@ -32,7 +32,8 @@ def _difference(one: object, other: object, way: tuple[ast.AST, ...]) -> tuple[a
     """The nodes from the outermost down to the first that differs; None where nothing does."""
     if isinstance(one, list) and isinstance(other, list):
         if len(one) != len(other):
-            return way
+            pairs = zip(one, [*other, None], strict=False)
+            return (*way, next((a for a, b in pairs if b is None or ast.dump(a) != ast.dump(b)), None))
         found = (_difference(a, b, way) for a, b in zip(one, other, strict=True))
     elif isinstance(one, ast.AST) and isinstance(other, ast.AST):
         way = (*way, one)

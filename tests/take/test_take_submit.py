@@ -1,22 +1,18 @@
-"""What each answer to the one POST leaves in the ledger and in the run; in memory, the wire being a list of answers."""
+"""What each answer to the one POST leaves in the ledger and in the run, in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import types
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
 from memory_store import MemoryStore
 from purchases import claim, purchase
-from pydantic import SecretStr
-from shooting import BOARD
+from wire import ACCOUNT, HOST, KEY, PRICE, Wire, accepted, run_on, wanted
 
-from longtake import request, storyboard
-from longtake.catalog import Catalog
 from longtake.errors import (
     BudgetError,
     InDoubtError,
@@ -31,44 +27,10 @@ from longtake.errors import (
 from longtake.ledger import Budget, Ledger, account_of, claim_wait
 from longtake.ledger import ledger as ledgers
 from longtake.ledger.ledger import LEASE, now
-from longtake.provider import Provider
-from longtake.settings import Settings
-from longtake.take import Session, TakeSpec, identify, submit, upload
+from longtake.take import submit
 
 run = asyncio.run
-KEY = "sk-test-0123456789abcdef"
-HOST = "provider.example"
-CATALOG = Catalog.load()
-PRICE = 320
 NEVER_SENT = httpx.ConnectError("no route")
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """Answers each POST with the next of a list: a status with JSON, or an error; tasks are under way for ever."""
-
-    def __init__(self, *answers):
-        self.answers, self.bodies, self.polls = list(answers), [], []
-
-    async def handle_async_request(self, request):
-        if request.method == "GET":
-            self.polls.append(request.url.path.rpartition("/")[2])
-            return httpx.Response(200, json={"id": self.polls[-1], "status": "processing"})
-        self.bodies.append(await request.aread())
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            answer = await answer()
-        status, body, *headers = answer
-        return httpx.Response(status, json=body, headers=headers[0] if headers else {})
-
-    @property
-    def posts(self):
-        return len(self.bodies)
-
-
-def accepted(number=1):
-    return 200, {"id": f"task_{number:08d}", "status": "processing"}
 
 
 @pytest.fixture
@@ -78,35 +40,13 @@ def store():
 
 @pytest.fixture
 def ledger(store):
-    return Ledger(store, account_of(HOST, KEY))
+    return Ledger(store, ACCOUNT)
 
 
 @pytest.fixture
-def open_run(store, ledger, tmp_path):
+def open_run(ledger):
     """A run whose client is on a wire."""
-
-    @asynccontextmanager
-    async def start(wire, *, budget=None, run_id="this", **changes):
-        given = {"api_key": SecretStr(KEY), "base_url": f"https://{HOST}/api/v1", "store": str(tmp_path), **changes}
-        settings = Settings(submits_per_second=None, **given)
-        async with Provider(base_url=settings.base_url, key=settings.key(), transport=wire) as provider:
-            yield Session(
-                settings=settings,
-                catalog=CATALOG,
-                provider=provider,
-                store=store,
-                ledger=ledger,
-                film="two-takes",
-                budget=budget,
-                run=run_id,
-            )
-
-    return start
-
-
-async def wanted(session, *, take=1):
-    shot = request.resolve(storyboard.draft_text(BOARD, name="b.yaml", base="."), CATALOG).shots[0]
-    return await upload(session.assets, await identify(session.assets, TakeSpec(shot, take, None)))
+    return lambda wire, **options: run_on(wire, ledger, **options)
 
 
 @pytest.fixture
@@ -172,7 +112,7 @@ def test_an_accepted_take_is_one_intent_one_post_and_one_task(buy, ledger) -> No
 
 def test_what_another_run_bought_is_shared(buy, ledger) -> None:
     mine = buy(Wire(accepted()))
-    theirs = buy(Wire(), run_id="another")
+    theirs = buy(Wire(), run="another")
     assert (theirs.id, theirs.task_id, kinds(ledger)) == (mine.id, mine.task_id, ["intent", "accepted"])
 
 

@@ -83,6 +83,11 @@ class Ledger:
         """The account's name in the store."""
         return self.log.account
 
+    @property
+    def writer(self) -> str:
+        """Who writes its entries: this process, and who asked it."""
+        return owner.current(self._by)
+
     def read(self) -> LedgerState:
         """The state now."""
         return self.log.read()
@@ -371,7 +376,7 @@ class Ledger:
             )
 
     def _stamp(self) -> dict[str, Any]:
-        return {"at": now(), "by": owner.current(self._by)}
+        return {"at": now(), "by": self.writer}
 
     def _entry(self, kind: Callable[..., e.Entry], attempt: Attempt, **fields: Any) -> e.Entry:  # noqa: ANN401 - an entry's own fields
         return kind(**self._stamp(), attempt=attempt.id, **fields)

@@ -22,6 +22,12 @@ _STATES: dict[Status, str] = {
     "under way": "A take of it is paid for already: the next run fetches it and buys nothing.",
 }
 
+_DOUBT = (
+    "a person runs `longtake credits reconcile`, or `longtake credits resolve` with what the provider's task list says"
+)
+_STEPS = {"InDoubtError": _DOUBT, "TaskIdNotRecordedError": _DOUBT}
+"""Next steps of errors that name an attempt in theirs."""
+
 
 def of_shot(plan: Plan, name: str) -> Explanation:
     """Why a shot would be bought, or kept.
@@ -42,8 +48,7 @@ def of_shot(plan: Plan, name: str) -> Explanation:
         parts.append(f"A new take cannot be pinned to the shot after it: {shot.no_bridge}.")
     if shot.waits is not None:
         parts.append(f"The shot after it waits for its clip: {shot.waits}.")
-    doubt = "a person settles it with `longtake credits reconcile` or `longtake credits resolve`"
-    step = doubt if shot.state == "in doubt" else "call `make` with the plan's digest and a budget"
+    step = _DOUBT if shot.state == "in doubt" else "call `make` with the plan's digest and a budget"
     return Explanation(
         subject=row.shot, text=" ".join(parts), next_step=step if row.takes_to_buy or shot.attempt else ""
     )
@@ -60,4 +65,6 @@ def of_error(name: str) -> Explanation:
         known = ", ".join(one for one in errors.__all__ if one.endswith("Error"))
         raise SettingsError("there is no error of this name", next_step=f"name one of {known}")
     text = " ".join((inspect.getdoc(kind) or "").split())
-    return Explanation(subject=name, text=f"{text} (exit code {kind.exit_code})", next_step=kind.default_next_step)
+    return Explanation(
+        subject=name, text=f"{text} (exit code {kind.exit_code})", next_step=_STEPS.get(name, kind.default_next_step)
+    )

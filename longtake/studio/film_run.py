@@ -144,7 +144,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     # The films of a set share one run: what it bought for others is not this film's.
     head = 0 if state.used(run=session.run) and state.used(film=session.film) else state.head
     try:
-        await approve_plan(session, plan, approval, asked.approver)
+        comparison, plan = await _approved(session, asked, comparison, plan)
     except BudgetError as error:
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
@@ -199,6 +199,30 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
 async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] = ()) -> tuple[Comparison, Plan]:
     names = [step.name for step in asked.steps]
     return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
+
+
+async def _approved(
+    session: Session, asked: FilmRequest, comparison: Comparison, plan: Plan
+) -> tuple[Comparison, Plan]:
+    """Approve the plan; return it, or the one that is left when another run has bought some of it meanwhile.
+
+    What that run bought counts against the same budgets, so a plan that is older than its purchases would count them twice.
+
+    Raises:
+        BudgetError: a budget does not allow it, or it was not approved; nothing was sent.
+    """
+    approval = asked.approval or asked.resolved.loaded.board.approval
+    while True:
+        try:
+            await approve_plan(session, plan, approval, asked.approver)
+        except BudgetError:
+            before = plan.reserve
+            comparison, plan = await _compare(session, asked, asked.retake)
+            # A person who was asked has answered, so the answer stands.
+            if approval.before or plan.reserve >= before:
+                raise
+        else:
+            return comparison, plan
 
 
 async def decide_retakes(

@@ -76,7 +76,8 @@ class AttemptEvents:
         """A take has an accepted attempt, of this run or of another, or is in the store already."""
         if isinstance(found, Take):
             self.line(f"{label}: kept by another run meanwhile")
-        elif found.order.run != self._spending.run or found.at < since:
+        elif found.order.run != self._spending.run or found.at < since or found.owner != self._ledger.writer:
+            # Runs under one agreement have one id, so another process may have bought it for this very run.
             self.line(
                 f"{label}: takes up attempt {found.id}, bought before for {found.money} credits as {found.task_id}"
             )

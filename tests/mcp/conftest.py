@@ -37,15 +37,16 @@ class Desk:
         return name
 
     @asynccontextmanager
-    async def client(self, name="tests", **options):
-        """A client of a new server. What the server writes is kept, so that it can be searched."""
+    async def client(self, name="tests", *, first="", **options):
+        """A client of a new server, whose process runs the code `first`. What it writes is kept, so that it can be searched."""
         out, err = (self.folder.parent / f"{kind}-{len(self.logs)}" for kind in ("out", "err"))
         self.logs += [out, err]
         # `tee` keeps each byte of standard output, also those that are no message.
-        words = [sys.executable, str(self.folder), str(out)]
+        code = f"{first}\nimport sys\nfrom longtake.cli import main\nsys.exit(main(['mcp', sys.argv[1]]))"
+        words = [sys.executable, str(self.folder), str(out), code]
         server = StdioServerParameters(
             command="bash",
-            args=["-c", '"$0" -P -m longtake.cli mcp "$1" | tee "$2"', *words],
+            args=["-c", '"$0" -P -c "$3" "$1" | tee "$2"', *words],
             env=clean_environment(**self.account.env),
             cwd=self.folder.parent,
         )

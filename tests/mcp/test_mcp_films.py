@@ -141,10 +141,11 @@ def test_two_servers_at_once_buy_a_plan_once(desk):
             plan = await call(one, "plan", storyboard=board)
             assert (await call(two, "plan", storyboard=board))["digest"] == plan["digest"]
             given = {"storyboard": board, "budget": plan["reserve"], "digest": plan["digest"]}
-            return await asyncio.gather(*(call(each, "make", **given) for each in (one, two)))
+            return await asyncio.gather(*(call(each, "make", **given) for each in (one, two, one)))
 
-    one, two = asyncio.run(main())
-    assert (one["place"], one["bought"] + two["bought"]) == (two["place"], 2)
+    made = asyncio.run(main())
+    assert {(each["whole"], each["charged"]) for each in made} == {(True, 2 * PRICE)}
+    assert (len({each["place"] for each in made}), sum(each["bought"] for each in made)) == (1, 2)
     assert account.bought() == {"first": 1, "second": 1}
 
 

@@ -153,6 +153,32 @@ def test_no_answer_holds_the_key_even_where_a_file_does(desk):
     asyncio.run(main())  # the fixture searches all that the servers wrote
 
 
+NOISE = """\
+import os, sys
+
+def noise(name, given):
+    if name == "open" and str(given[0]).endswith("film.yaml"):
+        print("printed", flush=True)
+        os.write(1, b"written\\n")
+        os.system("echo by a child")
+
+sys.addaudithook(noise)
+"""
+"""What some library might print to standard output at any time."""
+
+
+def test_standard_output_is_the_protocols_alone(desk):
+    desk.write(BOARD)
+
+    async def main():
+        async with desk.client(first=NOISE) as client:
+            return (await client.call_tool("validate", {"storyboard": "film.yaml"})).structured_content["ok"]
+
+    assert asyncio.run(main())  # the fixture reads each line of standard output
+    said = desk.logs[1].read_text()
+    assert all(words in said for words in ("printed", "written", "by a child"))
+
+
 def test_without_the_extra_the_command_says_how_to_install_it(tmp_path):
     hidden = "import sys; sys.modules['mcp'] = None; from longtake.cli import main; sys.exit(main(['mcp']))"
     found = subprocess.run(

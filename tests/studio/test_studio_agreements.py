@@ -9,11 +9,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from accounts import PRICE
 
-from longtake import Scene, Storyboard, Studio
+from longtake import Observer, Scene, Storyboard, Studio, request
 from longtake import plan as plans
 from longtake import store as stores
+from longtake.catalog import Catalog
 from longtake.errors import BudgetError, FilmIncompleteError, PlanChangedError, SettingsError
 from longtake.ledger import owner
+from longtake.storyboard import load_any
+from longtake.studio import film_run
+from longtake.studio.approval import agreed
+from longtake.studio.connections import connected
+from longtake.studio.film_run import FilmRequest
 
 
 @pytest.fixture
@@ -158,6 +164,22 @@ def test_two_runs_at_once_with_one_digest_buy_once(account, studio, board):
 
     one, two = asyncio.run(both())
     assert (one.place, account.bought()) == (two.place, {"first": 1, "second": 1})
+
+
+def test_a_run_whose_plan_is_older_than_anothers_purchases_counts_them_once(account, studio, board):
+    """Both have one id and one budget: what the other bought since is not to be bought by this one."""
+    settings, digest = studio.settings, studio.plan(board).digest
+    asked = FilmRequest(request.resolve(load_any(board), Catalog.load(settings.catalog)), expect=digest)
+
+    async def main():
+        async with connected(settings, film="a-film", run=plans.run_of(digest)) as session:
+            comparison, plan = await film_run._compare(session, asked)
+            await agreed(session, plan, digest)
+            await Studio(settings=settings, observers=[Observer()]).make(board, expect=digest)
+            return plan, (await film_run._approved(session, asked, comparison, plan))[1]
+
+    plan, left = asyncio.run(main())
+    assert (plan.reserve, left.reserve, account.bought()) == (2 * PRICE, 0, {"first": 1, "second": 1})
 
 
 def test_the_ledger_names_who_asked(account, studio, board):

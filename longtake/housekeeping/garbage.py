@@ -23,7 +23,9 @@ _MEDIA = re.compile(r"(?:media|tails)/([0-9a-f]{64})\.[A-Za-z0-9]{1,8}\Z")
 """Media by digest; a tail has the digest of its clip, and goes with it."""
 _FILM = re.compile(r"(films/[^/]+/[0-9a-f]{32})/.")
 _LATEST = re.compile(r"(films/[^/]+/state|inputs/[0-9a-f]{32})/[^/]+\.json\Z")
-_KEPT = re.compile(r"(accounts|ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits|remarks|agreed))/")
+_KEPT = re.compile(
+    r"(accounts|ledger|sets|takes|descriptions|boards|films/[^/]+/(revisions|edits|remarks|agreed|questions))/"
+)
 _FRAME = re.compile(r"frames/([^/]+)/(a[0-9]+)\.json\Z")
 """The last frame of an attempt: needed until its take is kept, which names the frame itself."""
 _LEFT = re.compile(r"probe/")

@@ -6,6 +6,8 @@ from longtake.library.edits import write as write_edit
 from longtake.library.last_frames import read as read_last_frame
 from longtake.library.last_frames import read_all as read_last_frames
 from longtake.library.last_frames import record as record_last_frame
+from longtake.library.questions import note as note_question
+from longtake.library.questions import noted as question_noted
 from longtake.library.remarks import Remark
 from longtake.library.remarks import read as read_remarks
 from longtake.library.remarks import write as write_remark
@@ -41,6 +43,8 @@ __all__ = [
     "TakeNames",
     "key_of",
     "load",
+    "note_question",
+    "question_noted",
     "read_edits",
     "read_holdings",
     "read_last_frame",

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from longtake import library, report
 from longtake import plan as plans
-from longtake import report
 from longtake.errors import BudgetError, LongtakeError, PlanChangedError, SettingsError
 
 if TYPE_CHECKING:
@@ -154,25 +154,26 @@ async def approve_rest(
 
     Args:
         session: the run's.
-        plan: what is missing now.
+        plan: what is missing now, first shots that failed included: they are bought again after a yes.
         approval: how to ask.
         approver: puts the question.
         made: the first shots of the chains.
     """
     if session.spending.halted is not None:
         return
-    rest = [row for row in plan.shots if row.id not in made]
-    reserve = sum(row.reserve for row in rest)
     state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run)
-    if not reserve:
+    if not plan.reserve:
         await asyncio.to_thread(session.spending.approve, session.ledger, spent)
         return
     try:
-        await _check(session, reserve)
-        text = _text(plan, rest, spent + reserve, about=_REST)
+        await _check(session, plan.reserve)
+        credits = spent + plan.reserve
+        text = _text(plan, plan.shots, credits, about=_REST)
         pictures = await _pictures(session, made.values())
-        await _ask(session, approval, approver, "the rest", credits=spent + reserve, text=text, pictures=pictures)
+        if any(row.to_buy and row.continues is None for row in plan.shots):
+            await asyncio.to_thread(library.note_question, session.store, session.film, session.run)
+        await _ask(session, approval, approver, "the rest", credits=credits, text=text, pictures=pictures)
     except BudgetError as error:
         session.spending.halted = session.spending.refused = error
 

@@ -19,6 +19,7 @@ from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, Set
 from longtake.observer import Step
 from longtake.studio.approval import agreed, approve_plan, approve_rest, check_approver
 from longtake.studio.comparison import compare
+from longtake.studio.first_takes import first_takes
 from longtake.studio.leaving import keep_left_over, leave_snapshot
 from longtake.studio.shooting import MadeShot, shoot, still_used
 from longtake.studio.summary import FilmResult, balance_patience, lacks, name_paid_tasks, report_cancelled, summarize
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from longtake.film import JoinedFilm
     from longtake.plan import Comparison, Plan
     from longtake.report import ShotOutcome
-    from longtake.request import Resolved, ResolvedShot
+    from longtake.request import Resolved
     from longtake.storyboard import Approval, Downstream
     from longtake.studio.approval import Approver
     from longtake.studio.film import Film
@@ -169,12 +170,12 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     await session.account.balance(session.store, patience=balance_patience(plan))
     made: dict[str, MadeShot] = {}
     if in_steps:
-        made = await shoot(session, comparison.running(), only=_firsts(session, comparison), steps=asked.steps)
+        made = await first_takes(session, comparison, asked.steps)
         _, rest = await _compare(session, asked, asked.retake)
         await approve_rest(session, rest, approval, asked.approver, made)
         # While a person looked at the first takes, a review may have chosen others, or asked for retakes.
         comparison, _ = await _compare(session, asked)
-        made = still_used(comparison, made)
+        made = still_used(comparison, made, again=session.spending.halted is None)
         await decide_retakes(session, comparison, asked.retake)
     if asked.dispatch is not None and session.spending.halted is None:
         comparison = await _dispatched(session, comparison, asked)
@@ -235,24 +236,6 @@ async def decide_retakes(
             return
         for revision in wanted:
             await decide(session.store, comparison, revision)
-
-
-def _firsts(session: Session, comparison: Comparison) -> set[str]:
-    """The first shots of the chains, but for those that another run or a review wants retaken: these are part of the rest.
-
-    A suspended run begins again before it applies the answer, and a review may have asked for retakes meanwhile.
-    """
-    found = plans.statuses(comparison)
-
-    def waits(shot: ResolvedShot) -> bool:
-        description = comparison.descriptions.get(shot.id, "")
-        retakes = [one for one in comparison.take_library.decided(shot.id, description) if one.redo]
-        if not retakes or all(lack.number != retakes[-1].take for lack in found[shot.id].lacks):
-            return False
-        # A later revision of the same take only adds its end frame.
-        return next(one.run for one in retakes if one.take == retakes[-1].take) != session.run
-
-    return {shot.id for shot in comparison.resolved.shots if shot.parent is None and not waits(shot)}
 
 
 def _with_refused(

@@ -98,14 +98,20 @@ async def shoot(
     return done | {name: job.result() for name, job in jobs.items()}
 
 
-def still_used(comparison: Comparison, made: Mapping[str, MadeShot]) -> dict[str, MadeShot]:
-    """The shots that were made and are used as they were; what was decided otherwise since is left out, to be made again."""
+def still_used(comparison: Comparison, made: Mapping[str, MadeShot], *, again: bool) -> dict[str, MadeShot]:
+    """The shots that were made and are used as they were; what was decided otherwise since is left out, to be made again.
+
+    Args:
+        comparison: the storyboard against what is kept now.
+        made: what became of the shots before.
+        again: whether those that failed are left out as well.
+    """
     found = plans.statuses(comparison)
 
     def stands(one: MadeShot) -> bool:
         status, take = found[one.outcome.shot.id], one.outcome.take
         if take is None or one.outcome.error is not None:
-            return True
+            return not again
         return status.used is not None and status.used.fingerprint == take.fingerprint and not status.to_buy
 
     return {name: one for name, one in made.items() if stands(one)}

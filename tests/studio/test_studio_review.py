@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from accounts import PRICE
 
-from longtake import Answer, Approval, Scene, Storyboard
+from longtake import Answer, Approval, Scene, Storyboard, Studio
 from longtake.errors import FilmIncompleteError, SettingsError
 
 
@@ -165,3 +165,70 @@ def test_a_retake_that_is_asked_for_while_a_run_is_suspended_waits_for_the_answe
     with pytest.raises(FilmIncompleteError):
         studio.make_sync(board, approve=resumed, **options)
     assert (asked, account.bought()) == ([4 * PRICE], {"first": 2})
+
+
+@pytest.fixture
+def failing(account):
+    """A film of two chains, of which the first shot of one fails once and is refunded."""
+    account.fault({"what": "fail-80006"}, shot="first")
+    scenes = [Scene("s", [account.shot("first"), account.shot("second")]), Scene("t", [account.shot("other")])]
+    return Storyboard(title="A Film", scenes=scenes)
+
+
+@pytest.mark.parametrize("approve", [False, True], ids=["no", "yes"])
+def test_a_first_shot_that_failed_before_the_question_is_bought_after_the_answer(account, studio, failing, approve):
+    """A suspended run begins again: the stored answer is applied before anything is bought."""
+    asked = []
+
+    async def suspend(question):
+        raise Suspended
+
+    async def resumed(question):
+        asked.append((question.credits, account.received() - posts, "2 takes for" in question.text))
+        return Answer(approve=approve)
+
+    options = {"approval": Approval(before=["the rest"]), "run": "suspended"}
+    with pytest.raises(Suspended):
+        studio.make_sync(failing, approve=suspend, **options)
+    assert account.bought() == {"first": 0, "other": 1}
+    posts = account.received()
+    if approve:
+        film = studio.make_sync(failing, approve=resumed, **options)
+        assert used(film) == {"first": 1, "second": 1, "other": 1}
+    else:
+        with pytest.raises(FilmIncompleteError):
+            studio.make_sync(failing, approve=resumed, **options)
+    assert asked == [(3 * PRICE, 0, True)]
+    assert account.bought() == ({"first": 1, "second": 1, "other": 1} if approve else {"first": 0, "other": 1})
+
+
+def test_a_first_shot_that_failed_is_in_the_question_and_bought_by_the_run_that_asked(account, studio, failing):
+    async def yes(question):
+        assert "first (missing)" in question.text
+        return Answer(approve=True)
+
+    film = studio.make_sync(failing, approval=Approval(before=["the rest"]), approve=yes)
+    assert used(film) == {"first": 1, "second": 1, "other": 1}
+    assert account.bought() == {"first": 1, "second": 1, "other": 1}
+
+
+def test_a_task_in_flight_that_fails_before_the_answer_is_not_bought_again_ahead_of_it(account, studio, failing):
+    account.fault({"what": "fail-80003"}, {"where": "poll", "what": "500", "times": None}, shot="other")
+    asked = []
+
+    async def suspend(question):
+        raise Suspended
+
+    async def no(question):
+        asked.append(account.received() - posts)
+        return Answer(approve=False)
+
+    options = {"approval": Approval(before=["the rest"]), "run": "suspended"}
+    hurried = account.settings.model_copy(update={"longest_wait": 0.5})
+    with pytest.raises(Suspended):
+        Studio(store=str(account.folder), settings=hurried).make_sync(failing, approve=suspend, **options)
+    posts = account.received()
+    account.provider.mend()
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(failing, approve=no, **options)
+    assert (asked, account.received() - posts) == ([0], 0)

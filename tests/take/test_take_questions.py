@@ -77,7 +77,7 @@ def ask(make_studio):
                 approval = Approval(before=list(before), hours=2, silence=silence)
                 try:
                     if rest:
-                        first = MadeShot(ShotOutcome(resolved.shots[0], "failed"), None)
+                        first = MadeShot(ShotOutcome(resolved.shots[0], "bought"), None)
                         await approve_rest(session, found, approval, approver, {"one": first})
                     else:
                         await approve_plan(session, found, approval, approver)
@@ -156,16 +156,22 @@ def test_what_a_person_cannot_lift_is_not_asked_about(ask) -> None:
 def test_where_nothing_is_to_be_bought_nothing_more_may_be_without_a_question(ask) -> None:
     asked = ask(["spending"], YES, kept=("one", "two"))
     assert (asked.questions, asked.budget) == ([], Budget(run=SPENT))
-    asked = ask(["the rest"], YES, rest=True, kept=("two",))
+    asked = ask(["the rest"], YES, rest=True, kept=("one", "two"))
     assert (asked.questions, asked.budget, asked.halted) == ([], Budget(run=SPENT), None)
 
 
 def test_the_rest_is_asked_about_with_its_own_price(ask) -> None:
-    asked = ask(["the rest"], YES, rest=True)
+    asked = ask(["the rest"], YES, rest=True, kept=("one",))
     rest = asked.reserve - asked.shot
     assert (asked.question.subject, asked.question.credits) == ("the rest", SPENT + rest)
     assert f"| s | 1 | {rest} | two (blocked) |" in asked.question.text
     assert (asked.budget, asked.halted) == (Budget(run=SPENT + rest), None)
+
+
+def test_a_first_shot_that_failed_is_part_of_the_rest(ask) -> None:
+    asked = ask(["the rest"], YES, rest=True)
+    assert asked.question.credits == SPENT + asked.reserve
+    assert f"| s | 2 | {asked.reserve} | one (missing), two (blocked) |" in asked.question.text
 
 
 @pytest.mark.parametrize("answer", [NO, None])

@@ -30,9 +30,23 @@ class Used(Frozen):
     refunds: dict[Scope, int] = Field(default_factory=dict)
     """What of these are refunds that the balance has not shown, and that are free when it does."""
 
-    def plus(self, *, film: int) -> Used:
-        """Count credits that the film used under other accounts, too."""
-        return self.model_copy(update={"film": self.film + film})
+    def plus(self, *, film: int, film_set: int = 0, run: int = 0, day: int = 0) -> Used:
+        """Count what other ledgers hold, too: for the film those of all accounts, for the rest those of the same key."""
+        more = {"film": self.film + film, "set": self.set + film_set, "run": self.run + run, "day": self.day + day}
+        return self.model_copy(update=more)
+
+
+class UsedElsewhere(Frozen):
+    """What other ledgers hold against the budgets of a run, as it found them at its start; in credits."""
+
+    film: int = 0
+    """Of the film, in the ledgers of all other accounts."""
+    set: int = 0
+    """Of the film set, in the other ledgers of the same key."""
+    run: int = 0
+    """Of the run, in the other ledgers of the same key."""
+    days: dict[str, int] = Field(default_factory=dict)
+    """Of a UTC day, in the other ledgers of the same key."""
 
 
 class BudgetRefusal(Frozen):

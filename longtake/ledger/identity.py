@@ -52,7 +52,7 @@ def ledgers_of_key(store: Store, *, host: str, key: str) -> list[str]:
 
 def same_key(account: str, other: str) -> bool:
     """Whether two ledgers are of one key at one provider."""
-    kinds = {(is_loopback(name.rpartition("-")[0]), _digest(name)) for name in (account, other)}
+    kinds = {(is_loopback(name.rpartition("-")[0]), key_digest(name)) for name in (account, other)}
     return len(kinds) == 1
 
 
@@ -108,7 +108,7 @@ def identify_ledger(store: Store, *, host: str, key: str, wanted: str | None = N
             f"LONGTAKE_ACCOUNT: {wanted} is not a ledger of this key in {store.uri}",
             next_step=f"unset it, or name one of {', '.join(known) or 'no ledgers: the key has none yet'}",
         )
-    place = f"accounts/{'loopback' if is_loopback(host) else 'provider'}-{_digest(own)}.json"
+    place = f"accounts/{'loopback' if is_loopback(host) else 'provider'}-{key_digest(own)}.json"
     found = _read(store, place, own)
     if found is None:
         try:
@@ -182,5 +182,6 @@ def _chosen(store: Store, known: list[str], *, own: str) -> str:
     return next(iter(open_), own if own in known else max(known, key=lambda name: heads[name]))
 
 
-def _digest(account: str) -> str:
+def key_digest(account: str) -> str:
+    """The part of a ledger's name that stands for its key."""
     return account.rpartition("-")[2]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from longtake.errors import InDoubtError, LedgerError, LedgerGapError, TwoLedgersError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
+from longtake.ledger.budget import UsedElsewhere
 from longtake.ledger.claim_wait import ClaimWait, to_wait
 from longtake.ledger.elapsed import elapsed
 from longtake.ledger.entry_log import EntryLog
@@ -101,7 +102,7 @@ class Ledger:
         body: dict[str, Any],
         budget: Budget,
         kept: Callable[[], bool],
-        elsewhere: int = 0,
+        elsewhere: UsedElsewhere = UsedElsewhere(),  # noqa: B008 - frozen
         halted: LongtakeError | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> Claim:
@@ -109,7 +110,7 @@ class Ledger:
 
         `kept` tells whether the take lies in the store; it is asked at the head of the log, because a take is kept before it is
         settled: so either the state still shows the attempt or the store shows the take. `halted` is raised in place of a
-        new intent: what was bought before is still shared. `elsewhere` is what the film used under other accounts, in credits.
+        new intent: what was bought before is still shared. `elsewhere` is what other ledgers hold against the budgets.
 
         Raises:
             InDoubtError: an earlier attempt may have been charged.
@@ -177,19 +178,19 @@ class Ledger:
             key=self.account,
         )
 
-    def used(self, *, film: str, run: str, film_set: str = "", elsewhere: int = 0) -> Used:
+    def used(self, *, film: str, run: str, film_set: str = "", elsewhere: UsedElsewhere | None = None) -> Used:
         """Return what counts against the budgets of a film, a film set, a run and today.
 
         Args:
             film: the film's slug.
             run: the run's id.
             film_set: the slug of the film set, empty for a film alone.
-            elsewhere: credits that the film used under other accounts.
+            elsewhere: what other ledgers hold against the budgets.
 
         Raises:
             StoreError: the store is away.
         """
-        return _used(self.read(), film=film, run=run, film_set=film_set, elsewhere=elsewhere)
+        return _used(self.read(), film=film, run=run, film_set=film_set, elsewhere=elsewhere or UsedElsewhere())
 
     def renew(self, attempt: Attempt) -> bool:
         """Say that the POST of an intent is still open; false when another process has put the attempt in doubt meanwhile."""
@@ -458,5 +459,7 @@ def doubt(attempt: Attempt) -> InDoubtError:
     )
 
 
-def _used(state: LedgerState, *, film: str, run: str, film_set: str, elsewhere: int) -> Used:
-    return state.used_by(film=film, run=run, film_set=film_set, day=day_of(now())).plus(film=elsewhere)
+def _used(state: LedgerState, *, film: str, run: str, film_set: str, elsewhere: UsedElsewhere) -> Used:
+    day = day_of(now())
+    here = state.used_by(film=film, run=run, film_set=film_set, day=day)
+    return here.plus(film=elsewhere.film, film_set=elsewhere.set, run=elsewhere.run, day=elsewhere.days.get(day, 0))

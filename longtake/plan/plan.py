@@ -19,6 +19,8 @@ from longtake import library, tables
 from longtake.catalog import OldRate
 from longtake.frozen import Frozen
 from longtake.ledger import Attempt, Budget, BudgetRefusal, EntryLog, Used, accounts_in, identify_ledger
+from longtake.ledger.budget import Scope
+from longtake.ledger.identity import key_digest
 from longtake.ledger.readings import differs
 from longtake.library import Frame
 from longtake.plan.changes import Change
@@ -333,27 +335,27 @@ def view_of(
     """
     attempts: list[Attempt] = []
     notes: list[str] = []
-    total = Used()
+    film_used, refunds = 0, dict[Scope, int]()
+    keys: dict[str, Used] = {}
+    """By the digest of the key: one may have several ledgers, which share its budgets."""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for name, state in ledgers.items():
         attempts.extend(state.attempts.values())
         used = state.used_by(film=film, run=run, day=today, film_set=film_set)
+        film_used += used.film
+        key = key_digest(name)
+        keys[key] = keys.get(key, Used()).plus(film=0, film_set=used.set, run=used.run, day=used.day)
         pays = payer is None or payer == name
         if pays and state.offset:
             said = differs(state.offset, state.agreed)
             notes.append(f"{said}, as it was last read: explain it with `longtake credits adjust`")
         if pays and state.lost:
             notes.append(f"nothing is bought: entry {state.lost[0]} of the ledger of {name} is lost")
-        total = Used(
-            film=total.film + used.film,
-            set=max(total.set, used.set) if pays else total.set,
-            run=max(total.run, used.run) if pays else total.run,
-            day=max(total.day, used.day) if pays else total.day,
-            refunds={scope: total.refunds.get(scope, 0) + credits for scope, credits in used.refunds.items()}
-            if pays
-            else total.refunds,
-        )
-    return LedgerView(attempts=attempts, used=total, notes=notes)
+        if pays:
+            refunds |= {scope: refunds.get(scope, 0) + credits for scope, credits in used.refunds.items()}
+    paying = [used for key, used in keys.items() if payer is None or key == key_digest(payer)]
+    most = {scope: max((getattr(used, scope) for used in paying), default=0) for scope in ("set", "run", "day")}
+    return LedgerView(attempts=attempts, used=Used(film=film_used, refunds=refunds, **most), notes=notes)
 
 
 def statuses(comparison: Comparison) -> dict[str, ShotStatus]:

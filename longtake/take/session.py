@@ -15,8 +15,11 @@ from longtake import library
 from longtake import store as stores
 from longtake.assets.assets import Assets
 from longtake.errors import LedgerGapError, PreflightError, StoreError
-from longtake.ledger import Budget, EntryLog, Ledger, Limits, accounts_in, identify_ledger
+from longtake.ledger import Budget, EntryLog, Ledger, Limits, Used, accounts_in, identify_ledger
+from longtake.ledger.budget import UsedElsewhere
 from longtake.ledger.identity import same_key
+from longtake.ledger.ledger import now
+from longtake.ledger.state import day_of
 from longtake.observer import Observer
 from longtake.provider import Provider
 from longtake.take.account import Account
@@ -161,7 +164,9 @@ async def open_session(
             raise PreflightError(
                 error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
             ) from error
-    foreign, spent = await asyncio.to_thread(_elsewhere, store, settings.host, ledger.account, film)
+    foreign, spent = await asyncio.to_thread(
+        _elsewhere, store, settings.host, ledger.account, film, run=run or "", film_set=tag.name
+    )
     async with Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence) as provider:
         session = Session(
             settings=settings,
@@ -202,13 +207,19 @@ def _check_new(store: Store, ledger: Ledger) -> None:
             )
 
 
-def _elsewhere(store: Store, host: str, account: str, film: str) -> tuple[dict[str, tuple[str, Attempt]], int]:
-    """Open attempts in other ledgers of the provider's, and what the film used of theirs (credits)."""
+def _elsewhere(
+    store: Store, host: str, account: str, film: str, *, run: str, film_set: str
+) -> tuple[dict[str, tuple[str, Attempt]], UsedElsewhere]:
+    """Open attempts in other ledgers of the provider's, and what these hold against the budgets."""
     found: dict[str, tuple[str, Attempt]] = {}
-    spent = 0
+    all_keys, same = Used(), Used()
+    today = day_of(now())
     for other in accounts_in(store, host=host):
         if other != account:
             state = EntryLog(store, other).read_as_far()
-            spent += state.used(film=film)
+            used = state.used_by(film=film, run=run, film_set=film_set, day=today)
+            all_keys = all_keys.plus(film=used.film)
+            if same_key(other, account):
+                same = same.plus(film=used.film, film_set=used.set, run=used.run, day=used.day)
             found |= {a.order.fingerprint: (other, a) for a in state.attempts.values()}
-    return found, spent
+    return found, UsedElsewhere(film=all_keys.film, set=same.set, run=same.run, days={today: same.day})

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from longtake.errors import PlanChangedError
+from longtake.errors import BudgetError, PlanChangedError
 from longtake.ledger import Budget
+from longtake.ledger.budget import UsedElsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ class Spending:
     fixed: Budget
     base: Budget
     tag: SetTag = SetTag()
-    elsewhere: int = 0
+    elsewhere: UsedElsewhere = field(default_factory=UsedElsewhere)
     foreign: dict[str, tuple[str, Attempt]] = field(default_factory=dict)
     halted: LongtakeError | None = None
     refused: LongtakeError | None = None

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 from accounts import PRICE
+from purchases import claim
 
 from longtake import Approval, FilmSet, Studio, housekeeping
 from longtake import store as stores
@@ -258,3 +259,53 @@ def test_a_provider_on_this_machine_is_another_and_a_damaged_record_buys_nothing
         record.write_text(text)
         with pytest.raises(LedgerError, match=said):
             identify_ledger(store, host="reapi.ai", key=KEY)
+
+
+def spend_in(ledger, **fields):
+    attempt = claim(ledger, "old", credits=PRICE, **fields).attempt
+    ledger.accepted(attempt, "task_of_an_earlier_release")
+    ledger.completed(attempt, PRICE)
+    ledger.settled(attempt, clip="0" * 64)
+
+
+def test_what_another_ledger_of_the_key_spent_today_counts_in_its_day_budget(account):
+    studio = studio_at(account, "127.0.0.1", day_budget=2 * PRICE)
+    studio.make_sync(account.board("waves"))
+    spend_in(Ledger(store_of(account), account_of("localhost", account.key)), film="another")
+    spend_in(Ledger(store_of(account), account_of("localhost", "another key")), film="another")
+    board = account.board("waves", "gulls")
+    plan = studio.plan(board)
+    assert (plan.used.day, [one.scope for one in plan.refusals]) == (2 * PRICE, ["day"])
+    with pytest.raises(BudgetError, match="the day budget"):
+        studio.make_sync(board)
+    assert account.bought() == {"waves": 1}
+    studio_at(account, "127.0.0.1", day_budget=3 * PRICE).make_sync(board)
+
+
+def test_what_another_ledger_of_the_key_spent_for_a_film_set_counts_in_its_budget(account):
+    studio = studio_at(account, "127.0.0.1")
+    studio.make_sync(account.board("waves"))
+    spend_in(Ledger(store_of(account), account_of("localhost", account.key)), film="two-old", set="two")
+    shots = [{"id": "one", "prompt": f"{account.marker} {{{{ sku }}}}, wide shot", "duration": 1, "resolution": "480p"}]
+    template = {"schema": "longtake/1", "title": "Film {{ sku }}", "model": "seedance-2.5"}
+    template["scenes"] = [{"id": "s", "shots": shots}]
+    films = FilmSet("Two", storyboard=template, rows=[{"sku": "lamp"}], key="sku", budget=2 * PRICE - 1)
+    plan = studio.plan_set(films)
+    assert (plan.used, [one.scope for one in plan.refusals]) == (PRICE, ["set"])
+    with pytest.raises(BudgetError, match="the set budget"):
+        studio.make_set_sync(films)
+    assert account.bought() == {"waves": 1}
+
+
+def test_a_ledger_that_only_settled_buys_when_the_other_one_is_settled_in_the_same_process(account):
+    for name, shot in zip(NAMES, ("waves", "gulls"), strict=True):
+        leave_open(account, name, shot)
+    mine, other = (account_of(name, account.key) for name in NAMES)
+    studio = studio_at(account, "localhost", ledger=other)
+    board = account.board("rocks", title="Film of rocks")
+    with pytest.raises((FilmIncompleteError, TwoLedgersError), match="nothing is bought"):
+        studio.make_sync(board)
+    ledger = Ledger(store_of(account), mine)
+    (attempt,) = ledger.read().attempts
+    ledger.resolve(attempt, "written_off", who="me", why="it takes too long")
+    assert studio.make_sync(board).cost.charged == PRICE

@@ -52,7 +52,8 @@ def _account(settings: Settings) -> tuple[Store, Ledger]:
     """The store and the ledger of some settings, opened once in a process, however many threads ask at the same moment."""
     with _guard:
         found = _accounts.pop(settings, None)
-        if found is not None and _replaced(found[1]):
+        if found is not None and (found[1].refusal is not None or _replaced(found[1])):
+            # Why a ledger takes no purchases may be gone by now.
             found = None
         if found is None:
             store = stores.of(settings)

@@ -50,7 +50,7 @@ class Spending:
         run: an id of the run.
         fixed: the budgets of the settings, for a run and a day; no approval lifts them.
         base: the budget that approvals start from: of the film, the set and the run, or as a person lifted it.
-        elsewhere: credits that the film has used under other keys; they count against its budget.
+        elsewhere: what other ledgers hold against the budgets: of the film under other keys, and all of the same key.
         foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
         halted: the error that stopped further purchases, or None; tasks in flight go on.
         refused: the refusal of a budget that was reported.
@@ -69,9 +69,33 @@ class Spending:
     agreement: Agreement | None = None
     budget: Budget = field(init=False)
     """The budget in force."""
+    _over: LongtakeError | None = field(default=None, init=False)
+    """`halted`, where a purchase was refused and not the plan."""
 
     def __post_init__(self) -> None:
         self.budget = self.base
+
+    def halt(self, error: LongtakeError) -> None:
+        """Buy nothing more after a purchase was refused; the first error counts."""
+        if self.halted is None:
+            self.halted = self._over = error
+
+    def standing(self, ledger: Ledger) -> LongtakeError | None:
+        """Return what stops purchases now: a budget that a purchase did not fit into does so until there is room for it.
+
+        A task that costs less than it reserved, or a refund, makes room; a plan or an approval that was refused stays refused.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        error = self.halted
+        if (
+            isinstance(error, BudgetError)
+            and error is self._over
+            and self.budget.allows(error.needed, self.used(ledger))
+        ):
+            self.halted = self.refused = self._over = None
+        return self.halted
 
     def used(self, ledger: Ledger) -> Used:
         """What counts against the budget now.

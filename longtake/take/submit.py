@@ -87,7 +87,7 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
                 session.events.line(f"{label}: waits for the balance to show {due} credits of refunds")
                 if await session.account.see_refunds(session.store, wait=wait):
                     continue
-            session.spending.halted = session.spending.halted or error
+            session.spending.halt(error)
             raise
         if claim.kind == "kept":
             take = await asyncio.to_thread(library.load, session.store, take_request.take_key.fingerprint)
@@ -143,6 +143,7 @@ async def _claim_and_post(
 ) -> Claim:
     take_key, ledger = take_request.take_key, session.ledger
     order = take_key.order(film=session.film, run=session.run, tag=session.spending.tag)
+    halted = session.spending.halted and await asyncio.to_thread(session.spending.standing, ledger)
     claim = await asyncio.to_thread(
         ledger.claim,
         order,
@@ -150,9 +151,7 @@ async def _claim_and_post(
         budget=session.spending.budget,
         elsewhere=session.spending.elsewhere,
         kept=lambda: session.store.head(library.key_of(take_key.fingerprint)) is not None,
-        halted=_bought_elsewhere(session, take_key.fingerprint)
-        or session.spending.halted
-        or session.spending.not_agreed(order),
+        halted=bought_elsewhere(session, take_key.fingerprint) or halted or session.spending.not_agreed(order),
         limits=limits,
     )
     if claim.kind != "bought" or claim.attempt is None:
@@ -192,7 +191,7 @@ async def _claim_and_post(
     return claim
 
 
-def _bought_elsewhere(session: Session, fingerprint: str) -> InDoubtError | None:
+def bought_elsewhere(session: Session, fingerprint: str) -> InDoubtError | None:
     """The error for a take whose attempt is open in another ledger."""
     if fingerprint not in session.spending.foreign:
         return None

@@ -16,6 +16,7 @@ from changing import use
 from emulators import small_catalog
 from pydantic import SecretStr
 from shooting import quick_session
+from purchases import claim, purchase
 
 from longtake import plan
 from longtake.catalog import Catalog
@@ -280,6 +281,24 @@ def test_a_halted_run_still_fetches_what_is_bought(make_small) -> None:
 
 def test_a_stale_take_is_not_used_when_a_newer_one_is_bought(small) -> None:
     one = get(small, "one", board=CHAIN).take
+def test_a_budget_that_stopped_a_run_does_so_only_until_there_is_room_again(small) -> None:
+    """A task of another run reserves more than it costs."""
+
+    async def work():
+        async with quick_session(small.settings, catalog=small.catalog, film=FILM, budget=160) as session:
+            other = claim(session.ledger, purchase("sea", film=FILM, expected=20, reserve=100)).attempt
+            for shot in ("one", "two"):
+                with pytest.raises(BudgetError) as caught:
+                    await ensure_take(session, wanted(small, shot))
+                assert caught.value is session.spending.halted
+            session.ledger.accepted(other, "task_12345678")
+            session.ledger.completed(other, 20)
+            return await ensure_take(session, wanted(small, "two"))
+
+    assert asyncio.run(work()).state == "bought"
+    assert small.posts() == 1
+
+
     old = get(small, "two", frame=one.last_frame, board=CHAIN).take
     changed = CHAIN.replace("A harbour at night", "A harbour at noon")
     frame = get(small, "one", board=changed).take.last_frame

@@ -13,6 +13,7 @@ from longtake.take.end_frame import pin_end_frames
 from longtake.take.ensure_take import ensure_take
 from longtake.take.ingest import salvage
 from longtake.take.poll import poll
+from longtake.take.submit import bought_elsewhere
 from longtake.take.upload import TakeSpec
 
 if TYPE_CHECKING:
@@ -118,12 +119,18 @@ async def _older(
     attempt: Attempt,
     then: Callable[[Take], Awaitable[None]] | None,
 ) -> LongtakeError | None:
-    """Fetch what was bought from an older frame before anything is bought in its place; give the error where that fails."""
+    """Fetch what was bought from an older frame before anything is bought in its place; give the error where that fails.
+
+    What another key bought only that key can fetch: as long as it is open there, nothing is bought in its place either.
+    """
     ledger, order = session.ledger, attempt.order
     try:
         found = (await asyncio.to_thread(ledger.read)).find(order.fingerprint)
         if found is None:
             take = await asyncio.to_thread(library.load, session.store, order.fingerprint)
+            if take is None and (elsewhere := bought_elsewhere(session, order.fingerprint)) is not None:
+                session.events.line(f"{order.label}: {elsewhere.message}", level=logging.WARNING)
+                return elsewhere
         else:
             await poll(ledger, session.account.provider, found, longest=session.settings.longest_wait)
             decided = comparison.take_library.decided(shot.id, order.description)

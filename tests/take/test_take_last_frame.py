@@ -254,6 +254,39 @@ def finished(studio, text, **options):
     return asyncio.run(work())
 
 
+class Away(Observer):
+    """The store is away when a shot is kept."""
+
+    def __init__(self, shot="s/") -> None:
+        self.shot = shot
+
+    async def around(self, step, call):
+        if step.name == "ingest" and step.label.startswith(self.shot):
+            raise StoreError("the store is away")
+        return await call()
+
+
+def test_what_another_key_bought_from_an_older_frame_is_neither_planned_nor_bought(make_studio) -> None:
+    studio = make_studio(keys=("key-of-the-take-tests", "another-key"))
+    other = replace(
+        studio, settings=studio.settings.model_copy(update={"api_key": type(studio.settings.api_key)("another-key")})
+    )
+    made(studio, BOARD, observer=Away("s/two"))
+    changed = BOARD.replace("A harbour at night", "A harbour at noon")
+    rows = planned(other, changed)
+    assert {row.id: (row.state, row.to_buy) for row in rows.values()} == {
+        "one": ("missing", 1),
+        "two": ("under way", 0),
+    }
+    takes = made(other, changed)
+    assert (takes["one"].state, takes["two"].state, studio.posts()) == ("bought", "in doubt", 3)
+    assert other_account(studio) in str(takes["two"].error)
+    # With that key it is fetched, and then it is there for both.
+    kept = made(studio, changed)["two"]
+    assert kept.state == made(other, changed)["two"].state == "stale"
+    assert (kept.take.account, studio.posts()) == (other_account(studio), 3)
+
+
 @pytest.mark.parametrize("downstream", [None, "cascade"])
 def test_a_task_bought_behind_a_shot_that_was_written_off_is_a_take_like_one_that_was_kept(studio, downstream) -> None:
     """The new take of the first shot has another frame: what was bought from the old one costs the same, kept yet or in flight."""
@@ -292,17 +325,27 @@ def test_what_was_in_flight_for_an_older_prompt_is_used_when_that_prompt_comes_b
     assert studio.posts() == 3
 
 
-def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(studio) -> None:
-    class Away(Observer):
-        async def around(self, step, call):
-            if step.name == "ingest":
-                raise StoreError("the store is away")
-            return await call()
+def test_what_is_kept_for_an_older_prompt_leaves_the_corrected_frame_where_the_film_asks_for_it(
+    studio, tmp_path
+) -> None:
+    chain = BOARD.replace("scenes:", "match: chain\nscenes:")
+    studio.faults({"where": "submit", "what": "tint", "match": "A boat leaves"})
+    made(studio, chain, observer=Away("s/two"))
+    finished(studio, chain.replace("A boat leaves", "A boat returns"))
+    back, _ = finished(studio, chain)
+    two = back["two"].take
+    path = studio.store.path
+    assert media.match_seam(path(back["one"].take.leaves.key), path(two.clip.key)).correction is not None
+    assert two.corrected is not None
+    assert two.leaves.sha256 != two.last_frame.sha256
+    assert (back["two"].state, studio.posts()) == ("current", 3)
+
 
     def chosen(number):
         async def work():
             async with studio.session() as session:
                 comparison, _ = await compare(session, studio.resolved(BOARD), None)
+def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(studio) -> None:
                 revision = comparison.choose("two", number, run=f"review-{number}")
                 await decide(session.store, comparison, revision)
 

@@ -106,6 +106,11 @@ class TakeLibrary:
                 self._takes[fingerprint] = found
         return self._takes.get(fingerprint)
 
+    def leaving(self, frame: str) -> Take | None:
+        """A kept take that a shot continues with this frame (SHA-256), of those that were read."""
+        takes = (self.take(name) for name in list(self._takes))
+        return next((take for take in takes if take is not None and take.leaves.sha256 == frame), None)
+
     def used_before(self, shot: str) -> Take | None:
         """The take a shot used when a run last looked; its description may be another than today's."""
         return None if self.snapshot is None else self.take(self.snapshot.used.get(shot, ""))

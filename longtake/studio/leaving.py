@@ -62,7 +62,6 @@ async def keep_left_over(session: Session, comparison: Comparison) -> list[str]:
         if one.shot.parent is not None and comparison.start(found[one.shot.parent]) is None
         for lack in one.lacks
     }
-    heads = {shot.id for shot in comparison.resolved.shots if shot.parent is None}
     # Leave clips that were made alone and are accounted to the film: their caller ingests them.
     alone = {CLIPS} - {shot.scene for shot in comparison.resolved.shots}
 
@@ -83,13 +82,7 @@ async def keep_left_over(session: Session, comparison: Comparison) -> list[str]:
     for attempt in await of_no_use("completed"):
         order = attempt.order
         try:
-            take = await salvage(
-                session.assets,
-                session.ledger,
-                attempt,
-                comparison.take_library.decided(order.shot, order.description),
-                continues=order.shot not in heads,
-            )
+            take = await salvage(session.assets, session.ledger, attempt, comparison)
         except LongtakeError as error:
             notes.append(
                 f"attempt {attempt.id} for {order.label} is bought, and its clip could not be kept: {error.message}"

@@ -6,8 +6,9 @@ from longtake.take.bundle import pack, unpack
 from longtake.take.end_frame import decide
 from longtake.take.ensure_shot import EnsuredShot, ensure_shot
 from longtake.take.ensure_take import EnsuredTake, ensure_take
-from longtake.take.ingest import ingest, salvage
+from longtake.take.ingest import ingest
 from longtake.take.poll import poll
+from longtake.take.salvage import salvage
 from longtake.take.session import Session, ledger_of, open_session
 from longtake.take.spending import SetTag
 from longtake.take.submit import submit

@@ -11,8 +11,8 @@ from longtake import library
 from longtake.errors import LongtakeError, TaskFailedError
 from longtake.take.end_frame import pin_end_frames
 from longtake.take.ensure_take import ensure_take
-from longtake.take.ingest import salvage
 from longtake.take.poll import poll
+from longtake.take.salvage import salvage
 from longtake.take.submit import bought_elsewhere
 from longtake.take.upload import TakeSpec
 
@@ -91,7 +91,7 @@ async def ensure_shot(
             break
         specs = [TakeSpec(shot, lack.number, frame, lack.end, lack.bridges, source) for lack in status.lacks]
         older = [lack.attempt for lack in status.lacks if lack.older and lack.attempt is not None]
-        fetched = await asyncio.gather(*(_older(session, comparison, shot, attempt, then) for attempt in older))
+        fetched = await asyncio.gather(*(_older(session, comparison, attempt, then) for attempt in older))
         errors += [error for error in fetched if error is not None]
         if older:
             status = look()
@@ -115,7 +115,6 @@ async def ensure_shot(
 async def _older(
     session: Session,
     comparison: Comparison,
-    shot: ResolvedShot,
     attempt: Attempt,
     then: Callable[[Take], Awaitable[None]] | None,
 ) -> LongtakeError | None:
@@ -133,9 +132,8 @@ async def _older(
                 return elsewhere
         else:
             await poll(ledger, session.account.provider, found, longest=session.settings.longest_wait)
-            decided = comparison.take_library.decided(shot.id, order.description)
             async with session.keeping:
-                take = await salvage(session.assets, ledger, found, decided)
+                take = await salvage(session.assets, ledger, found, comparison)
         if take is not None:
             comparison.take_library.add(take)
             if then is not None:

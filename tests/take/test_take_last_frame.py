@@ -321,7 +321,11 @@ def test_what_was_in_flight_for_an_older_prompt_is_used_when_that_prompt_comes_b
     assert ([one.state for one in made.values()], len(notes)) == (["bought", "bought"], 1)
     back, notes = finished(studio, BOARD)
     assert ([one.state for one in back.values()], notes) == (["current", "current"], [])
-    assert (back["two"].take.attempt, back["two"].take.frame) == (second.id, back["one"].take.last_frame.sha256)
+    one, two = back["one"].take, back["two"].take
+    assert (two.attempt, two.frame) == (second.id, one.last_frame.sha256)
+    # It is as complete as one that was kept when it was bought.
+    assert (two.anchor, two.rate.expected, two.rate.as_of) == (one.tone, two.credits, one.rate.as_of)
+    assert two.seam is not None
     assert studio.posts() == 3
 
 
@@ -341,11 +345,11 @@ def test_what_is_kept_for_an_older_prompt_leaves_the_corrected_frame_where_the_f
     assert (back["two"].state, studio.posts()) == ("current", 3)
 
 
+def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(studio) -> None:
     def chosen(number):
         async def work():
             async with studio.session() as session:
                 comparison, _ = await compare(session, studio.resolved(BOARD), None)
-def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(studio) -> None:
                 revision = comparison.choose("two", number, run=f"review-{number}")
                 await decide(session.store, comparison, revision)
 

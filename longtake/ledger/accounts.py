@@ -129,6 +129,10 @@ class SpendSums(Frozen):
     """The last entry that is in them."""
     rows: tuple[SpendLine, ...]
 
+    def is_far(self) -> bool:
+        """Whether going on from here in place of the log's first entry saves more than a few requests."""
+        return self.head >= _FAR
+
     def is_far_from(self, other: SpendSums) -> bool:
         """Whether going on from here in place of the other saves more than a few requests."""
         return self.account != other.account or abs(self.head - other.head) >= _FAR

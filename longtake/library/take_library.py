@@ -174,10 +174,12 @@ class TakeLibrary:
     ) -> None:
         """Leave a snapshot for the next reader, if it says something new. Sums that moved a little are not news.
 
+        A run without any take leaves one only where the sums save the next run from reading a long ledger.
+
         Raises:
             StoreError: the store is away.
         """
-        if self.store is None or not used:
+        if self.store is None or not (used or (sums is not None and sums.is_far())):
             return
         names = {name for group in self._of.values() for name in group} | set(used.values())
         takes = tuple(self._takes[name] for name in sorted(names) if name in self._takes)

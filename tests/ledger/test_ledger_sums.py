@@ -6,6 +6,7 @@ import pytest
 from memory_store import MemoryStore
 from purchases import claim, purchase
 
+from longtake import library
 from longtake.ledger import CHECKPOINT_EVERY, Ledger, accounts
 from longtake.ledger.accounts import SpendSums
 
@@ -74,3 +75,38 @@ def test_what_was_read_already_is_not_read_again_for_the_history(ledger) -> None
     assert head % CHECKPOINT_EVERY
     assert [c.model_dump() for c in behind] == fresh[len(fresh) - len(behind) :]
     assert behind == reader.read().closed
+
+
+class Counting:
+    """A store that counts the checkpoints that are read."""
+
+    def __init__(self, store):
+        self._store, self.read = store, 0
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def get(self, key, **options):
+        self.read += "/checkpoints/" in key
+        return self._store.get(key, **options)
+
+
+def test_a_run_that_keeps_no_take_saves_the_next_one_from_reading_a_long_ledger_again(ledger) -> None:
+    def look(film):
+        store = Counting(ledger.log.store)
+        holdings = library.read_holdings(store, film)
+        before = holdings.snapshot and holdings.snapshot.sums
+        lines, sums = accounts.by_shot(Ledger(store, ledger.account), film, before)
+        holdings.save(run="a-run", used={}, labels={}, sums=sums, whole=False)
+        return told(lines), store.read
+
+    for number in range(20):
+        attempt(ledger, number)
+    look("one")
+    assert list(ledger.log.store.list("films/")) == [], "a short log is read again as quickly"
+    for number in range(20, 5 * CHECKPOINT_EVERY):
+        attempt(ledger, number)
+    lines, all_of_it = look("one")
+    again, few = look("one")
+    assert lines == again == told(whole(ledger, "one"))
+    assert all_of_it > 16 >= few * 4

@@ -199,6 +199,19 @@ def test_the_balance_is_read_only_after_the_quiet_time(desk, waits, age) -> None
     assert waits == [90, "read"]
 
 
+def test_several_doubts_wait_for_the_quiet_time_together(desk, waits) -> None:
+    here = desk()
+    here.lose("rocks", "sea", "sky", charged=False)
+    run(here.buy(rocks=1, sea=1, sky=1))
+
+    async def work():
+        async with here.provider() as provider:
+            return await here.reconcile(teller=Teller(provider, lambda: waits.append("read")), quiet=90)
+
+    assert here.names(run(work()).not_charged) == {"rocks", "sea", "sky"}
+    assert waits == [90, "read"]
+
+
 def test_whoever_reconciles_waits_for_the_longest_post_unless_asked_for_less(desk, waits) -> None:
     here = desk()
     doubt_of_another_machine(here, timedelta(0))

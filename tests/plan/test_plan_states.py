@@ -263,6 +263,31 @@ def test_the_budget_is_compared_with_what_is_reserved_to_the_credit() -> None:
         assert (again.fits, not again.refusals) == (fits, fits)
 
 
+@pytest.mark.parametrize("phase", ["intent", "accepted", "in_doubt", "completed", "settled", "refunded"])
+def test_the_budget_counts_what_is_reserved_in_doubt_and_not_seen_to_be_refunded(phase) -> None:
+    """Not only what was charged: each attempt holds its reserve of 100, and costs 60 where its charge is known."""
+    store, board = MemoryStore(), resolved()
+    ledger = Ledger(store, account_of(SETTINGS.host, "key"))
+    bought = order(board.shot("one")).model_copy(update={"fingerprint": "another", "description": "another"})
+    bought = bought.model_copy(update={"shot": "gone", "reserve": 100, "expected": 60})
+    attempt = ledger.claim(bought, body={}, budget=Budget(), kept=lambda: False).attempt
+    if phase == "in_doubt":
+        ledger.in_doubt(attempt, "lost")
+    elif phase != "intent":
+        ledger.accepted(attempt, "task_12345678")
+    if phase == "refunded":
+        ledger.failed(attempt, code=80003, message="", retryable=True)
+    elif phase in {"completed", "settled"}:
+        ledger.completed(attempt, 60)
+    if phase == "settled":
+        ledger.settled(attempt, clip="0" * 64)
+    held = 60 if phase in {"completed", "settled"} else 100
+    needed = made(board, store).reserve + held
+    for budget, scopes in ((needed - 1, ["film"]), (needed, [])):
+        found = made(resolved(BOARD.replace("budget: 2000", f"budget: {budget}")), store)
+        assert (found.fits, [one.scope for one in found.refusals]) == (not scopes, scopes)
+
+
 def test_a_balance_that_differed_when_it_was_last_read_is_in_the_plan() -> None:
     from longtake.ledger import entries as e
 

@@ -428,3 +428,17 @@ def test_what_was_bought_behind_a_shot_that_cannot_be_had_now_is_kept(studio) ->
     takes = made(studio)
     assert {name: one.state for name, one in takes.items()} == {"one": "bought", "two": "current", "three": "bought"}
     assert studio.posts() == 3
+
+
+def test_the_frame_of_a_shot_behind_one_that_failed_buys_nothing(studio) -> None:
+    """The second shot's frame is recorded and its clip is not kept; then the first one is bought again, and fails."""
+    studio.faults({"where": "submit", "what": "fail-80006", "match": "The open sea"})
+    takes = made(studio, observer=Away("s/two"))
+    assert [one.state for one in takes.values()] == ["bought", "failed", "failed"]
+    (second,) = state(studio).attempts.values()
+    assert any(key.endswith(f"/{second.id}.json") for key in studio.store.list("frames/")), "its frame is recorded"
+    posts = studio.posts()
+    studio.faults({"where": "submit", "what": "fail-80006", "match": "at noon"})
+    takes = made(studio, THREE.replace("A harbour at night", "A harbour at noon"), observer=Away("s/two"))
+    assert [one.state for one in takes.values()] == ["failed", "blocked", "blocked"]
+    assert studio.posts() == posts + 1, "nothing is bought behind the shot that failed"

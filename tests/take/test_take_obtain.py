@@ -227,23 +227,34 @@ def test_what_is_fetched_is_brought_to_its_end_before_more_is_begun(studio) -> N
     assert studio.posts() == 4
 
 
+async def open_post(session, shot):
+    """Begin to buy a take; gives its task and that of the POST, which is charged, and an event that lets the answer come."""
+    charged, answer = asyncio.Event(), asyncio.Event()
+    submit = session.account.provider.submit
+    posts = []
+
+    async def held(body, **options):
+        posts.append(asyncio.current_task())
+        found = await submit(body, **options)
+        charged.set()
+        await answer.wait()
+        return found
+
+    session.account.provider.submit = held
+    task = asyncio.create_task(ensure_take(session, TakeSpec(shot, 1, None)))
+    await charged.wait()
+    return task, posts[0], answer
+
+
 def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
     """The POST is under way when the run is cancelled: its task id still lands in the ledger."""
     studio = make_studio()
 
     async def work():
         async with studio.session() as session:
-            posting = asyncio.Event()
-            submit = session.account.provider.submit
-
-            async def told(body, **options):
-                posting.set()
-                return await submit(body, **options)
-
-            session.account.provider.submit = told
-            task = asyncio.create_task(ensure_take(session, TakeSpec(only_shot(studio), 1, None)))
-            await posting.wait()
+            task, _, answer = await open_post(session, only_shot(studio))
             task.cancel()
+            asyncio.get_running_loop().call_soon(answer.set)
             with pytest.raises(asyncio.CancelledError):
                 await task
 
@@ -251,6 +262,26 @@ def test_cancelling_an_open_post_writes_its_outcome_down(make_studio) -> None:
     (attempt,) = state(studio).attempts.values()
     (task,) = studio.books()["tasks"]
     assert (attempt.phase, attempt.task_id, studio.posts()) == ("accepted", task["id"], 1)
+
+
+def test_a_post_that_is_cut_off_itself_is_in_doubt(make_studio) -> None:
+    """As at the end of an event loop, which cancels every task that is left: the request may have been charged."""
+    studio = make_studio()
+
+    async def work():
+        async with studio.session() as session:
+            task, post, _ = await open_post(session, only_shot(studio))
+            post.cancel()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(work())
+    (attempt,) = state(studio).attempts.values()
+    assert (attempt.phase, attempt.reason) == ("in_doubt", "stopped by CancelledError")
+    with pytest.raises(InDoubtError):
+        obtain_one(studio)
+    assert studio.books()["posts"] == {**studio.books()["posts"], "received": 1, "charged": 1}
 
 
 def test_an_empty_ledger_of_an_account_that_bought_takes_is_not_new(studio) -> None:

@@ -8,15 +8,17 @@ import importlib
 import itertools
 import json
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from changing import use
 from emulators import small_catalog
+from purchases import claim, purchase
 from pydantic import SecretStr
 from shooting import quick_session
-from purchases import claim, purchase
 
 from longtake import plan
 from longtake.catalog import Catalog
@@ -279,8 +281,6 @@ def test_a_halted_run_still_fetches_what_is_bought(make_small) -> None:
     assert small.posts() == 1
 
 
-def test_a_stale_take_is_not_used_when_a_newer_one_is_bought(small) -> None:
-    one = get(small, "one", board=CHAIN).take
 def test_a_budget_that_stopped_a_run_does_so_only_until_there_is_room_again(small) -> None:
     """A task of another run reserves more than it costs."""
 
@@ -299,6 +299,8 @@ def test_a_budget_that_stopped_a_run_does_so_only_until_there_is_room_again(smal
     assert small.posts() == 1
 
 
+def test_a_stale_take_is_not_used_when_a_newer_one_is_bought(small) -> None:
+    one = get(small, "one", board=CHAIN).take
     old = get(small, "two", frame=one.last_frame, board=CHAIN).take
     changed = CHAIN.replace("A harbour at night", "A harbour at noon")
     frame = get(small, "one", board=changed).take.last_frame
@@ -332,6 +334,50 @@ def test_what_nobody_wants_any_more_is_kept_all_the_same(make_small) -> None:
     assert kinds(small)[-1] == "settled"
     assert (get(small, "one").take, small.posts()) == (take, 1)
     assert take.clip.sha256 in "".join(e.model_dump_json() for _, e in ledger(small).log.entries())
+
+
+class Together:
+    """A store whose users write the record of a take, and its settlement, at the same moment."""
+
+    def __init__(self, store, meeting):
+        self._store, self._meeting = store, meeting
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def put_if_absent(self, key, data, **options):
+        if key.startswith("takes/") or b'"settled"' in data:
+            self._meeting.wait(60)
+        return self._store.put_if_absent(key, data, **options)
+
+
+def test_processes_that_keep_one_clip_at_once_keep_one_take_and_settle_it_once(make_small) -> None:
+    small = make_small(processing=3600)
+    leave_accepted(small)
+    finish(small)
+
+    async def see_it_end():
+        async with small.session() as session:
+            await session.account.balance(session.store)
+
+    asyncio.run(see_it_end())
+    meeting = threading.Barrier(3)
+
+    async def keep():
+        async with small.session() as session:
+            store = Together(session.store, meeting)
+            use(session, store=store, ledger=Ledger(store, session.ledger.account))
+            (attempt,) = session.ledger.read().attempts.values()
+            return await salvage(session.assets, session.ledger, attempt)
+
+    with ThreadPoolExecutor(3) as pool:
+        takes = list(pool.map(lambda _: asyncio.run(keep()), range(3)))
+    assert takes == [takes[0]] * 3
+    assert (kinds(small).count("settled"), len(list(small.store.list("takes/")))) == (1, 1)
+    state = ledger(small).read()
+    assert (state.films, state.debits, state.attempts) == ({FILM: 80}, 80, {})
+    assert small.books()["balance"] == 50_000 - 80
+    assert (get(small).take, small.posts()) == (takes[0], 1)
 
 
 # -- plans ---------------------------------------------------------------------------------------------------------------

@@ -94,3 +94,22 @@ def test_a_notice_that_no_font_has_is_refused_before_the_join(studio, tmp_path):
     with pytest.raises(PreflightError, match="no font"):
         media.join(clips, tmp_path / "film.mp4", notice=notice("\U00013000"))
     assert not (tmp_path / "film.mp4").exists()
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_notice_stands_upright_in_a_film_that_players_turn(studio, tmp_path, degrees):
+    plain = studio.clip("notice-0", pattern=0, **GROUPS)
+    turned = studio.file(
+        f"notice-turned-{degrees}.mp4", "-display_rotation", str(degrees), "-i", ffmpeg.file_url(plain), "-c", "copy"
+    )
+    clips = [JoinClip(turned, "a"), JoinClip(turned, "b")]
+    _, old, new, films = both(clips, tmp_path, notice=notice(corner="top-left"))
+    facts = media.probe(films[1])
+    assert facts.rotation == media.probe(turned).rotation
+    width, height, _ = facts.shown
+    places = [
+        (at % width, at // width) for at in range(len(old[3])) if abs(old[3][at] - new[3][at]) > 60
+    ]  # ffmpeg turns the frames as a player does
+    assert len(places) > 50
+    assert all(x < width / 2 and y < height / 4 for x, y in places)
+    assert max(x for x, _ in places) > 3 * max(y for _, y in places) / 2, "the line runs from left to right"

@@ -135,7 +135,8 @@ class Pieces:
         if self._notice is not None and self._layout.drawn and piece == self._layout.pieces[0]:
             script = into.with_name(drawing.SCRIPT)
             cue = Cue(0, round(1000 * self._layout.drawn / target.fps), self._notice.text)
-            size = round(target.width * target.sar), target.height
+            wide, high = round(target.width * target.sar), target.height
+            size = (high, wide) if target.rotation % 180 else (wide, high)
             text = drawing.script([cue], size, corner=self._notice.corner)
             script.write_text(text, encoding="utf-8", newline="\n")
         return graphs.encode(self._clip(piece.clip), frames, target, into, drawn=script is not None)

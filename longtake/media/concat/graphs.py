@@ -106,7 +106,15 @@ def encode(clip: GraphClip, frames: range, target: Target, into: Path, *, drawn:
     """Encode frames of one clip, at the target's size, rate and color; with the text of `drawing.SCRIPT` where it is `drawn`."""
     video = _frames(clip, frames, target)
     if drawn:
-        video = video.filter("subtitles", drawing.SCRIPT).filter("format", target.pix_fmt)
+        # Text is drawn into the picture as it is shown, so a film that players turn is turned, and turned back.
+        turned = [
+            *_UNTURNED[-target.rotation % 360],
+            ("subtitles", {"filename": drawing.SCRIPT}),
+            *_UNTURNED[target.rotation],
+        ]
+        for name, options in turned:
+            video = video.filter(name, **options)
+        video = video.filter("format", target.pix_fmt)
     return _coded(video, len(frames), target, into)
 
 

@@ -30,6 +30,8 @@ def show(film: Film | SetResult | None, error: LongtakeError | None, *, as_json:
     elif isinstance(film, Film):
         cost = film.cost
         print(f"film: {film.place or 'not complete yet'}")
+        for name, place in film.deliverables.items():
+            print(f"deliverable {name}: {place}")
         print(
             f"credits: planned {cost.planned}, charged {cost.charged}, refunded {cost.refunded}, in doubt {cost.in_doubt}"
         )

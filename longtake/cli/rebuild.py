@@ -31,11 +31,11 @@ def main(place: str, *, as_json: bool) -> int:
         film = films.keep_marked(done.film, store, settings)
         film = films.keep_delivered(film, manifest.deliverables, store, settings)
     if as_json:
-        print(json.dumps(_answer(done, store), indent=2))
+        print(json.dumps(_answer(done, film.deliverables(store), store), indent=2))
         return 0
-    for name, made in film.deliverables(store).items():
-        print(f"{name}: {made}")
     print(f"film:     {done.film.place(store)}\nmanifest: {done.film.manifest_place(store)}")
+    for name, made in film.deliverables(store).items():
+        print(f"deliverable {name}: {made}")
     if not done.same:
         print(
             f"bytes:    other than the manifest's, because another ffmpeg joined them ({manifest.software.ffmpeg} then, "
@@ -50,11 +50,12 @@ def main(place: str, *, as_json: bool) -> int:
     return 0
 
 
-def _answer(done: Rebuilt, store: Store) -> dict[str, Any]:
+def _answer(done: Rebuilt, deliverables: dict[str, str], store: Store) -> dict[str, Any]:
     """As `longtake run --json` answers, with what became of the bytes."""
     return {
         "film": done.film.place(store),
         "manifest": done.film.manifest_place(store),
+        "deliverables": deliverables,
         "same_bytes": done.same,
         "was_there": done.there,
         "shots": [

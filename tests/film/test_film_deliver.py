@@ -217,3 +217,23 @@ def test_an_hdr_film_is_tone_mapped_where_its_picture_changes(tmp_path):
     assert (facts.frames, facts.width, facts.height) == (12, 96, 96)
     same = reframing.reframe(film, tmp_path / "same.mp4")
     assert (same.encoded, media.probe(tmp_path / "same.mp4").color.hdr) == (False, "PQ")
+
+
+def test_a_film_that_is_joined_again_from_its_manifest_has_its_deliverables(studio, write_board, longtake):
+    wanted = 'deliverables: [{name: square, size: "1:1"}, {name: web, captions: [srt]}]\ntitle:'
+    text = write_board("one: A, two: B").replace("title:", wanted, 1).replace('"A"}', '"A", focus: [0.1, 0.5]}')
+    film, _ = studio.run(text)
+    asked = film.manifest.deliverables
+    assert [(one.name, one.focus) for one in asked] == [("square", {"s0/one": (0.1, 0.5)}), ("web", {})]
+    made = films.keep_delivered(film, asked, studio.store, Settings())
+    before = {name: studio.read(key) for name, key in made.delivered}
+    copy = studio.folder / "kept.json"
+    copy.write_bytes(studio.read(film.key.replace("film.mp4", "manifest.json")))
+    for key in studio.listed(film.key.removesuffix("film.mp4")):
+        studio.store.path(key).unlink()
+    code, said, _ = longtake(studio, "run", "--from-manifest", copy)
+    assert (code, list(said["deliverables"])) == (0, ["square", "web"])
+    assert {name: Path(place).read_bytes() for name, place in said["deliverables"].items()} == before
+    assert "deliverables/square-" in Path(said["film"]).with_name("report.html").read_text()
+    code, said, _ = longtake(studio, "run", "--from-manifest", copy, as_json=False)
+    assert "deliverable square: " in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,5 +36,8 @@ def main(options: argparse.Namespace) -> int:
     folder = Folder(Path(options.folder))
     # Relative places of the settings, such as the store, start from the folder whoever starts the server.
     os.chdir(folder.root)
-    serve(folder, env.from_environment())
+    settings = env.from_environment()
+    if sys.stdin.isatty():
+        print("longtake: an MCP client starts this and speaks JSON with it; Ctrl-C ends it", file=sys.stderr)
+    serve(folder, settings)
     return 0

@@ -76,6 +76,7 @@ def keepsakes(store) -> list[str]:
         ),
         plant(store, f"descriptions/{digest('shot')}/{digest('take')}.json"),
         plant(store, "frames/elsewhere.example-0123456789ab/a1.json"),
+        plant(store, f"films/a-small-film/agreed/{'0' * 32}.json"),
         plant(store, "media/not-a-digest.mp4"),
         plant(store, "notes/of-a-person.txt"),
         plant(store, "films/a-small-film/poster-for-print.tiff"),

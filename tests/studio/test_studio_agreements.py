@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from accounts import PRICE
+from input_host import png
 
 from longtake import Observer, Scene, Storyboard, Studio, request
 from longtake import plan as plans
@@ -180,6 +181,21 @@ def test_a_run_whose_plan_is_older_than_anothers_purchases_counts_them_once(acco
 
     plan, left = asyncio.run(main())
     assert (plan.reserve, left.reserve, account.bought()) == (2 * PRICE, 0, {"first": 1, "second": 1})
+
+
+def test_what_a_url_serves_is_part_of_the_plan(account, studio):
+    """A plan reads no URL, so the first run does, and is refused: what the shot would be made from was not known."""
+    (account.folder / "picture.png").write_bytes(png())
+    shot = account.shot("only", first_frame=f"{account.store_url}/picture.png")
+    board = Storyboard(title="A Film", scenes=[Scene("s", [shot])])
+    unread = studio.plan(board)
+    assert [one.description for one in unread.purchases] == [None]
+    with pytest.raises(PlanChangedError) as refused:
+        studio.make_sync(board, expect=unread.digest)
+    plan = studio.plan(board)
+    assert (account.bought(), refused.value.digest) == ({}, plan.digest)
+    studio.make_sync(board, budget=plan.reserve, expect=plan.digest)
+    assert account.bought() == {"only": 1}
 
 
 def test_the_ledger_names_who_asked(account, studio, board):

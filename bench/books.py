@@ -16,9 +16,9 @@ from typing import Any
 from bench._rows import row
 from longtake import store as stores
 from longtake.books import over_parquet
-from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, Purchase, accounts
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, Purchase, accounts, fold
 from longtake.ledger import entries as e
-from longtake.ledger.entry_log import checkpoint_of
+from longtake.ledger.checkpoint import checkpoint_of
 
 SIZES = (1_000, 100_000)
 NEW = 1_000
@@ -60,13 +60,13 @@ def grow(folder: Path, state: LedgerState, until: int, *, per_day: int = 2_000) 
         ):
             data = e.dump(entry.model_copy(update={"before": before}))
             before = e.digest_of(data)
-            state.apply(state.head + 1, entry)
+            fold.apply(state, state.head + 1, entry)
             (home / f"{state.head:012d}.json").write_bytes(data)
             if state.head % CHECKPOINT_EVERY == 0:
                 down = 10**12 - 1 - state.head
                 checkpoint = home / "checkpoints" / f"{down // 10**4:08d}" / f"{down:012d}.json"
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
-                checkpoint.write_bytes(checkpoint_of(state))
+                checkpoint.write_bytes(checkpoint_of(state, None))
 
 
 def exported(store: Path, to: Path) -> dict[str, float]:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from longtake.errors import LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, LedgerState, accounts
+from longtake.ledger import CHECKPOINT_EVERY, LedgerState, accounts, fold
 from longtake.ledger import entries as e
-from longtake.ledger.entry_log import state_in
-from longtake.ledger.state import day_of
+from longtake.ledger.attempt import day_of
+from longtake.ledger.checkpoint import state_in
 from longtake.library import Take
 from longtake.library.take import key_of
 
@@ -83,7 +83,7 @@ def _state_at(log: EntryLog, sequence: int) -> LedgerState:
         floor -= CHECKPOINT_EVERY
     state = state or LedgerState()
     for place, entry in _entries(log, state.head, sequence):
-        state.apply(place, entry)
+        fold.apply(state, place, entry)
     return state
 
 
@@ -104,7 +104,7 @@ def _fold(
     kept = []
     before = state.attempts.get(getattr(entry, "attempt", ""))
     known = 0 if (sequence - 1) % CHECKPOINT_EVERY == 0 else len(state.closed)
-    state.apply(sequence, entry)
+    fold.apply(state, sequence, entry)
     block.add("entries", _entry_row(account, sequence, entry))
     for closed in state.closed[known:]:
         row = _closed_row(account, closed, before, entry)

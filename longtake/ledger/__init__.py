@@ -10,22 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from longtake.lazy import exports
+from longtake.ledger.account_names import account_of, accounts_in, all_accounts
+from longtake.ledger.attempt import DOUBTS, Attempt, Closed
 from longtake.ledger.budget import Budget, BudgetRefusal, Scope, Used
-from longtake.ledger.entries import Purchase
-from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts
+from longtake.ledger.entry_log import EntryLog
+from longtake.ledger.fold import CHECKPOINT_EVERY
 from longtake.ledger.identity import identify_ledger, ledgers_of_key
-from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, Attempt, Closed, LedgerState
+from longtake.ledger.purchase import Purchase
+from longtake.ledger.state import LedgerState
 from longtake.ledger.throttle import Limits
 
 if TYPE_CHECKING:
     from longtake.ledger.balance import ReconcileReport, ask, check_balance, poll_known
-    from longtake.ledger.ledger import Claim, Ledger, doubt
+    from longtake.ledger.claim import Claim, doubt
+    from longtake.ledger.ledger import Ledger
 
 __getattr__, __dir__ = exports(
     __name__,
     {
         "longtake.ledger.balance": ("ReconcileReport", "ask", "check_balance", "poll_known"),
-        "longtake.ledger.ledger": ("Claim", "Ledger", "doubt"),
+        "longtake.ledger.claim": ("Claim", "doubt"),
+        "longtake.ledger.ledger": ("Ledger",),
     },
 )
 

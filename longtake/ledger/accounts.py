@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from longtake.frozen import Frozen
-from longtake.ledger.state import CHECKPOINT_EVERY, DOUBTS, day_of
+from longtake.ledger.attempt import DOUBTS, day_of
+from longtake.ledger.fold import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from longtake.ledger.attempt import Attempt, Closed
     from longtake.ledger.ledger import Ledger
-    from longtake.ledger.state import Attempt, Closed
 
 GroupBy = Literal["film", "scene", "shot", "day", "label"]
 

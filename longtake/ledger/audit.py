@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from longtake.errors import LedgerError
 from longtake.ledger import entries as e
-from longtake.ledger.entry_log import state_in
-from longtake.ledger.state import CHECKPOINT_EVERY, LedgerState
+from longtake.ledger import fold
+from longtake.ledger.checkpoint import state_in
+from longtake.ledger.fold import CHECKPOINT_EVERY
+from longtake.ledger.state import LedgerState
 
 if TYPE_CHECKING:
     from longtake.ledger.entry_log import EntryLog
@@ -115,7 +117,7 @@ class _Reading:
             said = f"entry {sequence} says {entry.kind}" + (f" as task {task}" if task else "")
             self.about.setdefault(attempt, []).append(said)
         if self.state is not None:
-            self.state.apply(sequence, entry)
+            fold.apply(self.state, sequence, entry)
 
     def _checkpoint(self, sequence: int) -> None:
         """Compare a checkpoint with the fold so far; behind a hole go on from it."""

@@ -13,10 +13,11 @@ from longtake.ledger.balance_proof import certain
 from longtake.ledger.ledger import Ledger, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from longtake.ledger.attempt import Attempt
     from longtake.ledger.readings import Refund
-    from longtake.ledger.state import Attempt, LedgerState
+    from longtake.ledger.state import LedgerState
 
 _READINGS = 5
 
@@ -27,7 +28,7 @@ OTHERS = (
 
 
 class PolledTask(Protocol):
-    """What a poll tells (`longtake.provider.Task`)."""
+    """What a poll tells (`longtake.provider.ProviderTask`)."""
 
     @property
     def status(self) -> str: ...  # noqa: D102
@@ -65,6 +66,12 @@ class ReconcileReport:
     needs_person: list[str] = field(default_factory=list)
     refunds_missing: list[str] = field(default_factory=list)
     note: str = ""
+
+    def leave(self, doubts: Iterable[Attempt], note: str) -> None:
+        """Leave doubts to a person."""
+        self.undecided = [attempt.id for attempt in doubts]
+        self.needs_person = list(self.undecided)
+        self.note = note
 
     @property
     def in_doubt(self) -> list[str]:

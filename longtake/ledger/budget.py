@@ -18,7 +18,7 @@ _SCOPES: tuple[Scope, ...] = ("film", "set", "run", "day")
 
 
 class Used(Frozen):
-    """Credits that count against each budget: spent, reserved, in doubt and not seen to be refunded. `State.used_by` derives it."""
+    """Credits that count against each budget: spent, reserved, in doubt and not seen to be refunded (`LedgerState.used`)."""
 
     film: int = 0
     """Of the film, over all runs and accounts."""

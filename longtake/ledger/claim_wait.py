@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from longtake.ledger.state import Attempt, LedgerState
+    from longtake.ledger.attempt import Attempt
+    from longtake.ledger.state import LedgerState
     from longtake.ledger.throttle import Limits
 
 

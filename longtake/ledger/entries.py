@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from longtake.errors import LedgerError
 from longtake.frozen import Frozen
+from longtake.ledger.purchase import Purchase
 
 VERSION: Literal[1] = 1
 """The version written into every entry; a reader refuses versions it does not know."""
@@ -30,34 +31,6 @@ class _Entry(Frozen):
     """Makes equal entries of two writers differ, so that a lost answer of the store can be cleared up by reading back."""
     before: str | None = None
     """`digest_of` the entry before this one; None in the first, and in those of releases that did not write it."""
-
-
-class Purchase(Frozen):
-    """What an intent is for: everything the accounts later ask about an attempt."""
-
-    film: str
-    scene: str
-    shot: str
-    take: int = Field(ge=1)
-    fingerprint: str
-    description: str
-    model: str
-    run: str
-    expected: int = Field(gt=0)
-    """What the attempt should cost, credits."""
-    reserve: int = Field(gt=0)
-    """The most the provider may debit at acceptance, credits."""
-    set: str = ""
-    """The film set that the film belongs to, by its slug; empty for a film alone."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """What accounts may be summed by, such as a campaign: labels of the set's row."""
-    exact: bool = True
-    """Whether it debits just that, as far as the price is right. False where it chooses the length or an input's is unknown."""
-
-    @property
-    def label(self) -> str:
-        """`scene/shot · take n`, as people see it everywhere."""
-        return f"{self.scene}/{self.shot} · take {self.take}"
 
 
 class Intent(_Entry):

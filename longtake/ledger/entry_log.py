@@ -11,24 +11,23 @@ the entries before it: when its writer died before writing it, whoever reads pas
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING
 
 from longtake.errors import LedgerError, LedgerGapError, StoreError
-from longtake.frozen import Frozen
 from longtake.ledger import entries as e
-from longtake.ledger.state import CHECKPOINT_EVERY, Closed, LedgerState
+from longtake.ledger import fold
+from longtake.ledger.checkpoint import checkpoint_of, closed_in, state_in, whole
+from longtake.ledger.fold import CHECKPOINT_EVERY
+from longtake.ledger.state import LedgerState
 from longtake.store import GET_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from longtake.ledger.attempt import Closed
     from longtake.store import Store
 
 _log = logging.getLogger("longtake.ledger")
@@ -37,105 +36,6 @@ _READ_AHEAD = 16
 _NINES = 10**12 - 1
 _FOLDER = 10**4
 _CHECKPOINT_LIMIT = 64 * 1024 * 1024
-
-
-class _Checkpoint(Frozen):
-    v: Literal[1] = 1
-    digest: str | None = None
-    """`digest_of` its state in canonical JSON; None in those of releases that did not write it."""
-    last: str | None = None
-    """`digest_of` the entry at its head, which the next entry names; None in those of releases that did not write it."""
-    state: LedgerState
-
-
-def checkpoint_of(state: LedgerState, last: str | None = None) -> bytes:
-    """Return a checkpoint as it lies in the store; `last` is the digest of the entry at its head."""
-    text = state.model_dump_json()
-    head = {"v": 1, "digest": _canonical(json.loads(text)), **({"last": last} if last else {})}
-    return b'%s,"state":%s}\n' % (json.dumps(head, separators=(",", ":")).encode()[:-1], text.encode())
-
-
-def state_in(checkpoint: bytes) -> LedgerState | None:
-    """Return the state in a checkpoint; None for one of another release, and for one that was damaged."""
-    found = _whole(checkpoint)
-    return None if found is None else found.state
-
-
-def _whole(checkpoint: bytes) -> _Checkpoint | None:
-    try:
-        found = _Checkpoint.model_validate_json(checkpoint)
-    except ValidationError:
-        return None
-    whole = found.digest is None or found.digest == _canonical(json.loads(checkpoint)["state"])
-    return found if whole else None
-
-
-def _canonical(state: object) -> str:
-    return e.digest_of(json.dumps(state, sort_keys=True, separators=(",", ":")).encode())
-
-
-class _Part(BaseModel):
-    closed: list[Closed]
-
-
-class _Listed(BaseModel):
-    """What `history` reads of a checkpoint: much less than all of it."""
-
-    v: Literal[1]
-    state: _Part
-
-
-def account_of(host: str, key: str) -> str:
-    """The name of an account's log: the provider's host and a digest of the key, which cannot be turned back."""
-    digest = hashlib.sha256(b"longtake account\0" + key.encode()).hexdigest()[:12]
-    return f"{_safe(host)}-{digest}"
-
-
-def _safe(host: str) -> str:
-    return (
-        "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "-" for c in host.lower()).lstrip(".-") or "host"
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, or the host in an account's name, is this machine."""
-    return _safe(host) in {"localhost", _safe("::1")} or host.startswith("127.")
-
-
-def accounts_in(store: Store, *, host: str) -> list[str]:
-    """Return the accounts with a provider that have a log in this store, whatever names of its host they were used under.
-
-    What an emulator on this machine was paid is not the provider's, nor the other way round: nothing else tells two providers
-    apart, and clips of one count for the other's films in just the same way.
-
-    Args:
-        store: where the logs lie.
-        host: a name of the provider's host.
-    """
-    own = is_loopback(host)
-    return [name for name in all_accounts(store) if is_loopback(name.rpartition("-")[0]) == own]
-
-
-def all_accounts(store: Store) -> list[str]:
-    """Return every account that has a log in this store, whatever its provider; one short listing for each."""
-    home = store.path("ledger/x")
-    if home is not None:
-        # To list one file of a folder on disk is to read all its names, and a long log has many.
-        return sorted(folder.name for folder in home.parent.glob("*") if folder.is_dir())
-    found: list[str] = []
-    key = next(store.list("ledger/", limit=1), None)
-    while key is not None:
-        found.append(key.split("/")[1])
-        # '0' is the character behind '/': the next key that does not lie under this account.
-        key = next(store.list("ledger/", limit=1, after=f"ledger/{found[-1]}0"), None)
-    return found
-
-
-def _closed_in(checkpoint: bytes | None) -> list[Closed] | None:
-    try:
-        return _Listed.model_validate_json(checkpoint).state.closed if checkpoint is not None else None
-    except ValidationError:
-        return None
 
 
 class EntryLog:
@@ -229,7 +129,7 @@ class EntryLog:
             # At the end there is no checkpoint yet.
             for data in self._get(keys, limit=_CHECKPOINT_LIMIT) if keys else [None]:
                 end = min(done + CHECKPOINT_EVERY, head)
-                closed = _closed_in(data)
+                closed = closed_in(data)
                 if closed is None and known.head == end:
                     closed = known.closed  # read already, entry by entry
                 if closed is None:
@@ -331,7 +231,7 @@ class EntryLog:
         folder, after = f"{self._prefix}checkpoints/", None
         while (key := next(self.store.list(folder, limit=1, after=after), None)) is not None:
             data = self.raw_checkpoint(_NINES - int(key.rpartition("/")[2].removesuffix(".json")))
-            if data is not None and (found := _whole(data)) is not None:
+            if data is not None and (found := whole(data)) is not None:
                 self._state, self._last = found.state, found.last
                 return
             after = key
@@ -344,7 +244,7 @@ class EntryLog:
             for sequence, data in zip(sequences, self._get([self._key(s) for s in sequences]), strict=True):
                 if data is None:
                     raise self._gap(sequence)
-                state.apply(sequence, e.parse(data, key=self._key(sequence)))
+                fold.apply(state, sequence, e.parse(data, key=self._key(sequence)))
         return state
 
     def _get(self, keys: Sequence[str], *, limit: int = GET_LIMIT) -> list[bytes | None]:
@@ -373,7 +273,7 @@ class EntryLog:
             width = 1 if self.store.path(wanted[0]) is not None else _READ_AHEAD
 
     def _apply(self, sequence: int, entry: e.Entry, data: bytes) -> None:
-        self._state.apply(sequence, entry)
+        fold.apply(self._state, sequence, entry)
         # The entry behind a lost one names the one that was there.
         self._last = None if isinstance(entry, e.Lost) else e.digest_of(data)
         if sequence % CHECKPOINT_EVERY == 0:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from longtake.errors import LedgerError, PreflightError, SettingsError, StoreError, TwoLedgersError
-from longtake.ledger.entry_log import EntryLog, account_of, accounts_in, all_accounts, is_loopback
+from longtake.ledger.account_names import account_of, accounts_in, all_accounts, is_loopback
+from longtake.ledger.entry_log import EntryLog
 
 if TYPE_CHECKING:
     from longtake.store import Store

@@ -1,4 +1,4 @@
-"""Keeping the book: claims, outcomes and what people decide, each as one entry checked inside the append.
+"""The ledger of an account: claims, outcomes and what people decide, each as one entry checked inside the append.
 
 Everything here is synchronous and thread-safe; coroutines call it through `asyncio.to_thread`.
 """
@@ -6,27 +6,29 @@ Everything here is synchronous and thread-safe; coroutines call it through `asyn
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from longtake.errors import InDoubtError, LedgerError, LedgerGapError, TwoLedgersError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
+from longtake.ledger.attempt import DOUBTS, Attempt, day_of
 from longtake.ledger.budget import UsedElsewhere
+from longtake.ledger.claim import Claim, theirs
 from longtake.ledger.claim_wait import ClaimWait, to_wait
 from longtake.ledger.elapsed import elapsed
 from longtake.ledger.entry_log import EntryLog
 from longtake.ledger.identity import OtherLedgers
-from longtake.ledger.state import DOUBTS, Attempt, LedgerState, day_of
-from longtake.ledger.throttle import LOOK_AGAIN, SKEW, Limits
+from longtake.ledger.task_index import TaskIndex
+from longtake.ledger.throttle import SKEW, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from longtake.errors import LongtakeError
     from longtake.ledger.budget import Budget, Used
-    from longtake.ledger.state import Closed
+    from longtake.ledger.purchase import Purchase
+    from longtake.ledger.state import LedgerState
     from longtake.store import Store
 
 LEASE = timedelta(seconds=30)
@@ -36,21 +38,6 @@ _ABSURD = 3
 """A charge of this many times the reserve is a mistake, not a price: the ledger books the estimate."""
 
 _log = logging.getLogger("longtake.ledger")
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The answer to a claim.
-
-    `bought`: ours, send the POST. `shared`: another's accepted attempt, poll it. `kept`: the take lies in the store. `wait`: ask
-    again `after` this many seconds: the POST of `attempt` is open, or without one the account is barred or at a limit.
-    `began` is `elapsed()` just before the intent of a `bought` one was written.
-    """
-
-    kind: Literal["bought", "shared", "wait", "kept"]
-    attempt: Attempt | None = None
-    after: float = LOOK_AGAIN
-    began: float = 0.0
 
 
 def now() -> datetime:
@@ -75,9 +62,7 @@ class Ledger:
         self._settles = settles
         self._by = by
         self._patience = ClaimWait()
-        self._tasks: dict[str, set[str]] = {}
-        """Task id -> closed attempts that had it, as far as `_tasks_until`."""
-        self._tasks_until = 0
+        self._tasks = TaskIndex(self.log)
 
     @property
     def account(self) -> str:
@@ -93,11 +78,9 @@ class Ledger:
         """The state now."""
         return self.log.read()
 
-    # -- a take ------------------------------------------------------------------------------------------------------
-
     def claim(
         self,
-        order: e.Purchase,
+        order: Purchase,
         *,
         body: dict[str, Any],
         budget: Budget,
@@ -130,7 +113,7 @@ class Ledger:
             if found is not None and found.phase == "intent" and self._abandoned(found):
                 return self._died(found)
             if found is not None:
-                answer.append(_theirs(found))
+                answer.append(theirs(found))
             elif kept():
                 answer.append(Claim("kept"))
             elif state.barred(now()):
@@ -146,7 +129,7 @@ class Ledger:
                     answer.append(Claim("wait", after=after))
             if answer:
                 return None
-            self._learn_tasks(state.head)  # what cannot be read is found before the money
+            self._tasks.learn(state.head)  # what cannot be read is found before the money
             began = elapsed()
             stamp = self._stamp()
             return e.Intent(
@@ -197,7 +180,7 @@ class Ledger:
         return self._for(attempt, lambda a: self._entry(e.Renewed, a, lease_until=now() + LEASE), phases={"intent"})
 
     def accepted(self, attempt: Attempt, task_id: str) -> None:
-        """Write the task id down. Repeats of the same id change nothing.
+        """Record the task id. Repeats of the same id change nothing.
 
         An id that another attempt has, open or closed, names that attempt's clip: this attempt is put in doubt instead.
 
@@ -212,7 +195,7 @@ class Ledger:
             current = state.attempts.get(attempt.id)
             if current is not None and current.task_id is not None:
                 return None
-            other = self._has_task(state, task_id, but=attempt.id)
+            other = self._tasks.other(state, task_id, but=attempt.id)
             if other is not None:
                 if current is None or current.phase in DOUBTS:
                     return None
@@ -220,7 +203,7 @@ class Ledger:
                     e.InDoubt, attempt, reason=f"answered with task {task_id}, which attempt {other} has"
                 )
             if current is None:
-                closed = [c for c in self._closed(attempt.sequence, state.head) if c.id == attempt.id]
+                closed = [c for c in self._tasks.closed(attempt.sequence, state.head) if c.id == attempt.id]
                 if any(c.task_id == task_id for c in closed):
                     # Written by an earlier call whose answer was lost, and settled by another run since.
                     return None
@@ -293,10 +276,8 @@ class Ledger:
             phases={"completed"},
         )
 
-    # -- doubts ------------------------------------------------------------------------------------------------------
-
-    def bury_the_dead(self) -> list[Attempt]:
-        """Put every intent whose owner died in doubt; returns the intents that are still alive."""
+    def put_abandoned_in_doubt(self) -> list[Attempt]:
+        """Put every intent whose process has ended in doubt; return the intents whose process still runs."""
         while True:
             alive = [a for a in self.read().attempts.values() if a.phase == "intent"]
             dead = [a for a in alive if self._abandoned(a)]
@@ -306,7 +287,7 @@ class Ledger:
                 self._for(attempt, self._died, phases={"intent"})
 
     def adopt(self, attempt_id: str, task_id: str, *, who: str, why: str) -> None:
-        """A person found the task of a doubt, or of an attempt whose task id was lost: go on polling it.
+        """Record that a person found the task of a doubt, or of an attempt whose task id was lost: it is polled again.
 
         Raises:
             LedgerError: there is no such attempt, or the task belongs to another one.
@@ -315,21 +296,21 @@ class Ledger:
         def decide(state: LedgerState) -> e.Entry:
             known = state.attempts.get(attempt_id)
             attempt = self._doubt(state, attempt_id, or_bought=known is not None and known.task_id is None)
-            other = self._has_task(state, task_id, but=attempt_id)
+            other = self._tasks.other(state, task_id, but=attempt_id)
             if other is not None:
                 raise LedgerError(f"task {task_id} belongs to attempt {other} already", key=attempt_id)
             return self._entry(e.Adopted, attempt, task_id=task_id, who=who, why=why)
 
-        self.bury_the_dead()
+        self.put_abandoned_in_doubt()
         self.log.append(decide)
 
     def resolve(self, attempt_id: str, verdict: Literal["not_charged", "written_off"], *, who: str, why: str) -> None:
-        """A person, or the balance, settles a doubt, or a person what a lost entry may have bought.
+        """Record how a person, or the balance, settles a doubt, or a person what a lost entry may have bought.
 
         Raises:
             LedgerError: there is no such doubt.
         """
-        self.bury_the_dead()
+        self.put_abandoned_in_doubt()
         kind = e.NotCharged if verdict == "not_charged" else e.WrittenOff
         lost = verdict == "written_off"
 
@@ -341,7 +322,7 @@ class Ledger:
         self.log.append(decide)
 
     def refund_seen(self, attempt_id: str, *, who: str, why: str) -> None:
-        """A person saw that a refund came which the balance could not prove, or which was missing.
+        """Record that a person saw a refund which the balance could not prove, or which was missing.
 
         Raises:
             LedgerError: no refund of this attempt is waited for.
@@ -363,8 +344,6 @@ class Ledger:
         """Explain a drift of the balance: credits bought (positive), or spent outside this ledger (negative)."""
         self.log.append(lambda _: e.Adjusted(**self._stamp(), credits=credits, who=who, why=why))
 
-    # -- inside ------------------------------------------------------------------------------------------------------
-
     def _check_lost(self, state: LedgerState) -> None:
         if state.lost:
             raise LedgerGapError(
@@ -384,28 +363,6 @@ class Ledger:
 
     def _died(self, attempt: Attempt) -> e.Entry:
         return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
-
-    def _has_task(self, state: LedgerState, task_id: str, *, but: str) -> str | None:
-        """Return an attempt that has the task, open or closed (as far as the log can be read), `but` apart."""
-        try:
-            self._learn_tasks(state.head)
-        except LedgerError as error:
-            _log.warning("not known whether a closed attempt has task %s: %s", task_id, error.message)
-        found = {a.id for a in state.attempts.values() if a.task_id == task_id} | self._tasks.get(task_id, set())
-        return min(found - {but}, default=None)
-
-    def _learn_tasks(self, until: int) -> None:
-        for closed in self.log.history(since=self._tasks_until, until=until):
-            if closed.task_id is not None:
-                self._tasks.setdefault(closed.task_id, set()).add(closed.id)
-        self._tasks_until = until
-
-    def _closed(self, since: int, until: int) -> Iterator[Closed]:
-        """What closed, as far as the log can be read: for outcomes, which are worth more than what it would say."""
-        try:
-            yield from self.log.history(since=since, until=until)
-        except LedgerError as error:
-            _log.warning("not all closed attempts of %s are known: %s", self.account, error.message)
 
     @staticmethod
     def _abandoned(attempt: Attempt) -> bool:
@@ -440,26 +397,7 @@ class Ledger:
         )
 
 
-def _theirs(found: Attempt) -> Claim:
-    """The answer to who claims a take that has an open attempt; raises where that is in doubt."""
-    if found.phase in DOUBTS:
-        raise doubt(found)
-    return Claim("wait" if found.phase == "intent" else "shared", found.model_copy())
-
-
-def doubt(attempt: Attempt) -> InDoubtError:
-    """The error that says an attempt is in doubt."""
-    certain = "was charged and its task is lost" if attempt.phase == "held" else "may have been charged"
-    return InDoubtError(
-        f"attempt {attempt.id} for {attempt.order.label} {certain} ({attempt.reason}); "
-        f"{attempt.order.reserve} credits are held",
-        attempt=attempt.id,
-        label=attempt.order.label,
-        credits=attempt.order.reserve,
-    )
-
-
 def _used(state: LedgerState, *, film: str, run: str, film_set: str, elsewhere: UsedElsewhere) -> Used:
     day = day_of(now())
-    here = state.used_by(film=film, run=run, film_set=film_set, day=day)
+    here = state.used(film=film, run=run, film_set=film_set, day=day)
     return here.plus(film=elsewhere.film, film_set=elsewhere.set, run=elsewhere.run, day=elsewhere.days.get(day, 0))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from longtake.ledger import entries as e
+from longtake.ledger.purchase import Purchase
 
 
 class Check(BaseModel):
@@ -34,7 +34,7 @@ class Refund(BaseModel):
 
     attempt: str
     credits: int
-    order: e.Purchase
+    order: Purchase
     day: str
     sequence: int = 0
     """The entry that promised it; 0 in those of releases that did not say."""

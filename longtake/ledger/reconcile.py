@@ -18,11 +18,12 @@ from longtake.ledger import owner
 from longtake.ledger.balance import OTHERS, BalanceSource, ReconcileReport, late, poll_known, since, write_balance
 from longtake.ledger.balance_proof import certain
 from longtake.ledger.ledger import Ledger, now
+from longtake.ledger.verdicts import charges, judge, judge_refunds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from longtake.ledger.state import Attempt, LedgerState
+    from longtake.ledger.state import LedgerState
 
 QUIET = 180.0
 """Seconds after a doubt before its charge must have shown: the longest POST, and a minute for one that was about to start."""
@@ -97,8 +98,8 @@ def _lift(ledger: Ledger, barrier: int) -> None:
 
 
 async def _outcomes(ledger: Ledger) -> None:
-    """Let open POSTs finish; intents of the dead become doubts."""
-    while await asyncio.to_thread(ledger.bury_the_dead):  # noqa: ASYNC110 - what is waited for happens in other processes
+    """Let open POSTs finish; intents of processes that ended become doubts."""
+    while await asyncio.to_thread(ledger.put_abandoned_in_doubt):  # noqa: ASYNC110 - what is waited for happens in other processes
         await asyncio.sleep(_LOOK_AGAIN)
 
 
@@ -132,30 +133,21 @@ async def _reading(
 
 
 def _unoffered(state: LedgerState) -> ReconcileReport:
-    return ReconcileReport(
-        undecided=[a.id for a in state.doubts()],
-        needs_person=[a.id for a in state.doubts()],
-        note="the provider offers no balance: a person has to settle doubts",
-    )
+    report = ReconcileReport()
+    report.leave(state.doubts(), "the provider offers no balance: a person has to settle doubts")
+    return report
 
 
 def _unclear(ledger: Ledger, state: LedgerState, balance: int, others: dict[str, int] | None) -> ReconcileReport:
     """What is off may be what another ledger of the key moved: nothing is decided."""
     expected = state.expected_balance
     drift = balance - expected if expected is not None else 0
-    doubts = [a.id for a in state.doubts()]
+    doubts = state.doubts()
     if not doubts and not state.at_work():
         write_balance(ledger, state.head, balance, others)
-    return ReconcileReport(
-        balance=balance,
-        expected=expected,
-        drift=drift,
-        unexplained=drift,
-        since=since(state),
-        undecided=doubts,
-        needs_person=list(doubts),
-        note=OTHERS if doubts or drift or state.unproven or state.missing else "",
-    )
+    report = ReconcileReport(balance, expected, drift, unexplained=drift, since=since(state))
+    report.leave(doubts, OTHERS if doubts or drift or state.unproven or state.missing else "")
+    return report
 
 
 def _compare(
@@ -172,32 +164,29 @@ def _compare(
         expected = state.expected_balance
         report = ReconcileReport(balance=balance, expected=expected, since=since(state))
         if expected is None:
-            report.undecided = report.needs_person = [a.id for a in doubts]
-            report.note = "the account has no opening balance: a person has to settle these doubts"
+            report.leave(doubts, "the account has no opening balance: a person has to settle these doubts")
             if all(a.phase == "completed" for a in state.attempts.values()):
                 write_balance(ledger, state.head, balance, others)
             return report
         report.drift = balance - expected
         if doubts and (state.blind or state.lost):
-            report.undecided = [a.id for a in doubts]
-            report.needs_person = list(report.undecided)
-            report.note = (
-                "an entry of the ledger is lost and may have moved money: the balance cannot tell about these doubts"
+            report.leave(
+                doubts,
+                "an entry of the ledger is lost and may have moved money: the balance cannot tell about these doubts",
             )
             return report
         if doubts and state.offset:
             report.unexplained = report.drift
-            report.undecided = [a.id for a in doubts]
-            report.needs_person = list(report.undecided)
-            report.note = (
+            report.leave(
+                doubts,
                 f"the balance was {state.offset:+} credits off before these doubts, so it cannot tell about them: explain that "
-                f"first (`longtake credits adjust`), then reconcile again"
+                f"first (`longtake credits adjust`), then reconcile again",
             )
             return report
         # A refund comes before any poll can show `failed`: the debit of a task under way may be back already, so it is one
         # more amount that is missing or not.
         under_way = [a for a in state.attempts.values() if a.phase == "accepted"]
-        amounts = {a.id: _charges(a) for a in [*doubts, *under_way]}
+        amounts = {a.id: charges(a) for a in [*doubts, *under_way]}
         amounts |= {f"refund {r.attempt}": r.credits for r in state.unproven if not r.unopened}
         # A refund written down as missing may have come since the last reading: it is still missing or not, too.
         amounts |= {f"late {r.attempt}": r.credits for r in late(state)}
@@ -205,18 +194,17 @@ def _compare(
         verdicts = certain(amounts, gone - report.drift)
         if verdicts is None:
             report.unexplained = report.drift
-            report.undecided = [a.id for a in doubts]
-            report.needs_person = list(report.undecided)
-            report.note = (
+            report.leave(
+                doubts,
                 f"the balance is {report.drift:+} credits off and no set of doubts explains it: the key is used elsewhere, "
-                f"credits were bought, or a price is wrong"
+                f"credits were bought, or a price is wrong",
             )
             if not doubts and not under_way:
                 write_balance(ledger, state.head, balance, others)
             return report
         for attempt in doubts:
-            _judge(ledger, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
-        _judge_refunds(ledger, state, verdicts, barrier=barrier, report=report)
+            judge(ledger, attempt, charged=verdicts.get(attempt.id), barrier=barrier, longest=longest, report=report)
+        judge_refunds(ledger, state, verdicts, barrier=barrier, report=report)
         if report.undecided and not under_way:
             may = [f"{a.id} was charged" for a in doubts if a.id in report.undecided]
             may += [
@@ -234,73 +222,3 @@ def _compare(
         return report
 
     return work
-
-
-def _charges(attempt: Attempt) -> int | range:
-    """What the balance may lack for an attempt that was charged and not refunded."""
-    reserve = attempt.order.reserve
-    # Of an open length, the part that was not needed is given back before the task shows its end.
-    return reserve if attempt.order.exact else range(1, reserve + 1)
-
-
-def _judge(
-    ledger: Ledger, attempt: Attempt, *, charged: bool | None, barrier: int, longest: float, report: ReconcileReport
-) -> None:
-    too_old = (now() - attempt.at).total_seconds() > longest
-    # How much a task of open length cost stays unknown.
-    if charged is None or (charged and not isinstance(_charges(attempt), int)):
-        report.undecided.append(attempt.id)
-        report.needs_person.append(attempt.id)
-    elif charged:
-        if attempt.phase == "in_doubt":
-            why = f"the balance is short by exactly this, expected {report.expected}, read {report.balance}"
-            _decide(ledger, barrier, lambda stamp: e.Held(**stamp, attempt=attempt.id, why=why))
-        report.held.append(attempt.id)
-        if too_old:
-            report.needs_person.append(attempt.id)
-    elif attempt.phase == "held":
-        _decide(
-            ledger,
-            barrier,
-            lambda stamp: e.Refunded(**stamp, attempt=attempt.id, credits=attempt.order.reserve, proof="balance"),
-        )
-        report.refunded.append(attempt.id)
-    else:
-        why = f"the balance of {report.balance} is explained without it"
-        _decide(ledger, barrier, lambda stamp: e.NotCharged(**stamp, attempt=attempt.id, who="reconcile", why=why))
-        report.not_charged.append(attempt.id)
-
-
-def _judge_refunds(
-    ledger: Ledger, state: LedgerState, verdicts: Mapping[str, bool], *, barrier: int, report: ReconcileReport
-) -> None:
-    for refund in state.unproven:
-        charged = verdicts.get(f"refund {refund.attempt}")
-        if charged is False and report.in_doubt:
-            # No reading is written down while a doubt is open, and this one proves the refund.
-            seen = {"attempt": refund.attempt, "credits": refund.credits}
-            _decide(ledger, barrier, lambda stamp, c=seen: e.RefundFound(**stamp, **c))  # type: ignore[misc]
-        elif charged:
-            missing = {"attempt": refund.attempt, "credits": refund.credits}
-            _decide(ledger, barrier, lambda stamp, m=missing: e.RefundMissing(**stamp, **m))  # type: ignore[misc]
-            report.refunds_missing.append(refund.attempt)
-    for refund in late(state):
-        if verdicts.get(f"late {refund.attempt}") is False:
-            came = {"attempt": refund.attempt, "credits": refund.credits}
-            _decide(ledger, barrier, lambda stamp, c=came: e.RefundFound(**stamp, **c))  # type: ignore[misc]
-            report.refunded.append(refund.attempt)
-
-
-def _decide(ledger: Ledger, barrier: int, entry: Callable[[dict[str, object]], e.Entry]) -> None:
-    """Write a verdict, but only while nothing was bought since the barrier."""
-
-    def decide(state: LedgerState) -> e.Entry:
-        if state.barrier != barrier or state.last_intent > barrier:
-            raise LedgerError(
-                "the barrier ended before the balance was compared: nothing more was decided",
-                next_step="reconcile again",
-                key=ledger.account,
-            )
-        return entry({"at": now(), "by": owner.current()})
-
-    ledger.log.append(decide)

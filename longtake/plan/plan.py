@@ -341,7 +341,7 @@ def view_of(
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     for name, state in ledgers.items():
         attempts.extend(state.attempts.values())
-        used = state.used_by(film=film, run=run, day=today, film_set=film_set)
+        used = state.used(film=film, run=run, day=today, film_set=film_set)
         film_used += used.film
         key = key_digest(name)
         keys[key] = keys.get(key, Used()).plus(film=0, film_set=used.set, run=used.run, day=used.day)

@@ -124,7 +124,7 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     if session.spending.halted is not None:
         return
     state = await asyncio.to_thread(session.ledger.read)
-    spent = state.used(run=session.run)
+    spent = state.used(run=session.run).run
     credits = spent + plan.reserve
     try:
         await _check(session, plan.reserve)
@@ -162,7 +162,7 @@ async def approve_rest(
     if session.spending.halted is not None:
         return
     state = await asyncio.to_thread(session.ledger.read)
-    spent = state.used(run=session.run)
+    spent = state.used(run=session.run).run
     if not plan.reserve:
         await asyncio.to_thread(session.spending.approve, session.ledger, spent)
         return

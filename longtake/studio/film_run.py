@@ -143,7 +143,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     state = await asyncio.to_thread(session.ledger.read)
     # A run that resumes after a pause or a crash also accounts for what it bought before.
     # The films of a set share one run: what it bought for others is not this film's.
-    head = 0 if state.used(run=session.run) and state.used(film=session.film) else state.head
+    head = 0 if state.used(run=session.run).run and state.used(film=session.film).film else state.head
     try:
         comparison, plan = await _approved(session, asked, comparison, plan)
     except BudgetError as error:

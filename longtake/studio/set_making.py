@@ -78,7 +78,7 @@ async def set_of(settings: Settings, asked: SetRequest, *, observer: Observer | 
             raise refused
     before = await asyncio.to_thread(sets.latest, store, plan.set)
     # A run that comes back also accounts for what it bought before.
-    head = 0 if state.used(run=asked.run) else state.head
+    head = 0 if state.used(run=asked.run).run else state.head
     run = SetRun(settings, asked, admission, plan, observer, refused=refused, head=head)
     if refused is not None:
         # What was bought before is fetched and kept all the same; nothing more is bought.

@@ -178,7 +178,7 @@ class SetRun:
         planned = {film.key: film.reserve for film in self._plan.films}
         reserve = sum(planned[key] for key in rest)
         state = await asyncio.to_thread(ledger_of(self._settings, stores.of(self._settings)).read)
-        spent = state.used(run=self._asked.run)
+        spent = state.used(run=self._asked.run).run
         question = Question(
             film=self._plan.set,
             account=self._account,

@@ -16,10 +16,10 @@ from longtake import store as stores
 from longtake.assets.assets import Assets
 from longtake.errors import LedgerGapError, PreflightError, StoreError
 from longtake.ledger import Budget, EntryLog, Ledger, Limits, Used, accounts_in, identify_ledger
+from longtake.ledger.attempt import day_of
 from longtake.ledger.budget import UsedElsewhere
 from longtake.ledger.identity import same_key
 from longtake.ledger.ledger import now
-from longtake.ledger.state import day_of
 from longtake.observer import Observer
 from longtake.provider import Provider
 from longtake.take.account import Account
@@ -217,7 +217,7 @@ def _elsewhere(
     for other in accounts_in(store, host=host):
         if other != account:
             state = EntryLog(store, other).read_as_far()
-            used = state.used_by(film=film, run=run, film_set=film_set, day=today)
+            used = state.used(film=film, run=run, film_set=film_set, day=today)
             all_keys = all_keys.plus(film=used.film)
             if same_key(other, account):
                 same = same.plus(film=used.film, film_set=used.set, run=used.run, day=used.day)

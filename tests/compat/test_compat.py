@@ -46,7 +46,7 @@ def test_its_books_are_as_they_were(kept):
     log = EntryLog(store, account)
     assert not audit(log).problems
     state = log.read()
-    assert state.used(film="the-lighthouse") == state.films["the-lighthouse"] == 1920
+    assert state.used(film="the-lighthouse").film == state.films["the-lighthouse"] == 1920
     assert not state.attempts
 
 

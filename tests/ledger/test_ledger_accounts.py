@@ -15,7 +15,7 @@ from purchases import claim
 from longtake import cli
 from longtake import store as stores
 from longtake.ledger import Ledger, accounts
-from longtake.ledger.state import day_of
+from longtake.ledger.attempt import day_of
 
 run = asyncio.run
 AMOUNTS = ("attempts", "estimate", "settled", "refunded", "reserved", "in_doubt", "written_off")
@@ -237,7 +237,7 @@ def test_giving_a_verdict_by_command(desk, command, verdict, spent) -> None:
     run(here.buy(gone=2))
     (doubt,) = here.attempts().values()
     assert command(here, "resolve", doubt.id, verdict, "--why", "asked the provider")[0] == 0
-    assert here.ledger.read().used(film="a-film") == spent
+    assert here.ledger.read().used(film="a-film").film == spent
     assert run(here.check()).drift == 0
     assert run(here.buy(gone=2))["gone"].state == "bought"
     code, _, err = command(here, "resolve", doubt.id, verdict, "--why", "again")

@@ -12,7 +12,7 @@ from memory_store import MemoryStore
 from purchases import claim
 
 from longtake.errors import BudgetError, InDoubtError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase, fold
 from longtake.ledger import entries as e
 
 WRITERS = 3
@@ -72,7 +72,7 @@ def play(ledger: Ledger, what: tuple[str, int, int], numbers: dict[str, int], bu
 def replay(ledger: Ledger) -> LedgerState:
     state = LedgerState()
     for sequence, entry in ledger.log.entries():
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
     return state
 
 
@@ -130,9 +130,9 @@ def test_no_prefix_of_the_log_is_ever_above_a_budget(steps, film_budget: int, da
             play(books[writer], (op, shot, amount), numbers, Budget(film=film_budget, day=day_budget))
     state = LedgerState()
     for sequence, entry in books[0].log.entries():
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
         for film in ("film-0", "film-1"):
-            assert state.used(film=film) <= film_budget
+            assert state.used(film=film).film <= film_budget
         assert sum(state.days.values()) + state.held() <= day_budget
 
 

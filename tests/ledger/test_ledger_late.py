@@ -12,8 +12,8 @@ from purchases import claim
 from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import Ledger, account_of, accounts
 from longtake.ledger.entries import Accepted
+from longtake.ledger.fold import CHECKPOINT_EVERY
 from longtake.ledger.ledger import now
-from longtake.ledger.state import CHECKPOINT_EVERY
 
 run = asyncio.run
 NO_REFUND = {"what": "no-refund", "match": "of rocks.", "times": 1}

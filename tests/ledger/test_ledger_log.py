@@ -11,7 +11,7 @@ from purchases import claim, purchase
 
 from longtake import store as stores
 from longtake.errors import LedgerError, LedgerGapError
-from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, account_of, accounts_in
+from longtake.ledger import CHECKPOINT_EVERY, Ledger, LedgerState, account_of, accounts_in, fold
 from longtake.ledger.entries import digest_of
 
 ACCOUNT = "account"
@@ -40,7 +40,7 @@ def replay(entries, until=None):
     for sequence, entry in entries:
         if until is not None and sequence > until:
             break
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
     return state
 
 
@@ -49,7 +49,7 @@ def closings(entries):
     state, found = LedgerState(), []
     for sequence, entry in entries:
         known = len(state.closed) if sequence % CHECKPOINT_EVERY != 1 else 0
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
         found += [(sequence, c.id, c.outcome, c.charged) for c in state.closed[known:]]
     return found
 
@@ -388,4 +388,4 @@ def test_an_outcome_of_another_ledgers_attempt_is_not_booked(tmp_path):
     mine.accepted(attempt, "task_00000001")
     mine.failed(foreign, code=80003, message="another ledger's", retryable=True)
     assert mine.read().find("fingerprint of 1").phase == "accepted"
-    assert mine.read().used(film="a-film") == 160
+    assert mine.read().used(film="a-film").film == 160

@@ -235,7 +235,7 @@ def test_a_verdict_is_about_a_doubt_and_a_write_off_about_what_is_bought_too(led
     ledger.resolve(attempt.id, verdict, who="me", why="so")
     state = ledger.read()
     spent = 0 if verdict == "not_charged" else 150 if phase == "completed" else 160
-    assert (state.attempts, state.debits, state.used(film="a-film")) == ({}, spent, spent)
+    assert (state.attempts, state.debits, state.used(film="a-film").film) == ({}, spent, spent)
 
 
 def test_a_person_says_that_a_missing_refund_came(ledger) -> None:

@@ -14,7 +14,7 @@ from memory_store import MemoryStore
 from purchases import claim, purchase
 
 from longtake.errors import BudgetError
-from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits
+from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Limits, fold
 from longtake.ledger import entries as e
 from longtake.ledger.throttle import SubmitPace
 
@@ -159,7 +159,7 @@ class History:
 
     def add(self, kind, **fields):
         at = THEN + timedelta(seconds=self.state.head)
-        self.state.apply(self.state.head + 1, e.parse(e.dump(kind(at=at, by="x", **fields)), key="k"))
+        fold.apply(self.state, self.state.head + 1, e.parse(e.dump(kind(at=at, by="x", **fields)), key="k"))
 
     def intent(self):
         at = THEN + timedelta(seconds=self.state.head)

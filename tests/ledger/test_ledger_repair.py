@@ -13,7 +13,7 @@ from longtake.cli import main
 from longtake.errors import InDoubtError, LedgerError, LedgerGapError
 from longtake.ledger import CHECKPOINT_EVERY, EntryLog, Ledger, account_of
 from longtake.ledger.audit import audit
-from longtake.ledger.entry_log import state_in
+from longtake.ledger.checkpoint import state_in
 from longtake.ledger.repair import repair
 from longtake.settings import Settings
 

@@ -238,7 +238,7 @@ def test_a_day_budget_counts_what_was_begun_on_that_day_whenever_it_ends(ledger)
             ledger.failed(attempt, code=80003, message="", retryable=True)
     state = ledger.read()
     days = [f"{at:%Y-%m-%d}" for at in (before, midnight)]
-    assert [state.used_by(film="a-film", run="run", day=day).day for day in days] == [160 + 150 + 160, 0]
+    assert [state.used(film="a-film", run="run", day=day).day for day in days] == [160 + 150 + 160, 0]
     with pytest.raises(BudgetError, match="the day budget of 159"):
         claim(ledger, "fog", budget=Budget(day=159))
     assert claim(ledger, "fog", budget=Budget(day=160)).kind == "bought"

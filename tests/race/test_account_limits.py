@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from longtake.ledger import LedgerState
+from longtake.ledger import LedgerState, fold
 from longtake.ledger import entries as e
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def slow_downs(place):
                 found[-1] += 1
             else:
                 found.append(1)
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from longtake import store as stores
 from longtake.errors import InDoubtError
-from longtake.ledger import Budget, Ledger, LedgerState
+from longtake.ledger import Budget, Ledger, LedgerState, fold
 
 pytestmark = pytest.mark.timeout(600)
 WORKER = Path(__file__).with_name("worker.py")
@@ -85,12 +85,12 @@ def test_sixteen_writers_never_get_above_a_budget(tmp_path) -> None:
     highest = {"film": 0, "day": 0}
     writers = set()
     for sequence, entry in Ledger(stores.open(str(store)), "account").log.entries():
-        state.apply(sequence, entry)
+        fold.apply(state, sequence, entry)
         writers.add(entry.by)
         for film in ("film-0", "film-1"):
-            highest["film"] = max(highest["film"], state.used(film=film))
+            highest["film"] = max(highest["film"], state.used(film=film).film)
         for day in {a.at.strftime("%Y-%m-%d") for a in state.attempts.values()} | set(state.days):
-            highest["day"] = max(highest["day"], state.used(day=day))
+            highest["day"] = max(highest["day"], state.used(day=day).day)
     assert highest["film"] <= film_budget
     assert highest["day"] <= day_budget
     assert len(writers) > 3
@@ -123,7 +123,7 @@ def test_the_claim_of_a_killed_process_is_in_doubt_at_once(tmp_path) -> None:
         with pytest.raises(InDoubtError, match="its process ended"):
             claim_as(ledger, attempt)
     assert [a.phase for a in ledger.read().attempts.values()] == ["in_doubt"]
-    assert ledger.read().used(film="film") == attempt.order.reserve
+    assert ledger.read().used(film="film").film == attempt.order.reserve
 
 
 def test_a_process_killed_but_not_yet_buried_is_dead(tmp_path) -> None:
@@ -145,7 +145,7 @@ def test_a_stopped_process_lives_and_is_waited_for(tmp_path) -> None:
         process.send_signal(signal.SIGSTOP)
         try:
             assert claim_as(ledger, attempt).kind == "wait"
-            assert ledger.bury_the_dead() == [attempt]
+            assert ledger.put_abandoned_in_doubt() == [attempt]
         finally:
             process.send_signal(signal.SIGCONT)
         process.stdin.close()

@@ -11,7 +11,7 @@ import pytest
 from longtake.errors import TaskFailedError
 from longtake.ledger import Attempt, Closed
 from longtake.ledger.accounts import SpendLine
-from longtake.ledger.entries import Purchase
+from longtake.ledger.purchase import Purchase
 from longtake.report import Money, RunLedger, ShotOutcome, cut_short, page, rows
 from longtake.report.words import link, plain
 

@@ -20,6 +20,7 @@ from accounts import PRICE
 from processes import process, until
 
 from longtake.errors import StoryboardError
+from longtake.ledger import fold
 from longtake.ledger.entries import parse
 from longtake.ledger.state import LedgerState
 
@@ -106,8 +107,8 @@ class Soak:
         """The most that counted against the set's budget at any moment, in credits."""
         state, most = LedgerState(), 0
         for number, entry in enumerate(self.entries(), 1):
-            state.apply(number, entry)
-            most = max(most, state.used_by(film="", run="", day="2026-01-01", film_set="soak").set)
+            fold.apply(state, number, entry)
+            most = max(most, state.used(film="", run="", day="2026-01-01", film_set="soak").set)
         return most
 
 

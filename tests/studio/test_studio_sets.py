@@ -226,7 +226,7 @@ def test_the_ledger_keeps_the_set_and_the_labels_of_each_purchase(account, studi
     assert [(line.label, line.settled) for line in studio.credits(by="name")] == [("lamp", 2 * PRICE)]
     assert [line.label for line in studio.credits(by="campaign")] == ["(none)"]
     state = account.ledger.read()
-    assert (state.sets, state.used_by(film="", run="", day="2026-01-01", film_set="autumn").set) == (
+    assert (state.sets, state.used(film="", run="", day="2026-01-01", film_set="autumn").set) == (
         {"autumn": 2 * PRICE},
         2 * PRICE,
     )

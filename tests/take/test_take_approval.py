@@ -11,7 +11,7 @@ import pytest
 from longtake import plan
 from longtake.errors import BudgetError
 from longtake.ledger import Budget
-from longtake.ledger.state import RUN_MEMORY
+from longtake.ledger.fold import RUN_MEMORY
 from longtake.storyboard import Approval
 from longtake.studio.approval import approve_plan
 

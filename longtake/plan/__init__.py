@@ -5,21 +5,9 @@ from longtake.plan.agreement import read as read_agreement
 from longtake.plan.agreement import write as write_agreement
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
-from longtake.plan.plan import (
-    MOST_ROWS,
-    LedgerView,
-    Plan,
-    PlannedShot,
-    PlannedTake,
-    make,
-    of,
-    parents_first,
-    payer_of,
-    read_books,
-    read_ledgers,
-    statuses,
-    view_of,
-)
+from longtake.plan.ledger_view import LedgerView, payer_of, read_books, read_ledgers, view_of
+from longtake.plan.plan import MOST_ROWS, Plan, PlannedShot, PlannedTake
+from longtake.plan.planning import make, of, parents_first, statuses
 from longtake.plan.status import Lack, ShotStatus, Status, select
 
 __all__ = [

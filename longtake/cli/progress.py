@@ -11,7 +11,6 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from longtake import plan as plans
 from longtake.observer import Event, Observer, Step
 from longtake.report import many
 
@@ -44,7 +43,7 @@ def style(*, as_json: bool) -> Style:
 def parents_of(resolved: Resolved) -> dict[str, str | None]:
     """The label of the shot that each shot continues, by label; a shot comes after the one it continues."""
     labels = {shot.id: shot.label for shot in resolved.shots}
-    return {shot.label: labels[shot.parent] if shot.parent else None for shot in plans.parents_first(resolved)}
+    return {shot.label: labels[shot.parent] if shot.parent else None for shot in resolved.parents_first()}
 
 
 class ProgressDisplay(Observer):

@@ -7,7 +7,7 @@ from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
 from longtake.plan.ledger_view import LedgerView, payer_of, read_books, read_ledgers, view_of
 from longtake.plan.plan import MOST_ROWS, Plan, PlannedShot, PlannedTake
-from longtake.plan.planning import make, of, parents_first, statuses
+from longtake.plan.planning import make, of, statuses
 from longtake.plan.status import Lack, ShotStatus, Status, select
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "agreement_of",
     "make",
     "of",
-    "parents_first",
     "payer_of",
     "read_agreement",
     "read_books",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from longtake.catalog import Catalog, OldRate
     from longtake.plan.status import Lack, ShotStatus
-    from longtake.request import Resolved, ResolvedShot
+    from longtake.request import Resolved
     from longtake.settings import Settings
     from longtake.store import Store
 
@@ -82,7 +82,7 @@ def make(
 def statuses(comparison: Comparison) -> dict[str, ShotStatus]:
     """How every shot stands, by id."""
     found: dict[str, ShotStatus] = {}
-    for shot in parents_first(comparison.resolved):
+    for shot in comparison.resolved.parents_first():
         found[shot.id] = comparison.look(shot, found[shot.parent] if shot.parent else None)
     return found
 
@@ -109,7 +109,7 @@ def of(
     chain_of = {shot: number for number, chain in enumerate(resolved.chains, 1) for shot in chain}
     priced = priced if priced is not None else set()
     # The shots that are alike in everything share one take: it is priced where a run would come to it first.
-    paid = {shot.id: _paid(found[shot.id], priced) for shot in parents_first(resolved)}
+    paid = {shot.id: _paid(found[shot.id], priced) for shot in resolved.parents_first()}
     bought = {shot: len(lacks) for shot, lacks in paid.items()}
     labels = {shot.id: shot.label for shot in resolved.shots}
     awaited = {shot.parent for shot in resolved.shots if found[shot.id].lacks}
@@ -118,7 +118,7 @@ def of(
         for shot in resolved.shots
     )
     depth: dict[str, tuple[int, int]] = {}
-    for shot in parents_first(resolved):
+    for shot in resolved.parents_first():
         count, seconds = depth[shot.parent] if shot.parent else (0, 0)
         depth[shot.id] = (count + 1, seconds + max(shot.duration, 0))
     longest = max(depth.values(), default=(0, 0))
@@ -260,17 +260,3 @@ def _row(status: ShotStatus, bought: int, chain: int, comparison: Comparison, *,
         attempt=attempt.id if attempt is not None else None,
         waits=status.waits if awaited else None,
     )
-
-
-def parents_first(resolved: Resolved) -> list[ResolvedShot]:
-    """Every shot after the one it continues, in film order otherwise."""
-    by_id = {shot.id: shot for shot in resolved.shots}
-    done: dict[str, ResolvedShot] = {}
-    for shot in resolved.shots:
-        trail: list[ResolvedShot] = []
-        here: ResolvedShot | None = shot
-        while here is not None and here.id not in done:
-            trail.append(here)
-            here = by_id[here.parent] if here.parent else None
-        done |= {one.id: one for one in reversed(trail)}
-    return list(done.values())

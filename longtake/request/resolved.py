@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from longtake.storyboard.chains import parents_first
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -106,3 +108,8 @@ class Resolved:
             if shot.id == shot_id:
                 return shot
         raise KeyError(shot_id)
+
+    def parents_first(self) -> list[ResolvedShot]:
+        """Every shot after the one it continues, in film order otherwise."""
+        shots = {shot.id: shot for shot in self.shots}
+        return [shots[shot_id] for shot_id in parents_first({shot.id: shot.parent for shot in self.shots})]

@@ -13,6 +13,7 @@ from longtake.request.media_inputs import MediaInputs
 from longtake.request.resolved import Resolved, ResolvedShot
 from longtake.request.shot_draft import ShotDraft, draft_shot
 from longtake.storyboard import cycles, parents, places
+from longtake.storyboard.chains import parents_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def resolve(loaded: Loaded, catalog: Catalog) -> Resolved:
         music = heard.as_input("audio") if heard is not None else None
     found.raise_all()
     sure = [(one, price) for one, price in zip(wanted, cost, strict=True) if one is not None and price is not None]
-    order = _parents_first(parent_of)
+    order = parents_first(dict(enumerate(parent_of)))
     drafts = [one for one, _ in sure]
     ratios = _ratios(drafts, order)
     resolved = tuple(
@@ -182,21 +183,6 @@ def _shown_once(
         for position, (one, parent) in enumerate(zip(wanted, parent_of, strict=True))
         if one is not None and parent is not None
     )
-
-
-def _parents_first(parent_of: Sequence[int | None]) -> list[int]:
-    """Positions in film order, but each after the shot it continues."""
-    order: list[int] = []
-    placed: set[int] = set()
-    for start in range(len(parent_of)):
-        trail: list[int] = []
-        here: int | None = start
-        while here is not None and here not in placed:
-            placed.add(here)
-            trail.append(here)
-            here = parent_of[here]
-        order.extend(reversed(trail))
-    return order
 
 
 def _chains(parent_of: Sequence[int | None], order: Sequence[int]) -> list[list[int]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from longtake.storyboard.board import Storyboard
     from longtake.storyboard.shot import Shot
+
+_Name = TypeVar("_Name")
 
 
 def places(board: Storyboard) -> Iterator[tuple[tuple[str | int, ...], Shot]]:
@@ -51,3 +53,16 @@ def cycles(parent_of: Sequence[int | None]) -> list[list[int]]:
             first = ring.index(min(ring))
             found.append(ring[first:] + ring[:first])
     return found
+
+
+def parents_first(parent_of: Mapping[_Name, _Name | None]) -> list[_Name]:
+    """Every shot in the order given, but after the one it continues; there are no rings."""
+    order: dict[_Name, None] = {}
+    for start in parent_of:
+        trail: list[_Name] = []
+        here: _Name | None = start
+        while here is not None and here not in order:
+            trail.append(here)
+            here = parent_of[here]
+        order |= dict.fromkeys(reversed(trail))
+    return list(order)

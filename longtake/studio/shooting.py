@@ -91,7 +91,7 @@ async def shoot(
 
     loop = asyncio.get_running_loop()
     async with session.events.watching(), asyncio.TaskGroup() as group:
-        for shot in plans.parents_first(comparison.resolved):
+        for shot in comparison.resolved.parents_first():
             if shot.id not in done and (only is None or shot.id in only):
                 ahead[shot.id] = loop.create_future()
                 jobs[shot.id] = group.create_task(work(shot))

@@ -82,7 +82,7 @@ class Studio:
         take_library = library.read_holdings(self.store, SLUG)
         comparison = Comparison(resolved, take_library, catalog=CATALOG, realm=SETTINGS.realm).running()
         statuses, outcomes, made = {}, {}, 0
-        for shot in plan.parents_first(resolved):
+        for shot in resolved.parents_first():
             parent = statuses[shot.parent] if shot.parent else None
             status = comparison.look(shot, parent)
             for lack in status.lacks:

@@ -40,7 +40,7 @@ def test_a_film_made_while_housekeeping_never_stops_is_whole(tmp_path, write_boa
                     parent = (await done[shot.parent]).status if shot.parent else None
                     return await ensure_shot(session, comparison, shot, parent)
 
-                for shot in plan.parents_first(resolved):
+                for shot in resolved.parents_first():
                     done[shot.id] = asyncio.create_task(shoot(shot))
                 statuses = [(await done[shot.id]).status for shot in resolved.shots]
                 outcomes = [ShotOutcome(one.shot, "bought", one.used, one.kept) for one in statuses]

@@ -197,7 +197,7 @@ def test_parents_come_first_whatever_the_order(links: list[int | None]) -> None:
         for i in range(len(links))
     )
     board = resolved(f"schema: longtake/1\ntitle: T\nmodel: seedance-2.5\nscenes:\n  - id: a\n    shots:\n{shots}")
-    ordered = [shot.id for shot in plan.parents_first(board)]
+    ordered = [shot.id for shot in board.parents_first()]
     assert sorted(ordered) == sorted(shot.id for shot in board.shots)
     for i, p in parents.items():
         assert ordered.index(f"s{p}") < ordered.index(f"s{i}")

@@ -6,7 +6,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from longtake import library, manifest, plan, request, storyboard, timeline
+from longtake import library, manifest, request, storyboard, timeline
 from longtake.catalog import Catalog
 from longtake.film.rendering import software
 from longtake.ledger import Budget, Ledger, Purchase, account_of
@@ -43,7 +43,7 @@ def buy(text: str, store, settings, *, ledger: bool = True) -> None:
     take_library = library.read_holdings(store, slug)
     comparison = Comparison(resolved, take_library, catalog=catalog, realm=settings.realm).running()
     statuses = {}
-    for shot in plan.parents_first(resolved):
+    for shot in resolved.parents_first():
         parent = statuses[shot.parent] if shot.parent else None
         for lack in comparison.look(shot, parent).lacks:
             take = _take(

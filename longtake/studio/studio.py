@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import uuid
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
 from longtake import settings as env
 from longtake.observer import Observer, Observers
 from longtake.settings import Settings
-from longtake.studio.sync import run_sync
+from longtake.studio.sync import without_await
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -36,10 +35,6 @@ if TYPE_CHECKING:
     from longtake.studio.steps import ClipStep, StepFunction
     from longtake.take import Session
 
-_Result = TypeVar("_Result")
-_Self = TypeVar("_Self")
-_P = ParamSpec("_P")
-
 
 @runtime_checkable
 class Configures(Protocol):
@@ -47,25 +42,6 @@ class Configures(Protocol):
 
     def settings(self, base: Settings) -> Settings:
         """The settings with its own values over those of `base`."""
-
-
-def _without_await(
-    call: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _Result]],
-) -> Callable[[Callable[[_Self], None]], Callable[Concatenate[_Self, _P], _Result]]:
-    """Make a method that runs an async one to its end; the arguments are those of the async one, also for type checkers."""
-
-    def decorate(method: Callable[[_Self], None]) -> Callable[Concatenate[_Self, _P], _Result]:
-        @functools.wraps(call)
-        def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
-            own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
-                self, call.__name__
-            )  # a subclass may have its own
-            return run_sync(own(*args, **kwargs))
-
-        run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
-        return run
-
-    return decorate
 
 
 class Studio:
@@ -563,23 +539,23 @@ class Studio:
 
     # -- without await ---------------------------------------------------------------------------------------------------
 
-    @_without_await(make)
+    @without_await(make)
     def make_sync(self) -> None:
         """`make` without `await`: in a script, and in a notebook whose loop is running."""
 
-    @_without_await(make_set)
+    @without_await(make_set)
     def make_set_sync(self) -> None:
         """`make_set` without `await`."""
 
-    @_without_await(generate)
+    @without_await(generate)
     def generate_sync(self) -> None:
         """`generate` without `await`."""
 
-    @_without_await(concatenate)
+    @without_await(concatenate)
     def concatenate_sync(self) -> None:
         """`concatenate` without `await`."""
 
-    @_without_await(reconcile)
+    @without_await(reconcile)
     def reconcile_sync(self) -> None:
         """`reconcile` without `await`."""
 

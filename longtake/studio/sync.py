@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import signal
 import threading
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 _Result = TypeVar("_Result")
+_Self = TypeVar("_Self")
+_P = ParamSpec("_P")
 
 
 def run_sync(work: Coroutine[Any, Any, _Result]) -> _Result:
@@ -100,3 +103,22 @@ class _InThread(Generic[_Result]):
             loop, task = self._running
         if not loop.is_closed():
             loop.call_soon_threadsafe(task.cancel)
+
+
+def without_await(
+    call: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _Result]],
+) -> Callable[[Callable[[_Self], None]], Callable[Concatenate[_Self, _P], _Result]]:
+    """Make a method that runs an async one to its end; the arguments are those of the async one, also for type checkers."""
+
+    def decorate(method: Callable[[_Self], None]) -> Callable[Concatenate[_Self, _P], _Result]:
+        @functools.wraps(call)
+        def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _Result:
+            own: Callable[_P, Coroutine[Any, Any, _Result]] = getattr(
+                self, call.__name__
+            )  # a subclass may have its own
+            return run_sync(own(*args, **kwargs))
+
+        run.__name__, run.__qualname__, run.__doc__ = method.__name__, method.__qualname__, method.__doc__
+        return run
+
+    return decorate

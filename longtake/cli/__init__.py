@@ -13,153 +13,15 @@ import importlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from longtake.cli.commands import COMMANDS, EXAMPLES, GROUPS
 from longtake.errors import LongtakeError, SettingsError
 from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
-class _Command(NamedTuple):
-    module: str
-    summary: str
-    examples: tuple[str, ...]
-
-
-_COMMANDS = {
-    "demo": _Command(
-        "longtake.cli.demo",
-        "make a film of six shots on this machine, without a key",
-        ("longtake demo", "longtake demo my-demo --board film.yaml"),
-    ),
-    "new": _Command("longtake.cli.new", "write a starter storyboard", ("longtake new film.yaml",)),
-    "plan": _Command(
-        "longtake.cli.plan",
-        "show what a run would do and cost; needs no key and spends nothing",
-        ("longtake plan film.yaml", "longtake plan --retake lamp --downstream cascade film.yaml"),
-    ),
-    "run": _Command(
-        "longtake.cli.run",
-        "make the film: buy what is missing, keep it, concatenate it",
-        ("longtake run film.yaml", "longtake run --retake lamp film.yaml"),
-    ),
-    "catalog": _Command(
-        "longtake.cli.catalog",
-        "list the models with their limits and rates, or show one of them",
-        ("longtake catalog", "longtake catalog seedance-2.5"),
-    ),
-    "credits": _Command(
-        "longtake.cli.credits",
-        "show where every credit went; reconcile and resolve doubts",
-        ("longtake credits --film the-lighthouse", "longtake credits reconcile"),
-    ),
-    "export": _Command(
-        "longtake.cli.export",
-        "write a film's edit for an editing program: OTIO, FCPXML, EDL, or a folder with the clips",
-        ("longtake export the-lighthouse", "longtake export the-lighthouse --to otio --out cut.otio"),
-    ),
-    "review": _Command(
-        "longtake.cli.review",
-        "look at a film's takes in the browser: choose, ask for retakes, leave notes, approve",
-        ("longtake review film.yaml", "longtake review film.yaml --no-browser --port 8100"),
-    ),
-    "deliver": _Command(
-        "longtake.cli.deliver",
-        "make another frame or size of a film, with captions burned in or as files",
-        (
-            "longtake deliver the-lighthouse --name vertical --size 9:16 --focus dawn/rocks=0.3,0.5",
-            "longtake deliver the-lighthouse --name square --size 1080x1080 --fit pad --burn",
-        ),
-    ),
-    "import": _Command(
-        "longtake.cli.import_edit",
-        "take an edited OTIO file's order, takes, trims and transitions into the storyboard",
-        ("longtake import cut.otio --into film.yaml --dry-run", "longtake import cut.otio --into film.yaml"),
-    ),
-    "mcp": _Command(
-        "longtake.cli.mcp",
-        "serve agents: tools that plan and make films under a budget, over MCP on standard input and output",
-        ("longtake mcp films",),
-    ),
-    "verify": _Command(
-        "longtake.cli.verify",
-        "show a film's marks and whether its signature holds",
-        ("longtake verify film-signed.mp4", "longtake verify film-signed.mp4 --trust issuers.pem"),
-    ),
-    "books": _Command(
-        "longtake.cli.books",
-        "export the ledger, takes, films and sets as tables for SQL",
-        ("longtake books export --to books --format duckdb",),
-    ),
-    "init": _Command(
-        "longtake.cli.init",
-        "write a project: deployments, an example storyboard, settings",
-        ("longtake init films",),
-    ),
-    "up": _Command(
-        "longtake.cli.up", "run a Prefect server and workers on this machine", ("longtake up", "longtake up --port 0")
-    ),
-    "deploy": _Command(
-        "longtake.cli.deploy",
-        "deploy a project to the Prefect server",
-        ("longtake deploy", "PREFECT_API_URL=http://prefect:4200/api longtake deploy"),
-    ),
-    "doctor": _Command(
-        "longtake.cli.doctor",
-        "check this machine and the settings",
-        ("longtake doctor", "longtake doctor --prefect --fix"),
-    ),
-    "gc": _Command(
-        "longtake.cli.gc",
-        "list what nothing in the store needs, or remove it",
-        ("longtake gc", "longtake gc --delete --older-than 48"),
-    ),
-    "emulator": _Command(
-        "longtake.emulator.command",
-        "run a local provider to test against; it speaks the real one's HTTP interface",
-        ("longtake emulator --port 8900", "longtake emulator --balance 500 --public films"),
-    ),
-    "schema": _Command(
-        "longtake.cli.schema",
-        "print the JSON Schema of storyboards or manifests",
-        ("longtake schema > storyboard.schema.json", "longtake schema --manifest"),
-    ),
-    "completion": _Command(
-        "longtake.cli.completion",
-        "print a completion script for bash, zsh or fish",
-        ("source <(longtake completion bash)", "longtake completion fish > ~/.config/fish/completions/longtake.fish"),
-    ),
-}
-
-_GROUPS = {
-    "make a film": (
-        "demo",
-        "new",
-        "plan",
-        "run",
-        "review",
-        "export",
-        "deliver",
-        "import",
-        "verify",
-        "catalog",
-        "credits",
-        "books",
-        "mcp",
-    ),
-    "run films with Prefect": ("init", "up", "deploy", "doctor"),
-    "other": ("gc", "emulator", "schema", "completion"),
-}
-
-_EXAMPLES = (
-    "longtake demo                           # a film on this machine, without a key",
-    "longtake new film.yaml                  # a storyboard to change",
-    "longtake plan film.yaml                 # what it would cost",
-    "longtake run film.yaml                  # make it",
-    "longtake run --retake lamp film.yaml    # one more take of a shot",
-)
 
 _RENAMED = {"--redo": "--retake", "--follow": "--downstream"}
 """Options by their old names; an old one gets an error with the new name."""
@@ -197,7 +59,7 @@ def _main(arguments: Sequence[str]) -> int:
         if options.command is None:
             _parser(())[0].print_help()
             return 0
-        return int(importlib.import_module(_COMMANDS[options.command][0]).main(options) or 0)
+        return int(importlib.import_module(COMMANDS[options.command].module).main(options) or 0)
     except LongtakeError as error:
         return show(error, as_json="--json" in arguments)
     except KeyboardInterrupt:
@@ -280,7 +142,7 @@ def _parser(arguments: Sequence[str]) -> tuple[_Parser, argparse.ArgumentParser 
         prog="longtake",
         usage="longtake [--version] [--help] COMMAND ...",
         description=f"Long films from short generated clips, with every credit accounted for.\n\n{_overview()}",
-        epilog=f"{_shown(_EXAMPLES)}\n\n"
+        epilog=f"{_shown(EXAMPLES)}\n\n"
         "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt\n"
         "`longtake COMMAND --help` explains one command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -289,7 +151,7 @@ def _parser(arguments: Sequence[str]) -> tuple[_Parser, argparse.ArgumentParser 
     commands = parser.add_subparsers(dest="command", prog="longtake", metavar="COMMAND", help=argparse.SUPPRESS)
     called = next((a for a in arguments if not a.startswith("-")), None)
     found = None
-    for name, command in _COMMANDS.items():
+    for name, command in COMMANDS.items():
         sub = commands.add_parser(name, **help_of(command.summary, *command.examples))
         if name == called:
             found = sub
@@ -321,19 +183,19 @@ def whole_parser() -> argparse.ArgumentParser:
     parser, _ = _parser(())
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001 - argparse does not list them otherwise
     for name, sub in commands.choices.items():
-        importlib.import_module(_COMMANDS[name].module).add_arguments(sub)
+        importlib.import_module(COMMANDS[name].module).add_arguments(sub)
     return parser
 
 
 def summaries() -> dict[str, str]:
     """What each subcommand does, by its name."""
-    return {name: command.summary for name, command in _COMMANDS.items()}
+    return {name: command.summary for name, command in COMMANDS.items()}
 
 
 def _overview() -> str:
     lines = []
-    for heading, names in _GROUPS.items():
-        lines += [f"{heading}:", *(f"  {name:<12}{_COMMANDS[name].summary}" for name in names), ""]
+    for heading, names in GROUPS.items():
+        lines += [f"{heading}:", *(f"  {name:<12}{COMMANDS[name].summary}" for name in names), ""]
     return "\n".join(lines).rstrip()
 
 

@@ -209,7 +209,7 @@ def test_help_and_version(capsys):
     said = capsys.readouterr().out
     assert f"longtake {__version__}" in said
     assert "exit codes: 0 done, 1 failed, 2 bad input, 3 budget, 4 in doubt" in said
-    for command in cli._COMMANDS:
+    for command in cli.COMMANDS:
         assert f"\n  {command} " in said
 
 
@@ -221,7 +221,7 @@ def test_the_command_alone_prints_its_help(longtake, capsys):
     assert capsys.readouterr().out == out
 
 
-@pytest.mark.parametrize("command", cli._COMMANDS)
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help_with_examples_of_its_own(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -235,14 +235,14 @@ def test_every_command_has_help_with_examples_of_its_own(capsys, command):
 
 
 def test_every_example_of_the_help_can_be_called():
-    examples = [example for command in cli._COMMANDS.values() for example in command.examples]
-    for example in (*examples, *cli._EXAMPLES):
+    examples = [example for command in cli.COMMANDS.values() for example in command.examples]
+    for example in (*examples, *cli.EXAMPLES):
         words = shlex.split(re.search(r"longtake [^)>]*", example)[0], comments=True)
         assert cli.parsed(words[1:]).command == words[1]
 
 
 def test_every_command_is_in_one_group_of_the_help():
-    assert sorted(name for names in cli._GROUPS.values() for name in names) == sorted(cli._COMMANDS)
+    assert sorted(name for names in cli.GROUPS.values() for name in names) == sorted(cli.COMMANDS)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_zsh_can_read_it(script):
 def test_every_command_and_option_is_in_the_script(capsys, shell):
     assert main(["completion", shell]) == 0
     out = capsys.readouterr().out
-    for command in cli._COMMANDS:
+    for command in cli.COMMANDS:
         assert command in out
     for option in ("downstream", "from-manifest", "not-charged", "older-than", "submits-per-second"):
         assert option in out

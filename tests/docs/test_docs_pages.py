@@ -179,7 +179,7 @@ def test_every_longtake_command_named_in_a_sentence_exists():
         first = words.split()[0]
         if first.startswith("--") or first == "COMMAND":
             continue
-        assert first in cli._COMMANDS, f"{page}: longtake {words}"
+        assert first in cli.COMMANDS, f"{page}: longtake {words}"
         for option in re.findall(r"--[a-z-]+", words):
             assert option in options_of(parser_of(first)), f"{page}: longtake {words}"
 

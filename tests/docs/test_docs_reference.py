@@ -109,7 +109,7 @@ def test_input_formats_in_the_reference_are_the_catalogs():
 # -- command and settings ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", cli._COMMANDS)
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_option_of_a_command_is_in_the_reference_and_no_other(command):
     section = sections_of(REFERENCE / "command.md")[f"longtake {command}"]
     said = set(re.findall(r"`(--[a-z-]+)", section))

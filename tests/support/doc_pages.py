@@ -50,7 +50,7 @@ def all_rows_of(page: Path) -> dict[str, str]:
 
 def parser_of(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"longtake {command}")
-    importlib.import_module(cli._COMMANDS[command][0]).add_arguments(parser)
+    importlib.import_module(cli.COMMANDS[command].module).add_arguments(parser)
     return parser
 
 

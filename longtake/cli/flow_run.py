@@ -27,7 +27,8 @@ from longtake.prefect.observer import also, collected
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine, Sequence
 
-    from longtake.cli.progress import ProgressDisplay, SetLines
+    from longtake.cli.progress import Lines
+    from longtake.cli.set_progress import SetLines
     from longtake.film_set import SetResult
     from longtake.storyboard import Downstream
     from longtake.studio import Film
@@ -49,7 +50,7 @@ class _StoppedError(LongtakeError):
 def main(
     board: str,
     *,
-    progress: ProgressDisplay,
+    progress: Lines,
     retake: Sequence[str],
     downstream: Downstream | None,
     labels: dict[str, str],
@@ -80,13 +81,13 @@ def main_set(
 def _shown(
     call: Coroutine[Any, Any, Film | SetResult],
     *,
-    progress: ProgressDisplay | SetLines,
+    progress: Lines | SetLines,
     as_json: bool,
     signals: Collection[signal.Signals],
 ) -> int:
     # Prefect would print a traceback for each log line that an unreachable API missed; the flow reports that once.
     logging.raiseExceptions = False
-    logging.getLogger("longtake").addHandler(warnings(progress))
+    logging.getLogger("longtake").addHandler(warnings(progress.say))
     kept: list[Film | SetResult] = []
     try:
         with progress, also(progress), collected() as kept:

@@ -46,8 +46,8 @@ def parents_of(resolved: Resolved) -> dict[str, str | None]:
     return {shot.label: labels[shot.parent] if shot.parent else None for shot in resolved.parents_first()}
 
 
-class ProgressDisplay(Observer):
-    """Counts what a run does. Used as a context, it shows that.
+class Lines(Observer):
+    """Progress as plain lines on standard error: one for each shot that is not current, and some for the join.
 
     Args:
         parents: the label of the shot that each shot continues, by label, parents first.
@@ -169,52 +169,11 @@ class ProgressDisplay(Observer):
         return max(depth.values(), default=0)
 
 
-class Lines(ProgressDisplay):
-    """Progress as plain lines on standard error: one for each shot that is not current, and some for the join."""
-
-
-class SetLines(Observer):
-    """Progress of a film set as plain lines on standard error: one for each film, with the time left.
-
-    Args:
-        clock: seconds.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._begun = clock()
-        self._charged = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        print(text, file=sys.stderr, flush=True)
-
-    def notify(self, event: Event) -> None:
-        """Say that a film ended."""
-        if event.name != "set.film":
-            return
-        done, films = int(event.data["done"]), int(event.data["films"])
-        self._charged += int(event.data["charged"]) - int(event.data["refunded"])
-        facts = [
-            f"[{done:>{len(str(films))}}/{films}] {event.data['key']}: {event.data['state']}",
-            f"{self._charged:,} credits",
-        ]
-        if done < films:
-            facts.append(time_left((self._clock() - self._begun) / done * (films - done)))
-        self.say(" · ".join(facts))
-
-
-class Bar(ProgressDisplay):
+class Bar(Lines):
     """Progress as a bar on a terminal, with credits, time left and what is in flight; lines for shots scroll above it.
 
     Args:
-        parents: as of `ProgressDisplay`.
+        parents: as of `Lines`.
         clock: seconds.
         console: where it is shown; by default standard error.
     """
@@ -286,21 +245,21 @@ def time_left(seconds: float) -> str:
     return f"about {minutes} min left" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min left"
 
 
-def warnings(progress: ProgressDisplay | SetLines) -> logging.Handler:
+def warnings(say: Callable[[str], None]) -> logging.Handler:
     """A log handler that prints warnings next to the progress."""
-    handler = _Warnings(progress)
+    handler = _Warnings(say)
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("longtake: %(message)s"))
     return handler
 
 
 class _Warnings(logging.Handler):
-    def __init__(self, progress: ProgressDisplay | SetLines) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__()
-        self._progress = progress
+        self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._progress.say(self.format(record))
+            self._say(self.format(record))
         except Exception:  # noqa: BLE001 - as logging's own handlers
             self.handleError(record)

@@ -181,11 +181,12 @@ def _run_set(options: argparse.Namespace) -> int:
     if not options.skip_bad_rows:
         admission.raise_problems(options.board)
     _before_prefect()
-    from longtake.cli import flow_run, progress
+    from longtake.cli import flow_run
+    from longtake.cli.set_progress import SetLines
 
     return flow_run.main_set(
         options.board,
-        progress=progress.SetLines(),
+        progress=SetLines(),
         skip_bad_rows=options.skip_bad_rows,
         labels=labels,
         on=_deployment("film", options.on),

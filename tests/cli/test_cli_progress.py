@@ -89,7 +89,7 @@ def test_a_run_that_is_cancelled_says_what_it_leaves_open(capsys):
 
 def test_warnings_of_the_run_are_printed_with_it(capsys):
     log = logging.getLogger("longtake.test_progress")
-    handler = progress.warnings(progress.Lines(PARENTS))
+    handler = progress.warnings(progress.Lines(PARENTS).say)
     log.addHandler(handler)
     log.warning("a seam may show")
     log.info("nothing to see")
@@ -132,7 +132,7 @@ def test_lines_scroll_above_the_bar_and_nothing_of_it_stays(screen):
 
 
 def test_refunds_are_no_cost_and_takes_of_other_runs_are_not_counted():
-    shown = started(progress.ProgressDisplay(PARENTS))
+    shown = started(progress.Lines(PARENTS))
     shown.notify(event("attempt.accepted", attempt="a1", shot="dawn/rocks · take 1", credits=320))
     shown.notify(event("attempt.accepted", attempt="a2", shot="storm/lamp · take 1", credits=320))
     shown.notify(event("attempt.refunded", attempt="a1", shot="dawn/rocks · take 1", credits=320))
@@ -141,7 +141,7 @@ def test_refunds_are_no_cost_and_takes_of_other_runs_are_not_counted():
 
 
 def test_time_left_follows_the_longest_chain():
-    shown = started(progress.ProgressDisplay(PARENTS, Clock()))
+    shown = started(progress.Lines(PARENTS, Clock()))
     assert shown.seconds_left is None
     bought(shown, "a1", "storm/lamp", seconds=60)
     # Three shots of one chain are to come, one after another.
@@ -153,14 +153,14 @@ def test_time_left_follows_the_longest_chain():
 
 
 def test_time_left_counts_rounds_where_few_takes_run_at_once():
-    shown = started(progress.ProgressDisplay(dict.fromkeys(map(str, range(9)))), to_buy=9)
+    shown = started(progress.Lines(dict.fromkeys(map(str, range(9)))), to_buy=9)
     shown._clock = Clock()
     bought(shown, "a1", "0", seconds=60)
     assert shown.seconds_left == 8 * 60
 
 
 def test_time_left_is_that_of_one_take_where_only_one_is_bought():
-    shown = started(progress.ProgressDisplay(PARENTS, Clock()), to_buy=1)
+    shown = started(progress.Lines(PARENTS, Clock()), to_buy=1)
     shown._took.append(60)
     assert shown.seconds_left == 60
 

@@ -30,7 +30,7 @@ with capture_sigterm():
 @pytest.mark.slow  # tests/e2e/test_e2e_stopping.py has the same with the signal from outside
 def test_a_workers_sigterm_loses_no_answer(stage) -> None:
     here = stage()
-    board = here.board("Rolled Out", {"s": [{"id": "one", "prompt": "A harbour"}]})
+    board = here.board("Rolled Out", {"s": [{"id": "one", "prompt": "A harbor"}]})
     command = [sys.executable, "-P", "-c", SCRIPT, str(board)]
     with here.process(*command, env=here.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         assert running.wait(timeout=200) != 0

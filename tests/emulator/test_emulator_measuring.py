@@ -19,7 +19,7 @@ def files(here, done):
 def test_copies_show_the_same_pictures_and_are_different_files(stand):
     here = stand(copies=True)
     one, other = (
-        files(here, here.made(prompt=prompt, return_last_frame=True)) for prompt in ("A pier at dawn", "A dark harbour")
+        files(here, here.made(prompt=prompt, return_last_frame=True)) for prompt in ("A pier at dawn", "A dark harbor")
     )
     assert one[0] != other[0]
     assert one[1] != other[1]

@@ -27,7 +27,7 @@ def test_a_film_made_while_housekeeping_never_stops_is_whole(tmp_path, write_boa
     with emulator.running(config) as place:
         settings = Settings(api_key=KEY, base_url=place.base_url, store=str(folder), public_url=place.store_url)
         store = stores.of(settings)
-        text = write_board("one: A harbour, two: A boat", "three: A gull, four: A cloud")
+        text = write_board("one: A harbor, two: A boat", "three: A gull, four: A cloud")
         resolved = request.resolve(storyboard.draft_text(text, name="board.yaml", base=tmp_path), catalog)
 
         async def make() -> films.Film:

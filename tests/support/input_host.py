@@ -28,7 +28,7 @@ scenes:
 - id: s
   shots:
 """
-CHAIN = HEAD + '  - {id: one, prompt: "A harbour at night"}\n  - {id: two, prompt: "A boat leaves"}\n'
+CHAIN = HEAD + '  - {id: one, prompt: "A harbor at night"}\n  - {id: two, prompt: "A boat leaves"}\n'
 PINS = "".join(
     f'  - {{id: {shot}, prompt: "{shot}", first_frame: {pin}, continue_from: null}}\n'
     for shot, pin in (("one", "a.png"), ("two", "b.jpeg"))

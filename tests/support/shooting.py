@@ -20,7 +20,7 @@ defaults: {resolution: 480p, size: "16:9", duration: 4}
 scenes:
   - id: s
     shots:
-      - {id: one, prompt: "A harbour at night"}
+      - {id: one, prompt: "A harbor at night"}
       - {id: two, prompt: "A boat leaves"}
 """
 """Two shots of one chain."""

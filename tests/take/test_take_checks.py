@@ -27,7 +27,7 @@ defaults: {resolution: 480p, size: "16:9", duration: 1, generate_audio: false}
 scenes:
 - id: s
   shots:
-  - {id: one, prompt: "A harbour at night"}
+  - {id: one, prompt: "A harbor at night"}
   - {id: two, prompt: "A boat leaves"}
 """
 
@@ -42,7 +42,7 @@ def small(make_studio, tmp_path):
 
 
 def test_a_black_clip_is_kept_and_marked_and_nothing_is_spent_for_it(small) -> None:
-    small.faults({**BLACK, "match": "harbour"})
+    small.faults({**BLACK, "match": "harbor"})
     made = small.film(BOARD)
     checks = made["one"].take.checks
     assert (checks.passed, checks.score < 1) == (False, True)
@@ -54,7 +54,7 @@ def test_a_black_clip_is_kept_and_marked_and_nothing_is_spent_for_it(small) -> N
 
 
 def test_the_storyboard_may_ask_for_new_takes(small) -> None:
-    small.faults({**BLACK, "match": "harbour", "times": 2})
+    small.faults({**BLACK, "match": "harbor", "times": 2})
     made = small.film(BOARD.replace("title:", "retakes: 3\ntitle:"))
     assert (made["one"].take.take, made["one"].take.checks.passed) == (3, True)
     assert len(made["one"].takes) == 3
@@ -65,14 +65,14 @@ def test_the_storyboard_may_ask_for_new_takes(small) -> None:
 
 
 def test_retakes_have_an_end(small) -> None:
-    small.faults({**BLACK, "match": "harbour"})
+    small.faults({**BLACK, "match": "harbor"})
     made = small.film(BOARD.replace("title:", "retakes: 2\ntitle:"))
     assert (made["one"].take.take, made["one"].take.checks.passed) == (1, False)
     assert small.posts() == 4
 
 
 def test_of_two_takes_the_one_that_passed_is_used(small) -> None:
-    small.faults({**BLACK, "match": "harbour", "times": 1})
+    small.faults({**BLACK, "match": "harbor", "times": 1})
     board = BOARD.replace('night"}', 'night", takes: 2}')
     made = small.film(board)
     assert [take.checks.passed for take in made["one"].takes].count(False) == 1
@@ -107,7 +107,7 @@ def test_seams_and_drift_are_numbers_of_the_manifest(small) -> None:
 
 def test_the_seam_to_a_stale_shot_is_measured_too(small) -> None:
     small.film(BOARD)
-    changed = BOARD.replace("A harbour at night", "Snow on a wide plain")
+    changed = BOARD.replace("A harbor at night", "Snow on a wide plain")
     shot = joined(small, changed).manifest.shots[1]
     assert shot.state == "stale"
     assert shot.seam.seen

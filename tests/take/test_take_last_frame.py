@@ -168,7 +168,7 @@ def test_equal_attempts_of_two_accounts_have_their_own_frames(make_studio) -> No
     first = crashed(studio)
     key = type(studio.settings.api_key)("another-key")
     other = replace(studio, settings=studio.settings.model_copy(update={"api_key": key}))
-    text = THREE.replace("A harbour", "A pier").replace("A boat", "A ship").replace("The open", "The wide")
+    text = THREE.replace("A harbor", "A pier").replace("A boat", "A ship").replace("The open", "The wide")
 
     async def work():
         async with other.session() as session:
@@ -420,7 +420,7 @@ def test_a_film_that_ends_with_the_shot_keeps_it_with_the_frame_another_has_boug
 
 def test_what_was_bought_behind_a_shot_that_cannot_be_had_now_is_kept(studio) -> None:
     crashed(studio)
-    studio.faults({"where": "poll", "what": "500", "match": "harbour"})
+    studio.faults({"where": "poll", "what": "500", "match": "harbor"})
     takes = made(studio, settings={"longest_wait": 0.5})
     assert {name: one.state for name, one in takes.items()} == {"one": "failed", "two": "bought", "three": "blocked"}
     assert studio.posts() == 2

@@ -332,7 +332,7 @@ def test_a_store_without_urls_for_others_is_said_before_money(studio) -> None:
 
 def test_a_stale_take_is_used_unless_it_is_renewed(studio) -> None:
     before = studio.film()
-    board = studio.board.replace("A harbour at night", "A harbour at noon")
+    board = studio.board.replace("A harbor at night", "A harbor at noon")
     after = studio.film(board)
     assert [r.state for r in after.values()] == ["bought", "stale"]
     assert after["two"].take == before["two"].take

@@ -51,10 +51,10 @@ scenes:
   shots:
 """
 APART = HEAD + (
-    '  - {id: one, prompt: "A harbour at night", continue_from: null}\n'
+    '  - {id: one, prompt: "A harbor at night", continue_from: null}\n'
     '  - {id: two, prompt: "A boat leaves", continue_from: null}\n'
 )
-CHAIN = HEAD + '  - {id: one, prompt: "A harbour at night"}\n  - {id: two, prompt: "A boat leaves"}\n'
+CHAIN = HEAD + '  - {id: one, prompt: "A harbor at night"}\n  - {id: two, prompt: "A boat leaves"}\n'
 HTML = {"where": "media", "what": "html"}
 
 
@@ -302,7 +302,7 @@ def test_a_budget_that_stopped_a_run_does_so_only_until_there_is_room_again(smal
 def test_a_stale_take_is_not_used_when_a_newer_one_is_bought(small) -> None:
     one = get(small, "one", board=CHAIN).take
     old = get(small, "two", frame=one.last_frame, board=CHAIN).take
-    changed = CHAIN.replace("A harbour at night", "A harbour at noon")
+    changed = CHAIN.replace("A harbor at night", "A harbor at noon")
     frame = get(small, "one", board=changed).take.last_frame
     small.faults(HTML)
 
@@ -385,7 +385,7 @@ def test_processes_that_keep_one_clip_at_once_keep_one_take_and_settle_it_once(m
 
 def test_takes_that_are_under_way_are_not_planned_again(make_small) -> None:
     small = make_small(processing=3600)
-    board = HEAD + '  - {id: one, prompt: "A harbour at night", takes: 2}\n'
+    board = HEAD + '  - {id: one, prompt: "A harbor at night", takes: 2}\n'
     for number in (1, 2):
         leave_accepted(small, take=number, board=board)
         made = plan.make(
@@ -475,7 +475,7 @@ def write_png(path, shade):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
 
 
-PINNED = HEAD + '  - {id: one, prompt: "A harbour at night", first_frame: pin.png, continue_from: null}\n'
+PINNED = HEAD + '  - {id: one, prompt: "A harbor at night", first_frame: pin.png, continue_from: null}\n'
 
 
 def pinned(studio, path, *, then=lambda: None, work=ensure_take):

@@ -106,7 +106,7 @@ def test_an_accepted_take_is_one_intent_one_post_and_one_task(buy, ledger) -> No
     assert kinds(ledger) == ["intent", "accepted"]
     intent = last(ledger, "intent")
     assert (intent.order.film, intent.order.run, intent.order.reserve) == ("two-takes", "this", PRICE)
-    assert intent.body["prompt"] == "A harbour at night"
+    assert intent.body["prompt"] == "A harbor at night"
     assert ledger.read().attempts[attempt.id].task_id == "task_00000001"
 
 

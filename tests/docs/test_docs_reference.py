@@ -28,7 +28,7 @@ from doc_pages import (
 import longtake
 from longtake import catalog, cli, errors, ledger, settings, storyboard
 from longtake.emulator import faults
-from longtake.ledger import accounts, entries, state
+from longtake.ledger import accounts, attempt, entries
 
 OBVIOUS = {("maxLength", 100), ("maxLength", 4096), ("maximum", 3600), ("maximum", 10**12), ("maximum", 2**63 - 1)}
 """Limits that only keep nonsense out; a person needs no words for them."""
@@ -176,12 +176,12 @@ def test_every_entry_of_the_ledger_with_its_fields_is_in_the_reference():
 def test_every_phase_outcome_and_sum_is_in_the_reference():
     sections = sections_of(REFERENCE / "ledger.md")
     assert set(rows_of(sections["An attempt"])) == {
-        *typing.get_args(state.Phase),
-        *typing.get_args(state.AttemptOutcome),
+        *typing.get_args(attempt.Phase),
+        *typing.get_args(attempt.AttemptOutcome),
     }
     names = {"film", "scene", "shot", "day", "label"}
     assert set(rows_of(sections["Sums"])) == set(accounts.SpendLine.__dataclass_fields__) - names
-    assert f"every {state.CHECKPOINT_EVERY}th entry" in sections["Where things lie"]
+    assert f"every {ledger.CHECKPOINT_EVERY}th entry" in sections["Where things lie"]
     assert str(ledger.CHECKPOINT_EVERY) in sections["Where things lie"]
 
 

@@ -9,7 +9,8 @@ WORKERS ?= 3
 PART   ?= fold
 SAMPLE ?= 60
 SEED   ?= 15
-QUICK  := catalog plan report request $(foreach board,fuzz loading python schema sources writing,storyboard/test_storyboard_$(board).py) \
+QUICK  := catalog plan report request library/test_library_takes.py \
+  $(foreach board,fuzz loading python schema sources writing,storyboard/test_storyboard_$(board).py) \
   $(foreach part,audit budget fold pacing repair safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -35,7 +36,7 @@ test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' $(TESTS)
 
 test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' -k 'not type_checker' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not deep' -k 'not type_checker' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)
 
 test-all: $(VENV)/.dev ## the tests with the slow ones, without the deep ones; TESTS='...' adds words for pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not deep' $(TESTS)

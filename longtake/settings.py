@@ -131,7 +131,7 @@ class Settings(BaseModel):
         return self.api_key
 
 
-_VARIABLES = {name: f"LONGTAKE_{name.upper()}" for name in Settings.model_fields if name not in {"api_key", "s3", "by"}}
+VARIABLES = {name: f"LONGTAKE_{name.upper()}" for name in Settings.model_fields if name not in {"api_key", "s3", "by"}}
 _RENAMED = {"LONGTAKE_RUN_CAP": "LONGTAKE_RUN_BUDGET", "LONGTAKE_DAY_CAP": "LONGTAKE_DAY_BUDGET"}
 """Old names are errors, because an ignored budget would let a run spend more than intended."""
 _S3_VARIABLES = {"addressing_style": "LONGTAKE_S3_ADDRESSING", "checksums": "LONGTAKE_S3_CHECKSUMS"}
@@ -147,7 +147,7 @@ def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
     for old, new in _RENAMED.items():
         if env.get(old):
             raise SettingsError(f"{old} is now called {new}", next_step=f"set {new} and unset {old}")
-    found: dict[str, object] = {name: env[variable] for name, variable in _VARIABLES.items() if env.get(variable)}
+    found: dict[str, object] = {name: env[variable] for name, variable in VARIABLES.items() if env.get(variable)}
     found["s3"] = {name: env[variable] for name, variable in _S3_VARIABLES.items() if env.get(variable)}
     key = env.get("LONGTAKE_API_KEY") or env.get("REAPI_API_KEY")
     if key:
@@ -216,7 +216,7 @@ def _plain(number: float) -> str:
 
 def _unusable(error: ValidationError) -> SettingsError:
     """The error for variables that hold unusable values; its next step names the defaults."""
-    variables = _VARIABLES | _S3_VARIABLES
+    variables = VARIABLES | _S3_VARIABLES
     steps = []
     for one in error.errors():
         field = str(one["loc"][-1]) if one["loc"] else ""

@@ -24,6 +24,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def open_account(tmp_path):
+    """`open_account(*faults, **options)`: an account at an emulator of its own (tests/support/accounts.py)."""
+    from accounts import opening
+
+    with opening(tmp_path) as open_one:
+        yield open_one
+
+
 LONGEST = (
     "tests/cluster/",
     "tests/e2e/test_e2e_doctor.py",

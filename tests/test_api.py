@@ -1,6 +1,7 @@
-"""The public Python API in use: values in, values out, and one film against the emulator.
+"""The public Python API in use: values in, values out, and films against the emulator.
 
-Read it from top to bottom as an introduction. Every name of `longtake.__all__` is in this file.
+Read it from top to bottom as an introduction: a plan, a film, the ledger, observers, single clips, a person's approval, errors and
+sets of films. Every name of `longtake.__all__` is in this file.
 """
 
 from __future__ import annotations
@@ -9,72 +10,60 @@ import pickle
 from pathlib import Path
 
 import pytest
-from emulators import running_emulator, small_catalog
+from emulators import small_catalog
 
 import longtake as lt
 from longtake.errors import BudgetError, FilmIncompleteError
 
 PRICE = 80
 """Credits of a shot of one second at 480p."""
+SMALL = {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}
 
 
 @pytest.fixture
-def provider(tmp_path):
-    """An emulator of the provider, at a free port."""
-    (tmp_path / "films").mkdir()
-    catalog = small_catalog(tmp_path / "few-pixels.json")
-    with running_emulator(tmp_path / "films", catalog=catalog, processing=0) as running:
-        yield running
+def account(open_account, tmp_path):
+    """A key at an emulator of the provider, and a folder for films."""
+    return open_account(catalog=small_catalog(tmp_path / "few-pixels.json"))
 
 
 @pytest.fixture
-def settings(provider, tmp_path):
-    return lt.Settings(
-        api_key=provider.key,
-        base_url=provider.base_url,
-        store=str(tmp_path / "films"),
-        public_url=provider.store_url,
-        catalog=tmp_path / "few-pixels.json",
+def studio(account):
+    settings = lt.Settings(
+        api_key=account.key,
+        base_url=account.emulator.base_url,
+        store=str(account.folder),
+        public_url=account.emulator.store_url,
+        catalog=account.settings.catalog,
     )
+    return lt.Studio(settings=settings)
 
 
-def storyboard(**keys):
+def storyboard(*, rocks="Waves break on rocks", **keys):
+    """Two shots: the second begins where the first ends."""
     return lt.Storyboard(
         title="The Lighthouse Keeper",
         model="seedance-2.5",
-        defaults={"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False},
-        scenes=[
-            lt.Scene("dawn", [lt.Shot("rocks", "Waves break on rocks"), lt.Shot("wakes", "The keeper wakes")]),
-        ],
+        defaults=SMALL,
+        scenes=[lt.Scene("dawn", [lt.Shot("rocks", rocks), lt.Shot("wakes", "The keeper wakes")])],
         **keys,
     )
 
 
-class Noted(lt.Observer):
-    """An observer sees each event, and wraps each step."""
-
-    def __init__(self):
-        self.events: list[lt.Event] = []
-        self.steps: list[lt.Step] = []
-
-    def notify(self, event):
-        self.events.append(event)
-
-    async def around(self, step, call):
-        self.steps.append(step)
-        return await call()
+# -- one film ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_film_is_planned_made_and_made_again_for_nothing(settings, provider):
-    noted = Noted()
-    studio = lt.Studio(settings=settings, observers=[noted])
-
-    plan = studio.plan(storyboard())
+def test_a_plan_says_what_a_film_would_buy_and_cost_and_sends_nothing(studio, account):
+    plan = studio.plan(storyboard(), budget=100)
     assert isinstance(plan, lt.Plan)
-    assert (plan.expected, plan.fits) == (2 * PRICE, True)
-    assert [shot.to_buy for shot in plan.shots] == [1, 1]
-    assert provider.posts == 0
+    assert [(shot.id, shot.state, shot.to_buy) for shot in plan.shots] == [
+        ("rocks", "missing", 1),
+        ("wakes", "blocked", 1),
+    ]
+    assert (plan.expected, plan.fits) == (2 * PRICE, False)
+    assert account.posts == 0
 
+
+def test_a_film_is_made_and_made_again_for_nothing(studio, account):
     film = studio.make_sync(storyboard(), budget=2 * PRICE)
     assert isinstance(film, lt.Film)
     assert film.path.is_file()
@@ -84,27 +73,55 @@ def test_a_film_is_planned_made_and_made_again_for_nothing(settings, provider):
     assert isinstance(film.shots["wakes"].take, lt.Take)
     assert pickle.loads(pickle.dumps(film)) == film  # noqa: S301 - our own bytes
 
-    assert {step.name for step in noted.steps} >= {"submit", "poll", "ingest"}
-    assert all(isinstance(event, lt.Event) for event in noted.events)
-
     again = studio.make_sync(storyboard())
     assert (again.cost.charged, again.path) == (0, film.path)
-    assert provider.posts == 2
-    assert sum(line.settled for line in studio.credits()) == 2 * PRICE
-    assert studio.reconcile_sync().drift == 0
+    assert account.posts == 2
 
 
-def test_two_clips_become_a_film(settings):
-    studio = lt.Studio(settings=settings)
-    options = {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False}
-    cat = studio.generate_sync(lt.Shot("cat", "A cat yawns", **options), model="seedance-2.5", film="cats")
-    walk = lt.Shot("walk", "It walks away", **options)
-    assert isinstance(cat, lt.Take)
-    takes = [cat, studio.generate_sync(walk, model="seedance-2.5", film="cats", continue_from=cat)]
-    assert studio.concatenate_sync(takes, title="Cats").path.is_file()
+def test_an_edit_buys_the_edited_shot_and_says_what_became_of_the_next_one(studio):
+    studio.make_sync(storyboard())
+    edited = storyboard(rocks="Waves break on black rocks")
+    assert studio.plan(edited, downstream="keep").expected == PRICE
+    assert studio.plan(edited, downstream="cascade").expected == 2 * PRICE
+    film = studio.make_sync(edited, downstream="keep")
+    assert {name: shot.state for name, shot in film.shots.items()} == {"rocks": "bought", "wakes": "stale"}
+    film = studio.make_sync(edited, retake=["wakes"])
+    assert (film.shots["wakes"].take.take, film.cost.charged) == (2, PRICE)
 
 
-def test_a_person_is_asked_before_credits_are_spent(settings, provider):
+# -- money ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_has_a_line_for_each_film_and_agrees_with_the_provider(studio):
+    film = studio.make_sync(storyboard())
+    (line,) = studio.credits()
+    assert (line.film, line.attempts, line.settled) == (film.name, 2, 2 * PRICE)
+    assert [(line.shot, line.settled) for line in studio.credits(film.name)] == [("rocks", PRICE), ("wakes", PRICE)]
+    report = studio.reconcile_sync()
+    assert (report.drift, report.in_doubt) == (0, [])
+
+
+def test_a_film_that_does_not_fit_its_budget_is_refused_before_anything_is_sent(studio, account):
+    with pytest.raises(BudgetError) as refused:
+        studio.make_sync(storyboard(), budget=PRICE)
+    assert isinstance(refused.value, lt.LongtakeError)
+    assert (refused.value.needed, refused.value.budget) == (2 * PRICE, PRICE)
+    assert refused.value.next_step
+    assert account.posts == 0
+
+
+def test_an_answer_that_is_lost_is_in_doubt_and_is_not_paid_for_twice(studio, account):
+    account.faults({"where": "submit", "what": "drop-after", "match": "Waves", "times": 1})
+    for _ in range(2):
+        with pytest.raises(FilmIncompleteError) as missing:
+            studio.make_sync(storyboard())
+        film = missing.value.film
+        assert {name: shot.state for name, shot in film.shots.items()} == {"rocks": "in doubt", "wakes": "blocked"}
+    assert account.posts == 1
+    assert [line.in_doubt for line in studio.credits()] == [PRICE]
+
+
+def test_a_person_is_asked_before_credits_are_spent(studio, account):
     asked = []
 
     async def refuse(question):
@@ -113,48 +130,64 @@ def test_a_person_is_asked_before_credits_are_spent(settings, provider):
 
     board = storyboard(approval=lt.Approval(before=["spending"]))
     with pytest.raises(lt.LongtakeError):
-        lt.Studio(settings=settings).make_sync(board, approve=refuse)
+        studio.make_sync(board, approve=refuse)
     (question,) = asked
     assert isinstance(question, lt.Question)
     assert question.credits == 2 * PRICE
-    assert provider.posts == 0
+    assert account.posts == 0
 
 
-def test_errors_are_one_tree_and_say_what_to_do_next(settings, provider):
-    studio = lt.Studio(settings=settings)
-    with pytest.raises(BudgetError) as small:
-        studio.make_sync(storyboard(), budget=PRICE)
-    assert isinstance(small.value, lt.LongtakeError)
-    assert small.value.needed == 2 * PRICE
-    assert small.value.next_step
-    assert provider.posts == 0
-
-    provider.fault({"where": "submit", "what": "drop-after", "match": "Waves", "times": 1})
-    with pytest.raises(FilmIncompleteError) as missing:
-        studio.make_sync(storyboard())
-    assert missing.value.film.shots["rocks"].state == "in doubt"
-    assert missing.value.film.shots["wakes"].state == "blocked"
+# -- parts ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_set_makes_a_film_for_each_row(settings, provider):
+def test_two_clips_become_a_film(studio):
+    cat = studio.generate_sync(lt.Shot("cat", "A cat yawns", **SMALL), model="seedance-2.5", film="cats")
+    assert isinstance(cat, lt.Take)
+    walk = lt.Shot("walk", "It walks away", **SMALL)
+    takes = [cat, studio.generate_sync(walk, model="seedance-2.5", film="cats", continue_from=cat)]
+    assert studio.concatenate_sync(takes, title="Cats").path.is_file()
+
+
+def test_an_observer_sees_each_event_and_wraps_each_step(studio):
+    class Noted(lt.Observer):
+        def __init__(self):
+            self.events: list[lt.Event] = []
+            self.steps: list[lt.Step] = []
+
+        def notify(self, event):
+            self.events.append(event)
+
+        async def around(self, step, call):
+            self.steps.append(step)
+            return await call()
+
+    noted = Noted()
+    lt.Studio(settings=studio.settings, observers=[noted]).make_sync(storyboard())
+    assert {step.name for step in noted.steps} >= {"upload", "submit", "poll", "ingest", "concatenate"}
+    assert {event.name for event in noted.events} >= {"film.started", "attempt.accepted", "take.kept", "film.ready"}
+
+
+def test_a_set_makes_a_film_for_each_row(studio, account):
     template = {
         "schema": "longtake/1",
         "title": "The Lighthouse of {{ place }}",
         "model": "seedance-2.5",
-        "defaults": {"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False},
+        "defaults": SMALL,
         "scenes": [{"id": "one", "shots": [{"id": "tower", "prompt": "The lighthouse of {{ place }}"}]}],
     }
     rows = [{"place": "skagen"}, {"place": "cordouan"}]
     film_set = lt.FilmSet("Lighthouses", storyboard=template, rows=rows, key="place", budget=2 * PRICE)
-    studio = lt.Studio(settings=settings)
     planned = studio.plan_set(film_set)
     assert isinstance(planned, lt.SetPlan)
-    assert planned.fits
-    assert provider.posts == 0
+    assert (planned.expected, planned.fits) == (2 * PRICE, True)
+    assert account.posts == 0
     made = studio.make_set_sync(film_set)
     assert isinstance(made, lt.SetResult)
     assert made.whole
-    assert provider.posts == 2
+    assert account.posts == 2
+
+
+# -- values --------------------------------------------------------------------------------------------------------------
 
 
 def test_a_storyboard_holds_values_that_describe_cuts_and_sound():

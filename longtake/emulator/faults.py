@@ -43,7 +43,7 @@ GETS = frozenset(
 )
 """On what is free the words before and after make no difference."""
 
-_ALLOWED: dict[Where, frozenset[str]] = {
+FAULTS: dict[Where, frozenset[str]] = {
     "submit": BEFORE | AFTER | FATES,
     "poll": GETS | SHAPES | {"404", "no-id", "slow"},
     "media": GETS | {"expired", "truncated", "slow"},
@@ -70,8 +70,8 @@ class Rule(Frozen):
 
     @model_validator(mode="after")
     def _can_happen(self) -> Self:
-        if self.what not in _ALLOWED[self.where]:
-            allowed = ", ".join(sorted(_ALLOWED[self.where]))
+        if self.what not in FAULTS[self.where]:
+            allowed = ", ".join(sorted(FAULTS[self.where]))
             raise ValueError(f"{self.what} cannot happen on {self.where}; allowed: {allowed}")
         return self
 

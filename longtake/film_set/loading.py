@@ -23,7 +23,7 @@ from longtake.storyboard.values import Allowed
 if TYPE_CHECKING:
     from longtake.settings import S3Settings
 
-_LARGEST_UNPACKED = 512 * 1024**2
+LARGEST_UNPACKED = 512 * 1024**2
 """Bytes of a Parquet table in memory."""
 
 _SCHEMA = re.compile(r"""(?:^|[{,])\s*["']?schema["']?\s*:\s*["']?longtake-set/""", re.MULTILINE)
@@ -112,8 +112,8 @@ def _parquet(parquet: Any, data: bytes, name: str) -> Table:  # noqa: ANN401 - t
         size = 0
         for batch in file.iter_batches(batch_size=256):
             size += batch.nbytes
-            if file.metadata.num_rows > MOST_ROWS or size > _LARGEST_UNPACKED:
-                step = f"split it: up to {MOST_ROWS} rows, and {_LARGEST_UNPACKED} bytes when it is unpacked"
+            if file.metadata.num_rows > MOST_ROWS or size > LARGEST_UNPACKED:
+                step = f"split it: up to {MOST_ROWS} rows, and {LARGEST_UNPACKED} bytes when it is unpacked"
                 raise StoryboardError(f"{name} is too large", next_step=step, source=name)
             records += batch.to_pylist()
     except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's errors are of these kinds

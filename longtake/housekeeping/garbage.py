@@ -33,7 +33,7 @@ _CLOCKS = timedelta(hours=1)
 """How far the clocks of a store and of a run may be apart."""
 _AT_WORK = timedelta(hours=1)
 """The least age of objects that are swept, whatever was asked for, because an upload or a race in progress still needs them."""
-_BATCH = 1000
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ def clear(store: Store, found: Survey) -> tuple[Garbage, ...]:
             removed by then, and only garbage.
     """
     gone: list[Garbage] = []
-    for start in range(0, len(found.garbage), _BATCH):
-        batch = _still(store, found.names, found.garbage[start : start + _BATCH])
+    for start in range(0, len(found.garbage), BATCH):
+        batch = _still(store, found.names, found.garbage[start : start + BATCH])
         store.delete([one.key for one in batch])
         gone += batch
     return tuple(gone)

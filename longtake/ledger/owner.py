@@ -14,10 +14,13 @@ _UNKNOWN = "-"
 _LONGEST = 80
 """Characters of the name of who asked."""
 
+PROC = Path("/proc")
+"""Where Linux shows its processes."""
+
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text().strip()
+        return (PROC / path).read_text().strip()
     except OSError:
         return _UNKNOWN
 
@@ -25,16 +28,16 @@ def _read(path: str) -> str:
 def _machine() -> str:
     """This boot and this pid namespace, or `-` where the system does not say (no /proc)."""
     try:
-        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+        namespace = str((PROC / "self/ns/pid").readlink()).strip("pid:[]")
     except OSError:
         return _UNKNOWN
-    boot = _read("/proc/sys/kernel/random/boot_id").replace("-", "")[:12]
+    boot = _read("sys/kernel/random/boot_id").replace("-", "")[:12]
     return f"{boot}.{namespace}" if boot != _UNKNOWN else _UNKNOWN
 
 
 def _started(pid: int) -> str:
     """The start time of a process in clock ticks since boot: pids are used again, a pid with its start time is not."""
-    stat = _read(f"/proc/{pid}/stat")
+    stat = _read(f"{pid}/stat")
     if stat == _UNKNOWN:
         return _UNKNOWN
     fields = stat.rpartition(")")[2].split()
@@ -83,7 +86,7 @@ def _runs(owner: str) -> bool | None:
 
 def _hidden(pid: int) -> bool:
     """Whether a process is there of which nothing may be read: /proc mounted with `hidepid`, and another user's."""
-    if _read(f"/proc/{pid}/stat") != _UNKNOWN:
+    if _read(f"{pid}/stat") != _UNKNOWN:
         return False
     try:
         os.kill(pid, 0)

@@ -119,6 +119,10 @@ class TakeLibrary:
         """The decisions on a shot as it is described, the oldest first."""
         return self.revisions.get((shot, description), [])
 
+    def last_retake(self, shot: str, description: str) -> Revision | None:
+        """The last decision to buy or to use a take of the shot as it is described."""
+        return next((one for one in reversed(self.decided(shot, description)) if one.redo), None)
+
     def served(self, url: str) -> str | None:
         """The SHA-256 of what an input URL served when a run last read it."""
         if self.store is None:

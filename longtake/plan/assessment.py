@@ -25,7 +25,8 @@ class ShotAssessment:
     def __init__(self, of: TakeIndex, shot: ResolvedShot, parent: ShotStatus | None, description: str) -> None:
         self.of, self.shot, self.parent, self.description = of, shot, parent, description
         self.decided = of.take_library.decided(shot.id, description)
-        self.retake = next((r.take for r in reversed(self.decided) if r.redo), None) if shot.use is None else None
+        last = of.take_library.last_retake(shot.id, description)
+        self.retake = last.take if last is not None and shot.use is None else None
         self.start = of.start(parent)
         # Another shot may have the same description; its takes are usable here only if they begin with the right frame.
         self.kept = [take for take in of.take_library.of(description) if of.own(shot, take) or self._joined(take)]

@@ -66,7 +66,7 @@ class Comparison(TakeIndex):
                     next_step="remove `use` from the shot, or leave it out of --retake",
                 )
             decided = self.take_library.decided(shot.id, description)
-            last = next((r for r in reversed(decided) if r.redo), None)
+            last = self.take_library.last_retake(shot.id, description)
             used = self.take_library.used_before(shot.id)
             ended = self.take_library.snapshot is not None and self.take_library.snapshot.whole
             if any(r.redo and r.run == run for r in decided):
@@ -112,8 +112,7 @@ class Comparison(TakeIndex):
                 f"{shot.label} says use: {shot.use}, which goes before other decisions",
                 next_step="change `use` in the storyboard, or remove it",
             )
-        decided = self.take_library.decided(shot.id, description)
-        last = next((r for r in reversed(decided) if r.redo), None)
+        last = self.take_library.last_retake(shot.id, description)
         if last is not None and last.take == take:
             return None
         return Revision(

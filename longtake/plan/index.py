@@ -139,9 +139,8 @@ class TakeIndex:
         if child is None or description is None:
             return None
         kept = {take.take: take for take in self.take_library.of(description) if self.own(child, take)}
-        decided = self.take_library.decided(child.id, description)
-        retake = next((r.take for r in reversed(decided) if r.redo), None)
-        focus = child.use if child.use is not None else retake
+        last = self.take_library.last_retake(child.id, description)
+        focus = last.take if last is not None and child.use is None else child.use
         before = self.take_library.used_before(child.id)
         usual = before if before in kept.values() else select(child, kept, None)
         take = kept.get(focus) if focus is not None else usual

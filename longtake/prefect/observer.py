@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
-_SILENT = frozenset({"shot.done", "film.joining"})
+NOT_EMITTED = frozenset({"shot.done", "film.joining"})
 """Events that move the progress artifact and are not emitted: an automation has no use for them."""
 
 
@@ -33,19 +33,20 @@ def _task(name: StepName) -> Task[..., Any]:
     return Task(fn=_step, name=name, task_run_name=run_name, **options(name))
 
 
-_TASKS: dict[StepName, Task[..., Any]] = {
+TASKS: dict[StepName, Task[..., Any]] = {
     name: _task(name) for name in ("upload", "submit", "poll", "ingest", "edit", "concatenate")
 }
 
 
-async def _as_task_run(step: Step, call: Callable[[], Awaitable[_Result]]) -> _Result:
+async def as_task_run(step: Step, call: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Run a step as a task run, at once."""
     given: list[_Result] = []
 
     async def work() -> None:
         # Not returned: a flow run keeps the state of each result that Prefect sees until it ends.
         given.append(await call())
 
-    task = _TASKS[step.name]
+    task = TASKS[step.name]
     # Prefect hands on what is quoted without looking inside.
     parameters = {"label": step.label, "call": quote(work)}
     # A task that is called reports Pending first: a third of all events of a film, for a state that it leaves at once.
@@ -117,7 +118,7 @@ class PrefectObserver(Observer):
             self.page = event.page
         if self._progress is not None:
             self._progress.notify(event)
-        if event.name and event.name not in _SILENT:
+        if event.name and event.name not in NOT_EMITTED:
             artifacts.emit(event)
         Observers(_others).notify(event)
 
@@ -126,7 +127,7 @@ class PrefectObserver(Observer):
 
         async def task_run() -> _Result:
             await throttle.turn()
-            return await _as_task_run(step, call)
+            return await as_task_run(step, call)
 
         return await Observers(_others).around(step, task_run)
 

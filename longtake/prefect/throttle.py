@@ -17,9 +17,9 @@ BURST = 1000
 PER_SECOND = 20.0
 """23 (43 ms each) keep a default server busy all the time."""
 
-_bucket = TokenBucket(BURST, PER_SECOND)
+TURNS = TokenBucket(BURST, PER_SECOND)
 
 
 async def turn() -> None:
     """Wait until this process may start one more task run."""
-    await _bucket.turn()
+    await TURNS.turn()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-_BATCH = 1000  # the most one request takes
+BATCH = 1000  # the most one request takes
 
 
 def delete_objects(s3: S3Client, bucket: str, prefix: str, keys: Sequence[str]) -> None:
@@ -22,8 +22,8 @@ def delete_objects(s3: S3Client, bucket: str, prefix: str, keys: Sequence[str]) 
         StoreError: one of them could not be deleted; those before it are gone.
     """
     batches = True
-    for start in range(0, len(keys), _BATCH):
-        wanted = keys[start : start + _BATCH]
+    for start in range(0, len(keys), BATCH):
+        wanted = keys[start : start + BATCH]
         # A batch says only of each key that it failed: asked for alone, it is tried again and says why.
         left = _batch(s3, bucket, prefix, wanted) if batches else None
         batches = left is not None

@@ -27,7 +27,7 @@ PART = 8 * 1024 * 1024
 
 _IN_FLIGHT = 3
 _MOST_PARTS = 10_000
-_ABANDONED = timedelta(days=1)
+ABANDONED_AFTER = timedelta(days=1)
 _UPLOADED = ("media/", "films/")
 
 
@@ -126,4 +126,4 @@ def _end(s3: S3Client, bucket: str, found: Iterable[Any]) -> None:
 
 def _is_old(upload: Any) -> bool:  # noqa: ANN401 - botocore's answer
     """Whether the process of an upload is gone."""
-    return bool(datetime.now(UTC) - upload["Initiated"] > _ABANDONED)
+    return bool(datetime.now(UTC) - upload["Initiated"] > ABANDONED_AFTER)

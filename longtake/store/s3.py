@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _MARK = "longtake-write"
-_PAGE = 1000
+PAGE = 1000
 _WEEK = 7 * DAY
-_IN_MEMORY = 16 * 1024 * 1024
+IN_MEMORY = 16 * 1024 * 1024
 
 
 class S3Store:
@@ -118,7 +118,7 @@ class S3Store:
                     multipart.upload(s3, self._bucket, name, path, key=key, content_type=content_type)
                     return
                 # botocore sends a file with `Expect: 100-continue` and waits a second where the server ignores that.
-                body = file.read() if size <= _IN_MEMORY else file
+                body = file.read() if size <= IN_MEMORY else file
 
                 def put() -> None:
                     file.seek(0)
@@ -225,7 +225,7 @@ class S3Store:
         last = self._prefix + after if after else ""
         more = True
         while more and (left is None or left > 0):
-            page, more = self._page(prefix, last, _PAGE if left is None else min(left, _PAGE))
+            page, more = self._page(prefix, last, PAGE if left is None else min(left, PAGE))
             for found in page:
                 if found["Key"] <= last:
                     # Directory buckets do this: a ledger read from one would be wrong, so it is not read at all.

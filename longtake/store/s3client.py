@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _ATTEMPTS = 5
-_FIRST_PAUSE = 0.2  # seconds; doubled each time: a call gives up about three seconds after quick failures began
+FIRST_PAUSE = 0.2  # seconds; doubled each time: a call gives up about three seconds after quick failures began
 _CONNECTIONS = 32
 _PASSING = {408, 409, 425, 429}  # in addition to 5xx; 409 answers a conditional write that met another one
 
@@ -194,5 +194,5 @@ def patiently(call: Callable[[], Answer], *, at: tuple[S3Client, str], key: str,
         if not again or attempt == _ATTEMPTS:
             # `from None`: what botocore says may hold the endpoint's URL, and that may hold a password.
             raise failed from None
-        time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - spreads writers, no secret
+        time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1))  # noqa: S311 - spreads writers, no secret
     raise AssertionError  # the last attempt returned or raised

@@ -145,7 +145,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     # The films of a set share one run: what it bought for others is not this film's.
     head = 0 if state.used(run=session.run).run and state.used(film=session.film).film else state.head
     try:
-        comparison, plan = await _approved(session, asked, comparison, plan)
+        comparison, plan = await approved_plan(session, asked, comparison, plan)
     except BudgetError as error:
         if not any(shot.state == "under way" for shot in plan.shots):
             raise
@@ -202,7 +202,7 @@ async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] =
     return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
 
 
-async def _approved(
+async def approved_plan(
     session: Session, asked: FilmRequest, comparison: Comparison, plan: Plan
 ) -> tuple[Comparison, Plan]:
     """Approve the plan; return it, or the one that is left when another run has bought some of it meanwhile.

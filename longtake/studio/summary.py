@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _NAMED = 50
 """Shots that an event names; the page has all of them."""
-_IDLE = 3.0
+IDLE_PATIENCE = 3.0
 """Seconds a run that has nothing to buy, to fetch or to join waits for each reading of the balance."""
 
 
@@ -50,7 +50,7 @@ class FilmResult:
 
 def balance_patience(plan: Plan) -> float | None:
     """How long a run waits for a reading of the balance: a provider that is away must not hold up one that needs nothing of it."""
-    return None if preflight.needed(plan) else _IDLE
+    return None if preflight.needed(plan) else IDLE_PATIENCE
 
 
 def lacks(outcomes: Sequence[ShotOutcome]) -> bool:

@@ -47,9 +47,9 @@ _log = logging.getLogger("longtake.take")
 _NOT_SENT_TRIES = 4
 _RATE_LIMITED_TRIES = 10
 _LONGEST_PAUSE = 60.0
-_RECORD_TRIES = 6
-_LOOK_AGAIN = 1.0
-_LONGEST_UNSENT = LEASE.total_seconds() * 2 / 3
+RECORD_TRIES = 6
+LOOK_AGAIN = 1.0
+LONGEST_UNSENT = LEASE.total_seconds() * 2 / 3
 """Seconds after an intent was written or renewed in which its POST may start."""
 
 
@@ -94,7 +94,7 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
             if take is not None:
                 return take
         elif claim.kind == "wait" or claim.attempt is None:
-            await asyncio.sleep(_LOOK_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 - spreads waiters, guards nothing
+            await asyncio.sleep(LOOK_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 - spreads waiters, guards nothing
         else:
             return claim.attempt
 
@@ -255,7 +255,7 @@ class _Lease:
 
     def fresh(self) -> bool:
         """Whether a POST may still start: long before others may think this process dead."""
-        return elapsed() - self.began <= _LONGEST_UNSENT
+        return elapsed() - self.began <= LONGEST_UNSENT
 
 
 async def _renew(session: Session, attempt: Attempt, lease: _Lease) -> None:
@@ -271,11 +271,11 @@ async def _renew(session: Session, attempt: Attempt, lease: _Lease) -> None:
 
 async def _record(write: Callable[[], None]) -> None:
     """Write an outcome, patiently: it is worth money. Raises StoreError when the store stays away."""
-    for attempt in range(1, _RECORD_TRIES + 1):
+    for attempt in range(1, RECORD_TRIES + 1):
         try:
             return await asyncio.to_thread(write)
         except StoreError:
-            if attempt == _RECORD_TRIES:
+            if attempt == RECORD_TRIES:
                 raise
             await asyncio.sleep(min(0.25 * 2**attempt, 5.0))
     return None

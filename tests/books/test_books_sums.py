@@ -6,7 +6,7 @@ import json
 import typing
 
 import pytest
-from emulators import running_emulator, small_catalog
+from emulators import small_catalog
 from exported_books import NUMBERS, Exported, History, sums
 
 import longtake as lt
@@ -98,28 +98,21 @@ def test_every_account_of_the_store_is_there_and_none_is_mixed_up(store, tmp_pat
         assert sums(rows) == told(history.ledger, ())
 
 
-def test_the_tables_say_what_the_providers_own_books_say(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "films"
-    folder.mkdir()
-    catalog = small_catalog(tmp_path / "few-pixels.json")
+def test_the_tables_say_what_the_providers_own_books_say(open_account, tmp_path, monkeypatch, capsys):
     fault = {"where": "submit", "what": "fail-80003", "match": "a storm", "times": 1}
-    with running_emulator(folder, fault, catalog=catalog, processing=0) as provider:
-        settings = {
-            "LONGTAKE_API_KEY": provider.key, "LONGTAKE_BASE_URL": provider.base_url, "LONGTAKE_STORE": str(folder),
-            "LONGTAKE_PUBLIC_URL": provider.store_url, "LONGTAKE_CATALOG": str(catalog),
-        }  # fmt: skip
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        studio = lt.Studio.from_env()
-        shots = [lt.Shot("calm", "a calm sea"), lt.Shot("storm", "a storm")]
-        board = lt.Storyboard(
-            title="Sea", model="seedance-2.5", scenes=[lt.Scene("one", shots)],
-            defaults={"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False},
-        )  # fmt: skip
-        film = studio.make_sync(board)
-        moves = provider.books()["entries"]
-        assert main(["credits", "--json"]) == 0
-        credits = json.loads(capsys.readouterr().out)
+    account = open_account(fault, catalog=small_catalog(tmp_path / "few-pixels.json"))
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    studio = lt.Studio.from_env()
+    shots = [lt.Shot("calm", "a calm sea"), lt.Shot("storm", "a storm")]
+    board = lt.Storyboard(
+        title="Sea", model="seedance-2.5", scenes=[lt.Scene("one", shots)],
+        defaults={"resolution": "480p", "size": "16:9", "duration": 1, "generate_audio": False},
+    )  # fmt: skip
+    film = studio.make_sync(board)
+    moves = account.books()["entries"]
+    assert main(["credits", "--json"]) == 0
+    credits = json.loads(capsys.readouterr().out)
     for form in ("parquet", "csv", "duckdb"):
         assert main(["books", "export", "--to", str(tmp_path / form), "--format", form, "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["rows"]["attempts"] == 3

@@ -1,4 +1,4 @@
-"""A server that films can be sought in."""
+"""A server that films can be sought in, and a browser that plays them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from chromium import the_page  # noqa: F401 - a fixture
+from film_player import FilmPlayer
 
 
 class Ranged(http.server.SimpleHTTPRequestHandler):
@@ -46,9 +47,10 @@ class Ranged(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def site(tmp_path):
-    """A folder, and the address it is served under."""
+    """A folder with an empty page, and the address it is served under."""
     folder = tmp_path / "site"
     folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html><title>film</title><body>")
     handler = functools.partial(Ranged, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -57,3 +59,9 @@ def site(tmp_path):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def player(site, page):
+    """Plays films of the folder."""
+    return FilmPlayer(page, site[1])

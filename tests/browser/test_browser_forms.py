@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from film_player import back_and_forth
 
 from longtake import media
 from longtake.media import JoinClip, JoinTransition, ffmpeg
@@ -17,37 +18,6 @@ NEAR = 8
 """Levels that two decoders may differ by in a flat patch."""
 SEEKS = 14
 
-OPEN = """
-(async source => {
-  const video = document.createElement("video");
-  video.muted = true;
-  const ready = new Promise((done, fail) => {
-    video.onloadeddata = done; video.onerror = () => fail(video.error.message);
-  });
-  document.body.replaceChildren(video); video.src = source;
-  await ready;
-  window.video = video;
-  return [video.videoWidth, video.videoHeight, video.duration];
-})("%s")
-"""
-# "seeked" comes before the picture does: what counts is the frame that the browser says it presents.
-SEEK = """
-(async (seconds, half, points) => {
-  const shown = new Promise(done => {
-    const look = (_, {mediaTime}) => {
-      if (Math.abs(mediaTime + half - seconds) < half) done(); else video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-  });
-  video.currentTime = seconds;
-  await shown;
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  const pencil = canvas.getContext("2d", {willReadFrequently: true});
-  pencil.drawImage(video, 0, 0);
-  return points.map(([x, y]) =>
-    [...pencil.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data].slice(0, 3));
-})(%f, %f, %s)
-"""
 PQ = "zscale=min=709:pin=709:tin=709:rin=limited:m=2020_ncl:p=2020:t=smpte2084:r=limited:npl=203,format=yuv420p10le"
 BT709 = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 """All three: a browser takes a picture of which only the matrix is known for one of which nothing is."""
@@ -127,38 +97,25 @@ def apart(one, other):
     return max(abs(a - b) for p, q in zip(one, other, strict=True) for a, b in zip(p, q, strict=True))
 
 
-def test_odd_forms_are_shown_at_the_right_frame_in_the_right_colors(site, page, clip, tmp_path):
-    folder, url = site
-    (folder / "index.html").write_text("<!doctype html><title>film</title><body>")
-    page.call("Page.enable")
-    page.call("Page.navigate", url=f"{url}/index.html")
-    page.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+def test_odd_forms_are_shown_at_the_right_frame_in_the_right_colors(site, player, clip, tmp_path):
     wrong = []
     for number, (name, clips) in enumerate(odd(clip)):
-        film = folder / f"{number}.mp4"
+        film = site[0] / f"{number}.mp4"
         done = media.join(clips, film)
         wanted, facts = decoded(film, tmp_path), media.probe(film)
         assert len(wanted) == done.frames
-        width, height, seconds = page.run(OPEN % film.name)
+        seen = player.open(film.name)
         across, down, sar = facts.shown
-        assert (width / height, seconds) == (
+        assert (seen["width"] / seen["height"], seen["seconds"]) == (
             pytest.approx(float(across * sar / down), rel=0.03),
             pytest.approx(done.seconds, abs=0.05),
         )
         starts = [round(chapter.start * 24) for chapter in done.chapters]
-        frames = sorted({*starts, *(at - 1 for at in starts[1:]), *range(5, done.frames, max(done.frames // SEEKS, 1))})
-        # Backwards and forwards in turn, so that each is a seek and not the next frame.
-        for at in [frame for pair in zip(frames, reversed(frames), strict=True) for frame in pair][: len(frames)]:
-            seen = page.run(SEEK % ((at + 0.5) / 24, 1 / 48, [list(point) for point in POINTS]))
-            if (off := apart(seen, wanted[at])) > NEAR:
-                nearest = min(range(done.frames), key=lambda n: apart(seen, wanted[n]))
-                wrong.append(
-                    (
-                        name,
-                        at,
-                        off,
-                        nearest,
-                        [(p, q) for p, q in zip(seen, wanted[at], strict=True) if apart([p], [q]) > NEAR][:3],
-                    )
-                )
+        frames = {*starts, *(at - 1 for at in starts[1:]), *range(5, done.frames, max(done.frames // SEEKS, 1))}
+        for at in back_and_forth(frames):
+            shown = player.colors(at, POINTS)
+            if (off := apart(shown, wanted[at])) > NEAR:
+                nearest = min(range(done.frames), key=lambda n: apart(shown, wanted[n]))
+                patches = [(p, q) for p, q in zip(shown, wanted[at], strict=True) if apart([p], [q]) > NEAR]
+                wrong.append((name, at, off, nearest, patches[:3]))
     assert wrong == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from film_player import back_and_forth
 
 from longtake import media
 from longtake.media import ColorCorrection, JoinClip, JoinTransition, ffmpeg
@@ -10,54 +11,7 @@ from longtake.media import ColorCorrection, JoinClip, JoinTransition, ffmpeg
 pytestmark = [pytest.mark.slow]
 
 WIDTH, HEIGHT, BITS = 192, 96, 12
-CELL = WIDTH // BITS
 SEEKS = 24
-
-PLAY = """
-(async () => {
-  const video = document.createElement("video");
-  video.muted = true;
-  const track = document.createElement("track");
-  track.kind = "captions"; track.src = "film.vtt"; track.default = true;
-  const cues = new Promise((done, fail) => { track.onload = done; track.onerror = () => fail("no captions"); });
-  const ready = new Promise((done, fail) => {
-    video.onloadeddata = done; video.onerror = () => fail(video.error.message);
-  });
-  video.append(track); document.body.append(video); video.src = "film.mp4";
-  track.track.mode = "showing";
-  await ready; await cues;
-  window.video = video;
-  return {seconds: video.duration, width: video.videoWidth, height: video.videoHeight,
-          cues: [...track.track.cues].map(cue => [cue.startTime, cue.endTime, cue.text])};
-})()
-"""
-# "seeked" comes before the picture does: what counts is the frame that the browser says it presents. Its number is in it.
-SEEK = """
-(async (seconds, half) => {
-  const shown = new Promise(done => {
-    const look = (_, {mediaTime}) => {
-      if (Math.abs(mediaTime + half - seconds) < half) done(); else video.requestVideoFrameCallback(look);
-    };
-    video.requestVideoFrameCallback(look);
-  });
-  video.currentTime = seconds;
-  await shown;
-  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  const pencil = canvas.getContext("2d", {willReadFrequently: true});
-  pencil.drawImage(video, 0, 0);
-  return [...Array(%d).keys()].map(i => pencil.getImageData(%d * i + %d, %d, 1, 1).data[1]);
-})(%s, 1 / 48)
-"""
-PLAYED = """
-(async () => {
-  video.currentTime = video.duration - 2;
-  video.playbackRate = 2;
-  const ended = new Promise((done, fail) => { video.onended = done; video.onerror = () => fail(video.error.message); });
-  await video.play();
-  await ended;
-  return video.getVideoPlaybackQuality().corruptedVideoFrames ?? 0;
-})()
-"""
 
 
 def clip(folder, number, first, frames, *, size=(WIDTH, HEIGHT), options=()):
@@ -111,11 +65,10 @@ def film(site, tmp_path):
     folder, _ = site
     clips, shown = mixed(tmp_path, 51)
     done = media.join(clips, folder / "film.mp4", title="Mixed", webvtt=folder / "film.vtt")
-    (folder / "index.html").write_text("<!doctype html><title>film</title><body>")
     return folder / "film.mp4", done, shown
 
 
-def test_a_film_of_fifty_joints_plays(film, site, page):
+def test_a_film_of_fifty_joints_plays(film, player):
     path, done, shown = film
     assert len({row.what for row in done.plan.rows if row.part == "joint"}) >= 4
     assert {row.what for row in done.plan.rows if row.part == "clip"} >= {"copy", "encode"}
@@ -124,10 +77,7 @@ def test_a_film_of_fifty_joints_plays(film, site, page):
     # ffmpeg says nothing, at the level of warnings, of a film that it can decode.
     assert ffmpeg.run(["-xerror", "-i", ffmpeg.file_url(path), "-f", "null", "-"], level="warning") == ""
 
-    page.call("Page.enable")
-    page.call("Page.navigate", url=f"{site[1]}/index.html")
-    page.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
-    seen = page.run(PLAY)
+    seen = player.open("film.mp4", "film.vtt")
     assert (seen["width"], seen["height"]) == (WIDTH, HEIGHT)
     assert seen["seconds"] == pytest.approx(done.seconds, abs=0.05)
     assert [text for _, _, text in seen["cues"]] == [f"says {number}" for number in range(51)]
@@ -138,16 +88,13 @@ def test_a_film_of_fifty_joints_plays(film, site, page):
     wanted = {frame + off for frame in joints[1:] for off in (-1, 0, 1)} | set(
         range(0, len(shown), len(shown) // SEEKS)
     )
-    # Backwards and forwards in turn, so that each is a seek and not the next frame.
-    order = sorted(wanted)
-    order = [frame for pair in zip(order, reversed(order), strict=True) for frame in pair][: len(order)]
     wrong = []
-    for frame in order:
+    for frame in back_and_forth(wanted):
         if shown[frame] is None:
             continue
-        cells = page.run(SEEK % (BITS, CELL, CELL // 2, HEIGHT // 2, f"{(frame + 0.5) / 24:.6f}"))
-        number = sum((cell > 128) << bit for bit, cell in enumerate(cells))
+        cells = player.colors(frame, [((bit + 0.5) / BITS, 0.5) for bit in range(BITS)])
+        number = sum((green > 128) << bit for bit, (_, green, _) in enumerate(cells))
         if number != shown[frame]:
             wrong.append((frame, shown[frame], number))
     assert wrong == []
-    assert page.run(PLAYED) == 0
+    assert player.play_end() == 0

@@ -35,9 +35,7 @@ def test_a_changed_file_counts_before_its_copy_is_written_again(tmp_path, monkey
     changed = tmp_path / "catalog.yaml"
     changed.write_text(load.SHIPPED.read_text().replace("stale_days: ", "stale_days: 1"))
     monkeypatch.setattr(load, "SHIPPED", changed)
-    load._shipped.cache_clear()
     assert Catalog.load().billing.stale_days != CATALOG.billing.stale_days
-    load._shipped.cache_clear()
 
 
 def test_holds_every_model_of_the_contract():
@@ -67,7 +65,9 @@ def test_holds_every_model_of_the_contract():
         ("seedance-2.0-mini", (4, 15, False), ("480p", "720p"), "480p", False, 9),
     ],
 )
-def test_limits(*, model, lengths, resolutions, default, seed, images):
+def test_a_model_has_the_lengths_resolutions_and_inputs_of_the_contract(
+    *, model, lengths, resolutions, default, seed, images
+):
     found = CATALOG.model(model)
     assert (found.duration.min, found.duration.max, found.duration.auto) == lengths
     assert found.resolution.values == resolutions
@@ -86,7 +86,7 @@ def test_limits(*, model, lengths, resolutions, default, seed, images):
         ("seedance-2.5-fast", "1:1", "720p", (960, 960)),
     ],
 )
-def test_pixels(model, ratio, resolution, pixels):
+def test_a_ratio_and_a_resolution_make_the_pixels_of_the_contract(model, ratio, resolution, pixels):
     assert CATALOG.model(model).pixels(ratio, resolution) == pixels
 
 
@@ -117,7 +117,7 @@ def test_a_file_of_ones_own_leaves_a_constant_field_out(tmp_path):
     assert mine.model("doubao-seedance-2.0").constant_fields == {"fallback": {"enabled": False}}
 
 
-def test_inputs_by_ending():
+def test_a_files_ending_says_which_kind_of_input_it_is():
     kinds = [CATALOG.inputs.kind_of_name(name) for name in ("a.PNG", "b.mov", "c.wav", "d.svg", "png")]
     assert kinds == ["image", "video", "audio", None, "image"]
 
@@ -175,6 +175,6 @@ def test_mistakes_in_a_file_name_it_and_the_place(tmp_path, text, says):
     assert "mine.yaml" in caught.value.message
 
 
-def test_no_file(tmp_path):
+def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CatalogError, match="cannot be read"):
         Catalog.load(tmp_path / "none.yaml")

@@ -36,7 +36,7 @@ RATED = [(model.id, name) for model in CATALOG.models.values() for name in model
         ("seedance-2.0-mini", "720p", 5, 691),
     ],
 )
-def test_known_prices(model, resolution, seconds, credits):
+def test_prices_are_those_seen_at_the_provider(model, resolution, seconds, credits):
     assert CATALOG.price(model, resolution=resolution, seconds=seconds).credits == credits
 
 

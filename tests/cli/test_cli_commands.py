@@ -201,7 +201,7 @@ def test_the_schema_is_the_storyboards(longtake):
     assert json.loads(longtake("schema", "--manifest")[1])["title"] == "Longtake manifest"
 
 
-def test_help_and_version(capsys):
+def test_help_lists_every_command_and_the_exit_codes_and_ends_with_0(capsys):
     for words in (["--help"], ["--version"]):
         with pytest.raises(SystemExit) as ended:
             main(words)

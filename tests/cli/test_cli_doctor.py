@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from purchases import claim
 
 from longtake import store as stores
 from longtake.cli import main
@@ -16,14 +16,10 @@ from longtake.store import s3client
 
 
 @pytest.fixture
-def settings(monkeypatch, tmp_path):
-    """Nothing of the person's own settings, a folder store, and a provider on this machine that is never asked."""
-    for name in os.environ:
-        if name.startswith(("LONGTAKE_", "REAPI_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("LONGTAKE_BASE_URL", "http://127.0.0.1:9/api/v1")
-    return monkeypatch
+def settings(settings):
+    """With a provider on this machine that is never asked."""
+    settings.setenv("LONGTAKE_BASE_URL", "http://127.0.0.1:9/api/v1")
+    return settings
 
 
 @pytest.fixture
@@ -89,7 +85,7 @@ def served(tmp_path):
         server.server_close()
 
 
-# -- the ledger ----------------------------------------------------------------------------------------------------------
+# -- the store -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_good_store_comes_with_its_evidence_and_is_left_as_it_was(doctor, settings, strict_bucket):
@@ -118,6 +114,48 @@ def test_uploads_that_nobody_ended_are_counted(doctor, settings, bucket):
     assert code == 0
     assert found.startswith("warn 2 multipart uploads began more than a day ago")
     assert "longtake gc" in found
+
+
+# -- the ledger ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def account(settings, open_account):
+    """An account whose variables the command reads; everything but its ledger is in order."""
+    found = open_account()
+    for name, value in found.env.items():
+        settings.setenv(name, value)
+    return found
+
+
+def lose(account, sequence):
+    ledger = account.ledger
+    ledger.log.store.path(f"ledger/{ledger.account}/{sequence:012d}.json").unlink()
+
+
+def test_a_ledger_without_a_gap_is_in_order_and_a_missing_entry_ends_with_4(account, capsys):
+    for number in range(10):
+        account.ledger.adjust(number, who="me", why="to have a log")
+    assert main(["doctor", "--ledger"]) == 0
+    assert "  ok  ledger: 10 entries and 0 checkpoints, none damaged or missing\n" in capsys.readouterr().out
+    lose(account, 5)
+    assert main(["doctor", "--ledger"]) == 4
+    assert " bad  ledger: entry 5 is missing\n" in capsys.readouterr().out
+
+
+def test_the_doctor_repairs_and_credits_show_what_is_left_to_settle(account, capsys):
+    attempt = claim(account.ledger).attempt
+    account.ledger.accepted(attempt, "task-of-rocks")
+    account.ledger.completed(attempt, 150)
+    account.ledger.settled(attempt, clip="0" * 64)
+    lose(account, 1)
+    assert main(["doctor", "--repair"]) == 2
+    assert main(["doctor", "--ledger", "--repair"]) == 4
+    assert "warn  ledger: entry 1 is marked as lost\n bad  ledger: entry 1 is lost" in capsys.readouterr().out
+    assert main(["credits"]) == 4
+    assert "longtake credits resolve a1" in capsys.readouterr().out
+    assert main(["credits", "resolve", "a1", "--write-off", "--why", "its clip is kept"]) == 0
+    assert main(["doctor", "--ledger"]) == 0
 
 
 # -- presigned URLs ------------------------------------------------------------------------------------------------------

@@ -16,12 +16,8 @@ DIGEST = "0123456789abcdef" * 4
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch, tmp_path):
+def place(settings, tmp_path):
     """A store in which one old clip is named by nobody, and one young."""
-    for name in [name for name in os.environ if name.startswith(("LONGTAKE_", "REAPI_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
-    monkeypatch.chdir(tmp_path)
     found = stores.open(str(tmp_path / "store"))
     for number in "45":
         found.put_if_absent(f"media/{number}{DIGEST[1:]}.mp4", b"clip" * 600)
@@ -73,7 +69,7 @@ def test_uploads_to_s3_that_never_ended_are_told_and_ended(bucket, capsys, monke
     others = ["films/backups/begun", "films/media/of others", "of-others/media/begun"]
     for key in others:
         aws.create_multipart_upload(Bucket=bucket, Key=key)
-    monkeypatch.setattr(multipart, "_ABANDONED", timedelta(days=-1))
+    monkeypatch.setattr(multipart, "ABANDONED_AFTER", timedelta(days=-1))
     code, out = longtake(capsys, "gc", "--json", *(["--delete"] if end else []))
     assert (code, json.loads(out)["uploads"]) == (0, 1)
     left = [each["Key"] for each in aws.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]

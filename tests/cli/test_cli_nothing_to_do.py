@@ -138,7 +138,7 @@ def test_an_api_may_be_configured_in_a_file(place, file, text):
 
 
 def test_a_provider_that_does_not_answer_holds_up_no_film_that_needs_nothing_of_it(place, monkeypatch):
-    monkeypatch.setattr(summary, "_IDLE", 0.1)
+    monkeypatch.setattr(summary, "IDLE_PATIENCE", 0.1)
     for module in (client, http_clients):
         # Far beyond what a test may take: only the run's own patience ends the wait.
         monkeypatch.setattr(module, "GET_TIMEOUT", 86_400.0)

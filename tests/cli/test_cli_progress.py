@@ -31,29 +31,34 @@ def started(shown, *, to_buy=4):
     return shown
 
 
-def poll(shown, label, seconds):
+def poll(shown, clock, label, seconds):
     """The provider takes so many seconds for a take."""
 
     async def call():
-        shown._clock.now += seconds
+        clock.now += seconds
         return "clip"
 
     assert asyncio.run(shown.around(Step("poll", label), call)) == "clip"
 
 
-def bought(shown, attempt, label, seconds=60.0):
+def bought(shown, clock, attempt, label, seconds=60.0):
     shown.notify(event("attempt.accepted", attempt=attempt, shot=f"{label} · take 1", credits=320))
-    poll(shown, f"{label} · take 1", seconds)
+    poll(shown, clock, f"{label} · take 1", seconds)
     shown.notify(event("take.kept", attempt=attempt, shot=label, credits=300))
     shown.notify(event("shot.done", shot=label, state="bought"))
 
 
 @pytest.fixture
-def screen():
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def screen(clock):
     """A bar on a terminal of 80 columns, and what the terminal got."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, color_system=None, legacy_windows=False)
-    return progress.Bar(PARENTS, Clock(), console=console), console
+    return progress.Bar(PARENTS, clock, console=console), console
 
 
 def drawn(bar, console):
@@ -100,11 +105,11 @@ def test_warnings_of_the_run_are_printed_with_it(capsys):
 # -- the bar -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_bar_shows_shots_credits_time_left_and_what_is_in_flight(screen):
+def test_the_bar_shows_shots_credits_time_left_and_what_is_in_flight(screen, clock):
     bar, console = screen
     assert drawn(bar, console) == ["starting: reading the storyboard and the store"]
-    bought(started(bar), "a1", "dawn/rocks")
-    bar.in_flight = {"dawn/tower · take 1": bar._clock.now, "storm/lamp · take 1": bar._clock.now}
+    bought(started(bar), clock, "a1", "dawn/rocks")
+    bar.in_flight = {"dawn/tower · take 1": clock.now, "storm/lamp · take 1": clock.now}
     first, second = drawn(bar, console)
     assert first.endswith("1/4 shots · 300 of 1,280 credits · about 3 min left")
     assert second == "2 in flight: dawn/tower · take 1, storm/lamp · take 1"
@@ -120,12 +125,14 @@ def test_many_takes_in_flight_stay_on_one_line(screen):
     assert len(lines[1]) <= 80
 
 
-def test_lines_scroll_above_the_bar_and_nothing_of_it_stays(screen):
+def test_lines_scroll_above_the_bar_and_nothing_of_it_stays(screen, clock):
     bar, console = screen
     with bar:
-        bought(started(bar), "a1", "dawn/rocks")
-    assert "[ 22.5 %] dawn/rocks: bought\n" in console.file.getvalue()
-    assert not bar._live.is_started
+        bought(started(bar), clock, "a1", "dawn/rocks")
+    line, _, after = console.file.getvalue().partition("[ 22.5 %] dawn/rocks: bought\n")
+    assert "shots" not in line
+    # The cursor is back, and the last thing that was drawn is erased.
+    assert after.rpartition("shots")[2].endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 # -- counting ------------------------------------------------------------------------------------------------------------
@@ -140,28 +147,27 @@ def test_refunds_are_no_cost_and_takes_of_other_runs_are_not_counted():
     assert (shown.credits, shown.bought) == (320, 0)
 
 
-def test_time_left_follows_the_longest_chain():
-    shown = started(progress.Lines(PARENTS, Clock()))
+def test_time_left_follows_the_longest_chain(clock):
+    shown = started(progress.Lines(PARENTS, clock))
     assert shown.seconds_left is None
-    bought(shown, "a1", "storm/lamp", seconds=60)
+    bought(shown, clock, "a1", "storm/lamp", seconds=60)
     # Three shots of one chain are to come, one after another.
     assert shown.seconds_left == 180
-    bought(shown, "a2", "dawn/rocks", seconds=60)
+    bought(shown, clock, "a2", "dawn/rocks", seconds=60)
     assert shown.seconds_left == 120
-    shown.in_flight["dawn/tower · take 1"] = shown._clock.now - 20
+    shown.in_flight["dawn/tower · take 1"] = clock.now - 20
     assert shown.seconds_left == 100
 
 
-def test_time_left_counts_rounds_where_few_takes_run_at_once():
-    shown = started(progress.Lines(dict.fromkeys(map(str, range(9)))), to_buy=9)
-    shown._clock = Clock()
-    bought(shown, "a1", "0", seconds=60)
+def test_time_left_counts_rounds_where_few_takes_run_at_once(clock):
+    shown = started(progress.Lines(dict.fromkeys(map(str, range(9))), clock), to_buy=9)
+    bought(shown, clock, "a1", "0", seconds=60)
     assert shown.seconds_left == 8 * 60
 
 
-def test_time_left_is_that_of_one_take_where_only_one_is_bought():
-    shown = started(progress.Lines(PARENTS, Clock()), to_buy=1)
-    shown._took.append(60)
+def test_time_left_is_that_of_one_take_where_only_one_is_bought(clock):
+    shown = started(progress.Lines(PARENTS, clock), to_buy=1)
+    poll(shown, clock, "dawn/rocks · take 1", 60)
     assert shown.seconds_left == 60
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -12,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cluster import until
 from prefect.client.orchestration import SyncPrefectClient
+from processes import clean_environment, until
 from ruamel.yaml import YAML
 
 from longtake import media, settings, storyboard
@@ -132,8 +131,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(project, mo
 
 def environment(home, **over):
     """This process's variables without what steers Longtake or Prefect."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_"))}
-    return {**kept, "NO_PROXY": "*", "DO_NOT_TRACK": "1", "PREFECT_HOME": str(home), **over}
+    return clean_environment(PREFECT_HOME=str(home), **over)
 
 
 def longtake(*words, **options):

@@ -10,9 +10,7 @@ import inspect
 import json
 import re
 import shlex
-import struct
 import wave
-import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +28,7 @@ from doc_pages import (
     variables_in_code,
     without_code,
 )
+from pictures import png
 
 import longtake
 from longtake import catalog, cli, errors, request, storyboard
@@ -95,16 +94,7 @@ def _write_media(folder: Path, name: str) -> None:
             file.writeframes(bytes(16000))
         return
     assert path.suffix == ".png", f"teach this test to write {name}"
-    side = 320
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(bytes(side * (side + 1)))),
-        (b"IEND", b""),
-    )
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    path.write_bytes(png(0, 320, 320))
 
 
 @pytest.fixture

@@ -205,7 +205,7 @@ def test_the_progress_artifact_ends_full(shown):
     assert progress.data == 100.0
 
 
-def test_the_table_of_shots(shown, first):
+def test_the_table_has_a_row_for_each_shot_and_its_sums_last(shown, first):
     """One table: how each shot stands and what it cost; sums in the last row, no columns for what did not happen."""
     _, artifacts, _ = shown
     *rows, whole = json.loads(artifacts[f"{FILM}-shots"].data)
@@ -226,7 +226,7 @@ def test_one_table_one_page_one_progress(shown):
     assert set(artifacts) == {f"{FILM}-progress", f"{FILM}-shots", f"{FILM}-summary"}
 
 
-def test_the_page(shown, first, prefect_api):
+def test_the_page_shows_pictures_sums_and_where_the_film_is(shown, first, prefect_api):
     run, artifacts, _ = shown
     text = artifacts[f"{FILM}-summary"].data
     assert text.startswith("# The Small Light\n")
@@ -245,7 +245,7 @@ def test_the_contact_sheet_lies_beside_the_film(first):
         assert sheet.streams.video[0].width > 2 * 240
 
 
-def test_the_event_film_ready(first, events):
+def test_one_event_says_that_the_film_is_ready_and_where(first, events):
     found = events("longtake.film.ready", FILM)
     mine = [e for e in found if any(first[0].answer["flow_run_id"] in r["prefect.resource.id"] for r in e["related"])]
     assert len(mine) == 1

@@ -84,29 +84,29 @@ TABLE = sum(1 if edit.free else 3 for edit in EDITS)
 
 
 @pytest.mark.parametrize(("number", "edit", "way"), CELLS)
-def test_what_it_buys(number, edit, way, scene, record_property):
+def test_an_edit_buys_what_plan_and_document_say_and_nothing_the_second_time(number, edit, way, film, record_property):
     for old, new in edit.change:
-        scene.edit(old, new)
-    if "guard.png" in scene.text:
-        (scene.folder / "keeper.png").rename(scene.folder / "guard.png")
+        film.edit(old, new)
+    if "guard.png" in film.board.read_text():
+        (film.folder / "keeper.png").rename(film.folder / "guard.png")
     if edit.files:
-        scene.repaint()
-    before = scene.debits()
-    planned = scene.plan(downstream=way, retake=edit.retake)
-    outcomes, first = scene.run(downstream=way, retake=edit.retake)
-    bought = scene.debits()[len(before) :]
+        film.repaint()
+    before, studio = film.debits(), film.studio
+    planned = studio.plan(film.board, downstream=way, retake=edit.retake)
+    first = studio.make_sync(film.board, downstream=way, retake=edit.retake)
+    bought = film.debits()[len(before) :]
     assert sum(bought) == planned.expected == planned.downstream_prices[way]
-    states = Counter(outcome.state for outcome in outcomes.values())
+    states = Counter(shot.state for shot in first.shots.values())
     text = told(bought, states["stale"])
     record_property(f"cell of {DOCUMENT}", [number, edit.text, way, text, TABLE])
     if "LONGTAKE_WRITE_DOCS" not in os.environ:
         assert documented().get((edit.text, way)) == text
     # And run again: nothing is bought, and the film is the same.
-    again, second = scene.run(downstream=None)
-    assert scene.debits()[len(before) :] == bought
-    assert second.manifest.digest == first.manifest.digest
-    assert not second.made
-    assert {outcome.state for outcome in again.values()} <= {"current", "stale"}
+    written = first.path.stat().st_mtime_ns
+    again = studio.make_sync(film.board)
+    assert film.debits()[len(before) :] == bought
+    assert (again.path, again.path.stat().st_mtime_ns) == (first.path, written)
+    assert {shot.state for shot in again.shots.values()} <= {"current", "stale"}
 
 
 def told(bought, stale):

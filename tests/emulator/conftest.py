@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import struct
 import threading
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from leaving import left_behind
+from pictures import png
 
 from longtake import emulator
 from longtake.emulator import Config, Rule
@@ -92,15 +91,7 @@ def shared():
         yield found
 
 
-def png(width=320, height=320, color=(200, 30, 40)):
-    """A one-colored PNG."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\0" + bytes(color) * width) * height
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+RED, BLUE = (200, 30, 40), (20, 60, 200)
 
 
 @pytest.fixture
@@ -108,9 +99,9 @@ def public(tmp_path):
     """A folder store with pictures in it."""
     folder = tmp_path / "public"
     (folder / "media").mkdir(parents=True)
-    (folder / "media" / "red.png").write_bytes(png())
-    (folder / "media" / "blue.png").write_bytes(png(640, 360, (20, 60, 200)))
-    (folder / "media" / "tiny.png").write_bytes(png(64, 64))
+    (folder / "media" / "red.png").write_bytes(png(RED, 320, 320))
+    (folder / "media" / "blue.png").write_bytes(png(BLUE, 640, 360))
+    (folder / "media" / "tiny.png").write_bytes(png(RED, 64, 64))
     (folder / "media" / "not.png").write_bytes(b"<html>not a picture</html>")
     (folder / "media" / "note.txt").write_bytes(b"text")
     return folder
@@ -124,7 +115,7 @@ def fickle():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.command)
-            gone, data = len(asked) > 2, png()
+            gone, data = len(asked) > 2, png(RED, 320, 320)
             self.send_response(404 if gone else 200)
             self.send_header("Content-Type", "image/png")
             self.send_header("Content-Length", "0" if gone else str(len(data)))

@@ -34,7 +34,7 @@ def test_only_media_can_be_located(public, key):
 
 
 @pytest.mark.parametrize("path", ["ledger/1.json", "media/%2e%2e/ledger/1.json", "..%2fledger/1.json", "%2fetc/passwd"])
-def test_escapes_over_http(stand, public, path):
+def test_no_path_leads_out_of_the_folder_or_into_the_ledger(stand, public, path):
     (public / "ledger").mkdir()
     (public / "ledger" / "1.json").write_text("{}")
     here = stand(public=public)

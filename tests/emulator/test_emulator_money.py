@@ -98,7 +98,7 @@ def test_open_length_holds_thirty_seconds_and_gives_the_rest_back(stand):
     [(None, 10001), ("Basic dGVzdA==", 10002), ("Bearer", 10002), ("Bearer two words", 10002), ("Bearer other", 10003)],
 )
 @pytest.mark.parametrize("path", ["balance", "tasks/task_x", "videos/generations"])
-def test_keys(shared, header, code, path):
+def test_a_missing_or_a_wrong_key_is_refused(shared, header, code, path):
     headers = {"Authorization": header} if header else {}
     method = "POST" if path.startswith("videos") else "GET"
     answer = httpx.request(method, f"{shared.base}/{path}", headers=headers, trust_env=False)
@@ -112,7 +112,7 @@ def test_unknown_task_and_balance_not_offered(stand):
     assert here.http.get(f"{here.base}/balance").status_code == 404
 
 
-def test_rate_limit_per_key(stand):
+def test_a_key_that_asks_too_often_is_told_when_to_ask_again(stand):
     here = stand(rate_limit=0.001)
     assert here.http.get(f"{here.base}/balance").status_code == 200
     limited = here.http.get(f"{here.base}/balance")

@@ -20,7 +20,7 @@ def options(*words):
     return parser.parse_args(words)
 
 
-def test_as_a_process():
+def test_a_process_prints_its_addresses_and_knows_its_keys():
     rules = '[{"where": "balance", "what": "429", "times": 1}]'
     args = ["--key", "one", "--key", "two", "--balance", "77", "--faults", rules, "--processing", "0"]
     with subprocess.Popen(
@@ -79,7 +79,7 @@ def test_options_become_a_configuration(tmp_path):
         ("--processing", "-1"),
     ],
 )
-def test_unusable_options(words):
+def test_unusable_options_are_settings_errors(words):
     with pytest.raises(SettingsError):
         command.configuration(options(*words))
 

@@ -102,7 +102,7 @@ def test_frames_exclude_references(shared, field, model):
 
 
 @pytest.mark.parametrize("model", ["seedance-3", "SEEDANCE-2.5", "seedance-2.5 "])
-def test_unknown_models(shared, model):
+def test_an_unknown_model_is_answered_404(shared, model):
     assert shared.post(model=model).status_code == 404
 
 
@@ -117,7 +117,7 @@ def test_bodies_that_are_not_an_object(shared, raw):
     assert answer.json()["error"]["code"] == 20002
 
 
-def test_a_huge_body(shared):
+def test_a_huge_body_is_answered_413(shared):
     answer = shared.http.post(f"{shared.base}/videos/generations", content=b" " * (1024 * 1024 + 1))
     assert answer.status_code == 413
 

@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+from processes import until
 
 
 def cut_short(here, url):
@@ -23,7 +24,7 @@ def cut_short(here, url):
     ("what", "status"),
     [("429", 429), ("500", 500), ("503-before", 503), ("redirect", 307), ("refuse-30002", 400)],
 )
-def test_before_charging(stand, what, status):
+def test_a_fault_before_charging_leaves_no_entry_and_no_task(stand, what, status):
     here = stand({"where": "submit", "what": what, "times": 1})
     assert here.post().status_code == status
     assert here.books()["entries"] == []
@@ -47,7 +48,7 @@ def test_after_charging_a_task_runs_that_nobody_was_told_of(stand, what):
 
 
 @pytest.mark.parametrize(("what", "charged"), [("drop-before", 0), ("drop-after", 1)])
-def test_dropped_connections(stand, what, charged):
+def test_a_dropped_connection_has_charged_or_not_as_its_name_says(stand, what, charged):
     here = stand({"where": "submit", "what": what, "times": 1})
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         here.post()
@@ -62,8 +63,7 @@ def test_stall_charges_and_never_answers(stand):
     with pytest.raises(httpx.ReadTimeout):
         here.http.post(f"{here.base}/videos/generations", json=here.body(), timeout=0.5)
     # A busy server may come to the request only after the client has given up.
-    while here.books()["posts"]["charged"] == 0:
-        time.sleep(0.05)
+    until(lambda: here.books()["posts"]["charged"], why="the request has arrived")
     assert here.books()["posts"] == {"received": 1, "charged": 1, "answered": 0}
 
 
@@ -96,7 +96,7 @@ def test_polls_and_balance_fail_without_changing_anything(stand):
     assert here.poll(task_id)["id"] == task_id
 
 
-def test_envelopes_that_lack_something(stand):
+def test_an_envelope_may_lack_usage_last_frame_or_id(stand):
     here = stand()
     task_id = here.made(return_last_frame=True)["id"]
     rules = [{"where": "poll", "what": what, "times": 1} for what in ("no-usage", "no-last-frame", "no-id")]
@@ -109,7 +109,7 @@ def test_envelopes_that_lack_something(stand):
     assert "last_frame_url" in whole["output"]
 
 
-def test_media_faults(stand):
+def test_a_clip_may_be_expired_html_garbage_or_cut_short(stand):
     here = stand()
     url = here.made()["output"]["video_urls"][0]
     whole = here.http.get(url).content

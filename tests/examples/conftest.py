@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
-from emulators import running_emulator, small_catalog
-from processes import PATIENCE
+from processes import PATIENCE, clean_environment
 
 
 @pytest.fixture
-def provider(tmp_path):
-    """An emulator whose store is a folder of the test; it may be asked for its books."""
-    (tmp_path / "store").mkdir()
-    catalog = small_catalog(tmp_path / "catalog.json", pixels=(160, 90), shortest=None)
-    with running_emulator(tmp_path / "store", catalog=catalog) as found:
-        yield found
+def account(open_account):
+    return open_account(processing=0.2)
 
 
 @pytest.fixture
-def environment(provider, tmp_path):
+def provider(account):
+    """The account's emulator; it may be asked for its books."""
+    return account.emulator
+
+
+@pytest.fixture
+def environment(account, tmp_path):
     """What leads a process to that emulator, and to nothing of this person's own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "PYTHON"))}
-    return {
-        **kept,
-        "NO_PROXY": "*",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "LONGTAKE_API_KEY": provider.key,
-        "LONGTAKE_BASE_URL": provider.base_url,
-        "LONGTAKE_PUBLIC_URL": provider.store_url,
-        "LONGTAKE_STORE": str(tmp_path / "store"),
-        "LONGTAKE_CATALOG": str(tmp_path / "catalog.json"),
-    }
+    given = clean_environment(PREFECT_HOME=str(tmp_path / "prefect"), **account.env)
+    return {name: value for name, value in given.items() if not name.startswith("PYTHON")}
 
 
 @pytest.fixture

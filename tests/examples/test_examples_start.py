@@ -10,7 +10,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from emulators import running_emulator
 
 import longtake as lt
 
@@ -44,20 +43,16 @@ def board_of(name):
 
 
 @pytest.fixture
-def studio(tmp_path, monkeypatch):
-    """A studio on an emulator of small clips in three ratios."""
+def studio(open_account, tmp_path, monkeypatch):
+    """A studio on an emulator of small clips in three ratios, and its account."""
     catalog = tmp_path / "catalog.json"
     catalog.write_text(
         json.dumps({"inputs": {"image": {"side": {"min": 16}}}, "models": {"seedance-2.5": {"pixels": PIXELS}}})
     )
-    (tmp_path / "store").mkdir()
-    with running_emulator(tmp_path / "store", catalog=catalog, processing=0) as provider:
-        for name, value in {
-            "API_KEY": provider.key, "BASE_URL": provider.base_url, "PUBLIC_URL": provider.store_url,
-            "STORE": tmp_path / "store", "CATALOG": catalog,
-        }.items():  # fmt: skip
-            monkeypatch.setenv(f"LONGTAKE_{name}", str(value))
-        yield lt.Studio.from_env(), provider
+    account = open_account(catalog=catalog)
+    for name, value in account.env.items():
+        monkeypatch.setenv(name, value)
+    return lt.Studio.from_env(), account
 
 
 @pytest.mark.parametrize("name", [*(name for name in BOARDS if name != "nightly-channel"), PREFECT])
@@ -77,17 +72,17 @@ def test_every_example_to_start_from_is_tested():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["series", pytest.param("three-ratios", marks=pytest.mark.deep)])
 def test_a_set_of_films_is_made_and_a_second_run_is_free(name, studio, tmp_path):
-    studio, provider = studio
+    studio, account = studio
     board = tmp_path / "set.yaml"
     shutil.copytree(EXAMPLES / name, tmp_path, dirs_exist_ok=True)
     board.write_text(re.sub(r"^canary:.*\n", "", (EXAMPLES / name / BOARDS[name]).read_text(), flags=re.MULTILINE))
     result = studio.make_set_sync(board)
     assert [film.state for film in result.films] == ["whole"] * 3
-    posts = provider.posts
+    posts = account.posts
     assert posts == {"series": 7, "three-ratios": 9}[name]
     studio.make_set_sync(board)
-    assert provider.posts == posts
-    sizes = {take["body"]["size"] for take in provider.tasks()}
+    assert account.posts == posts
+    sizes = {take["body"]["size"] for take in account.emulator.tasks()}
     assert sizes == {"series": {"9:16"}, "three-ratios": {"16:9", "9:16", "1:1"}}[name]
 
 
@@ -98,9 +93,9 @@ def test_a_set_of_films_is_made_and_a_second_run_is_free(name, studio, tmp_path)
 def test_a_film_is_made_and_a_second_run_is_free(name, shots, frames, studio):
     from longtake.media import probe
 
-    studio, provider = studio
+    studio, account = studio
     film = studio.make_sync(board_of(name), budget=1500)
-    assert provider.posts == shots
+    assert account.posts == shots
     assert probe(Path(film.path)).frames == frames
     assert studio.make_sync(board_of(name)).cost.charged == 0
 

@@ -7,11 +7,12 @@ import json
 import os
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import bought
 import pytest
+from takes import take_of
 
 from longtake import film as films
 from longtake import library, media, plan, request, storyboard
@@ -21,7 +22,6 @@ from longtake.cli import main
 from longtake.ledger import EntryLog, account_of
 from longtake.library import ClipFile, Frame, Take
 from longtake.media import ffmpeg
-from longtake.plan import Comparison
 from longtake.report import ShotOutcome
 from longtake.settings import Settings
 
@@ -49,11 +49,11 @@ class Clips:
         while len(self._made) <= number:
             n = len(self._made)
             clip, last = self.folder / f"{n}.mp4", self.folder / f"{n}.png"
-            sources = (
-                f"testsrc2=s=64x48:r=24:d=20,trim=start_frame={7 * n}:end_frame={7 * n + FRAMES},setpts=PTS-STARTPTS",
+            picture = (
+                f"testsrc2=s=64x48:r=24:d=20,trim=start_frame={7 * n}:end_frame={7 * n + FRAMES},setpts=PTS-STARTPTS"
             )
-            args = [word for source in sources for word in ("-f", "lavfi", "-i", source)]
-            args += ["-f", "lavfi", "-i", f"sine=f={200 + 20 * n}:r=44100:d={FRAMES / 24}"]
+            sound = f"sine=f={200 + 20 * n}:r=44100:d={FRAMES / 24}"
+            args = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
             args += ["-c:v", "libx264", *self.coding, "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4"]
             ffmpeg.run([*args, ffmpeg.file_url(clip)])
             media.last_frame(clip, last)
@@ -67,8 +67,8 @@ def clips(tmp_path_factory):
 
 
 @dataclass
-class Studio:
-    """A store in which films are made. `run` does what a run does, with `clips` for a provider."""
+class FilmMaker:
+    """Makes films in a store as a run does, with `clips` for a provider."""
 
     store: stores.Store
     folder: Path
@@ -80,31 +80,17 @@ class Studio:
         """The film, and how many takes had to be made for it."""
         resolved = self.resolved(text)
         take_library = library.read_holdings(self.store, SLUG)
-        comparison = Comparison(resolved, take_library, catalog=CATALOG, realm=SETTINGS.realm).running()
-        statuses, outcomes, made = {}, {}, 0
-        for shot in resolved.parents_first():
-            parent = statuses[shot.parent] if shot.parent else None
-            status = comparison.look(shot, parent)
-            for lack in status.lacks:
-                made += 1
-                take_library.add(self.keep(comparison, shot, lack.number, parent.used if parent else None))
-            state = "stale" if status.state == "stale" else "bought" if status.lacks else "current"
-            status = statuses[shot.id] = comparison.look(shot, parent)
-            why = "; ".join(map(str, status.reasons))
-            outcomes[shot.id] = ShotOutcome(shot, state, status.used, status.kept, why=why)
-        used = {name: one.used.fingerprint for name, one in statuses.items()}
-        take_library.save(run="a-run", used=used, labels={shot.id: shot.label for shot in resolved.shots})
-        film = films.join(
-            resolved,
-            [outcomes[shot.id] for shot in resolved.shots],
-            store=self.store,
-            film=SLUG,
-            state=EntryLog(self.store, ACCOUNT).read(),
-            closed=self.closed,
-            run="a-run",
-            **options,
-        )
-        return film, made
+        found = bought.keep_missing(resolved, take_library, catalog=CATALOG, realm=SETTINGS.realm, keep=self.keep)
+        outcomes = []
+        for shot in resolved.shots:
+            before, now = found[shot.id]
+            state = "stale" if before.state == "stale" else "bought" if before.lacks else "current"
+            why = "; ".join(map(str, now.reasons))
+            outcomes.append(ShotOutcome(shot, state, now.used, now.kept, why=why))
+        bought.save_snapshot(take_library, resolved, found)
+        given = {"state": EntryLog(self.store, ACCOUNT).read(), "closed": self.closed, "run": "a-run", **options}
+        film = films.join(resolved, outcomes, store=self.store, film=SLUG, **given)
+        return film, sum(len(before.lacks) for before, _ in found.values())
 
     def resolved(self, text: str):
         return request.resolve(storyboard.draft_text(text, name="board.yaml", base=self.folder), CATALOG)
@@ -114,33 +100,17 @@ class Studio:
         found = plan.make(self.resolved(text), catalog=CATALOG, store=self.store, settings=SETTINGS, film=SLUG)
         return found.expected, found.joined
 
-    def keep(self, comparison: Comparison, shot, number: int, source: Take | None) -> Take:
+    def keep(self, shot, **named: Any) -> Take:
         """A new take with a clip of its own."""
-        (clip, last), digests = self.clips[next(self.numbers)], comparison.digests[shot.id]
-        frame = source.last_frame.sha256 if source is not None else None
-        fields = {"realm": SETTINGS.realm, "digests": digests}
-        kept = Take(
-            fingerprint=request.fingerprint(shot, take=number, frame=frame, **fields),
-            description=request.description(shot, **fields),
-            frame=frame,
-            model=shot.model,
-            request=request.frozen_body(shot, digests=digests, frame=frame, catalog=CATALOG),
-            clip=ClipFile(
+        clip, last = self.clips[next(self.numbers)]
+        parts = {
+            "clip": ClipFile(
                 key=self.put(clip, "mp4"), sha256=sha256(clip), bytes=clip.stat().st_size, width=64, height=48,
                 frames=FRAMES, seconds=FRAMES / 24, audio=True,
             ),
-            last_frame=Frame(key=self.put(last, "png"), sha256=sha256(last), source="provider"),
-            account=ACCOUNT,
-            attempt=f"a{number}",
-            task_id=f"task_{number:08}",
-            credits=shot.expected.credits,
-            credits_from="usage",
-            film=SLUG,
-            shot=shot.label,
-            take=number,
-            kept_at=datetime.now(UTC),
-        )  # fmt: skip
-        return library.save(self.store, kept)
+            "last_frame": Frame(key=self.put(last, "png"), sha256=sha256(last), source="provider"),
+        }  # fmt: skip
+        return library.save(self.store, take_of(shot, account=ACCOUNT, film=SLUG, **parts, **named))
 
     def put(self, path: Path, ending: str) -> str:
         key = f"media/{sha256(path)}.{ending}"
@@ -157,28 +127,28 @@ class Studio:
 @pytest.fixture
 def studio(tmp_path, clips):
     (tmp_path / "board").mkdir(exist_ok=True)
-    return Studio(stores.open(str(tmp_path / "store")), tmp_path / "board", clips)
+    return FilmMaker(stores.open(str(tmp_path / "store")), tmp_path / "board", clips)
 
 
 @pytest.fixture(scope="module")
 def module_studio(tmp_path_factory, clips):
     """One store for the tests of a module, for films that none of them changes."""
     folder = tmp_path_factory.mktemp("studio")
-    return Studio(stores.open(str(folder / "store")), folder, clips)
+    return FilmMaker(stores.open(str(folder / "store")), folder, clips)
 
 
 @pytest.fixture
 def remote_studio(tmp_path, clips, strict_bucket):
     """The same in an S3 bucket."""
     (tmp_path / "board").mkdir(exist_ok=True)
-    return Studio(stores.open(f"s3://{strict_bucket}/films-of-mine"), tmp_path / "board", clips)
+    return FilmMaker(stores.open(f"s3://{strict_bucket}/films-of-mine"), tmp_path / "board", clips)
 
 
 @pytest.fixture
 def longtake(capsys, monkeypatch, tmp_path):
     """Run a command on a studio's store, without a key: exit code, its JSON (or text), and what went to standard error."""
 
-    def run(studio: Studio, *words: object, as_json: bool = True):
+    def run(studio: FilmMaker, *words: object, as_json: bool = True):
         for name in [name for name in os.environ if name.startswith(("LONGTAKE_", "REAPI_"))]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("LONGTAKE_STORE", studio.store.uri)

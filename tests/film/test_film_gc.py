@@ -203,7 +203,7 @@ def test_a_take_that_is_kept_between_looking_and_removing_keeps_its_media(studio
 
 
 def test_what_is_named_or_begun_between_two_batches_stays(studio, write_board, monkeypatch):
-    monkeypatch.setattr(garbage, "_BATCH", 1)
+    monkeypatch.setattr(garbage, "BATCH", 1)
     text = write_board("one: A")
     for number, ending in enumerate(["mp4", "png"]):
         studio.put(studio.clips[0][number], ending)

@@ -9,7 +9,7 @@ import pytest
 
 from longtake import export
 from longtake import store as stores
-from tests.film.conftest import Studio
+from tests.film.conftest import FilmMaker
 
 otio = pytest.importorskip("opentimelineio", reason="OpenTimelineIO has no wheel for this Python")
 
@@ -20,7 +20,7 @@ FADE = "    transition: {kind: crossfade, seconds: 0.125}\n"
 def studio(tmp_path_factory, clips):
     """One store for all: no import changes it."""
     folder = tmp_path_factory.mktemp("import")
-    return Studio(stores.open(str(folder / "store")), folder, clips)
+    return FilmMaker(stores.open(str(folder / "store")), folder, clips)
 
 
 @pytest.fixture(scope="module")

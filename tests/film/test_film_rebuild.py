@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import wave
 from pathlib import Path
 
 import pytest
+from processes import clean_environment
 
 from longtake import film as films
 from longtake import manifest as manifests
@@ -64,10 +64,7 @@ def test_rebuilding_loads_no_engine_and_needs_no_key(studio, write_board):
     place = f"a-small-film/{film.manifest.digest}"
     program = f"import sys; from longtake.cli import main; code = main(['run', '--from-manifest', '{place}']); "
     program += "sys.exit(code or sum(name.partition('.')[0] in {'prefect', 'httpx', 'boto3'} for name in sys.modules))"
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("LONGTAKE_", "REAPI_", "PREFECT_"))
-    }
-    env = {**kept, "LONGTAKE_STORE": studio.store.uri}
+    env = clean_environment(LONGTAKE_STORE=studio.store.uri)
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "0 credits" in done.stdout

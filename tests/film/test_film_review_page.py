@@ -113,8 +113,7 @@ def test_words_of_a_storyboard_a_note_and_a_name_are_inert(studio, room, page):
     )
     assert page.run("window.hit ?? 0") == 0
     state = room.look()
-    page.call("Page.navigate", url=(studio.store.path(state.home + "report.html")).as_uri())
-    page.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+    page.open(studio.store.path(state.home + "report.html").as_uri())
     assert page.run(look) == [0, 0]
     clips = page.run(
         "Promise.all([...document.querySelectorAll('video')].map(video => new Promise(done => { "
@@ -140,8 +139,7 @@ def test_a_page_of_another_origin_can_do_nothing(room, page, tmp_path):
     fingerprint = room.look().shots[0].used.fingerprint
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        page.call("Page.navigate", url=f"http://127.0.0.1:{server.server_port}/index.html")
-        page.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        page.open(f"http://127.0.0.1:{server.server_port}/index.html")
         tried = page.run(
             """(async room => {
               const body = JSON.stringify({shot: "one", take: 2}), found = [];

@@ -70,7 +70,7 @@ def test_a_damaged_file_is_an_error_that_names_it(folder, damage):
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(folder, monkeypatch):
-    monkeypatch.setattr("longtake.film_set.loading._LARGEST_UNPACKED", 1000)
+    monkeypatch.setattr("longtake.film_set.loading.LARGEST_UNPACKED", 1000)
     with pytest.raises(StoryboardError, match="too large"):
         folder.studio.plan_set(film_set(folder, [{**ROWS[0], "sku": f"k{n}"} for n in range(600)]))
 

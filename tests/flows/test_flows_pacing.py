@@ -76,7 +76,7 @@ def test_a_step_that_waits_for_its_turn_has_not_begun(clock, monkeypatch):
         await asyncio.wait({waiting})
         return waiting.cancelled()
 
-    monkeypatch.setattr(throttle, "_bucket", TokenBucket(1, 1e-6, clock))
-    monkeypatch.setattr(observer, "_as_task_run", task)
+    monkeypatch.setattr(throttle, "TURNS", TokenBucket(1, 1e-6, clock))
+    monkeypatch.setattr(observer, "as_task_run", task)
     assert asyncio.run(work())
     assert begun == [1]

@@ -58,7 +58,7 @@ def test_a_deployment_needs_a_store_that_outlives_the_run(monkeypatch, in_a_depl
 
 
 @pytest.mark.parametrize("store", ["/srv/films", "~/films", "file:///srv/films", "s3://films/longtake"])
-def test_stores_that_do(monkeypatch, in_a_deployment, store):
+def test_a_deployment_takes_a_store_that_all_its_machines_reach(monkeypatch, in_a_deployment, store):
     monkeypatch.setenv("LONGTAKE_STORE", store)
     assert settings_of(None, None).store == store
 

@@ -11,7 +11,7 @@ from longtake.prefect import observer
 from longtake.prefect.retrying import when_transient
 
 STEPS = ("upload", "submit", "poll", "ingest", "concatenate")
-ALL = [*(getattr(tasks, name) for name in tasks.__all__), *observer._TASKS.values()]
+ALL = [*(getattr(tasks, name) for name in tasks.__all__), *observer.TASKS.values()]
 
 
 @pytest.mark.parametrize("task", ALL)
@@ -20,7 +20,7 @@ def test_no_step_is_cached_or_kept_by_the_engine(task):
     assert task.persist_result is False
 
 
-@pytest.mark.parametrize("task", [tasks.submit, tasks.generate, observer._TASKS["submit"]])
+@pytest.mark.parametrize("task", [tasks.submit, tasks.generate, observer.TASKS["submit"]])
 def test_a_paid_step_is_never_repeated_by_the_engine(task):
     assert task.retries == 0
     assert task.retry_condition_fn is None
@@ -28,14 +28,14 @@ def test_a_paid_step_is_never_repeated_by_the_engine(task):
 
 @pytest.mark.parametrize("name", ["upload", "ingest", "concatenate"])
 def test_other_steps_are_repeated_only_after_errors_that_may_pass(name):
-    for task in (getattr(tasks, name), observer._TASKS[name]):
+    for task in (getattr(tasks, name), observer.TASKS[name]):
         assert task.retries > 0
         assert task.retry_condition_fn is when_transient
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_has_one_name_alone_and_in_a_film(name):
-    assert getattr(tasks, name).name == observer._TASKS[name].name == name
+    assert getattr(tasks, name).name == observer.TASKS[name].name == name
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from longtake import storyboard
+
 ENGINE = ("prefect", "longtake.flows", "longtake.tasks", "longtake.blocks", "longtake.prefect")
 HEAVY = ("httpx", "av", "boto3", "botocore", "ruamel.yaml", "rich", "fastapi", "uvicorn", "ffmpeg", "imageio_ffmpeg")
 BOARD = (
@@ -46,6 +48,23 @@ def test_a_plan_of_a_storyboard_in_python_loads_no_engine_no_client_and_no_media
     # The catalog is a YAML file.
     found = loaded(BOARD + "assert lt.Studio(store='films').plan(board).reserve", tmp_path)
     assert not found & {*ENGINE, *HEAVY} - {"ruamel.yaml"}
+
+
+def test_a_plan_of_a_file_loads_no_engine_no_client_and_no_media(tmp_path):
+    (tmp_path / "film.yaml").write_text(storyboard.starter())
+    code = "import contextlib, io\nfrom longtake.cli import main\n"
+    code += "with contextlib.redirect_stdout(io.StringIO()):\n    assert main(['plan', 'film.yaml', '--json']) == 0"
+    assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "jinja2"} - {"ruamel.yaml"}
+
+
+def test_a_storyboard_in_python_is_written_checked_and_shown_without_a_reader_of_yaml(tmp_path):
+    code = "board.to_yaml(), board.check(), board._repr_html_(), lt.storyboard.load_any(board)"
+    assert not loaded(f"{BOARD}import longtake.storyboard\n{code}", tmp_path) & {*ENGINE, *HEAVY, "asyncio"}
+
+
+def test_the_rooms_of_storyboards_requests_and_models_load_no_engine_no_client_and_no_media(tmp_path):
+    found = loaded("import longtake.storyboard, longtake.request, longtake.catalog", tmp_path)
+    assert not found & {*ENGINE, *HEAVY}
 
 
 def test_the_command_that_plans_loads_nothing_that_only_a_purchase_or_a_join_needs(tmp_path):

@@ -32,8 +32,8 @@ def by_shot(ledger):
 # -- lines ---------------------------------------------------------------------------------------------------------------
 
 
-def test_every_credit_has_a_line(desk) -> None:
-    here = desk(
+def test_every_credit_has_a_line(buyer) -> None:
+    here = buyer(
         {"what": "fail-80003", "match": "of storm.", "times": 1},
         {"what": "fail-80006", "match": "of crowd."},
         {"what": "no-refund", "match": "of fog.", "times": 1},
@@ -58,15 +58,15 @@ def test_every_credit_has_a_line(desk) -> None:
     assert lines["open"] == {"attempts": 1}
 
 
-def test_a_missing_refund_is_a_loss_and_no_second_attempt(desk) -> None:
-    here = desk({"what": "no-refund", "match": "of fog.", "times": 1})
+def test_a_missing_refund_is_a_loss_and_no_second_attempt(buyer) -> None:
+    here = buyer({"what": "no-refund", "match": "of fog.", "times": 1})
     run(here.buy(fog=1))
     assert by_shot(here.ledger) == {"fog": {"attempts": 2, "estimate": 80, "settled": 80, "written_off": 80}}
     assert 50_000 - here.balance() == 160
 
 
-def test_sums_agree_whatever_they_are_grouped_by(desk) -> None:
-    here = desk({"what": "fail-80003", "times": 1, "match": "of b."})
+def test_sums_agree_whatever_they_are_grouped_by(buyer) -> None:
+    here = buyer({"what": "fail-80003", "times": 1, "match": "of b."})
     run(here.buy(a=1, b=2, film="one"))
     run(here.buy(c=4, film="two"))
     lines = accounts.lines(here.ledger)
@@ -116,10 +116,10 @@ def test_nothing_is_missed_or_counted_twice_while_attempts_close(tmp_path) -> No
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """`longtake credits` in this process, in the surroundings of a desk: exit code, output and errors."""
+    """`longtake credits` in this process, in the surroundings of a buyer: exit code, output and errors."""
 
     def call(here, *words):
-        for name, value in here.environment().items():
+        for name, value in here.env.items():
             monkeypatch.setenv(name, value)
         code = cli.main(["credits", *words])
         seen = capsys.readouterr()
@@ -128,27 +128,27 @@ def command(monkeypatch, capsys):
     return call
 
 
-def test_credits_of_an_account_that_bought_nothing(desk, command) -> None:
-    code, out, _ = command(desk())
+def test_credits_of_an_account_that_bought_nothing(buyer, command) -> None:
+    code, out, _ = command(buyer())
     assert code == 0
     assert "nothing was bought yet" in out
-    code, out, _ = command(desk(), "--json")
+    code, out, _ = command(buyer(), "--json")
     assert json.loads(out)["total"]["settled"] == code == 0
 
 
-def test_credits_for_people(desk, command) -> None:
-    here = desk()
+def test_credits_for_people(buyer, command) -> None:
+    here = buyer()
     here.lose("gone", charged=True)
     run(here.buy(calm=1, gone=2))
     code, out, err = command(here)
     assert (code, err) == (4, "")
     for text in ("a-film", "s/calm", "s/gone", "80", "160", "50000 opening", "in doubt: a"):
         assert text in out
-    assert here.settings.key().get_secret_value() not in out
+    assert here.key not in out
 
 
-def test_credits_for_machines(desk, command) -> None:
-    here = desk()
+def test_credits_for_machines(buyer, command) -> None:
+    here = buyer()
     here.lose("gone", charged=True)
     run(here.buy(calm=1, film="one"))
     run(here.buy(storm=3, gone=2, film="two"))
@@ -161,7 +161,8 @@ def test_credits_for_machines(desk, command) -> None:
         ("one", "s"): 1,
         ("two", "s"): 2,
     }
-    assert {line["day"] for line in found["days"]} == {day_of(a) for a in here.times()}
+    begun = {day_of(entry.at) for _, entry in here.ledger.log.entries() if entry.kind == "intent"}
+    assert {line["day"] for line in found["days"]} == begun
     assert (found["total"]["estimate"], found["total"]["settled"], found["total"]["in_doubt"]) == (320, 320, 160)
     (doubt,) = found["in_doubt"]
     assert (doubt["film"], doubt["shot"], doubt["credits"], doubt["phase"]) == (
@@ -179,8 +180,8 @@ def test_credits_for_machines(desk, command) -> None:
     assert (one["total"]["settled"], one["in_doubt"]) == (80, [])
 
 
-def test_reconcile_by_command(desk, command) -> None:
-    here = desk()
+def test_reconcile_by_command(buyer, command) -> None:
+    here = buyer()
     here.lose("gone", charged=True)
     here.lose("free", charged=False)
     run(here.buy(calm=1, gone=2, free=4))
@@ -196,8 +197,8 @@ def test_reconcile_by_command(desk, command) -> None:
     assert run(here.buy(free=4))["free"].state == "bought"
 
 
-def test_adopting_by_command(desk, command) -> None:
-    here = desk()
+def test_adopting_by_command(buyer, command) -> None:
+    here = buyer()
     here.lose("gone", charged=True)
     run(here.buy(gone=2))
     (doubt,) = here.attempts().values()
@@ -209,7 +210,7 @@ def test_adopting_by_command(desk, command) -> None:
     code, out, _ = command(here, "resolve", doubt.id, "--adopt", task, "--why", "seen in the list", "--who", "kim")
     assert (code, doubt.id in out) == (0, True)
     assert run(here.buy(gone=2))["gone"].take.task_id == task
-    assert here.books()["posts"]["received"] == 1
+    assert here.posts == 1
     said = [entry for _, entry in here.ledger.log.entries() if entry.kind == "adopted"]
     assert [(entry.who, entry.why) for entry in said] == [("kim", "seen in the list")]
     code, _, err = command(here, "resolve", doubt.id, "--adopt", task, "--why", "once more")
@@ -217,8 +218,8 @@ def test_adopting_by_command(desk, command) -> None:
     assert "closed" in err
 
 
-def test_a_task_is_adopted_once(desk, command) -> None:
-    here = desk()
+def test_a_task_is_adopted_once(buyer, command) -> None:
+    here = buyer()
     here.lose("a", "b", charged=True)
     run(here.buy(a=1, b=1))
     doubts, task = here.attempts(), here.task_of("a")
@@ -231,8 +232,8 @@ def test_a_task_is_adopted_once(desk, command) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "spent"), [("--not-charged", 0), ("--write-off", 160)])
-def test_giving_a_verdict_by_command(desk, command, verdict, spent) -> None:
-    here = desk()
+def test_giving_a_verdict_by_command(buyer, command, verdict, spent) -> None:
+    here = buyer()
     here.lose("gone", charged=verdict == "--write-off")
     run(here.buy(gone=2))
     (doubt,) = here.attempts().values()
@@ -245,10 +246,10 @@ def test_giving_a_verdict_by_command(desk, command, verdict, spent) -> None:
     assert "not in doubt but closed" in err
 
 
-def test_explaining_a_drift_by_command(desk, command) -> None:
-    here = desk()
+def test_explaining_a_drift_by_command(buyer, command) -> None:
+    here = buyer()
     run(here.buy(calm=1))
-    here.top_up(2500)
+    here.emulator.top_up(2500)
     code, out, _ = command(here, "reconcile")
     assert code == 0, "a drift without a doubt stops nobody"
     assert "+2500 credits are unexplained since" in out
@@ -262,8 +263,8 @@ def test_explaining_a_drift_by_command(desk, command) -> None:
     assert "+2490 adjustments" in command(here)[1]
 
 
-def test_mistakes_at_the_command_are_told_without_a_traceback(desk, command, monkeypatch, capsys) -> None:
-    here = desk()
+def test_mistakes_at_the_command_are_told_without_a_traceback(buyer, command, monkeypatch, capsys) -> None:
+    here = buyer()
     code, _, err = command(here, "resolve", "a1", "--not-charged", "--why", "x")
     assert code == 1
     assert "attempts in doubt now: none" in err
@@ -280,11 +281,11 @@ def test_mistakes_at_the_command_are_told_without_a_traceback(desk, command, mon
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "SettingsError"
 
 
-def test_as_a_process_the_exit_code_says_that_a_person_must_decide(desk) -> None:
-    here = desk()
+def test_as_a_process_the_exit_code_says_that_a_person_must_decide(buyer) -> None:
+    here = buyer()
     here.lose("gone", charged=True)
     run(here.buy(gone=2))
-    environment = {**os.environ, **here.environment()}
+    environment = {**os.environ, **here.env}
     longtake = [sys.executable, "-P", "-m", "longtake.cli", "credits"]
     done = subprocess.run([*longtake, "--json"], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (4, "")

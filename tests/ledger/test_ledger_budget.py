@@ -6,10 +6,11 @@ import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from purchases import purchase
 
+from examples import examples
 from longtake.errors import BudgetError
 from longtake.ledger import Budget, LedgerState, Used, fold
 from longtake.ledger import entries as e
@@ -105,7 +106,7 @@ CLAIM = st.tuples(st.just("claim"), st.integers(0, 2), st.integers(1, 120))
 APPROVE = st.tuples(st.sampled_from(["approve", "lift"]), st.integers(0, 2), CREDITS)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     BUDGETS,
     FIXED,

@@ -6,11 +6,12 @@ import contextlib
 import threading
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from memory_store import MemoryStore
 from purchases import claim
 
+from examples import examples
 from longtake.errors import BudgetError, InDoubtError
 from longtake.ledger import CHECKPOINT_EVERY, Budget, Ledger, LedgerState, Purchase, fold
 from longtake.ledger import entries as e
@@ -99,7 +100,7 @@ def naive_spent(ledger: Ledger) -> dict[str, int]:
     return {film: amount for film, amount in spent.items() if amount}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(40)
 @given(st.lists(step, min_size=1, max_size=130))
 def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, int]]) -> None:
     store = MemoryStore()
@@ -118,7 +119,7 @@ def test_any_interleaving_folds_to_one_state(steps: list[tuple[int, str, int, in
     assert intents == len(closed) + len(states[0].attempts), "an attempt was lost or counted twice"
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(step, min_size=1, max_size=80), st.integers(200, 900), st.integers(200, 900))
 def test_no_prefix_of_the_log_is_ever_above_a_budget(steps, film_budget: int, day_budget: int) -> None:
     # Charges above the reserve are the provider's doing, so completions here stay within it.

@@ -37,12 +37,12 @@ def sums(here):
 # -- refunds that come late ----------------------------------------------------------------------------------------------
 
 
-def test_a_refund_that_was_missing_is_booked_when_it_comes(desk) -> None:
-    here = desk(NO_REFUND)
+def test_a_refund_that_was_missing_is_booked_when_it_comes(buyer) -> None:
+    here = buyer(NO_REFUND)
     run(here.buy(rocks=1))
     assert here.kinds().count("refund_missing") == 1
     assert sums(here) == {"settled": 80, "refunded": 0, "lost": 80, "attempts": 2}
-    here.top_up(80)
+    here.emulator.top_up(80)
     report = run(here.check())
     assert here.names(report.refunded) == {"rocks"}
     assert report.unexplained == 0
@@ -53,31 +53,31 @@ def test_a_refund_that_was_missing_is_booked_when_it_comes(desk) -> None:
     assert (run(here.check()).drift, here.kinds().count("refund_found")) == (0, 1)
 
 
-def test_credits_that_are_no_refund_are_not_taken_for_one(desk) -> None:
-    here = desk(NO_REFUND)
+def test_credits_that_are_no_refund_are_not_taken_for_one(buyer) -> None:
+    here = buyer(NO_REFUND)
     run(here.buy(rocks=1))
-    here.top_up(81)
+    here.emulator.top_up(81)
     assert run(here.check()).unexplained == 81
     assert "refund_found" not in here.kinds()
     assert here.ledger.read().films == {"a-film": 160}
 
 
-def test_reconciling_books_a_late_refund_too(desk) -> None:
-    here = desk(NO_REFUND)
+def test_reconciling_books_a_late_refund_too(buyer) -> None:
+    here = buyer(NO_REFUND)
     run(here.buy(rocks=1))
-    here.top_up(80)
+    here.emulator.top_up(80)
     report = run(here.reconcile())
     assert (here.names(report.refunded), report.unexplained) == ({"rocks"}, 0)
     assert here.ledger.read().checked.drift == 0
 
 
-def test_a_late_refund_does_not_make_a_charged_doubt_look_free(desk) -> None:
+def test_a_late_refund_does_not_make_a_charged_doubt_look_free(buyer) -> None:
     """Nobody read the balance between the two: the same credits went and came."""
-    here = desk(NO_REFUND)
+    here = buyer(NO_REFUND)
     run(here.buy(rocks=2))
     here.lose("sea", charged=True)
     run(here.buy(sea=2))
-    here.top_up(160)
+    here.emulator.top_up(160)
     assert here.balance() == here.ledger.read().expected_balance
     report = run(here.reconcile())
     assert here.names(report.undecided) == here.names(report.needs_person) == {"sea"}
@@ -89,13 +89,13 @@ def test_a_late_refund_does_not_make_a_charged_doubt_look_free(desk) -> None:
     assert here.ledger.read().expected_balance == here.balance()
 
 
-def test_a_late_refund_of_another_amount_is_told_from_a_doubt(desk) -> None:
-    here = desk(NO_REFUND)
+def test_a_late_refund_of_another_amount_is_told_from_a_doubt(buyer) -> None:
+    here = buyer(NO_REFUND)
     run(here.buy(rocks=2))
     here.lose("sea", charged=True)
     here.lose("sky", charged=False)
     run(here.buy(sea=1, sky=4))
-    here.top_up(160)
+    here.emulator.top_up(160)
     report = run(here.reconcile())
     assert (here.names(report.held), here.names(report.not_charged)) == ({"sea"}, {"sky"})
     assert here.names(report.refunded) == {"rocks"}
@@ -104,28 +104,28 @@ def test_a_late_refund_of_another_amount_is_told_from_a_doubt(desk) -> None:
 # -- a balance that was off before a doubt -------------------------------------------------------------------------------
 
 
-def unexplained_top_up(desk):
-    here = desk()
+def unexplained_top_up(buyer):
+    here = buyer()
     run(here.buy(rocks=1))
-    here.top_up(160)
+    here.emulator.top_up(160)
     return here
 
 
-def refund_of_what_was_written_off(desk):
-    here = desk({"what": "fail-80006", "match": "of rocks."}, processing=3600)
+def refund_of_what_was_written_off(buyer):
+    here = buyer({"what": "fail-80006", "match": "of rocks."}, processing=3600)
     here.lose("rocks", charged=True)
     run(here.buy(rocks=2))
     (doubt,) = here.ledger.read().doubts()
     here.ledger.resolve(doubt.id, "written_off", who="me", why="too small to ask")
     assert run(here.check()).drift == 0
-    assert here.finish() == 1
+    assert here.advance() == 1
     return here
 
 
 @pytest.mark.parametrize("charged", [True, False])
 @pytest.mark.parametrize("happens", [unexplained_top_up, refund_of_what_was_written_off])
-def test_a_balance_that_was_off_before_a_doubt_cannot_tell_about_it(desk, happens, charged) -> None:
-    here = happens(desk)
+def test_a_balance_that_was_off_before_a_doubt_cannot_tell_about_it(buyer, happens, charged) -> None:
+    here = happens(buyer)
     assert run(here.check()).drift == 160
     here.lose("sea", charged=charged)
     assert isinstance(run(here.buy(sea=2))["sea"], InDoubtError)

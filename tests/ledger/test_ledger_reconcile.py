@@ -13,10 +13,11 @@ import sys
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from purchases import claim
 
+from examples import examples
 from longtake import reconciliation
 from longtake.errors import InDoubtError, LedgerError, ProviderUnavailableError
 from longtake.ledger import entries as e
@@ -53,13 +54,13 @@ class Told:
 # -- one doubt -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_not_charged_may_be_bought_again(desk) -> None:
-    here = desk()
+def test_what_was_not_charged_may_be_bought_again(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=False)
     assert isinstance(run(here.buy(rocks=1))["rocks"], InDoubtError)
     assert here.phases() == {"rocks": "in_doubt"}
     assert isinstance(run(here.buy(rocks=1))["rocks"], InDoubtError), "a doubt must never be bought again"
-    assert here.books()["posts"]["received"] == 1
+    assert here.posts == 1
     report = run(here.reconcile())
     assert here.names(report.not_charged) == {"rocks"}
     assert (report.drift, report.in_doubt, report.needs_person) == (0, [], [])
@@ -68,8 +69,8 @@ def test_what_was_not_charged_may_be_bought_again(desk) -> None:
     assert here.ledger.read().expected_balance == here.balance() == 50_000 - 80
 
 
-def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
-    here = desk({"what": "fail-80003", "match": "of rocks.", "times": 1}, processing=3600)
+def test_what_was_charged_is_held_until_its_refund_shows(buyer) -> None:
+    here = buyer({"what": "fail-80003", "match": "of rocks.", "times": 1}, processing=3600)
     here.lose("rocks", charged=True)
     run(here.buy(rocks=2))
     report = run(here.reconcile())
@@ -81,7 +82,7 @@ def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
     assert here.ledger.read().used(film="a-film").film == 160, "held money counts against the budgets"
     again = run(here.reconcile())
     assert (here.names(again.held), here.kinds().count("held")) == ({"rocks"}, 1)
-    assert here.finish() == 1
+    assert here.advance() == 1
     refunded = run(here.reconcile())
     assert here.names(refunded.refunded) == {"rocks"}
     assert refunded.in_doubt == []
@@ -91,8 +92,8 @@ def test_what_was_charged_is_held_until_its_refund_shows(desk) -> None:
     assert state.used(film="a-film").film == 0
 
 
-def test_a_person_is_asked_once_no_refund_can_come_any_more(desk) -> None:
-    here = desk()
+def test_a_person_is_asked_once_no_refund_can_come_any_more(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=True)
     run(here.buy(rocks=2))
     assert run(here.reconcile()).needs_person == []
@@ -101,15 +102,15 @@ def test_a_person_is_asked_once_no_refund_can_come_any_more(desk) -> None:
     assert any("--adopt" in line for line in reconciliation.lines(report))
     here.ledger.adopt(report.held[0], here.task_of("rocks"), who="me", why="the provider's list has it")
     assert run(here.buy(rocks=2))["rocks"].state == "bought"
-    assert here.books()["posts"]["received"] == 1
+    assert here.posts == 1
     assert here.ledger.read().expected_balance == here.balance()
 
 
-def test_charged_and_refunded_before_anybody_looked_is_as_not_charged(desk) -> None:
-    here = desk({"what": "fail-80006", "match": "of rocks.", "times": 1})
+def test_charged_and_refunded_before_anybody_looked_is_as_not_charged(buyer) -> None:
+    here = buyer({"what": "fail-80006", "match": "of rocks.", "times": 1})
     here.lose("rocks", charged=True)
     run(here.buy(rocks=2))
-    here.finish()
+    here.advance()
     assert [entry["kind"] for entry in here.books()["entries"]] == ["debit", "refund"]
     report = run(here.reconcile())
     assert here.names(report.not_charged) == {"rocks"}
@@ -119,8 +120,8 @@ def test_charged_and_refunded_before_anybody_looked_is_as_not_charged(desk) -> N
 # -- several -------------------------------------------------------------------------------------------------------------
 
 
-def test_distinct_amounts_are_told_apart(desk) -> None:
-    here = desk()
+def test_distinct_amounts_are_told_apart(buyer) -> None:
+    here = buyer()
     here.lose("a", "c", charged=True)
     here.lose("b", "d", charged=False)
     run(here.buy(a=1, b=2, c=4, d=8))
@@ -131,8 +132,8 @@ def test_distinct_amounts_are_told_apart(desk) -> None:
     assert here.phases() == {"a": "held", "c": "held"}
 
 
-def test_only_what_is_certain_is_decided(desk) -> None:
-    here = desk()
+def test_only_what_is_certain_is_decided(buyer) -> None:
+    here = buyer()
     here.lose("a", charged=True)
     here.lose("b", "c", charged=False)
     run(here.buy(a=1, b=1, c=4))
@@ -142,8 +143,8 @@ def test_only_what_is_certain_is_decided(desk) -> None:
     assert here.phases() == {"a": "in_doubt", "b": "in_doubt"}
 
 
-def test_of_equal_amounts_none_is_decided_and_a_word_about_one_decides_the_others(desk) -> None:
-    here = desk()
+def test_of_equal_amounts_none_is_decided_and_a_word_about_one_decides_the_others(buyer) -> None:
+    here = buyer()
     here.lose("a", charged=True)
     here.lose("b", "c", charged=False)
     run(here.buy(a=3, b=3, c=3))
@@ -151,26 +152,26 @@ def test_of_equal_amounts_none_is_decided_and_a_word_about_one_decides_the_other
     assert here.names(report.undecided) == {"a", "b", "c"}
     assert (report.held, report.not_charged) == ([], [])
     here.ledger.adopt(here.attempts()["a"].id, here.task_of("a"), who="me", why="the provider's list has it")
-    here.finish()
+    here.advance()
     report = run(here.reconcile())
     assert here.names(report.not_charged) == {"b", "c"}
     assert here.phases() == {"a": "completed"}
 
 
 @pytest.mark.parametrize("charged", [True, False])
-def test_equal_amounts_are_decided_when_all_or_none_were_charged(desk, charged) -> None:
-    here = desk()
+def test_equal_amounts_are_decided_when_all_or_none_were_charged(buyer, charged) -> None:
+    here = buyer()
     here.lose("a", "b", "c", charged=charged)
     run(here.buy(a=3, b=3, c=3))
     report = run(here.reconcile())
     assert here.names(report.held if charged else report.not_charged) == {"a", "b", "c"}
 
 
-def test_an_open_length_could_have_cost_anything(desk) -> None:
-    here, face = desk(), "doubao-seedance-2.5-face"
+def test_an_open_length_could_have_cost_anything(buyer) -> None:
+    here, face = buyer(), "doubao-seedance-2.5-face"
     here.lose("lost", charged=True)
     run(here.buy(lost=-1, model=face))
-    here.finish()
+    here.advance()
     (task,) = here.books()["tasks"]
     assert 0 < 50_000 - here.balance() == task["credits"] < here.attempts()["lost"].order.reserve
     # Not charged, and just what is missing: it must not be taken for the one that was.
@@ -180,7 +181,7 @@ def test_an_open_length_could_have_cost_anything(desk) -> None:
     report = run(here.reconcile())
     assert here.names(report.undecided) == {"lost", "b"}
     assert (report.held, report.not_charged) == ([], [])
-    untouched = desk()
+    untouched = buyer()
     untouched.lose("lost", charged=False)
     run(untouched.buy(lost=-1, model=face))
     assert untouched.names(run(untouched.reconcile()).not_charged) == {"lost"}
@@ -189,12 +190,12 @@ def test_an_open_length_could_have_cost_anything(desk) -> None:
 # -- what doubts do not explain ------------------------------------------------------------------------------------------
 
 
-def test_bought_credits_are_a_drift_until_a_person_explains_them(desk) -> None:
-    here = desk()
+def test_bought_credits_are_a_drift_until_a_person_explains_them(buyer) -> None:
+    here = buyer()
     run(here.buy(rocks=1))
     agreed = run(here.check())
     assert agreed.drift == 0
-    here.top_up(500)
+    here.emulator.top_up(500)
     report = run(here.reconcile())
     assert (report.drift, report.unexplained, report.in_doubt) == (500, 500, [])
     assert any("+500 credits are unexplained since" in line for line in reconciliation.lines(report))
@@ -207,12 +208,12 @@ def test_bought_credits_are_a_drift_until_a_person_explains_them(desk) -> None:
     assert here.ledger.read().agreed.balance == here.balance()
 
 
-def test_somebody_elses_spending_decides_nothing(desk) -> None:
-    here = desk()
+def test_somebody_elses_spending_decides_nothing(buyer) -> None:
+    here = buyer()
     here.lose("a", charged=True)
     here.lose("b", charged=False)
     run(here.buy(a=1, b=2))
-    here.top_up(-37)
+    here.emulator.top_up(-37)
     report = run(here.reconcile())
     assert here.names(report.undecided) == here.names(report.needs_person) == {"a", "b"}
     assert report.unexplained == -117
@@ -222,8 +223,8 @@ def test_somebody_elses_spending_decides_nothing(desk) -> None:
     assert (here.names(report.held), here.names(report.not_charged)) == ({"a"}, {"b"})
 
 
-def test_a_wrong_price_decides_nothing(desk) -> None:
-    here = desk(dearer=True)
+def test_a_wrong_price_decides_nothing(buyer) -> None:
+    here = buyer(dearer=True)
     assert run(here.buy(rocks=2))["rocks"].take.credits == 200
     assert run(here.check()).drift == 0, "the provider says what it charged"
     here.lose("sea", charged=True)
@@ -234,16 +235,16 @@ def test_a_wrong_price_decides_nothing(desk) -> None:
     assert "a price is wrong" in report.note
 
 
-def test_a_charge_the_provider_does_not_name_is_an_estimate_and_its_error_a_drift(desk) -> None:
-    here = desk({"what": "no-usage"}, dearer=True)
+def test_a_charge_the_provider_does_not_name_is_an_estimate_and_its_error_a_drift(buyer) -> None:
+    here = buyer({"what": "no-usage"}, dearer=True)
     run(here.buy(rocks=2))
     state = here.ledger.read()
     assert state.films == {"a-film": 160}
     assert state.checked.drift == -40
 
 
-def test_a_missing_refund_is_found_when_all_is_quiet(desk) -> None:
-    here = desk({"what": "no-refund", "match": "of rocks.", "times": 1})
+def test_a_missing_refund_is_found_when_all_is_quiet(buyer) -> None:
+    here = buyer({"what": "no-refund", "match": "of rocks.", "times": 1})
     assert run(here.buy(rocks=1))["rocks"].state == "bought", "80003 gets another attempt"
     assert here.kinds().count("refund_missing") == 1
     state = here.ledger.read()
@@ -253,8 +254,8 @@ def test_a_missing_refund_is_found_when_all_is_quiet(desk) -> None:
     assert state.expected_balance == here.balance() == 50_000 - 160
 
 
-def test_a_missing_refund_and_a_charged_doubt_at_once(desk) -> None:
-    here = desk({"what": "no-refund", "match": "of rocks.", "times": 1})
+def test_a_missing_refund_and_a_charged_doubt_at_once(buyer) -> None:
+    here = buyer({"what": "no-refund", "match": "of rocks.", "times": 1})
     here.lose("sea", charged=True)
     run(here.buy(rocks=1, sea=4))
     report = run(here.reconcile())
@@ -263,15 +264,15 @@ def test_a_missing_refund_and_a_charged_doubt_at_once(desk) -> None:
     assert run(here.reconcile()).refunds_missing == [], "found once"
 
 
-def test_a_refund_that_came_is_proven_by_the_balance(desk) -> None:
-    here = desk({"what": "fail-80006"})
+def test_a_refund_that_came_is_proven_by_the_balance(buyer) -> None:
+    here = buyer({"what": "fail-80006"})
     run(here.buy(rocks=1))
     state = here.ledger.read()
     assert (state.unproven, state.checked.drift, state.refunds) == ([], 0, 80)
 
 
-def test_without_a_balance_a_person_has_to_say(desk) -> None:
-    here = desk(offers_balance=False)
+def test_without_a_balance_a_person_has_to_say(buyer) -> None:
+    here = buyer(offers_balance=False)
     here.lose("rocks", charged=True)
     run(here.buy(rocks=1))
     report = run(here.reconcile())
@@ -283,8 +284,8 @@ def test_without_a_balance_a_person_has_to_say(desk) -> None:
     assert run(here.buy(rocks=1))["rocks"].state == "bought"
 
 
-def test_a_provider_that_is_away_decides_nothing(desk) -> None:
-    here = desk()
+def test_a_provider_that_is_away_decides_nothing(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=False)
     run(here.buy(rocks=1))
     here.faults({"where": "balance", "what": "500"})
@@ -297,8 +298,8 @@ def test_a_provider_that_is_away_decides_nothing(desk) -> None:
 # -- while others work ---------------------------------------------------------------------------------------------------
 
 
-def test_an_open_living_post_is_waited_for_and_nobody_buys_or_reconciles_meanwhile(desk) -> None:
-    here = desk()
+def test_an_open_living_post_is_waited_for_and_nobody_buys_or_reconciles_meanwhile(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=False)
 
     async def work():
@@ -310,7 +311,7 @@ def test_an_open_living_post_is_waited_for_and_nobody_buys_or_reconciles_meanwhi
         def look():
             asked_early.extend(a.id for a in here.ledger.read().attempts.values() if a.phase == "intent")
 
-        async with here.provider() as provider:
+        async with here.client() as provider:
             body = {"model": "seedance-2.5", "prompt": "the open sea", "duration": 4, "size": "16:9"}
             accepted = await provider.submit({**body, "resolution": "480p", "generate_audio": False})
             reconciling = asyncio.create_task(here.reconcile(teller=Told(provider, on_balance=look)))
@@ -328,9 +329,9 @@ def test_an_open_living_post_is_waited_for_and_nobody_buys_or_reconciles_meanwhi
     run(work())
 
 
-def test_a_task_under_way_may_be_refunded_already(desk) -> None:
+def test_a_task_under_way_may_be_refunded_already(buyer) -> None:
     """A refund is in the balance before a poll shows `failed`: it must not make a charged doubt look free."""
-    here = desk({"what": "fail-80006", "match": "of sea."}, processing=3600)
+    here = buyer({"what": "fail-80006", "match": "of sea."}, processing=3600)
     here.lose("rocks", charged=True)
 
     async def work():
@@ -340,9 +341,9 @@ def test_a_task_under_way_may_be_refunded_already(desk) -> None:
         buying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await buying
-        here.finish()
+        here.advance()
         assert here.balance() == 50_000 - 160, "rocks stays charged, sea came back"
-        async with here.provider() as provider:
+        async with here.client() as provider:
             report = await here.reconcile(teller=Told(provider, late={here.task_of("sea")}))
         assert here.names(report.undecided) == {"rocks"}
         assert report.needs_person == [], "waiting is enough"
@@ -353,8 +354,8 @@ def test_a_task_under_way_may_be_refunded_already(desk) -> None:
     run(work())
 
 
-def test_a_purchase_behind_an_ended_barrier_stops_the_verdict(desk) -> None:
-    here = desk()
+def test_a_purchase_behind_an_ended_barrier_stops_the_verdict(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=False)
     run(here.buy(rocks=2))
 
@@ -367,7 +368,7 @@ def test_a_purchase_behind_an_ended_barrier_stops_the_verdict(desk) -> None:
                 ledger.log.append(lambda _: e.Lifted(at=now(), by="elsewhere", barrier=barrier))
                 ledger.not_sent(claim(ledger, "other").attempt, "only a claim")
 
-        async with here.provider() as provider:
+        async with here.client() as provider:
             await here.reconcile(teller=Told(provider, on_balance=overtake))
 
     with pytest.raises(LedgerError, match="nothing more was decided"):
@@ -375,8 +376,8 @@ def test_a_purchase_behind_an_ended_barrier_stops_the_verdict(desk) -> None:
     assert here.phases() == {"rocks": "in_doubt"}
 
 
-def test_many_reconcilers_at_once_decide_each_doubt_once(desk) -> None:
-    here = desk()
+def test_many_reconcilers_at_once_decide_each_doubt_once(buyer) -> None:
+    here = buyer()
     here.lose("a", charged=True)
     here.lose("b", charged=False)
     run(here.buy(a=1, b=2))
@@ -393,8 +394,8 @@ def test_many_reconcilers_at_once_decide_each_doubt_once(desk) -> None:
     assert kinds.count("barrier") == kinds.count("lifted")
 
 
-def test_a_barrier_stands_until_its_time_is_over(desk) -> None:
-    here = desk()
+def test_a_barrier_stands_until_its_time_is_over(buyer) -> None:
+    here = buyer()
     ledger = here.ledger
     for away, answer in ((timedelta(seconds=-1), "bought"), (timedelta(hours=1), "wait")):
         barrier = e.Barrier(at=now(), by="elsewhere/-/1/-", until=now() + away)
@@ -402,13 +403,13 @@ def test_a_barrier_stands_until_its_time_is_over(desk) -> None:
         assert claim(ledger, f"shot {answer}").kind == answer
 
 
-def test_the_barrier_of_a_killed_reconciliation_holds_nobody_up(desk) -> None:
-    here = desk()
+def test_the_barrier_of_a_killed_reconciliation_holds_nobody_up(buyer) -> None:
+    here = buyer()
     here.lose("rocks", charged=False)
     run(here.buy(rocks=2))
     ledger = here.ledger
     command = [sys.executable, "-P", "-m", "longtake.cli", "credits", "reconcile", "--quiet", "600"]
-    with subprocess.Popen(command, env={**os.environ, **here.environment()}, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env={**os.environ, **here.env}, stdout=subprocess.DEVNULL) as process:
         try:
             run(until(lambda: ledger.read().barrier is not None))
             assert claim(ledger, "other").kind == "wait"
@@ -427,7 +428,7 @@ amount = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(amount, max_size=6), st.integers(-3, 130))
 @example([range(1, 3559), 80], 80)
 @example([5, 5, 5], 15)
@@ -458,8 +459,8 @@ def test_a_huge_gap_is_answered_at_once() -> None:
     assert certain({"a": 320, "b": range(1, 8006)}, 320 + 8005) == {"a": True, "b": True}
 
 
-def test_opening_debits_refunds_and_adjustments_make_the_balance(desk) -> None:
-    here = desk(
+def test_opening_debits_refunds_and_adjustments_make_the_balance(buyer) -> None:
+    here = buyer(
         {"what": "fail-80003", "match": "of storm.", "times": 1},
         {"what": "no-refund", "match": "of fog.", "times": 1},
         {"what": "fail-80006", "match": "of gone.", "times": 1},
@@ -468,9 +469,9 @@ def test_opening_debits_refunds_and_adjustments_make_the_balance(desk) -> None:
     here.lose("never", charged=False)
     here.lose("held", charged=True)
     run(here.buy(calm=1, storm=2, fog=3, gone=5, never=6, held=9))
-    here.top_up(1000)
+    here.emulator.top_up(1000)
     here.ledger.adjust(1000, who="me", why="bought")
-    here.finish()
+    here.advance()
     run(here.reconcile())
     here.ledger.adopt(here.attempts()["held"].id, here.task_of("held"), who="me", why="found")
     results = run(here.buy(calm=1, storm=2, fog=3, gone=5, never=6, held=9))

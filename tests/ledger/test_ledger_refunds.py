@@ -13,7 +13,7 @@ from longtake.cli import main
 from longtake.errors import BudgetError, LedgerError
 from longtake.ledger import Budget, Ledger
 from longtake.ledger import entries as e
-from longtake.take import account, open_session
+from longtake.take import account
 from longtake.take.ensure_take import EnsuredTake
 
 run = asyncio.run
@@ -26,8 +26,8 @@ def standing(here):
     return 50_000 - here.balance()
 
 
-def test_a_budget_is_never_passed_at_the_provider_when_refunds_do_not_come(desk) -> None:
-    here = desk(NEVER)
+def test_a_budget_is_never_passed_at_the_provider_when_refunds_do_not_come(buyer) -> None:
+    here = buyer(NEVER)
     for _ in range(3):
         result = run(here.buy(rocks=2, budget=160))["rocks"]
         assert isinstance(result, BudgetError)
@@ -37,33 +37,33 @@ def test_a_budget_is_never_passed_at_the_provider_when_refunds_do_not_come(desk)
     assert result.exit_code == 3
 
 
-def test_a_refund_that_the_balance_shows_frees_its_budget_in_the_same_run(desk) -> None:
-    here = desk(FAILS)
+def test_a_refund_that_the_balance_shows_frees_its_budget_in_the_same_run(buyer) -> None:
+    here = buyer(FAILS)
     assert isinstance(run(here.buy(rocks=2, budget=160))["rocks"], EnsuredTake)
     assert standing(here) == 160
     assert here.kinds().count("intent") == 2
 
 
-def test_the_balance_is_read_when_what_is_in_flight_has_ended(desk) -> None:
-    here = desk(FAILS, {"what": "slow", "match": "of sea.", "seconds": 1.5, "times": 1})
+def test_the_balance_is_read_when_what_is_in_flight_has_ended(buyer) -> None:
+    here = buyer(FAILS, {"what": "slow", "match": "of sea.", "seconds": 1.5, "times": 1})
     results = run(here.buy(rocks=2, sea=2, budget=320))
     assert [type(one) for one in results.values()] == [EnsuredTake, EnsuredTake]
     assert standing(here) == 320
 
 
-def test_a_refund_that_comes_late_is_recognized_and_frees_its_budget(desk) -> None:
-    here = desk({**NEVER, "times": 1})
+def test_a_refund_that_comes_late_is_recognized_and_frees_its_budget(buyer) -> None:
+    here = buyer({**NEVER, "times": 1})
     assert isinstance(run(here.buy(rocks=2, budget=160))["rocks"], BudgetError)
-    here.top_up(160)  # as the refund, late
+    here.emulator.top_up(160)  # as the refund, late
     assert isinstance(run(here.buy(rocks=2, budget=160))["rocks"], EnsuredTake)
     assert here.kinds().count("refund_found") == 1
     state = here.ledger.read()
     assert (state.offset, state.missing, state.unproven, state.films) == (0, [], [], {"a-film": 160})
 
 
-def test_many_that_wait_for_refunds_share_one_deadline(desk, monkeypatch) -> None:
+def test_many_that_wait_for_refunds_share_one_deadline(buyer, monkeypatch) -> None:
     """The waits of a film's shots do not add up: the second and the third look once, because the time of all is over."""
-    here = desk(NEVER, processing=3600)
+    here = buyer(NEVER, processing=3600)
     clock = [0.0]
     monkeypatch.setattr(account, "elapsed", lambda: clock[0])
     monkeypatch.setattr(account, "LOOK_AGAIN", 0.01)
@@ -73,7 +73,7 @@ def test_many_that_wait_for_refunds_share_one_deadline(desk, monkeypatch) -> Non
     here.ledger.accepted(sea, "task-of-sea")
 
     async def work():
-        async with open_session(here.settings, catalog=here.catalog, film="a-film", budget=None) as session:
+        async with here.session() as session:
             poll = session.account.provider.poll
 
             async def ten_seconds(task):
@@ -170,9 +170,9 @@ def test_a_refund_that_is_missing_and_then_comes_has_a_line_for_each(ledger) -> 
     )
 
 
-def test_a_person_says_that_a_refund_has_come(desk, monkeypatch, capsys) -> None:
-    here = desk(FAILS, offers_balance=False)
-    for name, value in here.environment().items():
+def test_a_person_says_that_a_refund_has_come(buyer, monkeypatch, capsys) -> None:
+    here = buyer(FAILS, offers_balance=False)
+    for name, value in here.env.items():
         monkeypatch.setenv(name, value)
     assert isinstance(run(here.buy(rocks=2, budget=160))["rocks"], BudgetError)
     (attempt,) = unproven(here.ledger)
@@ -184,11 +184,11 @@ def test_a_person_says_that_a_refund_has_come(desk, monkeypatch, capsys) -> None
         here.ledger.refund_seen(attempt, who="me", why="again")
 
 
-def test_a_refund_from_before_the_opening_that_comes_later_is_recognized(desk) -> None:
-    here = desk()
+def test_a_refund_from_before_the_opening_that_comes_later_is_recognized(buyer) -> None:
+    here = buyer()
     failed = fail(here.ledger, "rocks")
     read(here.ledger, here.balance())
-    here.top_up(160)  # as the refund, late
+    here.emulator.top_up(160)  # as the refund, late
     assert run(here.check()).refunded == [failed]
     state = here.ledger.read()
     assert (state.unproven, state.offset, state.opening) == ([], 0, 50_160)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from memory_store import MemoryStore
 from purchases import claim
 
-from longtake import store as stores
-from longtake.cli import main
 from longtake.errors import InDoubtError, LedgerError, LedgerGapError
 from longtake.ledger import CHECKPOINT_EVERY, EntryLog, Ledger, account_of
 from longtake.ledger.audit import audit
@@ -167,37 +163,3 @@ def test_the_entry_behind_a_checkpoint_is_compared_with_the_one_before_it(ledger
     store.damage(key, text.replace(before, "f" * 32).encode())
     with pytest.raises(LedgerGapError, match=f"entry {CHECKPOINT_EVERY} "):
         EntryLog(ledger.log.store, ledger.account).read()
-
-
-def test_the_balance_tells_nothing_about_doubts_while_a_lost_entry_may_explain_it(desk) -> None:
-    here = desk()
-    here.lose("rocks", charged=True)
-    asyncio.run(here.buy(rocks=2))
-    ledger = here.ledger
-    ledger.adjust(160, who="me", why="topped up")
-    here.top_up(160)
-    head = ledger.read().head
-    ledger.adjust(1, who="me", why="a mistake")
-    ledger.adjust(-1, who="me", why="taken back")
-    lose(ledger, head)
-    repair(ledger.log, **WHO)
-    report = asyncio.run(here.reconcile())
-    assert (report.not_charged, here.names(report.undecided)) == ([], {"rocks"})
-    again(ledger).resolve(f"a{head}", "not_charged", **WHO)
-    assert asyncio.run(here.reconcile()).not_charged == []
-
-
-def test_the_doctor_repairs_and_credits_show_what_is_left_to_settle(tmp_path, monkeypatch, capsys) -> None:
-    ledger = Ledger(stores.open(str(tmp_path / "store")), ACCOUNT)
-    monkeypatch.setenv("LONGTAKE_API_KEY", KEY)
-    monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr("longtake.cli.doctor._look", list)
-    buy(ledger, "rocks")
-    lose(ledger, 1)
-    assert main(["doctor", "--repair"]) == 2
-    assert main(["doctor", "--ledger", "--repair"]) == 4
-    assert "warn  ledger: entry 1 is marked as lost\n bad  ledger: entry 1 is lost" in capsys.readouterr().out
-    assert main(["credits"]) == 4
-    assert "longtake credits resolve a1" in capsys.readouterr().out
-    assert main(["credits", "resolve", "a1", "--write-off", "--why", "its clip is kept"]) == 0
-    assert main(["doctor", "--ledger"]) == 0

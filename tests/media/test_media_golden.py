@@ -56,19 +56,19 @@ def same(name, text):
     assert text == path.read_text()
 
 
-def test_copy(commands, studio, tmp_path):
+def test_commands_of_a_copy_are_unchanged(commands, studio, tmp_path):
     clips = [JoinClip(studio.clip("one"), "one"), JoinClip(studio.clip("two", frames=97, pattern=1), "two")]
     media.join(clips, tmp_path / "film.mp4")
     same("copy", commands())
 
 
-def test_odd_clip(commands, studio, tmp_path):
+def test_commands_of_an_odd_clip_are_unchanged(commands, studio, tmp_path):
     odd = studio.clip("odd", frames=45, pattern=3, size="200x120", rate=30, options=("-bf", "0"))
     media.join([JoinClip(studio.clip("one"), "one"), JoinClip(odd, "odd")], tmp_path / "film.mp4")
     same("odd_clip", commands())
 
 
-def test_crossfade(commands, studio, tmp_path):
+def test_commands_of_a_crossfade_are_unchanged(commands, studio, tmp_path):
     clips = [
         JoinClip(studio.clip("one"), "one"),
         JoinClip(studio.clip("two", frames=97, pattern=1), "two", JoinTransition("crossfade", 0.5)),
@@ -77,13 +77,13 @@ def test_crossfade(commands, studio, tmp_path):
     same("crossfade", commands())
 
 
-def test_music(commands, studio, tmp_path):
+def test_commands_of_music_are_unchanged(commands, studio, tmp_path):
     tone = studio.file("tone.wav", "-f", "lavfi", "-i", "sine=300", "-af", "volume=-20dB", "-t", "1.5")
     media.join([JoinClip(studio.clip("one"), "one")], tmp_path / "film.mp4", sound=JoinSound(music=tone, loudness=-16))
     same("music", commands())
 
 
-def test_transition(commands, studio, tmp_path):
+def test_commands_of_a_transition_are_unchanged(commands, studio, tmp_path):
     clips = [
         JoinClip(studio.clip("one"), "one"),
         JoinClip(studio.clip("two", frames=97, pattern=1), "two", JoinTransition("fade-black", 0.25)),
@@ -92,19 +92,19 @@ def test_transition(commands, studio, tmp_path):
     same("transition", commands())
 
 
-def test_hevc(commands, studio, tmp_path):
+def test_commands_of_hevc_are_unchanged(commands, studio, tmp_path):
     source = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24", "-frames:v", "25", "-c:v", "libx265", "-tag:v", "hvc1")
     clip = studio.file("hevc.mp4", *source, "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=error")
     media.join([JoinClip(clip, "one"), JoinClip(clip, "two", JoinTransition("dissolve", 0.25))], tmp_path / "film.mp4")
     same("hevc", commands())
 
 
-def test_playlist(commands, studio, tmp_path):
+def test_commands_of_a_playlist_are_unchanged(commands, studio, tmp_path):
     media.hls(studio.clip("one"), tmp_path / "playlist")
     same("playlist", commands())
 
 
-def test_plan(studio):
+def test_lines_of_a_plan_are_unchanged(studio):
     one, two = studio.clip("one"), studio.clip("two", frames=97, pattern=1)
     clips = [
         JoinClip(one, "dawn/rocks"),
@@ -124,6 +124,6 @@ def test_plan(studio):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_poster(commands, studio, tmp_path, suffix):
+def test_commands_of_a_poster_are_unchanged(commands, studio, tmp_path, suffix):
     media.poster(studio.clip("one"), tmp_path / f"poster.{suffix}", 1.5)
     same(f"poster_{suffix}", commands())

@@ -15,7 +15,7 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc2=s=322x240", "-frames:v", "1")
 TONE = ("-f", "lavfi", "-i", "sine=440", "-t", "1.5")
 
 
-def test_a_clip(studio):
+def test_a_clip_is_described_stream_by_stream(studio):
     facts = media.probe(studio.clip("plain"))
     assert (facts.kind, facts.format, facts.codec, facts.profile, facts.pix_fmt) == (
         "video",

@@ -153,7 +153,7 @@ def test_frames_resampled_together_give_the_same_samples(studio, monkeypatch, ma
     import av
 
     def samples(batch):
-        monkeypatch.setattr(decoding, "_BATCH", batch)
+        monkeypatch.setattr(decoding, "BATCH", batch)
         with av.open(str(studio.make(make))) as container:
             return decoding.decode(container, channels=1, rate=rate, most=3 * rate)
 

@@ -41,7 +41,7 @@ def test_services_know_what_they_are_told():
     from longtake.prefect.ops.server import RECORDING
 
     grow = (ROOT / "docs" / "how-to" / "grow.md").read_text()
-    ours = {"LONGTAKE_API_KEY", *settings._VARIABLES.values()}
+    ours = {"LONGTAKE_API_KEY", *settings.VARIABLES.values()}
     for service in SERVICES.values():
         command = service.get("command", "")
         if isinstance(command, str) and command.startswith("longtake "):

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore
+from takes import take_of
 
 from longtake import library, plan, request, storyboard
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
-from longtake.library import Checks, ClipFile, Frame, Revision, Take, write_revision
+from longtake.library import Checks, Frame, Revision, Take, write_revision
 from longtake.settings import Settings
 
 CATALOG = Catalog.load()
@@ -74,32 +75,10 @@ class Film:
         shot = self.board.shot(shot_id)
         before = next((row for row in self.statuses() if row.shot.id == shot.parent), None)
         frame = more.pop("frame", before.used.last_frame.sha256 if before is not None and before.used else None)
-        end, self.clock = more.get("end"), self.clock + timedelta(minutes=1)
-        name = request.fingerprint(shot, take=take, frame=frame, end=end, **FIELDS)
-        return library.save(
-            self.store,
-            Take(
-                fingerprint=name,
-                description=request.description(shot, **FIELDS),
-                frame=frame,
-                model=shot.model,
-                request=more.pop("request", None) or request.frozen_body(shot, frame=frame, catalog=CATALOG),
-                clip=ClipFile(
-                    key=f"media/{name}.mp4", sha256=name, bytes=1, width=1, height=1, frames=1, seconds=1, audio=False
-                ),
-                last_frame=Frame(key="media/x.png", sha256=digest(last or f"{shot_id} {take}"), source="clip"),
-                account="a",
-                attempt="a1",
-                task_id="task_12345678",
-                credits=1,
-                credits_from="usage",
-                film="change-me",
-                shot=shot.label,
-                take=take,
-                kept_at=self.clock,
-                **more,
-            ),
-        )
+        self.clock += timedelta(minutes=1)
+        last_frame = Frame(key="media/x.png", sha256=digest(last or f"{shot_id} {take}"), source="clip")
+        given = {"last_frame": last_frame, "film": "change-me", "kept_at": self.clock, **more}
+        return library.save(self.store, take_of(shot, take=take, frame=frame, **given))
 
     def keep_all(self) -> dict[str, Take]:
         return {shot: self.keep(shot) for shot in SHOTS}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import fcntl
 import ipaddress
 import json
 import socket
 import ssl
 import struct
+import termios
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -64,6 +66,12 @@ class Connection:
 
     async def json(self, status: int, value: object, **headers: str) -> None:
         await self.answer(status, json.dumps(value).encode(), content_type="application/json", **headers)
+
+    async def delivered(self) -> None:
+        """Wait until all that was sent lies at the client's end."""
+        raw: socket.socket = self.writer.get_extra_info("socket")
+        while any(fcntl.ioctl(raw.fileno(), termios.TIOCOUTQ, bytes(4))):  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         self.open = False
@@ -186,14 +194,14 @@ def connect() -> Callable[..., Provider]:
 
 
 @pytest.fixture
-async def pass_time() -> AsyncIterator[Callable[[float], Awaitable[None]]]:
-    """Let seconds pass for every timer of this loop without waiting for them, once what was sent before has been read."""
+async def pass_time() -> AsyncIterator[Callable[[float, Connection], Awaitable[None]]]:
+    """Let seconds pass for every timer of this loop without waiting for them, once the client has read what was sent."""
     loop, ahead = asyncio.get_running_loop(), [0.0]
     real = loop.time
 
-    async def go_on(seconds: float) -> None:
-        await asyncio.sleep(0.05)  # over a socket of this machine, bytes come later than the call that sent them
-        for _ in range(50):
+    async def go_on(seconds: float, connection: Connection) -> None:
+        await connection.delivered()
+        for _ in range(50):  # turns of the loop, which the client runs in as well
             await asyncio.sleep(0)
         ahead[0] += seconds
 

@@ -120,7 +120,7 @@ def test_a_key_that_cannot_be_one_is_not_shown(key):
         ("http://10.0.0.1", "provider"),
     ],
 )
-def test_the_realm(base_url, realm):
+def test_a_loopback_address_is_a_realm_of_its_own(base_url, realm):
     assert Provider(base_url=base_url, key=SecretStr("abc")).realm == realm
 
 

@@ -57,7 +57,7 @@ async def test_a_connection_closed_without_an_answer(server, provider):
 
 
 @pytest.mark.parametrize("read", [True, False])
-async def test_a_stall(server, connect, read):
+async def test_a_post_without_an_answer_is_in_doubt(server, connect, read):
     async def handle(_, connection):
         if read:
             await connection.body()
@@ -156,7 +156,7 @@ async def test_an_answer_without_end_is_not_read_to_it(server, provider):
     assert "over 1048576 bytes" in (await submit(provider, server)).reason
 
 
-async def test_an_answer_cut_short(server, provider):
+async def test_an_answer_cut_short_is_in_doubt_and_says_how(server, provider):
     async def handle(_, connection):
         await connection.body()
         await connection.head(200, {"content-length": "5000"})

@@ -66,7 +66,7 @@ async def moved(connection):
 # ------------------------------------------------------------------------------------------------- one poll
 
 
-async def test_a_completed_task(server, provider, key):
+async def test_a_completed_task_has_its_urls_and_its_credits(server, provider, key):
     server.handle = answers({**COMPLETED, "usage": {"credits": 1335}})
     task = await provider.poll(ID)
     assert task == ProviderTask(id=ID, status="completed", video_urls=(VIDEO,), last_frame_url=FRAME, credits=1335)
@@ -152,7 +152,7 @@ async def test_a_failed_task_that_does_not_say_why(server, provider, error):
 @pytest.mark.parametrize(
     ("code", "retryable"), [(80003, True), (80006, False), (80007, True), (80004, False), (None, False)]
 )
-def test_what_a_failure_means(code, retryable):
+def test_the_code_of_a_failure_says_whether_to_try_again(code, retryable):
     error = failure(ProviderTask(id=ID, status="failed", error_code=code, error_message="it broke"))
     assert (error.task_id, error.code, error.retryable) == (ID, code, retryable)
     assert "it broke" in str(error)
@@ -327,7 +327,7 @@ def test_faults_back_off_until_an_answer_comes():
 
 
 @pytest.mark.parametrize(("balance", "expected"), [(12500, 12500), (12500.0, 12500), (0, 0), (-3, -3)])
-async def test_the_balance(server, provider, balance, expected):
+async def test_a_balance_is_read_in_each_of_its_forms(server, provider, balance, expected):
     server.handle = answers({"balance": balance})
     assert await provider.balance() == expected
     assert server.requests[0].target == "/api/v1/balance"

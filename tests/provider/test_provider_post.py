@@ -95,7 +95,7 @@ async def test_an_acceptance_that_is_whole_before_the_deadline_counts(server, co
         await connection.body()
         await connection.head(200, {"content-length": "5000"})
         await connection.send(json.dumps(ENVELOPE).encode())
-        await pass_time(60)
+        await pass_time(60, connection)
         await asyncio.Event().wait()
 
     server.handle = handle

@@ -68,7 +68,7 @@ async def test_a_4xx_whose_body_never_ends_is_refused(server, connect, pass_time
     async def handle(_, connection):
         await connection.body()
         await connection.head(402, {"content-length": "100"})
-        await pass_time(60)
+        await pass_time(60, connection)
         await asyncio.Event().wait()
 
     server.handle = handle

@@ -107,7 +107,7 @@ def film(place, board):
         pytest.param(MIXED, 3, 2, 6, id="twelve shots, all kinds of trouble"),
     ],
 )
-def test_lost_answers(arena, faults, chains, length, fresh) -> None:
+def test_after_lost_answers_every_verdict_is_what_the_provider_charged(arena, faults, chains, length, fresh) -> None:
     place = arena("--faults", faults, "--seed", "7")
     board = place.board(scenes(chains, length, fresh))
     count = chains * length + fresh

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 import subprocess
 import wave
-import zlib
 from typing import TYPE_CHECKING
 
+import pictures
 import pytest
 
 from longtake import storyboard
@@ -20,17 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def write_png(path: Path, width=400, height=300, shade=128):
-    rows = (b"\0" + bytes([shade]) * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
-    )
+    path.write_bytes(pictures.png(shade, width, height))
     return path
 
 

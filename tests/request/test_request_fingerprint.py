@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from longtake import storyboard
 from longtake.catalog import Catalog, Price
 from longtake.request import Input, ResolvedShot, body, description, fingerprint, frozen_body, resolve
@@ -71,7 +72,7 @@ def test_every_deciding_field_changes_it(change):
 
 
 @given(st.fixed_dictionaries({}, optional=IDLE))
-def test_nothing_else_does(changes):
+def test_nothing_else_changes_a_fingerprint(changes):
     assert marks(replace(SHOT, **changes)) == marks(SHOT)
 
 
@@ -176,7 +177,7 @@ def test_constant_fields_of_the_catalog_do_not_decide_it(tmp_path):
     assert marks(other, digests=digests) == marks(plain, digests=digests)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.randoms(use_true_random=False))
 def test_the_file_may_be_reordered_and_everything_in_it_renamed(chance: random.Random):
     suffix = str(chance.randrange(1000))

@@ -95,7 +95,7 @@ def test_ten_mistakes_are_ten_problems(tmp_path, catalog, png):
         ("{id: a, prompt: x, first_frame: sound.wav}", '"sound.wav" is not an image but audio'),
     ],
 )
-def test_each_rule(*, problems, tmp_path, png, wav, clips, shot, expected):
+def test_each_broken_rule_of_an_input_is_named(*, problems, tmp_path, png, wav, clips, shot, expected):
     png(tmp_path / "a.png")
     png(tmp_path / "small.png", 299, 300)
     wav(tmp_path / "sound.wav")
@@ -121,7 +121,9 @@ def test_each_rule(*, problems, tmp_path, png, wav, clips, shot, expected):
         ("far", "seedance-2.5", "does not say whether it is an image, a video or audio"),
     ],
 )
-def test_limits_on_references(*, problems, tmp_path, png, wav, clips, names, model, expected):
+def test_references_have_limits_of_number_length_and_size(
+    *, problems, tmp_path, png, wav, clips, names, model, expected
+):
     for number in range(10):
         png(tmp_path / f"p{number}.png", shade=number)
     for seconds in (4, 5, 7):

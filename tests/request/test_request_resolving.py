@@ -170,7 +170,7 @@ def test_a_file_is_read_as_often_for_eight_shots_as_for_one(film, tmp_path, png,
     assert counts[0] == counts[1] > 0
 
 
-def test_music(film, tmp_path, wav):
+def test_music_is_a_file_with_its_digest(film, tmp_path, wav):
     wav(tmp_path / "score.wav", 2)
     found = film("{id: a, prompt: x}", head="model: seedance-2.5\nsound: {music: score.wav}\n")
     assert found.music.source == tmp_path / "score.wav"

@@ -21,7 +21,7 @@ from longtake.errors import SettingsError
         ("S3://bucket/A", "s3://bucket/A"),
     ],
 )
-def test_addresses(address, uri):
+def test_an_address_opens_the_store_it_names(address, uri):
     assert store.open(address).uri == uri
 
 
@@ -59,7 +59,7 @@ def test_opening_makes_nothing(tmp_path):
         "s3://bucket/" + "x/" * 200,
     ],
 )
-def test_unusable_addresses(address):
+def test_an_unusable_address_is_a_settings_error_without_its_secret(address):
     with pytest.raises(SettingsError) as raised:
         store.open(address)
     assert "SECRET" not in str(raised.value)
@@ -80,7 +80,7 @@ def test_unusable_addresses(address):
     ],
 )
 @pytest.mark.parametrize("address", ["/films", "s3://bucket"])
-def test_unusable_public_urls(address, url):
+def test_an_unusable_public_url_is_a_settings_error_without_its_secret(address, url):
     with pytest.raises(SettingsError) as raised:
         store.open(address, public_url=url)
     assert "SECRET" not in str(raised.value)

@@ -72,7 +72,7 @@ def test_the_race_probe_trusts_it(any_store):
     assert store.race(any_store, writers=12, rounds=2).atomic is True
 
 
-def test_what_is_absent(any_store, tmp_path):
+def test_an_absent_key_gives_nothing_and_cannot_be_downloaded(any_store, tmp_path):
     any_store.put_if_absent("media/clip.mp4", b"x")
     for key in ("nothing", "media", "media/clip.mp4/below", "other/folder/deep"):
         assert any_store.get(key) is None
@@ -210,7 +210,7 @@ def test_a_bad_prefix_is_refused(any_store, prefix):
 
 
 @pytest.mark.parametrize("key", ["x", "A-Z_0.9/b.c", "x" * 255, ("x" * 127 + "/") * 3 + "y" * 128])
-def test_the_keys_allowed(any_store, key):
+def test_a_key_of_allowed_characters_is_stored_under_its_name(any_store, key):
     assert any_store.put_if_absent(key, b"x")
     assert list(any_store.list("")) == [key]
     assert any_store.get(key) == b"x"
@@ -230,6 +230,6 @@ def test_the_uri_opens_the_same_store(any_store):
 
 
 @pytest.mark.parametrize("any_store", ["local", "moto", "ministack"], indirect=True)
-def test_a_public_url(any_store):
+def test_others_read_an_object_below_the_public_url(any_store):
     public = store.open(any_store.uri, public_url="https://media.example.com/films/")
     assert public.url_for_others("media/a.png") == "https://media.example.com/films/media/a.png"

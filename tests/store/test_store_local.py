@@ -157,7 +157,7 @@ def test_lists_read_only_the_folders_that_can_hold_what_is_wanted(tmp_path, monk
     assert read == ["/ledger/one", "", "/ledger", "/ledger/two", "/media", "", "/films", "/films/a", "/films/a/b"]
 
 
-def test_path_and_urls(tmp_path):
+def test_a_folder_has_paths_and_no_urls(tmp_path):
     opened = store.open(str(tmp_path))
     opened.put_if_absent("media/a.png", b"1")
     assert opened.path("media/a.png").read_bytes() == b"1"

@@ -183,7 +183,7 @@ def test_a_limited_list_asks_for_no_more(remote, proxy):
 def test_long_lists_go_on_from_page_to_page(remote, proxy, aws):
     from longtake.store import s3
 
-    aws.setattr(s3, "_PAGE", 3)
+    aws.setattr(s3, "PAGE", 3)
     keys = [f"ledger/{number}" for number in range(8)]
     for key in keys:
         remote.put_if_absent(key, b"")

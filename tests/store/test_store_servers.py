@@ -169,7 +169,7 @@ def test_settings_go_before_the_variables_and_each_account_has_its_client(carele
         ("path", None, "s3.amazonaws.com"),
     ],
 )
-def test_where_the_bucket_stands(aws, style, endpoint, host):
+def test_the_addressing_style_says_where_in_a_url_the_bucket_stands(aws, style, endpoint, host):
     said = S3Settings(endpoint_url=endpoint, addressing_style=style)
     url = urlsplit(store.open("s3://films/a", s3=said).url_for_others("media/x.png"))
     assert url.hostname == host

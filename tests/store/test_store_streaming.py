@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from memory_store import MemoryStore
@@ -36,7 +37,8 @@ def left_over(opened):
     folder = opened.path("x")
     if folder is not None:
         return list((folder.parent / ".tmp").glob("*"))
-    return opened._s3().list_multipart_uploads(Bucket=opened._bucket).get("Uploads", [])
+    bucket = urlsplit(opened.uri).netloc
+    return s3client.client(bucket).list_multipart_uploads(Bucket=bucket).get("Uploads", [])
 
 
 def put(opened, key, data):
@@ -127,7 +129,7 @@ def remote(bucket, proxy):
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_a_clip_goes_in_one_put_under_its_final_name_and_again_after_a_lost_answer(remote, proxy, aws, in_memory):
     if not in_memory:
-        aws.setattr(s3, "_IN_MEMORY", PART)
+        aws.setattr(s3, "IN_MEMORY", PART)
     proxy.faults = [("PUT", "drop-after")]
     put(remote, "media/clip.mp4", DATA)
     assert [(method, path.rpartition("films/")[2], len(data)) for method, path, _, data in proxy.seen] == [
@@ -174,7 +176,7 @@ def test_a_scan_is_a_list_with_sizes_and_times(any_store):
 def test_a_scan_asks_for_pages_only(remote, proxy, aws):
     for number in range(7):
         remote.put_if_absent(f"media/{number}", b"")
-    aws.setattr(s3, "_PAGE", 3)
+    aws.setattr(s3, "PAGE", 3)
     proxy.seen.clear()
     assert len(list(remote.scan("media/"))) == 7
     assert [method for method, *_ in proxy.seen] == ["GET"] * 3
@@ -201,7 +203,7 @@ def test_the_ledger_is_never_deleted_nor_anything_with_it(any_store, key):
 
 
 def test_deleting_goes_by_the_batch(remote, proxy, aws):
-    aws.setattr(deleting, "_BATCH", 3)
+    aws.setattr(deleting, "BATCH", 3)
     keys = [f"media/{number}" for number in range(7)]
     for key in keys:
         remote.put_if_absent(key, b"")
@@ -211,7 +213,7 @@ def test_deleting_goes_by_the_batch(remote, proxy, aws):
 
 
 def test_a_server_without_batches_is_asked_one_by_one(remote, proxy, aws):
-    aws.setattr(deleting, "_BATCH", 3)
+    aws.setattr(deleting, "BATCH", 3)
     keys = [f"media/{number}" for number in range(5)]
     for key in keys:
         remote.put_if_absent(key, b"")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from longtake import storyboard
 from longtake.errors import StoryboardError
 
@@ -29,20 +30,20 @@ def judged(text):
     assert all(one.line >= 1 and one.message and one.allowed for one in found)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
-def test_any_data(data):
+def test_any_data_is_a_storyboard_or_has_named_problems(data):
     judged(json.dumps(data))
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=5), min_size=1, max_size=3), VALUES)
-def test_any_shots(shots, references):
+def test_any_shots_are_a_storyboard_or_have_named_problems(shots, references):
     data = {"schema": "longtake/1", "title": "t", "scenes": [{"id": "a", "shots": shots}], "references": references}
     judged(json.dumps(data))
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.text(max_size=60) | st.text("[]{}:-,&*!|>'\"%@#? \n\tab0", max_size=60))
-def test_any_text(text):
+def test_any_text_is_a_storyboard_or_has_named_problems(text):
     judged(text)

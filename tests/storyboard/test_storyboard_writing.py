@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lighthouse import lighthouse
 
+from examples import examples
 from longtake.storyboard import Scene, Shot, Storyboard, Transition, load_any
 from longtake.storyboard.node import of_json
 from longtake.storyboard.reading import read
@@ -126,13 +127,13 @@ def test_written_and_read_again_a_storyboard_is_the_same(board):
     assert load_any(board).problems == ()
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(boards())
 def test_a_reader_of_yaml_1_1_finds_the_same_values(board):
     assert yaml.safe_load(board.to_yaml()) == plain(board)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(boards())
 def test_lines_of_a_storyboard_without_a_file_are_those_of_its_json(board):
     data = plain(board)

@@ -9,19 +9,19 @@ from longtake import Studio
 
 
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory):
+def all_accounts(tmp_path_factory):
     with accounts(tmp_path_factory.mktemp("provider")) as running:
         yield running
 
 
 @pytest.fixture
-def account(provider, monkeypatch):
+def account(all_accounts, monkeypatch):
     """An account whose variables this process and its children have."""
-    found = provider.account()
+    found = all_accounts.account()
     for name, value in found.env.items():
         monkeypatch.setenv(name, value)
     yield found
-    assert connections_to(found.base_url, found.store_url) == 0
+    assert connections_to(found.base_url, found.settings.public_url) == 0
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from longtake.ledger import owner
 from longtake.storyboard import load_any
 from longtake.studio import film_run
 from longtake.studio.approval import agreed
+from longtake.studio.comparison import compare
 from longtake.studio.connections import connected
 from longtake.studio.film_run import FilmRequest
 
@@ -174,10 +175,10 @@ def test_a_run_whose_plan_is_older_than_anothers_purchases_counts_them_once(acco
 
     async def main():
         async with connected(settings, film="a-film", run=plans.run_of(digest)) as session:
-            comparison, plan = await film_run._compare(session, asked)
+            comparison, plan = await compare(session, asked.resolved, None)
             await agreed(session, plan, digest)
             await Studio(settings=settings, observers=[Observer()]).make(board, expect=digest)
-            return plan, (await film_run._approved(session, asked, comparison, plan))[1]
+            return plan, (await film_run.approved_plan(session, asked, comparison, plan))[1]
 
     plan, left = asyncio.run(main())
     assert (plan.reserve, left.reserve, account.bought()) == (2 * PRICE, 0, {"first": 1, "second": 1})

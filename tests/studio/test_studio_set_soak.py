@@ -118,7 +118,7 @@ def test_a_set_under_faults_and_kills(account, studio, tmp_path):
     print(f"LONGTAKE_SOAK_SEED={SEED} LONGTAKE_SOAK_ROWS={ROWS}")  # noqa: T201 - repeats a failure
     soak, began, takes = Soak(account, tmp_path), time.monotonic(), 3 * ROWS + 1
     dice = random.Random(SEED)
-    account.provider.fault(*FAULTS)
+    account.emulator.fault(*FAULTS)
     doubts = 0
     with ExitStack() as stack:
         worker, _ = soak.started(stack, "worker")
@@ -140,7 +140,7 @@ def test_a_set_under_faults_and_kills(account, studio, tmp_path):
             if all(film["state"] == "whole" for film in result["films"]):
                 break
     assert [film["state"] for film in result["films"]] == ["whole"] * ROWS
-    account.provider.mend()
+    account.emulator.mend()
     made = time.monotonic() - began
     with Path(result["place"]).open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))

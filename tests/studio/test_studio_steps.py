@@ -9,36 +9,28 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from emulators import running_emulator, small_catalog
 
 from longtake import Observer, Scene, Shot, Storyboard, Studio, housekeeping, media
 from longtake import store as stores
 from longtake.errors import FilmIncompleteError, SettingsError, TakeRefusedError
 from longtake.media import ffmpeg
-from longtake.settings import Settings
 
-KEY = "key-of-the-steps"
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def provider(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("steps")
-    catalog = small_catalog(folder / "few-pixels.json", pixels=(160, 90), shortest=None)
-    with running_emulator(folder, key=KEY, processing=0, catalog=catalog) as place:
-        yield place, catalog
+@pytest.fixture
+def account(open_account):
+    return open_account().using(public_url=None)
 
 
 @pytest.fixture
-def settings(provider, tmp_path):
-    place, catalog = provider
-    return Settings(api_key=KEY, base_url=place.base_url, store=str(tmp_path / "store"), catalog=catalog)
+def settings(account):
+    return account.settings
 
 
 @pytest.fixture
-def posts(provider):
-    before = provider[0].posts
-    return lambda: provider[0].posts - before
+def posts(account):
+    return lambda: account.posts
 
 
 def board(*shots, **more):

@@ -1,31 +1,37 @@
-"""Accounts at one provider, which is a process of its own: each test gets a key and a store, and asks for its own tasks only."""
+"""Accounts to buy films with: alone at an emulator in a thread, or many at one process, where each asks for its own tasks only."""
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import contextlib
 import functools
 import itertools
+import secrets
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from emulators import Emulator, emulator_process, small_catalog
+from boards import FILM, LONG
+from emulators import Emulator, emulator_process, running_emulator, small_catalog
+from leaving import left_behind
+from pydantic import SecretStr
+from shooting import QUICK, shoot
 
-from longtake import settings
+from longtake import plan, request, storyboard
 from longtake import store as stores
+from longtake.catalog import Catalog
+from longtake.settings import Settings
 from longtake.storyboard import Scene, Shot, Storyboard
-from longtake.take import ledger_of
+from longtake.take import ledger_of, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from longtake.ledger import Ledger
-    from longtake.settings import Settings
 
 KEYS = 150
 
@@ -33,47 +39,147 @@ PRICE = 80
 """Credits of a shot of one second."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Account:
-    """One key with a store of its own. Prompts begin with its marker, which tells its tasks from those of other tests."""
+    """A key at an emulator, a store, and the settings that one film is made with."""
 
-    folder: Path
-    key: str
-    provider: Emulator
-    store_url: str
-    catalog: Path
-    public: bool = True
-    """Whether the store has a URL that the provider can read."""
+    settings: Settings
+    emulator: Emulator
+    text: str = LONG
+    """The storyboard, where a test gives no other."""
+
+    def using(self, **changes: Any):
+        """The same with other settings."""
+        if isinstance(changes.get("api_key"), str):
+            changes["api_key"] = SecretStr(changes["api_key"])
+        return replace(self, settings=self.settings.model_copy(update=changes))
+
+    @property
+    def key(self) -> str:
+        return self.settings.key().get_secret_value()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings as variables of a process."""
+        given = self.settings.model_dump(include=self.settings.model_fields_set - {"api_key"}, exclude_none=True)
+        return {"LONGTAKE_API_KEY": self.key, **{f"LONGTAKE_{name.upper()}": str(given[name]) for name in given}}
+
+    @property
+    def folder(self) -> Path:
+        """The store's, where it is one."""
+        return Path(self.settings.store)
+
+    @property
+    def store(self) -> stores.Store:
+        return stores.of(self.settings)
+
+    @property
+    def ledger(self):
+        """As a process that has just started sees it."""
+        return ledger_of(self.settings, self.store)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog.load(self.settings.catalog)
+
+    # -- a film ----------------------------------------------------------------------------------------------------------
+
+    def resolve(self, text: str | None = None, *, base: Path | None = None):
+        loaded = storyboard.draft_text(text or self.text, name="board.yaml", base=base or self.folder)
+        return request.resolve(loaded, self.catalog)
+
+    def session(self, *, film: str = FILM, **options: Any):
+        """A session that polls its tasks more often than a real provider would like."""
+        return open_session(
+            self.settings, catalog=self.catalog, cadence=QUICK, film=film, **{"budget": None, **options}
+        )
+
+    def shoot(self, text: str | None = None, *, observer=None, **options: Any):
+        """A run of the storyboard without its concatenation; the outcomes by shot id."""
+
+        async def work():
+            async with self.session(observer=observer) as session:
+                return {one.shot.id: one for one in await shoot(session, self.resolve(text), **options)}
+
+        return asyncio.run(work())
+
+    def plan(self, text: str | None = None, **options: Any):
+        given = {"catalog": self.catalog, "store": self.store, "settings": self.settings, "film": FILM, **options}
+        return plan.make(self.resolve(text), **given)
+
+    # -- the ledger ------------------------------------------------------------------------------------------------------
+
+    def attempts(self):
+        """The open attempts by shot id."""
+        return {attempt.order.shot: attempt for attempt in self.ledger.read().attempts.values()}
+
+    def phases(self) -> dict[str, str]:
+        return {name: attempt.phase for name, attempt in self.attempts().items()}
+
+    def kinds(self) -> list[str]:
+        """What was written into the ledger, in order."""
+        return [entry.kind for _, entry in self.ledger.log.entries()]
+
+    # -- the provider ----------------------------------------------------------------------------------------------------
+
+    @property
+    def posts(self) -> int:
+        """How many POSTs the provider has received."""
+        return self.emulator.posts
+
+    def books(self) -> dict[str, Any]:
+        return self.emulator.books()
+
+    def balance(self) -> int:
+        return self.books()["balance"]
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        """Let the provider fail in these ways and in no others."""
+        self.emulator.mend()
+        self.emulator.fault(*rules)
+
+    def advance(self) -> int:
+        """Finish every task that is processing; how many there were."""
+        return self.emulator.advance()
+
+
+@contextmanager
+def opening(folder: Path):
+    """Yield `open(*faults, **options)`: an account at an emulator of its own. Tasks end at once, prices are the shipped ones.
+
+    Options are fields of the emulator's config, and `text` (a storyboard), `catalog` and `their_catalog` (files to lay over the
+    shipped one, ours and the provider's where it differs).
+    """
+    with left_behind() as stack:
+
+        def open_account(*faults, text=LONG, catalog=None, their_catalog=None, keys=("key-of-the-tests",), **options):
+            place = folder / f"account-{secrets.token_hex(4)}"
+            (place / "store").mkdir(parents=True)
+            catalog = catalog or small_catalog(place / "catalog.json", pixels=(160, 90), shortest=None)
+            given = {"processing": 0, "balance": 50_000, "catalog": their_catalog or catalog, **options}
+            emulator = stack.enter_context(running_emulator(place / "store", *faults, keys=keys, **given))
+            settings = Settings(
+                api_key=keys[0], base_url=emulator.base_url, store=str(place / "store"), public_url=emulator.store_url,
+                catalog=catalog, longest_wait=120,
+            )  # fmt: skip
+            return Account(settings, emulator, text)
+
+        yield open_account
+
+
+# -- many accounts at one provider ---------------------------------------------------------------------------------------
+
+
+class SharedAccount(Account):
+    """One of many at a provider. Prompts begin with its marker, which tells its tasks from those of other tests."""
 
     @property
     def base_url(self) -> str:
-        return self.provider.base_url
+        return self.settings.base_url
 
     @property
     def marker(self) -> str:
         return f"{self.folder.name}:"
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The variables that name the account."""
-        return {
-            "LONGTAKE_API_KEY": self.key,
-            "LONGTAKE_BASE_URL": self.base_url,
-            "LONGTAKE_CATALOG": str(self.catalog),
-            "LONGTAKE_STORE": str(self.folder),
-            "LONGTAKE_PUBLIC_URL": self.store_url if self.public else "",
-            # Tests must not wait for a rate that is meant for the real provider.
-            "LONGTAKE_SUBMITS_PER_SECOND": "1000",
-            "LONGTAKE_MAX_IN_FLIGHT": "100",
-        }
-
-    @property
-    def settings(self) -> Settings:
-        return settings.from_environment(self.env)
-
-    @property
-    def ledger(self) -> Ledger:
-        return ledger_of(self.settings, stores.open(str(self.folder)))
 
     def shot(self, name: str = "waves", **fields: Any) -> Shot:
         """A shot of one second and few pixels."""
@@ -84,32 +190,26 @@ class Account:
         """A storyboard of such shots, each the next of one chain."""
         return Storyboard(title=title, scenes=[Scene("s", [self.shot(name) for name in names])], **keys)
 
-    # -- the provider ----------------------------------------------------------------------------------------------------
-
     def fault(self, *rules: Mapping[str, Any], shot: str = "") -> None:
         """Let the provider fail once for a shot, in each of these ways."""
         match = f"{self.marker} {shot}".strip()
-        self.provider.fault(*({"where": "submit", "times": 1, "match": match, **rule} for rule in rules))
-
-    def advance(self) -> None:
-        """Finish every task that is processing."""
-        self.provider.advance()
+        self.emulator.fault(*({"where": "submit", "times": 1, "match": match, **rule} for rule in rules))
 
     def tasks(self) -> list[dict[str, Any]]:
         """The provider's tasks of this account."""
-        return [task for task in self.provider.tasks() if task["prompt"].startswith(self.marker)]
+        return [task for task in self.emulator.tasks() if task["prompt"].startswith(self.marker)]
+
+    def received(self) -> int:
+        """How many POSTs the provider has received, from all tests."""
+        return self.posts
 
     def polls(self) -> int:
         """How often the tasks of this account were asked for."""
         return sum(task["polls"] for task in self.tasks())
 
-    def received(self) -> int:
-        """How many POSTs the provider has received, from all tests."""
-        return self.provider.posts
-
     def bought(self) -> dict[str, int]:
         """Debits less refunds by shot id."""
-        books = self.provider.books()
+        books = self.books()
         shots = {
             task["id"]: task["prompt"].removeprefix(self.marker).split(",")[0].strip()
             for task in books["tasks"]
@@ -140,21 +240,25 @@ def connections_to(*urls: str) -> int:
 class Accounts:
     """Gives each test an account."""
 
-    def __init__(self, folder: Path, provider: Emulator, public: str, catalog: Path) -> None:
+    def __init__(self, folder: Path, emulator: Emulator, public: str, catalog: Path) -> None:
         self._folder = folder
-        self._provider = provider
+        self._emulator = emulator
         self._public = public
         self._catalog = catalog
         self._numbers = itertools.count(1)
 
-    def account(self) -> Account:
+    def account(self) -> SharedAccount:
         number = next(self._numbers)
         name = f"store-{number:03d}"
         (self._folder / name).mkdir()
-        self._provider.mend()
-        return Account(
-            self._folder / name, f"key-{number:03d}", self._provider, f"{self._public}/{name}", self._catalog
-        )
+        self._emulator.mend()
+        settings = Settings(
+            api_key=f"key-{number:03d}", base_url=self._emulator.base_url, store=str(self._folder / name),
+            public_url=f"{self._public}/{name}", catalog=self._catalog,
+            # Tests must not wait for a rate that is meant for the real provider.
+            submits_per_second=1000, max_in_flight=100,
+        )  # fmt: skip
+        return SharedAccount(settings, self._emulator)
 
 
 class _Files(SimpleHTTPRequestHandler):
@@ -178,5 +282,5 @@ def accounts(folder: Path):
     (stores_ := folder / "stores").mkdir()
     keys = tuple(f"key-{number:03d}" for number in range(1, KEYS + 1))
     options = ("--balance", "10000000", "--copies", "--catalog", catalog)
-    with emulator_process(folder, *options, keys=keys) as provider, served(stores_) as public:
-        yield Accounts(stores_, provider, public, catalog)
+    with emulator_process(folder, *options, keys=keys) as emulator, served(stores_) as public:
+        yield Accounts(stores_, emulator, public, catalog)

@@ -6,6 +6,8 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from takes import take_of
+
 from longtake import library, manifest, request, storyboard, timeline
 from longtake.catalog import Catalog
 from longtake.film.rendering import software
@@ -39,24 +41,56 @@ def buy(text: str, store, settings, *, ledger: bool = True) -> None:
     resolved = request.resolve(storyboard.parse(text, name="board.yaml", base=None), catalog)
     slug = storyboard.slug(resolved.loaded.board.title)
     account = account_of(settings.host, settings.key().get_secret_value())
-    ledger = Ledger(store, account)
+    accounted = Ledger(store, account)
     take_library = library.read_holdings(store, slug)
-    comparison = Comparison(resolved, take_library, catalog=catalog, realm=settings.realm).running()
-    statuses = {}
-    for shot in resolved.parents_first():
-        parent = statuses[shot.parent] if shot.parent else None
-        for lack in comparison.look(shot, parent).lacks:
-            take = _take(
-                shot, lack.number, parent.used if parent else None, realm=settings.realm, film=slug, account=account
-            )
-            if ledger:
-                _book(ledger, take, shot, slug)
-            take_library.add(library.save(store, take))
-        statuses[shot.id] = comparison.look(shot, parent)
-    takes = [statuses[shot.id].used for shot in resolved.shots]
+
+    def keep(shot, **named):
+        plain = take_of(shot, **named)
+        clip, last = _digest("clip", plain.fingerprint), _digest("frame", plain.fingerprint)
+        parts = {
+            "clip": ClipFile(
+                key=f"media/{clip}.mp4",
+                sha256=clip,
+                bytes=2_000_000,
+                width=864,
+                height=496,
+                frames=120,
+                seconds=5,
+                audio=True,
+            ),
+            "last_frame": Frame(key=f"media/{last}.png", sha256=last, source="provider"),
+            "task_id": f"task_{plain.fingerprint[:24]}",
+        }
+        take = plain.model_copy(update={**parts, "account": account, "attempt": f"a-{shot.id}", "film": slug})
+        if ledger:
+            _book(accounted, take, shot, slug)
+        return library.save(store, take)
+
+    found = keep_missing(resolved, take_library, catalog=catalog, realm=settings.realm, keep=keep)
+    takes = [found[shot.id][1].used for shot in resolved.shots]
     _film(store, resolved, takes, slug)
-    labels = {shot.id: shot.label for shot in resolved.shots}
-    take_library.save(run="a-run", used={name: one.used.fingerprint for name, one in statuses.items()}, labels=labels)
+    save_snapshot(take_library, resolved, found)
+
+
+def keep_missing(resolved, take_library, *, catalog, realm, keep):
+    """Let `keep(shot, **arguments of take_of)` keep each missing take; gives how each shot stood before and stands now, by id."""
+    comparison = Comparison(resolved, take_library, catalog=catalog, realm=realm).running()
+    found = {}
+    for shot in resolved.parents_first():
+        parent = found[shot.parent][1] if shot.parent else None
+        before = comparison.look(shot, parent)
+        frame = parent.used.last_frame.sha256 if parent and parent.used else None
+        for lack in before.lacks:
+            digests = comparison.digests[shot.id]
+            take_library.add(keep(shot, take=lack.number, frame=frame, digests=digests, realm=realm))
+        found[shot.id] = before, comparison.look(shot, parent)
+    return found
+
+
+def save_snapshot(take_library, resolved, found) -> None:
+    """Save which takes are used now, as a run does at its end."""
+    used = {name: now.used.fingerprint for name, (_, now) in found.items()}
+    take_library.save(run="a-run", used=used, labels={shot.id: shot.label for shot in resolved.shots})
 
 
 def copy(source, target) -> None:
@@ -67,39 +101,6 @@ def copy(source, target) -> None:
 
 def _digest(*what: object) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()
-
-
-def _take(shot, number, source, *, realm, film, account) -> Take:
-    frame = source.last_frame.sha256 if source is not None else None
-    name = request.fingerprint(shot, take=number, realm=realm, frame=frame)
-    clip, last = _digest("clip", name), _digest("frame", name)
-    return Take(
-        fingerprint=name,
-        description=request.description(shot, realm=realm),
-        frame=frame,
-        model=shot.model,
-        request=request.frozen_body(shot, frame=frame, catalog=Catalog.load()),
-        clip=ClipFile(
-            key=f"media/{clip}.mp4",
-            sha256=clip,
-            bytes=2_000_000,
-            width=864,
-            height=496,
-            frames=120,
-            seconds=5,
-            audio=True,
-        ),
-        last_frame=Frame(key=f"media/{last}.png", sha256=last, source="provider"),
-        account=account,
-        attempt=f"a-{shot.id}",
-        task_id=f"task_{name[:24]}",
-        credits=shot.expected.credits,
-        credits_from="usage",
-        film=film,
-        shot=shot.label,
-        take=number,
-        kept_at=datetime.now(UTC),
-    )
 
 
 def _book(ledger: Ledger, take: Take, shot, slug: str) -> None:

@@ -49,6 +49,12 @@ class Page:
         assert "exceptionDetails" not in said, said["exceptionDetails"]
         return said["result"].get("value")
 
+    def open(self, url):
+        """Show an address, and wait until it is loaded."""
+        self.call("Page.enable")
+        self.call("Page.navigate", url=url)
+        self.run("new Promise(done => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+
     def press(self, key):
         """Press a key: a character, or what it is (`ENTER`)."""
         what = {"key": key, "text": key} if isinstance(key, str) else key

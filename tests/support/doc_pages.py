@@ -68,7 +68,7 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
 
 
 def variables_in_code() -> set[str]:
-    found = set(settings._VARIABLES.values())  # made of the fields' names
+    found = set(settings.VARIABLES.values())  # made of the fields' names
     for package in ("longtake", "flows", "tasks", "blocks"):
         for path in (ROOT / package).rglob("*.py"):
             found |= set(re.findall(r"\b(?:LONGTAKE|REAPI)_[A-Z_]*[A-Z]\b", path.read_text()))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import struct
-import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from boards import apart, shot
+from pictures import png
 
 from longtake.take import TakeSpec, ensure_take, identify, upload
 
@@ -14,34 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-KEY, BUDGET = "key-of-the-input-tests", 50_000
-SMALL = {
+RULES = {
     "inputs": {"image": {"side": {"min": 16, "max": 200}, "bytes": 20_000}},
     "models": {"seedance-2.5": {"duration": {"min": 1}, "pixels": {"480p": {"16:9": [64, 36]}}}},
 }
-HEAD = """
-schema: longtake/1
-title: Two Takes
-model: seedance-2.5
-defaults: {resolution: 480p, size: "16:9", duration: 1, generate_audio: false}
-scenes:
-- id: s
-  shots:
-"""
-CHAIN = HEAD + '  - {id: one, prompt: "A harbor at night"}\n  - {id: two, prompt: "A boat leaves"}\n'
-PINS = "".join(
-    f'  - {{id: {shot}, prompt: "{shot}", first_frame: {pin}, continue_from: null}}\n'
-    for shot, pin in (("one", "a.png"), ("two", "b.jpeg"))
-)
-
-
-def png(shade=100, width=64, height=36):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + bytes([shade]) * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+"""A catalog of small clips, in which inputs are soon too large."""
+PINS = apart(*(shot(name, name, f"first_frame: {pin}") for name, pin in (("one", "a.png"), ("two", "b.jpeg"))))
 
 
 class Host(ThreadingHTTPServer):
@@ -91,9 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def run(studio, work, **changes):
+def run(account, work, **changes):
     async def go():
-        async with studio.session(**changes) as session:
+        async with account.using(**changes).session() as session:
             return await work(session)
 
     return asyncio.run(go())
@@ -107,9 +86,9 @@ def first_url(body):
     return body["image_with_roles"][0]["url"]
 
 
-def sent(studio):
+def sent(account):
     """The URL of the first frame of every task, in order."""
-    tasks = studio.provider.tasks()
+    tasks = account.emulator.tasks()
     return [first_url(task["body"]) for task in tasks if "image_with_roles" in task["body"]]
 
 
@@ -119,13 +98,13 @@ def with_pins(folder: Path) -> Path:
     return folder
 
 
-def chain(studio, *, between=lambda _session, _take: None, **changes):
+def chain(account, *, between=lambda _session, _take: None, **changes):
     """The two shots of the chain in one run; what a test does in between may give another parent."""
-    one, two = studio.resolved().shots
+    one, two = account.resolve().shots
 
     async def work(session):
         take = (await ensure_take(session, TakeSpec(one, 1, None))).take
         take = between(session, take) or take
         return await ensure_take(session, TakeSpec(two, 1, take.last_frame, source=take))
 
-    return run(studio, work, **changes)
+    return run(account, work, **changes)

@@ -135,7 +135,7 @@ def aws(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setattr(s3client, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(s3client, "FIRST_PAUSE", 0.001)
     return monkeypatch
 
 

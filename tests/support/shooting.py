@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-
 from longtake.assets import read_inputs
 from longtake.provider.polling import PollCadence
 from longtake.studio.comparison import compare
 from longtake.studio.film_run import decide_retakes
 from longtake.studio.leaving import leave_snapshot
 from longtake.studio.shooting import shoot as shoot_all
-from longtake.take import open_session
-
-BOARD = """
-schema: longtake/1
-title: Two Takes
-model: seedance-2.5
-defaults: {resolution: 480p, size: "16:9", duration: 4}
-scenes:
-  - id: s
-    shots:
-      - {id: one, prompt: "A harbor at night"}
-      - {id: two, prompt: "A boat leaves"}
-"""
-"""Two shots of one chain."""
 
 QUICK = PollCadence(shortest=0.05, longest=0.3, longest_fault=0.5)
-
-
-@asynccontextmanager
-async def quick_session(settings, **options):
-    """A session that polls its tasks more often than a real provider would like."""
-    async with open_session(settings, cadence=QUICK, **options) as session:
-        yield session
 
 
 async def shoot(session, resolved, *, retake=(), downstream=None):

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from boards import FILM, LONG
 from pydantic import SecretStr
-from shooting import BOARD
 
 from longtake import request, storyboard
 from longtake.catalog import Catalog
@@ -16,7 +16,7 @@ from longtake.provider import Provider
 from longtake.settings import Settings
 from longtake.take import Session, TakeSpec, identify, upload
 
-KEY, HOST, FILM = "sk-test-0123456789abcdef", "provider.example", "two-takes"
+KEY, HOST = "sk-test-0123456789abcdef", "provider.example"
 ACCOUNT = account_of(HOST, KEY)
 CATALOG = Catalog.load()
 PRICE = 320
@@ -77,5 +77,5 @@ async def run_on(wire, ledger, *, budget=None, run="this", cadence=None, **chang
 
 async def wanted(session, *, take=1):
     """The request for a take of the board's first shot: words alone, so nothing is uploaded."""
-    shot = request.resolve(storyboard.draft_text(BOARD, name="b.yaml", base="."), CATALOG).shots[0]
+    shot = request.resolve(storyboard.draft_text(LONG, name="b.yaml", base="."), CATALOG).shots[0]
     return await upload(session.assets, await identify(session.assets, TakeSpec(shot, take, None)))

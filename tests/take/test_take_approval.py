@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from longtake import plan
 from longtake.errors import BudgetError
 from longtake.ledger import Budget
 from longtake.ledger.fold import RUN_MEMORY
@@ -16,15 +15,12 @@ from longtake.storyboard import Approval
 from longtake.studio.approval import approve_plan
 
 
-def with_session(studio, work, **budgets: Any):
-    settings = {"run_budget": budgets.pop("settings")} if "settings" in budgets else {}
+def with_session(account, work, **budgets: Any):
+    if "settings" in budgets:
+        account = account.using(run_budget=budgets.pop("settings"))
 
     async def inside():
-        from longtake.take import open_session
-
-        chosen = studio.settings.model_copy(update=settings)
-        given = {"budget": None, **budgets}
-        async with open_session(chosen, catalog=studio.catalog, film="two-takes", run="this", **given) as session:
+        async with account.session(run="this", **budgets) as session:
             return work(session)
 
     return asyncio.run(inside())
@@ -43,39 +39,38 @@ def with_session(studio, work, **budgets: Any):
     ],
 )
 def test_an_answer_is_the_runs_budget_and_lifts_only_what_was_asked_about(
-    make_studio, budgets, approved, lift, in_force
+    open_account, budgets, approved, lift, in_force
 ):
     def work(session):
         session.spending.approve(session.ledger, approved, lift=lift)
         return session.spending.budget.film, session.spending.budget.run
 
-    assert with_session(make_studio(), work, **budgets) == in_force
+    assert with_session(open_account(), work, **budgets) == in_force
 
 
-def test_a_budget_that_was_lifted_stays_so_for_later_answers(make_studio):
+def test_a_budget_that_was_lifted_stays_so_for_later_answers(open_account):
     def work(session):
         session.spending.approve(session.ledger, 500, lift=True)
         session.spending.approve(session.ledger, 450)
         return session.spending.budget.run
 
-    assert with_session(make_studio(), work, run_budget=300) == 450
+    assert with_session(open_account(), work, run_budget=300) == 450
 
 
-def test_nothing_approved_buys_nothing(make_studio):
+def test_nothing_approved_buys_nothing(open_account):
     def work(session):
         session.spending.approve(session.ledger, 0)
         with pytest.raises(BudgetError, match="run budget of 0"):
             session.spending.check(session.ledger, 1)
 
-    with_session(make_studio(), work)
+    with_session(open_account(), work)
 
 
 @pytest.mark.parametrize("subject", ["more than the budget", "spending"])
-def test_silence_never_lifts_a_budget(make_studio, subject):
+def test_silence_never_lifts_a_budget(open_account, subject):
     """With `silence: go on`, a question that nobody answers buys what fits, and about more than the budget nothing."""
-    studio = make_studio()
-    resolved = studio.resolved()
-    found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
+    account = open_account()
+    found = account.plan(store=None)
     asked = []
 
     async def silent(question):
@@ -84,7 +79,7 @@ def test_silence_never_lifts_a_budget(make_studio, subject):
 
     async def inside():
         budget = found.reserve - (subject == "more than the budget")
-        async with studio.session() as session:
+        async with account.session() as session:
             session.spending.base = session.spending.budget = Budget(film=budget)
             await approve_plan(session, found, Approval(before=[subject], silence="go on"), silent)
             return session.spending.budget

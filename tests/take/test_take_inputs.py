@@ -10,7 +10,9 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from input_host import HEAD, PINS, chain, first_url, png, prepared, run, sent, with_pins
+from boards import HEAD
+from input_host import PINS, chain, first_url, prepared, run, sent, with_pins
+from pictures import png
 
 from longtake.assets import can_host, needs_host, read_inputs, remember_frame
 from longtake.errors import MediaError, StoreError, StoryboardError, UrlRefusedError
@@ -21,53 +23,52 @@ from longtake.take import TakeSpec, ensure_take
 
 
 def test_an_object_is_put_and_looked_at_once_however_many_shots_use_it(hosted, tmp_path) -> None:
-    studio, host = hosted
+    account, host = hosted
     for name in ("a.png", "b.jpeg"):
         (tmp_path / name).write_bytes(png())
-    shots = studio.resolved(HEAD + PINS, base=tmp_path).shots
+    shots = account.resolve(HEAD + PINS, base=tmp_path).shots
 
     async def work(session):
         takes = [TakeSpec(shot, take, None) for shot in shots for take in (1, 2)]
         return await asyncio.gather(*(prepared(session, take) for take in takes))
 
-    urls = {first_url(one.body) for one in run(studio, work)}
-    (key,) = studio.store.list("media/")
+    urls = {first_url(one.body) for one in run(account, work)}
+    (key,) = account.store.list("media/")
     assert urls == {f"{host.url}/{key}"}
     assert key.endswith(".png"), "the name said jpeg"
     assert (host.asked("GET"), host.asked("HEAD")) == ([f"/{key}"], [f"/{key}"])
 
 
 def test_a_jpeg_that_is_called_png_is_hosted_as_what_it_is(hosted, tmp_path) -> None:
-    studio, host = hosted
+    account, host = hosted
     command = [ffmpeg.binary(), "-v", "error", "-f", "lavfi", "-i", "color=c=gray:s=64x36"]
     subprocess.run([*command, "-frames:v", "1", "-c:v", "mjpeg", "-f", "image2", str(tmp_path / "a.png")], check=True)
-    board = HEAD + '  - {id: one, prompt: "p", first_frame: a.png}\n'
-    shot = studio.resolved(board, base=tmp_path).shots[0]
-    assert run(studio, lambda session: ensure_take(session, TakeSpec(shot, 1, None))).state == "bought"
-    assert sent(studio) == [f"{host.url}/media/{shot.inputs[0].sha256}.jpg"]
+    shot = account.resolve(HEAD + PINS.splitlines()[0], base=tmp_path).shots[0]
+    assert run(account, lambda session: ensure_take(session, TakeSpec(shot, 1, None))).state == "bought"
+    assert sent(account) == [f"{host.url}/media/{shot.inputs[0].sha256}.jpg"]
 
 
 @pytest.mark.parametrize(("there", "used"), [("jpeg", "jpeg"), ("png", "jpg")])
 def test_what_lies_there_is_used_when_its_name_says_the_right_type(hosted, tmp_path, there, used) -> None:
-    studio, _ = hosted
-    shot = studio.resolved(HEAD + PINS, base=with_pins(tmp_path)).shots[0]
+    account, _ = hosted
+    shot = account.resolve(HEAD + PINS, base=with_pins(tmp_path)).shots[0]
     shot = dataclasses.replace(shot, inputs=(dataclasses.replace(shot.inputs[0], format="jpeg"),))
     digest = shot.inputs[0].sha256
-    studio.store.put_file(f"media/{digest}.{there}", tmp_path / "a.png", content_type="image/jpeg")
-    body = run(studio, lambda session: prepared(session, TakeSpec(shot, 1, None))).body
+    account.store.put_file(f"media/{digest}.{there}", tmp_path / "a.png", content_type="image/jpeg")
+    body = run(account, lambda session: prepared(session, TakeSpec(shot, 1, None))).body
     assert first_url(body).endswith(f"{digest}.{used}")
 
 
 def test_a_host_that_answers_no_head_is_told_of_once(hosted, tmp_path, caplog) -> None:
-    studio, host = hosted
+    account, host = hosted
     host.heads = False
-    shots = studio.resolved(HEAD + PINS, base=with_pins(tmp_path)).shots
+    shots = account.resolve(HEAD + PINS, base=with_pins(tmp_path)).shots
 
     async def work(session):
         return [await prepared(session, TakeSpec(shot, 1, None)) for shot in shots]
 
     with caplog.at_level(logging.WARNING, "longtake.take"):
-        run(studio, work)
+        run(account, work)
     (told,) = [record.getMessage() for record in caplog.records if record.name == "longtake.take"]
     assert "HEAD" in told
     assert "LONGTAKE_PUBLIC_URL" in told
@@ -75,22 +76,22 @@ def test_a_host_that_answers_no_head_is_told_of_once(hosted, tmp_path, caplog) -
 
 
 def test_an_object_that_cannot_be_read_stops_before_money(hosted, tmp_path) -> None:
-    studio, host = hosted
-    shot = studio.resolved(HEAD + PINS, base=with_pins(tmp_path)).shots[0]
+    account, host = hosted
+    shot = account.resolve(HEAD + PINS, base=with_pins(tmp_path)).shots[0]
     host.gone.add(f"/media/{shot.inputs[0].sha256}.png")
     with pytest.raises(UrlRefusedError, match="answered 403"):
-        run(studio, lambda session: ensure_take(session, TakeSpec(shot, 1, None)))
-    assert studio.posts() == 0
+        run(account, lambda session: ensure_take(session, TakeSpec(shot, 1, None)))
+    assert account.posts == 0
 
 
 # -- inputs given as URLs ------------------------------------------------------------------------------------------------
 
 
-def by_url(studio, host, *names):
+def by_url(account, host, *names):
     named = {f"r{number}": f"{host.url}/{name}" for number, name in enumerate(names)}
     references = f"references: {json.dumps(named)}\nscenes:"
-    shot = f"  - {{id: one, prompt: p, references: [{', '.join(named)}]}}\n"
-    return studio.resolved(HEAD.replace("scenes:", references) + shot)
+    shot = f"      - {{id: one, prompt: p, references: [{', '.join(named)}]}}\n"
+    return account.resolve(HEAD.replace("scenes:", references) + shot)
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_what_a_url_serves_is_held_against_the_same_rules_as_a_file(small, web, 
     with pytest.raises(MediaError, match=r"s/one: r1 .*allowed") as again:
         run(small, lambda session: ensure_take(session, TakeSpec(resolved.shots[0], 1, None)))
     assert said in again.value.message
-    assert small.posts() == 0
+    assert small.posts == 0
 
 
 @pytest.mark.parametrize(("name", "said"), [("heavy.png", "20000"), ("page.png", "HTML"), ("none.png", "403")])
@@ -156,7 +157,7 @@ def test_a_chain_needs_no_public_url_while_the_providers_frames_live(small) -> N
 
 
 def test_an_earlier_runs_task_is_asked_for_its_frame(small) -> None:
-    one, two = small.resolved().shots
+    one, two = small.resolve().shots
     parent = run(small, lambda session: ensure_take(session, TakeSpec(one, 1, None)), public_url=None).take
     wanted = TakeSpec(two, 1, parent.last_frame, source=parent)
     assert run(small, lambda session: ensure_take(session, wanted), public_url=None).state == "bought"
@@ -166,15 +167,15 @@ def test_an_earlier_runs_task_is_asked_for_its_frame(small) -> None:
 EXPIRED = {"where": "media", "what": "expired"}
 
 
-def expire(studio, session):
+def expire(account, session):
     """The provider serves nothing any more, and what was seen of it was long ago."""
-    studio.faults(EXPIRED)
+    account.faults(EXPIRED)
     for known in session.assets.hosting.frames.values():
         known.seen = 0.0
 
 
 def test_after_its_end_our_kept_copy_is_sent(small) -> None:
-    one, two = small.resolved().shots
+    one, two = small.resolve().shots
     got = {}
 
     async def work(session):
@@ -190,11 +191,11 @@ def test_after_its_end_our_kept_copy_is_sent(small) -> None:
 def test_where_neither_lives_it_is_said_before_money(small) -> None:
     with pytest.raises(UrlRefusedError, match="LONGTAKE_PUBLIC_URL"):
         chain(small, between=lambda session, _: expire(small, session), public_url=None)
-    assert small.posts() == 1
+    assert small.posts == 1
 
 
 def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None:
-    one, two = small.resolved().shots
+    one, two = small.resolve().shots
 
     async def work(session):
         take = (await ensure_take(session, TakeSpec(one, 1, None))).take
@@ -216,11 +217,11 @@ def test_what_the_provider_cannot_serve_any_more_is_not_asked_for(small) -> None
 
 
 def test_a_frame_url_that_must_not_be_used_is_not_sent(small) -> None:
-    one, two = small.resolved().shots
+    one, two = small.resolve().shots
 
     async def work(session):
         take = (await ensure_take(session, TakeSpec(one, 1, None))).take
-        for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.provider.admin_url}/nothing.png"):
+        for url in ("http://192.168.1.7/0.png", "file:///etc/passwd", f"{small.emulator.admin_url}/nothing.png"):
             remember_frame(session.assets, take.last_frame, url)
             body = (await prepared(session, TakeSpec(two, 1, take.last_frame))).body
             assert first_url(body).startswith(small.settings.public_url)

@@ -7,11 +7,12 @@ import math
 import time
 
 import pytest
+from boards import LONG_HEAD, apart, shot
 from changing import use
 
 from longtake.errors import BudgetError
 from longtake.ledger import Budget, Ledger
-from longtake.take import TakeSpec, identify, ledger_of, open_session, submit, upload
+from longtake.take import TakeSpec, identify, submit, upload
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -31,46 +32,39 @@ class Counting:
         return self._inner.get(key, **options)
 
 
-def board(count: int) -> str:
-    shots = [f'      - {{id: s{number}, prompt: "Picture {number}", continue_from: null}}' for number in range(count)]
-    head = "schema: longtake/1\ntitle: Two Takes\nmodel: seedance-2.5\n"
-    defaults = 'defaults: {resolution: 480p, size: "16:9", duration: 4}\n'
-    return head + defaults + "scenes:\n  - id: s\n    shots:\n" + "\n".join(shots) + "\n"
+async def prepared(session, account, count):
+    text = LONG_HEAD + apart(*(shot(f"s{number}", f"Picture {number}") for number in range(count)))
+    shots = account.resolve(text).shots
+    return [await upload(session.assets, await identify(session.assets, TakeSpec(one, 1, None))) for one in shots]
 
 
-async def prepared(session, studio, count):
-    shots = studio.resolved(board(count)).shots
-    return [await upload(session.assets, await identify(session.assets, TakeSpec(shot, 1, None))) for shot in shots]
+def intents(account):
+    return [entry.order.shot for _, entry in account.ledger.log.entries() if entry.kind == "intent"]
 
 
-def intents(studio):
-    entries = ledger_of(studio.settings, studio.store).log.entries()
-    return [entry.order.shot for _, entry in entries if entry.kind == "intent"]
-
-
-def test_the_first_that_came_buys_first_and_tasks_nobody_polls_make_room(studio) -> None:
+def test_the_first_that_came_buys_first_and_tasks_nobody_polls_make_room(account) -> None:
     async def work():
-        async with studio.session(account_in_flight=1) as session:
+        async with account.using(account_in_flight=1).session() as session:
             async with asyncio.TaskGroup() as group:
                 # Nobody polls what is bought here, as if the run that bought it had died.
-                bought = [group.create_task(submit(session, one)) for one in await prepared(session, studio, 4)]
+                bought = [group.create_task(submit(session, one)) for one in await prepared(session, account, 4)]
             return [task.result().task_id for task in bought]
 
     assert len(set(asyncio.run(work()))) == 4
-    assert intents(studio) == ["s0", "s1", "s2", "s3"]
-    limits = studio.books()["limits"]
+    assert intents(account) == ["s0", "s1", "s2", "s3"]
+    limits = account.books()["limits"]
     assert limits["most_in_flight"] == 1
 
 
-def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio) -> None:
-    studio = make_studio(processing=3600)
+def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(open_account) -> None:
+    account = open_account(processing=3600)
     many, looks = 60, 4
 
     async def work():
-        async with studio.session(account_in_flight=1) as session:
-            wanted = await prepared(session, studio, many + 1)
+        async with account.using(account_in_flight=1).session() as session:
+            wanted = await prepared(session, account, many + 1)
             await submit(session, wanted[0])
-            counting = Counting(studio.store)
+            counting = Counting(account.store)
             use(session, ledger=Ledger(counting, session.ledger.account))
             await asyncio.to_thread(session.ledger.read)
             since, before = time.monotonic(), counting.gets
@@ -88,15 +82,16 @@ def test_of_many_waiters_one_looks_and_all_go_at_once_when_cancelled(make_studio
             assert session.ledger.read().head == 2, "an intent and its task id: nothing else was written"
 
     asyncio.run(work())
-    assert studio.posts() == 1
+    assert account.posts == 1
 
 
-def test_who_shares_a_task_does_not_stand_in_line(make_studio) -> None:
-    studio = make_studio(processing=3600)
+def test_who_shares_a_task_does_not_stand_in_line(open_account) -> None:
+    account = open_account(processing=3600)
 
     async def work():
-        async with studio.session(account_in_flight=1) as one, studio.session(account_in_flight=1) as other:
-            first, second = await prepared(one, studio, 2)
+        limited = account.using(account_in_flight=1)
+        async with limited.session() as one, limited.session() as other:
+            first, second = await prepared(one, account, 2)
             bought = await submit(one, first)
             waiting = asyncio.create_task(submit(other, second))
             while other.account.queue.empty:  # noqa: ASYNC110 - the line tells nobody
@@ -108,42 +103,36 @@ def test_who_shares_a_task_does_not_stand_in_line(make_studio) -> None:
             await asyncio.wait([waiting])
 
     asyncio.run(work())
-    assert studio.posts() == 1
+    assert account.posts == 1
 
 
-def test_one_429_is_enough_for_two_runs(studio) -> None:
-    studio.faults({"where": "submit", "what": "429", "times": 1, "retry_after": 1})
+def test_one_429_is_enough_for_two_runs(account) -> None:
+    account.faults({"where": "submit", "what": "429", "times": 1, "retry_after": 1})
 
     async def work():
-        async with studio.session() as one, studio.session() as other:
-            first, second = await prepared(one, studio, 2)
+        async with account.session() as one, account.session() as other:
+            first, second = await prepared(one, account, 2)
             slowed = asyncio.create_task(submit(one, first))
             while (await asyncio.to_thread(other.ledger.read)).pace.slowed == 0:  # noqa: ASYNC110 - nor does the log
                 await asyncio.sleep(0)
             await asyncio.gather(slowed, submit(other, second))
 
     asyncio.run(work())
-    kinds = [entry.kind for _, entry in ledger_of(studio.settings, studio.store).log.entries()]
-    assert kinds.count("refused") == 1
-    assert kinds.count("accepted") == 2
-    assert studio.posts() == 3
+    assert account.kinds().count("refused") == 1
+    assert account.kinds().count("accepted") == 2
+    assert account.posts == 3
 
 
-def test_when_the_budget_ends_those_in_line_are_told(make_studio) -> None:
-    studio = make_studio(processing=0)
+def test_when_the_budget_ends_those_in_line_are_told(open_account) -> None:
+    account = open_account(processing=0)
 
     async def work():
-        async with open_session(
-            studio.settings.model_copy(update={"account_in_flight": 1}),
-            catalog=studio.catalog,
-            film="two-takes",
-            budget=None,
-        ) as session:
-            wanted = await prepared(session, studio, 4)
+        async with account.using(account_in_flight=1).session() as session:
+            wanted = await prepared(session, account, 4)
             attempt = await submit(session, wanted[0])
             session.spending.budget = Budget(film=2 * attempt.order.reserve)
             return await asyncio.gather(*(submit(session, one) for one in wanted[1:]), return_exceptions=True)
 
     came = asyncio.run(work())
     assert [type(one) is BudgetError for one in came] == [False, True, True]
-    assert intents(studio) == ["s0", "s1"]
+    assert intents(account) == ["s0", "s1"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import pytest
 from purchases import claim, purchase
 
-from longtake import plan
 from longtake.errors import BudgetError, LedgerError, SettingsError
 from longtake.ledger import Budget
 from longtake.observer import Observer
@@ -16,7 +15,6 @@ from longtake.report import ShotOutcome
 from longtake.storyboard import Approval
 from longtake.studio.approval import Answer, approve_plan, approve_rest, check_approver
 from longtake.studio.shooting import MadeShot
-from longtake.take import open_session
 
 YES, NO = Answer(approve=True, by="Ada"), Answer(approve=False, by="Ada")
 SPENT = 100
@@ -43,14 +41,14 @@ class Asked:
 
 
 @pytest.fixture
-def ask(make_studio):
-    studio = make_studio()
+def ask(open_account):
+    account = open_account()
 
     def run(
         before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, silence="stop", prepare=None, **budget
     ):
-        resolved, asked = studio.resolved(), Asked()
-        found = plan.make(resolved, catalog=studio.catalog, store=None, settings=studio.settings, film="two-takes")
+        resolved, asked = account.resolve(), Asked()
+        found = account.plan(store=None)
         asked.reserve, asked.shot = found.reserve, found.shots[0].reserve
         nothing = {"to_buy": 0, "reserve": 0, "expected": 0}
         rows = tuple(row.model_copy(update=nothing) if row.id in kept else row for row in found.shots)
@@ -67,10 +65,9 @@ def ask(make_studio):
             return answer
 
         async def work():
-            settings = studio.settings.model_copy(update={"run_budget": fixed})
-            given = {"catalog": studio.catalog, "film": "two-takes", "budget": budget.get("film"), "run": "this"}
-            async with open_session(settings, run_budget=budget.get("run"), observer=Watch(), **given) as session:
-                before_it = claim(session.ledger, purchase("before", credits=SPENT, film="two-takes", run="this"))
+            given = {"budget": budget.get("film"), "run_budget": budget.get("run"), "observer": Watch()}
+            async with account.using(run_budget=fixed).session(run="this", **given) as session:
+                before_it = claim(session.ledger, purchase("before", credits=SPENT, run="this"))
                 if prepare is not None:
                     prepare(session.ledger, before_it.attempt)
                 session.spending.halted = halted
@@ -94,7 +91,7 @@ def ask(make_studio):
 def test_a_question_says_what_the_run_would_cost_in_all(ask) -> None:
     asked = ask(["spending"], YES)
     question = asked.question
-    assert (question.film, question.subject, question.seconds) == ("two-takes", "spending", 7200)
+    assert (question.film, question.subject, question.seconds) == ("a-film", "spending", 7200)
     assert (question.credits, question.silence, question.pictures) == (SPENT + asked.reserve, None, ())
     assert f"up to **{SPENT + asked.reserve} credits** in all" in question.text
     assert f"2 takes for **{asked.reserve} credits** expected, {asked.reserve} reserved" in question.text
@@ -141,7 +138,7 @@ def test_what_does_not_fit_is_refused_without_a_question(ask) -> None:
 def test_an_answer_about_more_than_the_budget_lifts_that_of_the_film(ask) -> None:
     asked = ask(["more than the budget"], YES, film=150)
     assert asked.question.subject == "more than the budget"
-    assert asked.question.text.startswith("**two-takes**: what is missing does not fit: ")
+    assert asked.question.text.startswith("**a-film**: what is missing does not fit: ")
     assert "The film's budget is" not in asked.question.text
     everything = SPENT + asked.reserve
     assert asked.budget == Budget(film=everything, run=everything)
@@ -207,7 +204,7 @@ def test_a_run_that_asks_needs_somebody_to_ask() -> None:
 
 def owes_a_refund(ledger):
     """A task of 320 credits failed, and the balance has not shown its refund."""
-    failed = claim(ledger, purchase("failed", credits=320, film="two-takes", run="another")).attempt
+    failed = claim(ledger, purchase("failed", credits=320, film="a-film", run="another")).attempt
     ledger.accepted(failed, "task_of_the_failed")
     ledger.failed(failed, code=80003, message="overloaded", retryable=True)
 

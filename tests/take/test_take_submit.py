@@ -105,7 +105,7 @@ def test_an_accepted_take_is_one_intent_one_post_and_one_task(buy, ledger) -> No
     assert (attempt.phase, attempt.task_id, wire.posts) == ("accepted", "task_00000001", 1)
     assert kinds(ledger) == ["intent", "accepted"]
     intent = last(ledger, "intent")
-    assert (intent.order.film, intent.order.run, intent.order.reserve) == ("two-takes", "this", PRICE)
+    assert (intent.order.film, intent.order.run, intent.order.reserve) == ("a-film", "this", PRICE)
     assert intent.body["prompt"] == "A harbor at night"
     assert ledger.read().attempts[attempt.id].task_id == "task_00000001"
 
@@ -122,7 +122,7 @@ def test_a_take_that_another_attempt_has_open_is_waited_for(open_run, store, led
     async def work():
         async with open_run(Wire()) as session:
             take_request = await wanted(session)
-            order = take_request.take_key.order(film="two-takes", run="other", tag=session.spending.tag)
+            order = take_request.take_key.order(film="a-film", run="other", tag=session.spending.tag)
             attempt = claim(other, order).attempt
 
             async def until_accepted(seconds, result=None):
@@ -145,7 +145,7 @@ def test_what_was_not_sent_is_asked_again_under_a_new_intent_each_time(buy, ledg
     assert buy(wire).number == 4
     assert kinds(ledger) == ["intent", "not_sent"] * 3 + ["intent", "accepted"]
     assert "ConnectError: no route" in last(ledger, "not_sent").reason
-    assert (sleeps, ledger.read().used(film="two-takes").film) == ([1, 2, 4], PRICE)
+    assert (sleeps, ledger.read().used(film="a-film").film) == ([1, 2, 4], PRICE)
 
 
 def test_after_four_that_were_not_sent_the_run_gives_up(buy, ledger, sleeps) -> None:
@@ -191,7 +191,7 @@ def test_a_refusal_is_written_whole_and_stops_only_its_take(open_run, ledger) ->
     refused = last(ledger, "refused")
     assert (refused.status, refused.code, halted) == (422, 30002, [None])
     assert "no such size" in refused.message
-    assert ledger.read().used(film="two-takes").film == PRICE
+    assert ledger.read().used(film="a-film").film == PRICE
 
 
 @pytest.mark.parametrize(("status", "error"), [(402, NoCreditsError), (401, KeyRefusedError), (403, KeyRefusedError)])
@@ -251,7 +251,7 @@ def test_any_other_end_of_the_post_is_a_doubt_that_holds_its_credits(buy, ledger
         buy(wire)
     assert (caught.value.attempt, caught.value.credits, caught.value.label) == ("a1", PRICE, "s/one · take 1")
     assert reason in last(ledger, "in_doubt").reason
-    assert (kinds(ledger), ledger.read().used(film="two-takes").film) == (["intent", "in_doubt"], PRICE)
+    assert (kinds(ledger), ledger.read().used(film="a-film").film) == (["intent", "in_doubt"], PRICE)
     with pytest.raises(InDoubtError):
         buy(wire)
     assert (wire.posts, len(kinds(ledger))) == (1, 2)

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def provider(tmp_path_factory):
+def all_accounts(tmp_path_factory):
     with accounts(tmp_path_factory.mktemp("provider")) as running:
         yield running
 
@@ -35,11 +35,11 @@ def prefect_env(prefect_api, tmp_path_factory):
 
 
 @pytest.fixture
-def account(provider, prefect_env, monkeypatch):
+def account(all_accounts, prefect_env, monkeypatch):
     """An account whose variables this process and its children have, and Prefect's settings."""
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
-    found = provider.account()
+    found = all_accounts.account()
     for name, value in {**prefect_env, **found.env}.items():
         monkeypatch.setenv(name, value)
     given = {
@@ -50,7 +50,7 @@ def account(provider, prefect_env, monkeypatch):
     with temporary_settings(given):
         yield found
     # A process may run thousands of tasks: none may leave a connection open.
-    assert connections_to(found.base_url, found.store_url) == 0
+    assert connections_to(found.base_url, found.settings.public_url) == 0
 
 
 @pytest.fixture
@@ -62,5 +62,5 @@ def blocks(account):
         "credentials": ReapiCredentials(
             api_key=account.key, base_url=account.base_url, submits_per_second=None, max_in_flight=100
         ),
-        "store": ArtifactStore(uri=str(account.folder), public_url=account.store_url),
+        "store": ArtifactStore(uri=str(account.folder), public_url=account.settings.public_url),
     }

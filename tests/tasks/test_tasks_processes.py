@@ -49,7 +49,7 @@ def test_mapped_in_processes(account, prefect_env, runner):
 @pytest.mark.parametrize("way", ["steps", "at-once"])
 def test_a_take_is_continued_in_another_process(account, prefect_env, way):
     """The store has no public URL, so the frame is handed on by asking the provider for the first task again."""
-    account.public = False
+    account = account.using(public_url=None)
     tasks = run(account, prefect_env, "chain", account.marker, way, "first", "second")
     assert tasks == [task["id"] for task in account.tasks()]
     check(account, "first", "second")

@@ -118,7 +118,7 @@ def test_submitted_where_a_loop_is_running(account, blocks):
     check(account, "waves")
 
 
-def test_outside_of_any_flow(account, blocks):
+def test_the_steps_work_outside_of_any_flow(account, blocks):
     film = asyncio.run(in_awaited_steps(account.shot(), **blocks))
     assert film.path.is_file()
     check(account, "waves")
@@ -152,7 +152,7 @@ def test_in_a_sync_task_of_an_async_flow(account, blocks):
 
 
 @pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
-def test_fifty_mapped(account, blocks, kind):
+def test_fifty_mapped_shots_are_bought_once_each(account, blocks, kind):
     names = [f"shot-{number}" for number in range(50)]
     shots = [account.shot(name) for name in names]
     given = {name: unmapped(block) for name, block in blocks.items()}

@@ -17,7 +17,7 @@ _GAP = Fraction(1, 100)
 """Seconds between two frames from which what is between them is silence; times in files are rounded by less."""
 _PADDING = 2 * 1024 / 48_000
 """Seconds that an encoder may add to fill its last packet."""
-_BATCH = 32
+BATCH = 32
 """Frames resampled at once."""
 _FADES = 200
 """Fades take one second divided by this: 5 ms. Without them, two waves that do not meet would click."""
@@ -192,7 +192,7 @@ class _Track:
     def _hold(self, frame: Any) -> None:  # noqa: ANN401
         self._held.append(frame)
         self._waiting += frame.samples
-        if len(self._held) == _BATCH:
+        if len(self._held) == BATCH:
             self._flush()
 
     def _flush(self) -> None:

@@ -12,69 +12,40 @@ from typing import TYPE_CHECKING
 from longtake.lazy import exports
 
 if TYPE_CHECKING:
-    from longtake.media.concat.joining import join
-    from longtake.media.concat.model import (
-        Chapter,
-        JoinClip,
-        JoinNotice,
-        JoinPlan,
-        JoinResult,
-        JoinSound,
-        JoinTransition,
-        JoinTrim,
-    )
-    from longtake.media.concat.planning import plan_join
-    from longtake.media.concat.streaming import hls
-    from longtake.media.concat.transitions import TRANSITIONS
-    from longtake.media.image.frames import correct_image, first_frame, last_frame, poster
-    from longtake.media.image.sheets import Thumbnail, sheet, small_jpeg, thumbnail
-    from longtake.media.image.whole_png import is_whole_png
-    from longtake.media.measure.checks import check_clip, check_image
-    from longtake.media.measure.examination import Examination, examine
-    from longtake.media.measure.grading import ColorCorrection
-    from longtake.media.measure.matching import SeamMatch, match_seam
-    from longtake.media.measure.seams import seam
-    from longtake.media.measure.tone import MeasuredSeam, MeasuredTone
-    from longtake.media.measure.tones import drift
-    from longtake.media.streams.inspection import inspect
-    from longtake.media.streams.probing import probe
-
-__all__ = [
-    "TRANSITIONS",
-    "Chapter",
-    "ColorCorrection",
-    "Examination",
-    "JoinClip",
-    "JoinNotice",
-    "JoinPlan",
-    "JoinResult",
-    "JoinSound",
-    "JoinTransition",
-    "JoinTrim",
-    "MeasuredSeam",
-    "MeasuredTone",
-    "SeamMatch",
-    "Thumbnail",
-    "check_clip",
-    "check_image",
-    "correct_image",
-    "drift",
-    "examine",
-    "first_frame",
-    "hls",
-    "inspect",
-    "is_whole_png",
-    "join",
-    "last_frame",
-    "match_seam",
-    "plan_join",
-    "poster",
-    "probe",
-    "seam",
-    "sheet",
-    "small_jpeg",
-    "thumbnail",
-]
+    from longtake.media.concat.joining import join as join
+    from longtake.media.concat.model import Chapter as Chapter
+    from longtake.media.concat.model import JoinClip as JoinClip
+    from longtake.media.concat.model import JoinNotice as JoinNotice
+    from longtake.media.concat.model import JoinPlan as JoinPlan
+    from longtake.media.concat.model import JoinResult as JoinResult
+    from longtake.media.concat.model import JoinSound as JoinSound
+    from longtake.media.concat.model import JoinTransition as JoinTransition
+    from longtake.media.concat.model import JoinTrim as JoinTrim
+    from longtake.media.concat.planning import plan_join as plan_join
+    from longtake.media.concat.streaming import hls as hls
+    from longtake.media.concat.transitions import TRANSITIONS as TRANSITIONS
+    from longtake.media.image.frames import correct_image as correct_image
+    from longtake.media.image.frames import first_frame as first_frame
+    from longtake.media.image.frames import last_frame as last_frame
+    from longtake.media.image.frames import poster as poster
+    from longtake.media.image.sheets import Thumbnail as Thumbnail
+    from longtake.media.image.sheets import sheet as sheet
+    from longtake.media.image.sheets import small_jpeg as small_jpeg
+    from longtake.media.image.sheets import thumbnail as thumbnail
+    from longtake.media.image.whole_png import is_whole_png as is_whole_png
+    from longtake.media.measure.checks import check_clip as check_clip
+    from longtake.media.measure.checks import check_image as check_image
+    from longtake.media.measure.examination import Examination as Examination
+    from longtake.media.measure.examination import examine as examine
+    from longtake.media.measure.grading import ColorCorrection as ColorCorrection
+    from longtake.media.measure.matching import SeamMatch as SeamMatch
+    from longtake.media.measure.matching import match_seam as match_seam
+    from longtake.media.measure.seams import seam as seam
+    from longtake.media.measure.tone import MeasuredSeam as MeasuredSeam
+    from longtake.media.measure.tone import MeasuredTone as MeasuredTone
+    from longtake.media.measure.tones import drift as drift
+    from longtake.media.streams.inspection import inspect as inspect
+    from longtake.media.streams.probing import probe as probe
 
 __getattr__, __dir__ = exports(
     __name__,

@@ -33,6 +33,19 @@ def test_a_film_that_was_joined_before_gets_the_copy_its_storyboard_asks_for(acc
     assert left_as_it_is(studio, asked)
 
 
+@pytest.mark.slow
+def test_a_film_for_hls_is_left_as_it_is_once_both_copies_are_there(account, studio):
+    board = account.board("first", hls=True, marking="metadata")
+    made = studio.make_sync(board)
+    assert left_as_it_is(studio, board)
+    folder = made.path.with_name("hls-marked")
+    assert film.verify(folder).holds
+    (folder / "index.m3u8").unlink()
+    assert not left_as_it_is(studio, board)
+    assert studio.make_sync(board).cost.charged == 0
+    assert film.verify(folder / "index.m3u8").holds
+
+
 def test_a_film_that_cannot_be_signed_buys_nothing(account, studio):
     with pytest.raises(SettingsError, match="no certificate or no key"):
         studio.make_sync(account.board("first", marking="signed"))

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench._clips import numbered
 from longtake.catalog import Catalog
+from longtake.ledger.realm import HEADER
 
 CLIP, FRAME, PROCESSING = Path(sys.argv[1]).read_bytes(), Path(sys.argv[2]).read_bytes(), float(sys.argv[3])
 CATALOG = Catalog.load()
@@ -58,7 +59,7 @@ def answered(path: str, body: bytes) -> bytes:
         return numbered(CLIP, int(name.partition(".")[0]))
     if kind == "/frames":
         return frame(int(name.partition(".")[0]))
-    if path == "/tasks":
+    if path in {"/tasks", "/api/v1"}:
         return json.dumps(tasks).encode()
     if path == "/api/v1/balance":
         return json.dumps({"balance": 10**11 - sum(task["credits"] for task in tasks)}).encode()
@@ -79,7 +80,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             method, path, _ = words.split()
             data = answered(path, body)
             kind = {"mp4": "video/mp4", "png": "image/png"}.get(path.rpartition(".")[2], "application/json")
-            writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n\r\n".encode())
+            named = f"content-type: {kind}\r\ncontent-length: {len(data)}\r\n{HEADER}: bench"
+            writer.write(f"HTTP/1.1 200 OK\r\n{named}\r\n\r\n".encode())
             writer.write(b"" if method == "HEAD" else data)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):

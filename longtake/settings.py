@@ -109,13 +109,8 @@ class Settings(BaseModel):
 
     @property
     def loopback(self) -> bool:
-        """Whether the provider runs on this machine, as the emulator does."""
+        """Whether the provider is reached through this machine, as the emulator is: and perhaps a proxy to the real one."""
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
-
-    @property
-    def realm(self) -> str:
-        """The kind of provider that clips come from: clips of one on loopback never count as real ones."""
-        return "loopback" if self.loopback else "provider"
 
     def key(self) -> SecretStr:
         """The API key.

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from longtake.assets.hosting import FrameUrl, Hosting
+from longtake.ledger.realm import host_in, realm_of
 
 if TYPE_CHECKING:
     from longtake.catalog import Catalog
+    from longtake.ledger.realm import Realm
     from longtake.library import Frame, Take
     from longtake.provider import Provider
     from longtake.request import ResolvedShot
@@ -41,6 +43,11 @@ class Assets:
     catalog: Catalog
     account: str
     hosting: Hosting = field(default_factory=Hosting)
+
+    @property
+    def realm(self) -> Realm:
+        """The kind of provider that clips come from: an emulator's never count as the real one's."""
+        return realm_of(host_in(self.account))
 
 
 def can_host(assets: Assets) -> bool:

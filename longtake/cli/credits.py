@@ -13,6 +13,7 @@ from longtake import settings as env
 from longtake import store as stores
 from longtake.cli import help_of, login
 from longtake.ledger import accounts, ledgers_of_key, owner
+from longtake.ledger.realm import host_in
 from longtake.take import ledger_of
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _show(ledger: Ledger, options: argparse.Namespace) -> None:
 
 def _name_others(settings: Settings, ledger: Ledger) -> None:
     """Name the key's other ledgers, of releases that made one for each name of the provider."""
-    for name in ledgers_of_key(ledger.log.store, host=settings.host, key=settings.key().get_secret_value()):
+    for name in ledgers_of_key(ledger.log.store, host=host_in(ledger.account), key=settings.key().get_secret_value()):
         if name != ledger.account:
             print(f"this key has another ledger: `LONGTAKE_ACCOUNT={name} longtake credits` shows it")
 

@@ -21,6 +21,7 @@ from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.finding import Finding
 from longtake.ledger import ledgers_of_key
 from longtake.ledger.audit import audit
+from longtake.ledger.realm import host_in
 from longtake.ledger.repair import repair
 from longtake.store.s3 import S3Store
 from longtake.take import ledger_of
@@ -100,7 +101,7 @@ def _ledger(*, fix: bool) -> Iterator[Finding]:
         log = ledger_of(settings, store, record=fix).log
         others = [
             name
-            for name in ledgers_of_key(store, host=settings.host, key=settings.key().get_secret_value())
+            for name in ledgers_of_key(store, host=host_in(log.account), key=settings.key().get_secret_value())
             if name != log.account
         ]
         done = repair(log, who=login(), why="missing from the log") if fix else []

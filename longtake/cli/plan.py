@@ -12,6 +12,7 @@ from longtake import film_set, library, tables
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.cli import board, plan_set
+from longtake.ledger.realm import host_of, realm_of
 
 if TYPE_CHECKING:
     import argparse
@@ -91,12 +92,13 @@ def main(options: argparse.Namespace) -> int:
 
 def _join(found: CheckedStoryboard, store: Store, options: argparse.Namespace) -> int:
     """Print what joining the film as it stands would copy and encode; where shots are missing, which."""
-    books = plans.read_books(store, found.settings.host, found.film)
+    host = host_of(found.settings, store)
+    books = plans.read_books(store, host, found.film)
     comparison = plans.Comparison(
         found.resolved,
         library.read_holdings(store, found.film),
         catalog=found.catalog,
-        realm=found.settings.realm,
+        realm=realm_of(host),
         attempts=books.attempts,
         frames=books.frames,
         downstream=options.downstream,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from longtake.errors import StoreError, UrlRefusedError
+from longtake.ledger.realm import host_of, realm_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def look(store: Store, settings: Settings) -> Iterator[Said]:
         yield "warn", "the provider cannot read this store: set LONGTAKE_PUBLIC_URL for references and chains"
         return
     try:
-        check_url(url, allow_loopback=settings.loopback)
+        check_url(url, allow_loopback=realm_of(host_of(settings, store)) == "loopback")
     except UrlRefusedError as error:
         yield "bad", f"the provider cannot read this store: {error.message}: {_ELSEWHERE}"
         return

@@ -14,7 +14,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from longtake.emulator import api
 from longtake.errors import SettingsError
+from longtake.ledger.realm import HEADER
 from longtake.ports import not_listening
+from longtake.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,6 +81,7 @@ async def serve(
             timeout_graceful_shutdown=1,
             ws="none",
             server_header=False,
+            headers=[(HEADER, VERSION)],
         ),
         ready,
     )

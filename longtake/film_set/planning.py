@@ -10,6 +10,7 @@ from longtake import plan as plans
 from longtake.catalog import OldRate
 from longtake.frozen import Frozen
 from longtake.ledger import Budget, BudgetRefusal
+from longtake.ledger.realm import realm_of
 from longtake.storyboard import slug
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ def make(
         StoreError: the store is away.
     """
     names = library.TakeNames(store) if store is not None else None
-    payer = plans.payer_of(settings, store)
-    ledgers = plans.read_ledgers(store, settings.host, account=payer)
+    payer, host = plans.provider_of(settings, store)
+    ledgers = plans.read_ledgers(store, host, account=payer)
     frames = library.read_last_frames(store, ledgers)
     priced: set[str] = set()
     needed: list[int] = []
@@ -175,7 +176,7 @@ def make(
                 one.resolved,
                 take_library,
                 catalog=catalog,
-                realm=settings.realm,
+                realm=realm_of(host),
                 attempts=view.attempts,
                 frames=frames,
             )

@@ -5,7 +5,7 @@ from longtake.plan.agreement import read as read_agreement
 from longtake.plan.agreement import write as write_agreement
 from longtake.plan.changes import Change
 from longtake.plan.comparison import Comparison
-from longtake.plan.ledger_view import LedgerView, payer_of, read_books, read_ledgers, view_of
+from longtake.plan.ledger_view import LedgerView, provider_of, read_books, read_ledgers, view_of
 from longtake.plan.plan import MOST_ROWS, Plan, PlannedShot, PlannedTake
 from longtake.plan.planning import make, of, statuses
 from longtake.plan.status import Lack, ShotStatus, Status, select
@@ -25,7 +25,7 @@ __all__ = [
     "agreement_of",
     "make",
     "of",
-    "payer_of",
+    "provider_of",
     "read_agreement",
     "read_books",
     "read_ledgers",

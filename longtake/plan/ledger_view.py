@@ -12,6 +12,7 @@ from longtake.ledger import Attempt, EntryLog, Used, accounts_in, identify_ledge
 from longtake.ledger.budget import Scope
 from longtake.ledger.identity import key_digest
 from longtake.ledger.readings import differs
+from longtake.ledger.realm import host_of
 from longtake.library import Frame
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ class LedgerView(BaseModel):
     """Recorded last frames of these attempts, by task id."""
 
 
-def payer_of(settings: Settings, store: Store | None) -> str | None:
-    """Return the account that pays, None without a key or a store. Writes nothing.
+def provider_of(settings: Settings, store: Store | None) -> tuple[str | None, str]:
+    """Return the account that pays, None without a key or a store, and the host that its provider's accounts are named after.
+
+    Writes nothing.
 
     Raises:
         TwoLedgersError: the key has several ledgers with open attempts: a run would refuse, too.
@@ -42,9 +45,10 @@ def payer_of(settings: Settings, store: Store | None) -> str | None:
         StoreError: the store is away.
     """
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    host = host_of(settings, store)
     if not key or store is None:
-        return None
-    return identify_ledger(store, host=settings.host, key=key, wanted=settings.account).account
+        return None, host
+    return identify_ledger(store, host=host, key=key, wanted=settings.account).account, host
 
 
 def read_books(

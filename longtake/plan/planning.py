@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from longtake import library
 from longtake.ledger import Budget
+from longtake.ledger.realm import realm_of
 from longtake.plan.comparison import Comparison
-from longtake.plan.ledger_view import LedgerView, payer_of, read_books
+from longtake.plan.ledger_view import LedgerView, provider_of, read_books
 from longtake.plan.plan import Plan, PlannedShot, PlannedTake
 from longtake.storyboard import Downstream
 
@@ -47,7 +48,7 @@ def make(
         resolved: the storyboard with the catalog's rules applied.
         catalog: the same catalog.
         store: where takes lie; None when there is no store yet.
-        settings: whose clips and whose ledgers count (`realm`, `host` and the key), and the budgets of a run and a day.
+        settings: whose clips and whose ledgers count (the provider and the key), and the budgets of a run and a day.
         film: the film's slug.
         downstream: what becomes of the shots after a retake; None as the storyboard and earlier decisions say.
         retake: ids of shots that get a new take although they have one.
@@ -63,12 +64,13 @@ def make(
     """
     take_library = library.read_holdings(store, film)
     take_library.edits = library.read_edits(store, film, steps)
-    books = read_books(store, settings.host, film, account=payer_of(settings, store), run=run)
+    payer, host = provider_of(settings, store)
+    books = read_books(store, host, film, account=payer, run=run)
     comparison = Comparison(
         resolved,
         take_library,
         catalog=catalog,
-        realm=settings.realm,
+        realm=realm_of(host),
         attempts=books.attempts,
         frames=books.frames,
         downstream=downstream,

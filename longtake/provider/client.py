@@ -48,9 +48,10 @@ class Provider:
         connect_timeout: seconds for a connection to stand.
         fetch_timeout: seconds for one download with all its repeats.
         cadence: the rhythm of polls and repeats.
+        realm: "loopback" for an emulator, "provider" for the real one; by default as the base URL's host says.
 
     Attributes:
-        realm: "loopback" when the base URL's host is loopback, else "provider".
+        realm: the kind of provider.
 
     Raises:
         SettingsError: the base URL or the key cannot be used.
@@ -68,10 +69,12 @@ class Provider:
         connect_timeout: float = 15.0,
         fetch_timeout: float = 900.0,
         cadence: PollCadence | None = None,
+        realm: str | None = None,
     ) -> None:
         self._base = checked_base(base_url)
         self._key = checked_key(key)
-        self.realm = "loopback" if url_safety.is_loopback(httpx.URL(self._base).host) else "provider"
+        here = url_safety.is_loopback(httpx.URL(self._base).host)
+        self.realm = realm or ("loopback" if here else "provider")
         self._post_timeout = post_timeout
         cadence = cadence or PollCadence()
         self._open: HttpClients | None = None
@@ -79,7 +82,7 @@ class Provider:
         self._opener = functools.partial(
             HttpClients.open,
             key=self._key,
-            loopback=self.realm == "loopback",
+            loopback=here,
             transport=transport,
             post_timeout=post_timeout,
             connect_timeout=min(connect_timeout, post_timeout),
@@ -220,7 +223,7 @@ class Provider:
         Transient failures are repeated, from where they broke off when the server allows it.
 
         Args:
-            url: public http(s); up to 5 redirects are followed, each checked. Loopback only in the loopback realm.
+            url: public http(s); up to 5 redirects are followed, each checked. On loopback only where the provider is.
             into: the file to make or replace; its folder exists.
             limit: bytes beyond which it is refused.
             kind: what the first bytes must say: "video" MP4, "image" PNG, "any" nothing.
@@ -245,7 +248,9 @@ class Provider:
             UrlRefusedError: the provider could not read it; says what to do.
             ProviderUnavailableError: its host did not answer usefully now.
         """
-        return await self._opened().media.check_readable(url, digest_bytes=digest_bytes, head=head)
+        # Through a proxy on this machine the provider reads none of this machine's URLs.
+        here = self.realm == "loopback"
+        return await self._opened().media.check_readable(url, digest_bytes=digest_bytes, head=head, here=here)
 
     def _opened(self) -> HttpClients:
         if self._open is None:

@@ -100,11 +100,13 @@ class MediaClients:
             raise ProviderUnavailableError(message, retry_after=None) from None
         return Fetched(sha256=part.digest.hexdigest(), bytes=part.size, content_type=part.content_type)
 
-    async def check_readable(self, url: str, *, digest_bytes: int | None, head: bool) -> Readable:
-        """Look whether others can read a URL; `Provider.check_readable` documents it."""
+    async def check_readable(self, url: str, *, digest_bytes: int | None, head: bool, here: bool) -> Readable:
+        """Look whether others can read a URL, `here` whether these are on this machine; `Provider.check_readable` documents it."""
         pace = self._cadence.start()
         for attempt in range(1, ATTEMPTS + 1):
             try:
+                if not here:
+                    await asyncio.to_thread(url_safety.check_url, url, allow_loopback=False)
                 return await look(self._open, url, size=digest_bytes, head=head)
             except UrlRefusedError as error:
                 raise _unreachable(error) from None

@@ -19,6 +19,7 @@ from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoreError
 from longtake.film import film_objects, locate
 from longtake.ledger import Budget
+from longtake.ledger.realm import realm_of
 from longtake.library import Remark
 from longtake.library.remarks import MOST_NAME, MOST_TEXT
 from longtake.plan import Comparison
@@ -189,7 +190,7 @@ class Review:
     def _waiting(self, film: str, plan: Plan) -> Iterator[WaitingRun]:
         for one in self._approvals.waiting(film, self.store.uri) if self._approvals is not None else ():
             # What was decided since the run asked counts, too.
-            spent, rest = self._books(film, run=one.run).used.run, plan.reserve
+            spent, rest = self._books(film, run=one.run)[0].used.run, plan.reserve
             if one.retake or one.downstream or one.steps:
                 # Its storyboard may be another one than ours, without a shot that it retakes.
                 with contextlib.suppress(SettingsError):
@@ -221,12 +222,12 @@ class Review:
         take_library.edits = library.read_edits(
             self.store, film, run.steps if run is not None and run.steps else self._steps
         )
-        books = self._books(film)
+        books, host = self._books(film)
         comparison = Comparison(
             resolved,
             take_library,
             catalog=self._catalog,
-            realm=settings.realm,
+            realm=realm_of(host),
             attempts=books.attempts,
             frames=books.frames,
             downstream=run.downstream if run is not None else None,
@@ -236,9 +237,10 @@ class Review:
         budget = Budget(film=loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
         return _Look(comparison, books, budget)
 
-    def _books(self, film: str, *, run: str = "") -> LedgerView:
-        payer = plans.payer_of(self._settings, self.store)
-        return plans.read_books(self.store, self._settings.host, film, account=payer, run=run)
+    def _books(self, film: str, *, run: str = "") -> tuple[LedgerView, str]:
+        """What the ledgers say of a film, and the host that they are named after."""
+        payer, host = plans.provider_of(self._settings, self.store)
+        return plans.read_books(self.store, host, film, account=payer, run=run), host
 
     def _joined(
         self, resolved: Resolved, film: str, statuses: Sequence[ShotStatus]

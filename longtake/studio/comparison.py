@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from longtake import library
 from longtake import plan as plans
+from longtake.ledger.realm import host_in
 from longtake.plan import Comparison
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ async def compare(
         take_library = library.read_holdings(session.store, session.film)
         take_library.edits = library.read_edits(session.store, session.film, steps)
         books = plans.read_books(
-            session.store, session.settings.host, session.film, own=session.ledger.log, run=session.run
+            session.store, host_in(session.ledger.account), session.film, own=session.ledger.log, run=session.run
         )
         comparison = Comparison(
             resolved,
             take_library,
             catalog=session.catalog,
-            realm=session.settings.realm,
+            realm=session.assets.realm,
             attempts=books.attempts,
             frames=books.frames,
             downstream=downstream,

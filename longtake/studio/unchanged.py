@@ -11,6 +11,7 @@ from longtake import plan as plans
 from longtake import store as stores
 from longtake.ledger import accounts
 from longtake.ledger.readings import differs
+from longtake.ledger.realm import host_of, realm_of
 from longtake.plan import Comparison
 from longtake.report import Money, ShotOutcome
 from longtake.studio.film import Film
@@ -124,12 +125,13 @@ def unchanged(
     take_library = library.read_holdings(store, film)
     take_library.edits = library.read_edits(store, film, ())
     before = take_library.snapshot
-    books = plans.read_ledgers(store, settings.host)
+    host = host_of(settings, store)
+    books = plans.read_ledgers(store, host)
     attempts = [one for state in books.values() for one in state.attempts.values()]
     if before is None or not before.whole or any(one.order.film == film for one in attempts):
         return None
     comparison = Comparison(
-        resolved, take_library, catalog=catalog, realm=settings.realm, attempts=attempts, downstream=downstream
+        resolved, take_library, catalog=catalog, realm=realm_of(host), attempts=attempts, downstream=downstream
     )
     found = plans.statuses(comparison)
     statuses = [found[shot.id] for shot in resolved.shots]

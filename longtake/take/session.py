@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from longtake import library
 from longtake import store as stores
 from longtake.assets.assets import Assets
-from longtake.errors import LedgerGapError, PreflightError, StoreError
+from longtake.errors import LedgerGapError, NotSentError, PreflightError, SettingsError, StoreError
 from longtake.ledger import Budget, EntryLog, Ledger, Limits, Used, accounts_in, identify_ledger
 from longtake.ledger.attempt import day_of
 from longtake.ledger.budget import UsedElsewhere
 from longtake.ledger.identity import same_key
 from longtake.ledger.ledger import now
+from longtake.ledger.realm import host_in, host_of, realm_of, says_emulator
 from longtake.observer import Observer
 from longtake.provider import Provider
 from longtake.take.account import Account
@@ -93,6 +94,7 @@ class Session:
         """Takes that this run is obtaining."""
         self.keeping = asyncio.Semaphore(KEPT_AT_ONCE)
         """Takes being fetched and checked."""
+        self._confirmed = not settings.loopback
 
     def __repr__(self) -> str:
         return f"Session(film={self.film!r}, account={self.ledger.account!r})"
@@ -106,6 +108,33 @@ class Session:
     def run(self) -> str:
         """The id of this run."""
         return self.spending.run
+
+    async def confirm_provider(self) -> None:
+        """See, before anything is bought, that a provider on this machine is what this run took it for: the emulator or not.
+
+        Raises:
+            NotSentError: it does not answer.
+            SettingsError: it is not.
+        """
+        if self._confirmed:
+            return
+        said = await asyncio.to_thread(says_emulator, self.settings.base_url)
+        if said is None:
+            raise NotSentError(f"nothing was sent: {self.settings.host} does not answer")
+        # A key that has a ledger as an emulator's goes on with it, whatever answers.
+        if said and self.assets.realm != "loopback":
+            raise SettingsError(
+                f"nothing was sent: {self.settings.base_url} is an emulator now, and was not when this run began",
+                next_step="run again",
+            )
+        if not said and self.assets.realm == "loopback":
+            found = await asyncio.to_thread(host_of, self.settings, self.store)
+            if realm_of(found) != "loopback":
+                raise SettingsError(
+                    f"nothing was sent: {self.settings.base_url} is no emulator, as this run took it for while it did not answer",
+                    next_step="run again",
+                )
+        self._confirmed = True
 
 
 def ledger_of(settings: Settings, store: Store, *, record: bool = True) -> Ledger:
@@ -122,7 +151,11 @@ def ledger_of(settings: Settings, store: Store, *, record: bool = True) -> Ledge
         StoreError: the store is away.
     """
     found = identify_ledger(
-        store, host=settings.host, key=settings.key().get_secret_value(), wanted=settings.account, record=record
+        store,
+        host=host_of(settings, store),
+        key=settings.key().get_secret_value(),
+        wanted=settings.account,
+        record=record,
     )
     return Ledger(store, found.account, settles=found.settles, by=settings.by)
 
@@ -165,9 +198,10 @@ async def open_session(
                 error.message, next_step=error.next_step, check="store", step="race", cause="StoreError"
             ) from error
     foreign, spent = await asyncio.to_thread(
-        _elsewhere, store, settings.host, ledger.account, film, run=run or "", film_set=tag.name
+        _elsewhere, store, host_in(ledger.account), ledger.account, film, run=run or "", film_set=tag.name
     )
-    async with Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence) as provider:
+    realm = realm_of(host_in(ledger.account))
+    async with Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence, realm=realm) as provider:
         session = Session(
             settings=settings,
             catalog=catalog,

@@ -143,6 +143,7 @@ async def _claim_and_post(
 ) -> Claim:
     take_key, ledger = take_request.take_key, session.ledger
     order = take_key.order(film=session.film, run=session.run, tag=session.spending.tag)
+    await session.confirm_provider()
     halted = session.spending.halted and await asyncio.to_thread(session.spending.standing, ledger)
     claim = await asyncio.to_thread(
         ledger.claim,

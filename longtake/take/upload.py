@@ -114,7 +114,7 @@ async def identify(assets: Assets, spec: TakeSpec) -> TakeKey:
         MediaError, ProviderUnavailableError: an input could not be read, or is not what the provider takes.
         StoreError: the store is away.
     """
-    shot, realm = spec.shot, assets.settings.realm
+    shot, realm = spec.shot, assets.realm
     digests = {index: item.sha256 for index, item in enumerate(shot.inputs) if item.sha256 is not None}
     digests |= {index: source.sha256 for index, source in (await sources.read(assets, shot)).items()}
     fingerprint = request.fingerprint(

@@ -32,6 +32,7 @@ from longtake import film as films
 from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import FilmIncompleteError, InDoubtError, LongtakeError, StoreError
+from longtake.ledger.realm import realm_of
 from longtake.ledger.reconcile import reconcile
 from longtake.provider import Provider, failure
 from longtake.provider.polling import PollCadence
@@ -256,7 +257,7 @@ class Worker:
             resolved,
             take_library,
             catalog=catalog,
-            realm=self.settings.realm,
+            realm=realm_of(self.settings.host),
             attempts=plan.read_books(self.store, self.settings.host, session.film).attempts,
         )
         for revision in comparison.retake(self.options.redo, run=session.run):

@@ -20,6 +20,7 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.cli import main
 from longtake.ledger import EntryLog, account_of
+from longtake.ledger.realm import realm_of
 from longtake.library import ClipFile, Frame, Take
 from longtake.media import ffmpeg
 from longtake.report import ShotOutcome
@@ -80,7 +81,9 @@ class FilmMaker:
         """The film, and how many takes had to be made for it."""
         resolved = self.resolved(text)
         take_library = library.read_holdings(self.store, SLUG)
-        found = bought.keep_missing(resolved, take_library, catalog=CATALOG, realm=SETTINGS.realm, keep=self.keep)
+        found = bought.keep_missing(
+            resolved, take_library, catalog=CATALOG, realm=realm_of(SETTINGS.host), keep=self.keep
+        )
         outcomes = []
         for shot in resolved.shots:
             before, now = found[shot.id]

@@ -73,7 +73,7 @@ def test_credentials_go_over_the_environment_and_keep_the_rest_of_it():
         "day_budget": 20,
     }
     assert made.longest_wait == 99
-    assert made.realm == "loopback"
+    assert made.loopback
 
 
 def test_a_store_goes_over_the_environment(tmp_path):

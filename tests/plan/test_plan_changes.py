@@ -12,12 +12,13 @@ from takes import take_of
 from longtake import library, plan, request, storyboard
 from longtake.catalog import Catalog
 from longtake.errors import SettingsError, StoryboardError
+from longtake.ledger.realm import realm_of
 from longtake.library import Checks, Frame, Revision, Take, write_revision
 from longtake.settings import Settings
 
 CATALOG = Catalog.load()
 SETTINGS = Settings(base_url="https://reapi.example/api/v1")
-FIELDS = {"realm": SETTINGS.realm, "digests": {}}
+FIELDS = {"realm": realm_of(SETTINGS.host), "digests": {}}
 PLAIN = {
     "duration": 5,
     "size": "16:9",
@@ -87,12 +88,12 @@ class Film:
         return library.read_holdings(self.store, "change-me")
 
     def statuses(self):
-        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=SETTINGS.realm)
+        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=realm_of(SETTINGS.host))
         return list(plan.statuses(comparison).values())
 
     def leave(self, *, whole: bool = True) -> None:
         """What a run leaves at its end."""
-        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=SETTINGS.realm)
+        comparison = plan.Comparison(self.board, self.take_library(), catalog=CATALOG, realm=realm_of(SETTINGS.host))
         used = {one.shot.id: one.used.fingerprint for one in plan.statuses(comparison).values() if one.used}
         labels = {shot.id: shot.label for shot in self.board.shots}
         comparison.take_library.save(run="r", used=used, labels=labels, whole=whole)

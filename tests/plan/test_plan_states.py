@@ -17,6 +17,7 @@ from examples import examples
 from longtake import library, plan, request, storyboard
 from longtake.catalog import Catalog
 from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.ledger.realm import realm_of
 from longtake.library import Frame, Take, inputs
 from longtake.settings import Settings
 
@@ -60,7 +61,7 @@ def keep(store, shot, *, frame: str | None = None, take: int = 1, last: str = "f
 
 
 def order(shot, *, film: str = "plan-me", frame: str | None = None) -> Purchase:
-    fields = {"realm": SETTINGS.realm, "digests": {}}
+    fields = {"realm": realm_of(SETTINGS.host), "digests": {}}
     return Purchase(
         film=film,
         scene=shot.scene,

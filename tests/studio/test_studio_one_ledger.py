@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -11,10 +13,12 @@ from datetime import timedelta
 
 import pytest
 from accounts import PRICE
+from gate import proxied
 from purchases import claim
 
 from longtake import Approval, FilmSet, Studio, housekeeping
 from longtake import store as stores
+from longtake.catalog import Catalog
 from longtake.errors import (
     BudgetError,
     FilmIncompleteError,
@@ -24,7 +28,9 @@ from longtake.errors import (
     TwoLedgersError,
 )
 from longtake.ledger import Ledger, account_of, identify_ledger
-from longtake.take import ledger_of
+from longtake.ledger.realm import host_of
+from longtake.studio.clips import spec_of
+from longtake.take import ensure_take, ledger_of, open_session
 
 NAMES = ("127.0.0.1", "localhost")
 KEY = "a key"
@@ -35,6 +41,12 @@ def studio_at(account, name, *, ledger=None, **settings):
     base_url = account.base_url.replace("127.0.0.1", name)
     given = account.settings.model_copy(update={"base_url": base_url, "account": ledger, **settings})
     return Studio(store=str(account.folder), settings=given)
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
 
 
 def store_of(account):
@@ -309,3 +321,53 @@ def test_a_ledger_that_only_settled_buys_when_the_other_one_is_settled_in_the_sa
     (attempt,) = ledger.read().attempts
     ledger.resolve(attempt, "written_off", who="me", why="it takes too long")
     assert studio.make_sync(board).cost.charged == PRICE
+
+
+def test_a_proxy_on_this_machine_is_the_provider_and_the_emulator_is_not(account):
+    """The emulator names itself. A server that does not is taken for the provider, whose other names share its ledger and clips."""
+    emulated = studio_at(account, "127.0.0.1")
+    with proxied(account.base_url) as base_url:
+        settings = account.settings.model_copy(update={"base_url": base_url, "store": str(account.folder / "real")})
+        real = Studio(store=settings.store, settings=settings)
+        store = stores.open(settings.store)
+        name = account_of("reapi.ai", account.key)
+        Ledger(store, name).adjust(5, who="me", why="bought under the provider's own name")
+        assert real.make_sync(account.board("waves")).cost.charged == PRICE
+        assert ledger_of(settings, store).account == name
+        assert [one.name for one in (account.folder / "real" / "ledger").iterdir()] == [name]
+        assert host_of(settings, store) == "provider"
+        assert [shot.state for shot in real.plan(account.board("waves")).shots] == ["current"]
+    assert emulated.make_sync(account.board("waves")).cost.charged == PRICE
+    assert emulated.make_sync(account.board("waves")).cost.charged == 0
+    assert account.bought() == {"waves": 2}, "an emulator's clips never count as the provider's"
+
+
+def test_a_key_with_a_ledger_as_an_emulators_goes_on_with_it_through_a_proxy(account):
+    """As an earlier release left it, for which every server on this machine was an emulator."""
+    studio_at(account, "127.0.0.1").make_sync(account.board("waves"))
+    with proxied(account.base_url) as base_url:
+        settings = account.settings.model_copy(update={"base_url": base_url})
+        assert Studio(store=str(account.folder), settings=settings).make_sync(account.board("waves")).cost.charged == 0
+    assert account.bought() == {"waves": 1}
+
+
+def test_a_server_that_is_not_what_a_run_took_it_for_is_sent_nothing(account):
+    """It did not answer when the run began, and was taken for the emulator; then it answers as a proxy does."""
+
+    async def work():
+        async with open_session(
+            settings, catalog=Catalog.load(settings.catalog), film="a-film", budget=None
+        ) as session:
+            with proxied(account.base_url, port=port):
+                return await ensure_take(
+                    session, spec_of(account.shot(), session.catalog, model=None, continue_from=None, take=1)
+                )
+
+    port = free_port()
+    settings = account.settings.model_copy(
+        update={"base_url": f"http://127.0.0.1:{port}/api/v1", "store": str(account.folder)}
+    )
+    posts = account.received()
+    with pytest.raises(SettingsError, match="is no emulator, as this run took it for"):
+        asyncio.run(work())
+    assert account.received() == posts

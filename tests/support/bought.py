@@ -12,6 +12,7 @@ from longtake import library, manifest, request, storyboard, timeline
 from longtake.catalog import Catalog
 from longtake.film.rendering import software
 from longtake.ledger import Budget, Ledger, Purchase, account_of
+from longtake.ledger.realm import realm_of
 from longtake.library import ClipFile, Frame, Take
 from longtake.plan import Comparison
 
@@ -66,7 +67,7 @@ def buy(text: str, store, settings, *, ledger: bool = True) -> None:
             _book(accounted, take, shot, slug)
         return library.save(store, take)
 
-    found = keep_missing(resolved, take_library, catalog=catalog, realm=settings.realm, keep=keep)
+    found = keep_missing(resolved, take_library, catalog=catalog, realm=realm_of(settings.host), keep=keep)
     takes = [found[shot.id][1].used for shot in resolved.shots]
     _film(store, resolved, takes, slug)
     save_snapshot(take_library, resolved, found)

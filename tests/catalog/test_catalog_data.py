@@ -163,7 +163,7 @@ def test_a_file_of_ones_own_adds_and_takes_away(tmp_path):
         ("models: {seedance-2.5: {duration: {default: 3}}}", "default duration 3"),
         ("models: {seedance-2.5: {constant_fields: {resolution: 1080p}}}", "cannot hold resolution: a shot decides it"),
         ("schema: longtake-catalog/2", "schema"),
-        ("- 1", "no mapping"),
+        ("- 1", "does not hold a mapping"),
         ("a: [", "not YAML"),
         ("models: 5", "must be mappings"),
         ("a: 1\na: 2", "not YAML"),

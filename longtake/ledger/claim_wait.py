@@ -24,13 +24,13 @@ class ClaimWait:
     """When this process first saw the newest entry of a kind, by its own clock."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._seen: dict[str, tuple[object, float]] = {}
 
-    def note(self, kind: str, sequence: int) -> float:
-        """Remember an entry; gives the seconds since it was first seen."""
+    def note(self, kind: str, entry: object) -> float:
+        """Remember an entry, by its number or by what it says; gives the seconds since it was first seen."""
         known = self._seen.get(kind)
-        if known is None or known[0] != sequence:
-            known = self._seen[kind] = (sequence, time.monotonic())
+        if known is None or known[0] != entry:
+            known = self._seen[kind] = (entry, time.monotonic())
         return time.monotonic() - known[1]
 
     def left(self, kind: str, sequence: int, *, at: datetime, now: datetime, seconds: float) -> float:

@@ -116,7 +116,7 @@ class Ledger:
                 answer.append(theirs(found))
             elif kept():
                 answer.append(Claim("kept"))
-            elif state.barred(now()):
+            elif self._barred(state):
                 answer.append(Claim("wait"))
             elif (no := self.refusal or halted) is not None:
                 raise no
@@ -364,9 +364,23 @@ class Ledger:
     def _died(self, attempt: Attempt) -> e.Entry:
         return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
 
-    @staticmethod
-    def _abandoned(attempt: Attempt) -> bool:
-        return owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW
+    def _abandoned(self, attempt: Attempt) -> bool:
+        """Whether no process is sending this intent any more, as far as can be told from here.
+
+        A lease that this process has seen unrenewed for as long as it lasts is over, however far its own clock or the writer's is
+        off: without that it would wait hours for a process that died.
+        """
+        if owner.is_dead(attempt.owner) or now() > attempt.lease_until + SKEW:
+            return True
+        return self._patience.note(f"lease of {attempt.id}", attempt.lease_until) > (LEASE + SKEW).total_seconds()
+
+    def _barred(self, state: LedgerState) -> bool:
+        """Whether a barrier stands; one that this process has seen for as long as it was meant to last no longer does."""
+        if state.barrier is None or not state.barred(now()):
+            return False
+        entry = self.log.entry(state.barrier)
+        longest = entry.until - entry.at if isinstance(entry, e.Barrier) else timedelta.max
+        return self._patience.note("barrier", state.barrier) <= longest.total_seconds()
 
     def _for(self, known: Attempt, entry: Callable[[Attempt], e.Entry], *, phases: set[str]) -> bool:
         """Write an outcome if the attempt still waits for one, and tell whether; what another process wrote first stands.

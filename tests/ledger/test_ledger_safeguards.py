@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from memory_store import MemoryStore
 from purchases import ELSEWHERE, claim, intent_of_another_machine, purchase
 
 from longtake.errors import BudgetError, InDoubtError
-from longtake.ledger import Budget, Ledger, account_of, owner
+from longtake.ledger import Budget, Ledger, account_of, claim_wait, owner
 from longtake.ledger import entries as e
 from longtake.ledger.ledger import LEASE, now
 from longtake.ledger.reconcile import QUIET
@@ -22,6 +23,14 @@ from longtake.take.submit import LONGEST_UNSENT
 @pytest.fixture
 def ledger():
     return Ledger(MemoryStore(), account_of("127.0.0.1", "key-of-the-safeguard-tests"))
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """Give a function that lets seconds pass on the clock that cannot be set."""
+    clock = [0.0]
+    monkeypatch.setattr(claim_wait, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    return lambda seconds: clock.__setitem__(0, clock[0] + seconds)
 
 
 # -- budgets -------------------------------------------------------------------------------------------------------------
@@ -57,6 +66,32 @@ def test_a_lease_that_ran_out_is_a_doubt(ledger) -> None:
     intent_of_another_machine(ledger, lease_until=now() - SKEW - timedelta(seconds=1))
     with pytest.raises(InDoubtError, match="ended between the intent and the answer"):
         claim(ledger)
+
+
+def test_hours_between_two_clocks_hold_no_one_up_longer_than_the_lease(ledger, passing) -> None:
+    """A machine whose clock is ahead claimed and died, or the reader's own clock is behind."""
+    intent_of_another_machine(ledger, lease_until=now() + timedelta(hours=2))
+    assert claim(ledger).kind == "wait"
+    passing((LEASE + SKEW).total_seconds() - 1)
+    assert claim(ledger).kind == "wait"
+    (attempt,) = ledger.read().attempts.values()
+    ledger.renew(attempt)
+    passing(2)
+    assert claim(ledger).kind == "wait", "it was renewed"
+    passing((LEASE + SKEW).total_seconds() + 1)
+    with pytest.raises(InDoubtError, match="ended between the intent and the answer"):
+        claim(ledger)
+
+
+def test_a_barrier_holds_no_one_up_longer_than_it_was_meant_to_last(ledger, passing) -> None:
+    """By a clock that is ahead, of a machine whose process died."""
+    at = now() + timedelta(hours=2)
+    ledger.log.append(lambda _: e.Barrier(at=at, by=ELSEWHERE, until=at + timedelta(seconds=QUIET + 300)))
+    assert claim(ledger).kind == "wait"
+    passing(QUIET + 299)
+    assert claim(ledger).kind == "wait"
+    passing(2)
+    assert claim(ledger).kind == "bought"
 
 
 def test_a_process_of_another_machine_is_alive_as_long_as_its_lease(ledger) -> None:

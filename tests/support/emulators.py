@@ -57,6 +57,10 @@ class Emulator:
     def fault(self, *rules: Mapping[str, Any]) -> None:
         self._ask("POST", "faults", json=list(rules))
 
+    def struck(self) -> dict[str, int]:
+        """How often each fault has struck, as `where what`."""
+        return {f"{rule['where']} {rule['what']}": int(rule["struck"]) for rule in self._ask("GET", "faults")}
+
     def mend(self) -> None:
         """Take all faults away."""
         self._ask("DELETE", "faults")

@@ -28,6 +28,12 @@ class FaultyS3:
 
     url: str
     struck: collections.Counter[str]
+    """Also `412`: how often the server itself said that an object is there, as it does to a client that asks again."""
+    _proxy: _Proxy
+
+    def mend(self) -> None:
+        """Pass everything on from now."""
+        self._proxy.shares = dict.fromkeys(SHARES, 0.0)
 
 
 class _Proxy(ThreadingHTTPServer):
@@ -38,11 +44,12 @@ class _Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Passing)
         self.target = target
         self.dice = random.Random(seed)
+        self.shares = SHARES
         self.lists: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.struck: collections.Counter[str] = collections.Counter()
 
     def strikes(self, what: str) -> bool:
-        if self.dice.random() >= SHARES[what]:
+        if self.dice.random() >= self.shares[what]:
             return False
         self.struck[what] += 1
         return True
@@ -96,6 +103,7 @@ class _Passing(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, body, headers)
             found = connection.getresponse()
             answer = found.status, dict(found.getheaders()), found.read()
+        self.server.struck["412"] += answer[0] == http.client.PRECONDITION_FAILED
         if self.server.strikes("lost answer"):
             return self._hang_up()
         self._answer(*answer)
@@ -124,5 +132,5 @@ def faulty_s3(url: str, seed: int) -> Iterator[FaultyS3]:
     """Put the proxy before a server of this machine."""
     with _Proxy(urlsplit(url).port or 80, seed) as proxy:
         threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
-        yield FaultyS3(f"http://127.0.0.1:{proxy.server_port}", proxy.struck)
+        yield FaultyS3(f"http://127.0.0.1:{proxy.server_port}", proxy.struck, proxy)
         proxy.shutdown()

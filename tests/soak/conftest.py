@@ -308,13 +308,13 @@ def folder_world(tmp_path):
 
 
 @pytest.fixture
-def bucket_world(tmp_path, bucket, s3_server):
+def bucket_world(tmp_path, busy_bucket):
     """Give a function that makes a world whose store is a bucket behind a faulty proxy; the test itself reads past the proxy."""
 
     @contextmanager
     def made(seed: int):
-        with faulty_s3(s3_server, seed) as faulty:
-            uri = {"LONGTAKE_STORE": f"s3://{bucket}/films"}
+        with faulty_s3(os.environ["AWS_ENDPOINT_URL"], seed) as faulty:
+            uri = {"LONGTAKE_STORE": f"s3://{busy_bucket}/films"}
             aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
             with _world(tmp_path, seed, {**uri, **aws, "AWS_ENDPOINT_URL": faulty.url}, uri, faulty) as world:
                 yield world

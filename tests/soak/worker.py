@@ -63,7 +63,8 @@ async def make():
                 raw(error, board)
             else:
                 states = {shot.id: shot.state for shot in film.shots.values()}
-                tell(board=board, place=film.place, states=states, charged=film.cost.charged)
+                # An extra take that failed for good is a note of a whole film.
+                tell(board=board, place=film.place, states=states, charged=film.cost.charged, left=film.would_cost)
 
     await asyncio.gather(*map(one, ORDER["boards"]))
 

@@ -37,6 +37,14 @@ def s3_server():
     server.stop()
 
 
+@pytest.fixture
+def busy_bucket(aws):
+    """As `bucket`, on a moto in a process of its own, for a test that keeps it busy."""
+    port = _free_port()
+    with _running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], {}, ready="Running on"):
+        yield _bucket(aws, f"http://127.0.0.1:{port}")
+
+
 @pytest.fixture(scope="session")
 def ministack_server(tmp_path_factory):
     if importlib.util.find_spec("ministack") is None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from longtake import media
@@ -151,8 +149,8 @@ def list_on_page(film: JoinedFilm, store: Store) -> None:
     after = film_page.with_deliverables(before, listed) if before is not None else None
     if before is None or after is None or after == before:
         return
-    with tempfile.TemporaryDirectory(prefix="longtake-page-") as name:
-        page = Path(name, "report.html")
+    with stores.temporary_folder("page") as name:
+        page = name / "report.html"
         # A store takes a file of the same size for the same file.
         page.write_bytes(after if len(after) != len(before) else after + b"\n")
         store.put_file(f"{home}report.html", page, content_type="text/html; charset=utf-8")
@@ -211,8 +209,7 @@ def deliver(
     known = store.get(f"{home}deliverable.json", limit=1024**2)
     if known is not None:
         return Delivered(DeliveredManifest.model_validate_json(known), f"{home}film.mp4", made=False)
-    with tempfile.TemporaryDirectory(prefix="longtake-deliver-") as name, stores.local_copy(store, film.key) as source:
-        files = Path(name)
+    with stores.temporary_folder("deliver") as files, stores.local_copy(store, film.key) as source:
         chapters = [media.Chapter(shot.start, shot.end, shot.shot) for shot in manifest.shots]
         cues = captions.cues([cut.caption for cut in manifest.timeline.cuts], chapters)
         made = reframing.reframe(

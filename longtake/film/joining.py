@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from longtake import store as stores
 from longtake import timeline as timelines
 from longtake.errors import MediaError
 from longtake.film import film_objects
@@ -69,9 +69,9 @@ def join(
     known = film_objects.find(store, folder)
     if known is not None:
         return known
-    with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
+    with stores.temporary_folder("film") as work:
         _keep_music(store, resolved, timeline)
-        made = render(timeline, store, Path(name), on_progress=on_progress)
+        made = render(timeline, store, work, on_progress=on_progress)
         manifest = Manifest(
             title=timeline.title,
             film=film,
@@ -112,8 +112,8 @@ def join_takes(
     known = film_objects.find(store, folder)
     if known is not None:
         return known
-    with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
-        made = render(timeline, store, Path(name), on_progress=on_progress)
+    with stores.temporary_folder("film") as work:
+        made = render(timeline, store, work, on_progress=on_progress)
         spent = sum({take.fingerprint: take.credits for take in takes}.values())
         manifest = Manifest(
             title=timeline.title,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import store as stores
@@ -45,12 +43,12 @@ def keep_marked(film: JoinedFilm, store: Store, settings: Settings) -> JoinedFil
 
 
 def _keep_hls(film: JoinedFilm, home: str, store: Store, settings: Settings) -> None:
-    with stores.local_copy(store, film.key) as path, tempfile.TemporaryDirectory(prefix="longtake-mark-") as name:
-        captions = Path(name, "film.vtt")
+    with stores.local_copy(store, film.key) as path, stores.temporary_folder("mark") as name:
+        captions = name / "film.vtt"
         text = store.get(f"{film.key.removesuffix('film.mp4')}film.vtt", limit=64 * 1024**2)
         if text is not None:
             captions.write_bytes(text)
-        made = Path(name, "hls")
+        made = name / "hls"
         marked_hls.mark(
             path,
             made,
@@ -83,8 +81,8 @@ def mark_copy(key: str, manifest: Manifest, store: Store, settings: Settings, *,
     """
     marked = marked_key(key, settings)
     if marked is not None and store.head(marked) is None:
-        with stores.local_copy(store, key) as path, tempfile.TemporaryDirectory(prefix="longtake-mark-") as folder:
-            made = Path(folder, "film.mp4")
+        with stores.local_copy(store, key) as path, stores.temporary_folder("mark") as folder:
+            made = folder / "film.mp4"
             marking.mark(path, made, manifest, signing.signing_of(settings), edit=edit)
             store.put_file(marked, made, content_type="video/mp4")
     return marked

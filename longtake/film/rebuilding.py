@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longtake import store as stores
 from longtake.film import film_objects
 from longtake.film.joining import measured
 from longtake.film.rendering import render
@@ -45,8 +44,8 @@ def rebuild(manifest: Manifest, store: Store, *, on_progress: Callable[[float], 
         MediaError, FfmpegError: it cannot be joined.
     """
     folder = film_objects.folder_of(manifest.film, manifest.digest)
-    with tempfile.TemporaryDirectory(prefix="longtake-film-") as name:
-        made = render(manifest.timeline, store, Path(name), check=True, on_progress=on_progress)
+    with stores.temporary_folder("film") as work:
+        made = render(manifest.timeline, store, work, check=True, on_progress=on_progress)
         same = made.sha256 == manifest.sha256
         found = film_objects.find(store, folder, sha256=made.sha256)
         if found is not None and film_objects.verified(store, found):

@@ -6,7 +6,6 @@ import itertools
 import logging
 import platform
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
@@ -106,9 +105,9 @@ def plan_render(timeline: Timeline, store: Store) -> media.JoinPlan:
         StoreError: the store is away, or a clip is not there or not what its name says.
         MediaError: a clip is broken, or a transition does not fit.
     """
-    with tempfile.TemporaryDirectory(prefix="longtake-plan-") as name:
+    with stores.temporary_folder("plan") as name:
         wanted = {cut.clip: cut.sha256 for cut in timeline.cuts}
-        paths = _fetched(store, wanted, Path(name), check=False, tell=lambda _share: None)
+        paths = _fetched(store, wanted, name, check=False, tell=lambda _share: None)
         # Music is put into the store by the first join and decides nothing here but that there is some.
         music = timeline.sound.music
         joined = _clips(timeline, paths, {}, _matches(timeline, paths))

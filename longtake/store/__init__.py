@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from longtake.store.conditional_write_probe import Race, check_conditional, race
-from longtake.store.copying import fetch, local_copy, read_all
+from longtake.store.copying import fetch, local_copy, read_all, temporary_folder
 from longtake.store.protocol import GET_LIMIT, ObjectInfo, Store
 from longtake.store.uri import open_store as open  # noqa: A004 - read as `store.open(uri)`
 from longtake.store.uri import store_of as of
@@ -23,4 +23,5 @@ __all__ = [
     "open",
     "race",
     "read_all",
+    "temporary_folder",
 ]

@@ -32,6 +32,27 @@ def read_all(store: Store, keys: Sequence[str]) -> Iterator[tuple[str, bytes | N
 
 
 @contextlib.contextmanager
+def temporary_folder(purpose: str = "") -> Iterator[Path]:
+    """A folder for work on files of this machine, which goes away with the block.
+
+    Args:
+        purpose: a word for its name.
+
+    Raises:
+        StoreError: the block raised an OSError, as it does where the disk is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"longtake-{purpose}-" if purpose else "longtake-") as name:
+            yield Path(name)
+    except OSError as error:
+        raise StoreError(
+            f"temporary files could not be written in {tempfile.gettempdir()}: {error.strerror or type(error).__name__}",
+            next_step="free some disk, or set TMPDIR to a folder on a larger one; then run again: what is kept stays kept",
+            key="",
+        ) from error
+
+
+@contextlib.contextmanager
 def local_copy(store: Store, key: str) -> Iterator[Path]:
     """The object as a file to read: the store's own where it is a folder, else a copy that goes away with the block.
 

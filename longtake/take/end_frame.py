@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import media
@@ -76,8 +74,8 @@ async def pin_end_frames(
 
 
 def _first_frame(store: Store, clip: str) -> Frame:
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(store, clip) as path:
-        png = Path(folder) / "first.png"
+    with stores.temporary_folder() as folder, stores.local_copy(store, clip) as path:
+        png = folder / "first.png"
         media.first_frame(path, png)
         digest = hashlib.sha256(png.read_bytes()).hexdigest()
         key = f"media/{digest}.png"

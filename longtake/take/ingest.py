@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from longtake import library, media
@@ -20,6 +18,7 @@ from longtake.take.last_frame import last_frame, meanwhile, own_frame, put_frame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from longtake.assets.assets import Assets
     from longtake.ledger import Attempt, Ledger
@@ -132,8 +131,8 @@ async def put_clip(assets: Assets, digest: str, path: Path) -> str:
 
 def examine(assets: Assets, path: Path, expected: Expected, digest: str) -> Examination:
     """Examine the clip, and store its tail where a joint to a shot that continues it would have to encode one."""
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        tail = Path(folder) / "tail.mp4"
+    with stores.temporary_folder() as folder:
+        tail = folder / "tail.mp4"
         seen = media.examine(
             path,
             seconds=expected.seconds,
@@ -232,8 +231,8 @@ def seam_of(assets: Assets, given: Frame | None, clip: Path) -> media.SeamMatch 
 
 def corrected_frame(assets: Assets, frame: Frame, step: media.ColorCorrection) -> Frame:
     """The frame without the shot's step of color, which would otherwise add up down the chain."""
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder, stores.local_copy(assets.store, frame.key) as png:
-        path = Path(folder) / "corrected.png"
+    with stores.temporary_folder() as folder, stores.local_copy(assets.store, frame.key) as png:
+        path = folder / "corrected.png"
         media.correct_image(png, step, path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return Frame(key=put_frame(assets, digest, path), sha256=digest, source="clip")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from longtake import library, media
+from longtake import store as stores
 from longtake.assets.assets import remember_frame
 from longtake.errors import MediaError, ProviderUnavailableError
 from longtake.library import Frame
@@ -63,8 +64,8 @@ async def own_frame(assets: Assets, attempt: Attempt, clip: Path) -> Frame:
     """
 
     def work() -> Frame:
-        with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-            path = Path(folder) / "last.png"
+        with stores.temporary_folder() as folder:
+            path = folder / "last.png"
             media.last_frame(clip, path)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             key = put_frame(assets, digest, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import wave
 
 import pytest
@@ -148,6 +149,28 @@ def test_a_join_that_is_stopped_leaves_no_film(studio, write_board):
     with pytest.raises(KeyboardInterrupt):
         studio.run(write_board("one: A"), on_progress=stop)
     assert not [key for key in studio.listed("films/") if "/state/" not in key]
+
+
+def test_a_disk_that_is_full_before_the_film_is_stored_is_told_as_such(studio, write_board, monkeypatch):
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    get, joined = studio.store.get, []
+
+    def fill(key, **options):
+        found = get(key, **options)
+        if joined and key.endswith("manifest.json"):  # next its page is written
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        return found
+
+    monkeypatch.setattr(studio.store, "get", fill)
+    try:
+        with pytest.raises(StoreError, match="temporary files could not be written") as raised:
+            studio.run(write_board("one: A"), on_progress=joined.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert "free some disk" in raised.value.next_step
+    monkeypatch.undo()
+    film, made = studio.run(write_board("one: A"))
+    assert (made, film.made) == (0, True)
 
 
 def test_no_secret_and_no_url_is_in_a_manifest(studio, write_board):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from pictures import png
 
 if TYPE_CHECKING:
     import random
@@ -32,25 +32,11 @@ def catalog(path: Path) -> Path:
     return path
 
 
-def picture(path: Path, *, red: int) -> Path:
-    """Write a PNG of one color."""
-    width, height = 64, 36
-    row = b"\0" + bytes((red, 90, 140)) * width
-    parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(row * height)),
-        (b"IEND", b""),
-    )
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
-    return path
-
-
 def films(folder: Path, count: int, dice: random.Random, *, marker: str) -> list[MixedFilm]:
     """Write films into a folder; prompts begin with the marker."""
-    pictures = [picture(folder / f"picture-{number}.png", red=40 * number).name for number in range(4)]
+    pictures = [f"picture-{number}.png" for number in range(4)]
+    for number, name in enumerate(pictures):
+        (folder / name).write_bytes(png((40 * number, 90, 140)))
     return [_film(folder, number, dice, marker, pictures) for number in range(count)]
 
 

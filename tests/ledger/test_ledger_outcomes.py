@@ -30,8 +30,8 @@ def written(ledger, kind):
     return found.model_dump(exclude={"v", "at", "by", "nonce", "before", "kind", "attempt"})
 
 
-def attempt_in(ledger, phase):
-    attempt = claim(ledger).attempt
+def attempt_in(ledger, phase, **fields):
+    attempt = claim(ledger, **fields).attempt
     if phase in {"accepted", "completed", "failed"}:
         ledger.accepted(attempt, TASK)
     if phase == "completed":
@@ -193,6 +193,31 @@ def test_a_renewed_lease_stands_for_its_whole_length_from_then_on(ledger) -> Non
     assert before + LEASE <= ledger.read().attempts[attempt.id].lease_until <= now() + LEASE
     ledger.in_doubt(attempt, "lost")
     assert ledger.renew(attempt) is False
+
+
+def test_a_purchase_is_checked_and_held_by_its_reserve_and_not_by_its_estimate(ledger) -> None:
+    order = purchase(expected=100, reserve=160)
+    with pytest.raises(BudgetError, match="needs 160 credits"):
+        claim(ledger, order, budget=Budget(film=159))
+    attempt = claim(ledger, order, budget=Budget(film=160)).attempt
+    assert ledger.read().used(film="a-film") == ledger.used(film="a-film", run="run").film == 160
+    ledger.accepted(attempt, TASK)
+    assert (ledger.read().debits, ledger.read().used(film="a-film")) == (160, 160)
+    ledger.completed(attempt, None)
+    assert (ledger.read().debits, ledger.read().used(film="a-film")) == (100, 100)
+    ledger.settled(attempt, clip="c" * 64)
+    assert (ledger.read().debits, ledger.read().films) == (100, {"a-film": 100})
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("scope", ["film", "set", "run", "day"])
+def test_an_open_attempt_counts_against_every_budget_in_every_phase(ledger, phase, scope) -> None:
+    attempt_in(ledger, phase, set="a-set")
+    held = 150 if phase == "completed" else 160
+    sea = purchase("sea", set="a-set")
+    with pytest.raises(BudgetError, match=f"the {scope} budget of {held + 159} has 159 left"):
+        claim(ledger, sea, budget=Budget(**{scope: held + 159}))
+    assert claim(ledger, sea, budget=Budget(**{scope: held + 160})).kind == "bought"
 
 
 # -- task ids ------------------------------------------------------------------------------------------------------------

@@ -197,10 +197,12 @@ def test_while_a_task_is_under_way_waiting_is_enough(ledger, provider) -> None:
 def test_of_an_open_length_the_price_is_never_known(ledger, provider) -> None:
     check(ledger, provider)
     lost = doubt(ledger, "rocks", exact=False)
-    provider.money -= 50
-    report = settle(ledger, provider)
-    assert (report.held, report.undecided, report.needs_person) == ([], [lost], [lost])
-    provider.money += 50
+    for missing in (50, 160):
+        provider.money = 1000 - missing
+        report = settle(ledger, provider)
+        assert (report.held, report.undecided, report.needs_person) == ([], [lost], [lost])
+        assert report.unexplained == 0
+    provider.money = 1000
     assert settle(ledger, provider).not_charged == [lost]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import itertools
 import random
 import types
 from datetime import timedelta
@@ -26,10 +28,12 @@ from longtake.errors import (
 )
 from longtake.ledger import Ledger, account_of, claim_wait
 from longtake.ledger import ledger as ledgers
+from longtake.ledger.elapsed import elapsed
 from longtake.ledger.ledger import LEASE, now
 from longtake.take import submit
 
 run = asyncio.run
+submitting = importlib.import_module("longtake.take.submit")
 NEVER_SENT = httpx.ConnectError("no route")
 
 
@@ -171,6 +175,18 @@ def test_a_rate_limit_is_waited_out_as_long_as_a_task_is_in_flight(buy, ledger, 
     assert buy(wire, takes=(1, 2)).task_id == "task_00000002"
     assert wire.posts == 16
     assert set(wire.polls) == {"task_00000001"}, "it may have ended and made room"
+
+
+def test_a_claim_that_is_too_old_to_be_used_is_given_back_before_anything_is_connected(
+    buy, ledger, sleeps, monkeypatch
+) -> None:
+    ages = itertools.chain([21.0], itertools.repeat(0.0))
+    monkeypatch.setattr(submitting, "elapsed", lambda: elapsed() + next(ages))
+    wire = Wire(accepted())
+    assert buy(wire).number == 2
+    assert (wire.posts, sleeps) == (1, [1.0])
+    assert kinds(ledger) == ["intent", "not_sent", "intent", "accepted"]
+    assert last(ledger, "not_sent").reason == "its claim was too old to be used"
 
 
 # -- refused -------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ mutmut makes the faults, chooses the tests that reach each one, and keeps what i
 gets a folder of its own in build/mutants: links to this repository and a pyproject.toml of its own. Run again, it goes on.
 
     python tests/mutation/run.py PART [--sample N] [--seed SEED] [--again] [--only TEXT]
+    python tests/mutation/run.py by-hand [--only TEXT]
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import by_hand
 from words import is_about_words
 
 ROOT = Path(__file__).parents[2]
@@ -105,15 +107,17 @@ def mutmut(folder: Path, *words: str, quiet: bool = False) -> subprocess.Complet
 
 
 def main() -> int:
-    """Check one part, or a sample of it."""
+    """Check one part, or a sample of it, or the faults that were made by hand."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=parts())
+    parser.add_argument("part", choices=[*parts(), "by-hand"])
     parser.add_argument("--sample", type=int, help="so many mutants, drawn by the seed; all without it")
     parser.add_argument("--seed", type=int, default=15)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="test the survivors again")
     parser.add_argument("--only", default="", help="only mutants whose name has this in it")
     given = parser.parse_args()
+    if given.part == "by-hand":
+        return by_hand.check(BUILD / "by-hand", given.only)
     folder, began = prepare(given.part, parts()[given.part]), time.monotonic()
     made = mutmut(folder, "run", "none*", quiet=True)  # makes them, and learns which tests reach what
     if "nothing matches" not in made.stderr:

@@ -94,6 +94,12 @@ def test_a_lifted_budget_has_room_for_what_was_approved_and_keeps_what_it_had(bu
     assert not approved.allows(rest + 1, used)
 
 
+@pytest.mark.parametrize(("lift", "film", "run"), [(True, 1000, 1000), (False, 100, 50)])
+def test_an_approval_leaves_the_budgets_of_the_set_and_the_day(lift, film, run):
+    budget = Budget(film=100, set=200, run=50, day=300)
+    assert budget.approve(1000, used=Used(), lift=lift) == Budget(film=film, set=200, run=run, day=300)
+
+
 @given(BUDGETS, CREDITS, CREDITS, used_credits())
 def test_what_other_accounts_used_counts_against_the_film_alone(budget, credits, elsewhere, used):
     counted = used.plus(film=elsewhere)

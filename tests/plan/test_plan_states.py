@@ -141,6 +141,18 @@ def test_doubts_and_running_tasks_show_and_count() -> None:
     assert (states(found)["one"], states(found)["four"]) == ("in doubt", "under way")
     assert found.in_doubt == (one.id,)
     assert found.used.film == one.order.reserve + four.order.reserve
+    rows = {row.id: (row.to_buy, row.expected, row.reserve) for row in found.shots}
+    assert rows["one"] == (0, 0, 0)
+    assert rows["four"] == (1, four.order.expected, four.order.reserve), "the second of two takes is neither"
+    assert found.reserve == sum(row[2] for row in rows.values())
+
+
+def test_what_all_accounts_of_the_provider_used_of_the_film_counts() -> None:
+    store, board = MemoryStore(), resolved()
+    for account, film in (("key", "plan-me"), ("other", "plan-me"), ("third", "another")):
+        wanted = order(board.shot("one"), film=film).model_copy(update={"fingerprint": f"of-{account}"})
+        Ledger(store, account_of(SETTINGS.host, account)).claim(wanted, body={}, budget=Budget(), kept=lambda: False)
+    assert made(board, store).used.film == 2 * board.shot("one").reserve.credits
 
 
 def test_ledgers_of_other_providers_do_not_count() -> None:

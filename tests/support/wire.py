@@ -14,7 +14,7 @@ from longtake.catalog import Catalog
 from longtake.ledger import account_of
 from longtake.provider import Provider
 from longtake.settings import Settings
-from longtake.take import Session, TakeSpec, identify, upload
+from longtake.take import Session, SetTag, TakeSpec, identify, upload
 
 KEY, HOST = "sk-test-0123456789abcdef", "provider.example"
 ACCOUNT = account_of(HOST, KEY)
@@ -63,13 +63,13 @@ def accepted(number: int = 1) -> tuple[int, dict]:
 
 
 @asynccontextmanager
-async def run_on(wire, ledger, *, budget=None, run="this", cadence=None, **changes):
+async def run_on(wire, ledger, *, budget=None, run="this", tag=None, cadence=None, **changes):
     """A session of a run whose client is on a wire; the ledger's store is the run's. `changes` are of the settings."""
     given = {"api_key": SecretStr(KEY), "base_url": f"https://{HOST}/api/v1", "store": "/nowhere", **changes}
     settings = Settings(**{"submits_per_second": None, **given})
     client = Provider(base_url=settings.base_url, key=settings.key(), transport=wire, cadence=cadence)
     async with client as provider:
-        fields = {"film": FILM, "budget": budget, "run": run}
+        fields = {"film": FILM, "budget": budget, "run": run, "tag": tag or SetTag()}
         yield Session(
             settings=settings, catalog=CATALOG, provider=provider, store=ledger.log.store, ledger=ledger, **fields
         )

@@ -326,8 +326,10 @@ def test_a_run_is_bound_by_the_lowest_of_its_budgets(ledger) -> None:
     async def work(session):
         return session.spending.fixed, session.spending.base, session.spending.budget
 
-    fixed, base, force = inside(ledger, work, budget=900, run_budget=500, day_budget=700)
-    assert (fixed, base, force) == (Budget(run=500, day=700), Budget(film=900, run=500, day=700), base)
+    given = {"budget": 900, "tag": SetTag("a-set", (), 800), "run_budget": 500, "day_budget": 700}
+    fixed, base, force = inside(ledger, work, **given)
+    assert fixed == Budget(run=500, day=700)
+    assert base == force == Budget(film=900, set=800, run=500, day=700)
 
 
 def test_what_counts_against_a_run_is_of_its_film_its_set_its_run_and_other_keys(ledger) -> None:

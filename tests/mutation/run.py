@@ -26,8 +26,10 @@ from words import is_about_words
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "mutants"
 LINKED = ("longtake", "flows", "tasks", "blocks", "tests", "docs", "examples", "deployments.yaml", "README.md")
-HANG = 60
+HANG = 120
 """Seconds after which a test of a fault is given up; on the code as it is none of them takes a tenth of it."""
+PATIENCE = 1800
+"""Seconds for a test while it is learned which tests reach what: a busy machine is no reason to begin again."""
 _PLUGINS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "noticed")
 CAUGHT, HUNG, STAYS, UNTRIED = "caught", "hung", "survived", "not tried"
 
@@ -52,7 +54,12 @@ def prepare(name: str, part: dict[str, list[str]]) -> Path:
         "also_copy": [each for each in LINKED if each not in {"longtake", "tests"}]
         + ["longtake/flows", "longtake/tasks", "longtake/blocks"],
         "pytest_add_cli_args_test_selection": [f"tests/{path}" for path in part["tests"]],
-        "pytest_add_cli_args": [*_PLUGINS, "--timeout", str(HANG), "-m", "not slow and not deep"],
+        "pytest_add_cli_args": [
+            *_PLUGINS,
+            "-m",
+            "not slow and not deep",
+            *(["-k", part["only"][0]] if "only" in part else []),
+        ],
         "use_git_change_detection": False,
         "timeout_multiplier": 20.0,
         "timeout_constant": 5.0,
@@ -93,13 +100,14 @@ def state_of(code: int | None, test: dict[str, str] | None) -> str:
     return CAUGHT if code == 1 and test is not None and "Timeout" not in test["error"] else HUNG
 
 
-def mutmut(folder: Path, *words: str, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+def mutmut(folder: Path, *words: str, longest: int, quiet: bool = False) -> subprocess.CompletedProcess[str]:
     """Run mutmut in the folder of a part; what it starts imports the changed code, too."""
     path = os.pathsep.join([str(folder / "mutants"), str(Path(__file__).parent)])
     env = {
         **os.environ,
         "PYTHONPATH": path,
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_TIMEOUT": str(longest),
         "LONGTAKE_NOTICED": str(folder / "noticed.jsonl"),
     }
     program = Path(sys.executable).with_name("mutmut")  # `python -m mutmut` loads its state twice and finds no test
@@ -119,7 +127,7 @@ def main() -> int:
     if given.part == "by-hand":
         return by_hand.check(BUILD / "by-hand", given.only)
     folder, began = prepare(given.part, parts()[given.part]), time.monotonic()
-    made = mutmut(folder, "run", "none*", quiet=True)  # makes them, and learns which tests reach what
+    made = mutmut(folder, "run", "none*", longest=PATIENCE, quiet=True)  # makes them, and learns which tests reach what
     if "nothing matches" not in made.stderr:
         print(made.stdout, made.stderr, sep="\n")
         return 1
@@ -129,7 +137,7 @@ def main() -> int:
     before = {name: state_of(mutants[name], tests.get(name)) for name in names}
     todo = [name for name in names if before[name] == UNTRIED or (given.again and before[name] != CAUGHT)]
     if todo:
-        mutmut(folder, "run", "--max-children", str(given.jobs), *todo)
+        mutmut(folder, "run", "--max-children", str(given.jobs), *todo, longest=HANG)
     after, tests = known(folder), noticed(folder)
     states = {name: state_of(after[name], tests.get(name)) for name in names}
     words = {name for name in names if states[name] != CAUGHT and is_about_words(folder, name)}

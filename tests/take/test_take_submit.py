@@ -21,6 +21,7 @@ from longtake.errors import (
     KeyRefusedError,
     NoCreditsError,
     NotSentError,
+    PlanChangedError,
     RateLimitedError,
     RefusedError,
     StoreError,
@@ -30,6 +31,7 @@ from longtake.ledger import Ledger, account_of, claim_wait
 from longtake.ledger import ledger as ledgers
 from longtake.ledger.elapsed import elapsed
 from longtake.ledger.ledger import LEASE, now
+from longtake.plan.agreement import AgreedTake, Agreement
 from longtake.take import submit
 
 run = asyncio.run
@@ -242,6 +244,22 @@ def test_a_budget_that_is_reached_stops_every_purchase_before_the_post(open_run,
             assert again.value is caught.value
 
     run(work())
+    assert (wire.posts, kinds(ledger)) == (1, ["intent", "accepted"])
+
+
+def test_a_take_that_the_agreed_plan_does_not_have_is_not_bought_and_stops_no_other(open_run, ledger) -> None:
+    wire = Wire(accepted())
+
+    async def work():
+        async with open_run(wire) as session:
+            key = (await wanted(session)).take_key
+            agreed = AgreedTake(shot="one", take=1, description=key.description)
+            session.spending.agreement = Agreement.model_construct(digest="0" * 32, takes=(agreed,))
+            with pytest.raises(PlanChangedError, match="take 2 is not in plan"):
+                await submit(session, await wanted(session, take=2))
+            return await submit(session, await wanted(session))
+
+    assert run(work()).task_id == "task_00000001"
     assert (wire.posts, kinds(ledger)) == (1, ["intent", "accepted"])
 
 

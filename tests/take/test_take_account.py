@@ -15,6 +15,7 @@ from wire import ACCOUNT, FILM, Wire, accepted, run_on, wanted
 from longtake.errors import KeyRefusedError, LedgerError, PollTimeoutError, TaskFailedError
 from longtake.ledger import Budget, Ledger, claim_wait, owner
 from longtake.ledger import entries as e
+from longtake.ledger.budget import UsedElsewhere
 from longtake.ledger.ledger import now
 from longtake.provider.polling import PollCadence
 from longtake.take import SetTag, account, submit
@@ -336,9 +337,11 @@ def test_what_counts_against_a_run_is_of_its_film_its_set_its_run_and_other_keys
     opened(ledger)
     for film, film_set, name in ((FILM, "a-set", "this"), (FILM, "", "other"), ("b", "a-set", "this"), ("b", "", "x")):
         claim(ledger, purchase(f"{film} {film_set} {name}", film=film, set=film_set, run=name))
-    spending = Spending(FILM, "this", Budget(), Budget(), SetTag("a-set"), elsewhere=7)
+    spending = Spending(
+        FILM, "this", Budget(), Budget(), SetTag("a-set"), elsewhere=UsedElsewhere(film=7, set=8, run=9)
+    )
     used = spending.used(ledger)
-    assert (used.film, used.set, used.run, used.day) == (2 * 160 + 7, 2 * 160, 2 * 160, 4 * 160)
+    assert (used.film, used.set, used.run, used.day) == (2 * 160 + 7, 2 * 160 + 8, 2 * 160 + 9, 4 * 160)
 
 
 def test_a_run_without_a_name_gets_one_of_its_own(ledger) -> None:

@@ -92,6 +92,8 @@ def test_a_question_says_what_the_run_would_cost_in_all(ask) -> None:
     asked = ask(["spending"], YES)
     question = asked.question
     assert (question.film, question.subject, question.seconds) == ("a-film", "spending", 7200)
+    assert question.account.startswith("127.0.0.1-")
+    assert "\n\n| scene | takes | credits | shots |\n|---|---:|---:|---|\n| s | 2 |" in question.text
     assert (question.credits, question.silence, question.pictures) == (SPENT + asked.reserve, None, ())
     assert f"up to **{SPENT + asked.reserve} credits** in all" in question.text
     assert f"2 takes for **{asked.reserve} credits** expected, {asked.reserve} reserved" in question.text

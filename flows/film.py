@@ -16,6 +16,7 @@ from longtake.prefect.parameters import (
 from longtake.prefect.scenes.heartbeat import alive
 from longtake.prefect.set_observer import QuietObserver
 from longtake.prefect.signals import in_good_order
+from longtake.prefect.tracing import traced
 from longtake.storyboard import checked_labels
 from longtake.studio import Film
 from longtake.studio.scenes import Dispatched, make_set_film
@@ -60,7 +61,7 @@ async def film(
     dispatched = Dispatched(board, run, tag, film_budget, run_budget)
     with artifacts.alone():
         async with alive():
-            with in_good_order():
+            with traced(), in_good_order():
                 try:
                     made = await make_set_film(settings, dispatched, steps=steps, observer=QuietObserver())
                 except FilmIncompleteError as error:

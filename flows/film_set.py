@@ -22,6 +22,7 @@ from longtake.prefect.parameters import (
 from longtake.prefect.scenes.films import FilmDispatcher
 from longtake.prefect.set_observer import SetObserver, show
 from longtake.prefect.signals import in_good_order
+from longtake.prefect.tracing import traced
 from longtake.storyboard import slug
 from longtake.studio import Studio
 
@@ -66,7 +67,7 @@ async def film_set(
     studio = Studio(settings=settings, observers=[observer], steps=steps)
     run = flow_run.get_id()
     dispatch = await FilmDispatcher.checked(on, credentials, store, steps) if on is not None else None
-    with in_good_order():
+    with traced(), in_good_order():
         async with observer.shown():
             result = await studio.make_set(
                 given,

@@ -14,6 +14,7 @@ from longtake.prefect.parameters import (
 )
 from longtake.prefect.scenes.heartbeat import alive
 from longtake.prefect.signals import in_good_order
+from longtake.prefect.tracing import traced
 from longtake.storyboard import checked_labels
 from longtake.studio import ShotResult
 from longtake.studio.scenes import Dispatched, make_scenes
@@ -57,5 +58,5 @@ async def scene(
     dispatched = Dispatched(board, run, tag, film_budget, run_budget)
     observer = PrefectObserver()
     async with alive(), observer.shown():
-        with in_good_order():
+        with traced(), in_good_order():
             return await make_scenes(settings, dispatched, shots, downstream=downstream, steps=steps, observer=observer)

@@ -27,6 +27,7 @@ from longtake.prefect.parameters import (
 from longtake.prefect.recorded import tags_of
 from longtake.prefect.scenes.dispatch import Dispatcher
 from longtake.prefect.signals import in_good_order
+from longtake.prefect.tracing import traced
 from longtake.storyboard import aload_any, slug
 from longtake.studio import Film, Studio
 from longtake.studio.steps import load_steps
@@ -81,7 +82,7 @@ async def storyboard(
     if scenes is not None:
         options["dispatch"] = await Dispatcher.checked(scenes, credentials, store, steps, progress)
     studio = Studio(settings=settings, observers=[observer], steps=steps)
-    with in_good_order():
+    with traced(), in_good_order():
         try:
             async with observer.shown():
                 film = await studio.make(

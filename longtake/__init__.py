@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from longtake.film_set import FilmSet, SetPlan, SetResult
     from longtake.ledger import Budget
     from longtake.library import Take
-    from longtake.observer import Event, Observer, Step
+    from longtake.observer import Event, Observer, Part, Step
     from longtake.plan import Plan
     from longtake.settings import Settings
     from longtake.storyboard import Approval, Scene, Shot, Sound, Storyboard, Transition
@@ -37,7 +37,7 @@ __getattr__, __dir__ = exports(
         "longtake.errors": ("LongtakeError",),
         "longtake.film_set": ("FilmSet", "SetPlan", "SetResult"),
         "longtake.ledger": ("Budget",),
-        "longtake.observer": ("Event", "Observer", "Step"),
+        "longtake.observer": ("Event", "Observer", "Part", "Step"),
         "longtake.plan": ("Plan",),
         "longtake.library": ("Take",),
         "longtake.settings": ("Settings",),
@@ -56,6 +56,7 @@ __all__ = [
     "FilmSet",
     "LongtakeError",
     "Observer",
+    "Part",
     "Plan",
     "Question",
     "Scene",

@@ -6,18 +6,21 @@ observer (`longtake.prefect.observer`), a progress bar is another.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 _log = logging.getLogger("longtake.studio")
 
 _Result = TypeVar("_Result")
 
 StepName = Literal["upload", "submit", "poll", "ingest", "edit", "concatenate"]
+PartName = Literal["film", "scenes", "shot", "take", "attempt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,22 @@ class Step:
 
     name: StepName
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a film about to be made: smaller parts and steps run inside it.
+
+    Attributes:
+        name: the film, scenes of it that another run dispatched, a shot, a take that is obtained, or one attempt for it.
+        label: what it is: the film's slug, `scene/shot`, or `scene/shot · take n`.
+        data: plain values: of a film its `title`; of a take `id` (the shot's), `take`, `model`, `continues` (the id of the shot it
+            starts from, or None), `retake` (whether it is a take more than the shot asks for) and `prompt`.
+    """
+
+    name: PartName
+    label: str
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,15 @@ class Observer:
         del step
         return await call()
 
+    def within(self, part: Part) -> AbstractContextManager[None]:
+        """Give a context that is open while a part is made; it must raise nothing of its own, and let errors pass.
+
+        Args:
+            part: which.
+        """
+        del part
+        return contextlib.nullcontext()
+
 
 class Observers(Observer):
     """Several observers as one: each is notified, and the first is outermost around a step."""
@@ -96,6 +124,17 @@ class Observers(Observer):
         for one in reversed(self._observers):
             call = _inside(one, step, call)
         return await call()
+
+    @contextlib.contextmanager
+    def within(self, part: Part) -> Iterator[None]:
+        """Open the part in each of them."""
+        with contextlib.ExitStack() as stack:
+            for one in self._observers:
+                try:
+                    stack.enter_context(one.within(part))
+                except Exception:  # noqa: BLE001 - as in `notify`
+                    _log.exception("%s failed on %s %s", type(one).__name__, part.name, part.label)
+            yield
 
 
 def _inside(one: Observer, step: Step, call: Callable[[], Awaitable[_Result]]) -> Callable[[], Awaitable[_Result]]:

@@ -29,6 +29,7 @@ Attempts = Annotated[int, Field(ge=1, le=20)]
 Addressing = Literal["auto", "path", "virtual"]
 Marking = Literal["off", "metadata", "signed"]
 Checksums = Literal["auto", "when_required", "when_supported"]
+Otel = Literal["off", "on", "prompts"]
 
 
 class S3Settings(BaseModel):
@@ -101,6 +102,8 @@ class Settings(BaseModel):
     """The certificate that signs films, with its chain (PEM)."""
     signing_key: Path | None = None
     """Its private key (PEM)."""
+    otel: Otel = "off"
+    """Whether traces and metrics are sent by OpenTelemetry; with `prompts`, prompts are in the traces."""
 
     @property
     def host(self) -> str:

@@ -6,6 +6,7 @@ sets of films. Every name of `longtake.__all__` is in this file.
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from pathlib import Path
 
@@ -153,6 +154,7 @@ def test_an_observer_sees_each_event_and_wraps_each_step(studio):
         def __init__(self):
             self.events: list[lt.Event] = []
             self.steps: list[lt.Step] = []
+            self.parts: list[lt.Part] = []
 
         def notify(self, event):
             self.events.append(event)
@@ -161,10 +163,16 @@ def test_an_observer_sees_each_event_and_wraps_each_step(studio):
             self.steps.append(step)
             return await call()
 
+        @contextlib.contextmanager
+        def within(self, part):
+            self.parts.append(part)
+            yield
+
     noted = Noted()
     lt.Studio(settings=studio.settings, observers=[noted]).make_sync(storyboard())
     assert {step.name for step in noted.steps} >= {"upload", "submit", "poll", "ingest", "concatenate"}
     assert {event.name for event in noted.events} >= {"film.started", "attempt.accepted", "take.kept", "film.ready"}
+    assert sorted(part.name for part in noted.parts) == [*["attempt"] * 2, "film", *["shot"] * 2, *["take"] * 2]
 
 
 def test_a_set_makes_a_film_for_each_row(studio, account):

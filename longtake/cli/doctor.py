@@ -25,6 +25,7 @@ from longtake.ledger.realm import host_in
 from longtake.ledger.repair import repair
 from longtake.store.s3 import S3Store
 from longtake.take import ledger_of
+from longtake.telemetry import destination
 
 if TYPE_CHECKING:
     import argparse
@@ -151,6 +152,7 @@ def _look() -> Iterator[Finding]:
     yield from _store(settings)
     yield _try("disk", lambda: preflight.check_disk(stores.of(settings)).text)
     yield _try("marking", lambda: films.check_marking(settings))
+    yield _try("telemetry", lambda: _telemetry(settings))
     if settings.api_key is None:
         yield Finding("key", "warn", "none is set: `plan` works, `run` needs LONGTAKE_API_KEY or REAPI_API_KEY")
     else:
@@ -178,6 +180,13 @@ def _media() -> Iterator[Finding]:
         text += f"; it has no {', '.join(lacking)}: films that need that are refused"
     yield Finding("ffmpeg", "warn" if lacking else "ok", text)
     yield _try("media", lambda: preflight.check_media().text)
+
+
+def _telemetry(settings: Settings) -> str:
+    if settings.otel == "off":
+        return "off; LONGTAKE_OTEL=on sends traces and metrics"
+    destination.check()
+    return f"{destination.destination()}; {'with' if settings.otel == 'prompts' else 'without'} prompts"
 
 
 def _catalog(settings: Settings) -> Iterator[Finding]:

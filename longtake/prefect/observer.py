@@ -9,12 +9,13 @@ from prefect import Task, get_run_logger
 from prefect.task_engine import run_task_async
 from prefect.utilities.annotations import quote
 
-from longtake.observer import Event, Observer, Observers, Step, StepName
+from longtake.observer import Event, Observer, Observers, Part, Step, StepName
 from longtake.prefect import artifacts, throttle
 from longtake.prefect.retrying import options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
 
 _Result = TypeVar("_Result")
 
@@ -130,6 +131,10 @@ class PrefectObserver(Observer):
             return await as_task_run(step, call)
 
         return await Observers(_others).around(step, task_run)
+
+    def within(self, part: Part) -> AbstractContextManager[None]:
+        """Prefect shows steps alone."""
+        return Observers(_others).within(part)
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[PrefectObserver]:

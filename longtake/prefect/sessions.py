@@ -13,6 +13,7 @@ from prefect.runtime import flow_run, task_run
 from longtake.observer import Event, Observer
 from longtake.prefect import artifacts
 from longtake.prefect.config import settings_of
+from longtake.prefect.tracing import traced
 from longtake.storyboard import slug
 from longtake.studio.connections import connected
 
@@ -49,14 +50,15 @@ async def session_of(
         SettingsError: a setting is unusable.
         StoreError: the store is away.
     """
-    async with connected(
-        settings_of(credentials, store),
-        film=slug(film),
-        run=flow_run.get_id() or uuid.uuid4().hex,
-        run_budget=budget,
-        observer=_EVENTS,
-    ) as session:
-        yield session
+    with traced():
+        async with connected(
+            settings_of(credentials, store),
+            film=slug(film),
+            run=flow_run.get_id() or uuid.uuid4().hex,
+            run_budget=budget,
+            observer=_EVENTS,
+        ) as session:
+            yield session
 
 
 def label_of(parameter: str, step: str) -> str:

@@ -7,11 +7,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from longtake import film as films
-from longtake import preflight, timeline
+from longtake import preflight, telemetry, timeline
 from longtake import store as stores
 from longtake import storyboard as boards
 from longtake.errors import MediaError
-from longtake.observer import Event, Observer, Step
+from longtake.observer import Event, Step
 from longtake.report import Money
 from longtake.studio.film import Film, ShotResult
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from longtake.film import JoinedFilm
     from longtake.library import Take
+    from longtake.observer import Observer
     from longtake.settings import Settings
 
 
@@ -42,21 +43,23 @@ async def concatenate(
     if not takes:
         raise MediaError("there is nothing to concatenate", next_step="give at least one take")
     store = stores.of(settings)
-    watch, name, run = observer or Observer(), boards.slug(title), run or uuid.uuid4().hex
+    name, run = boards.slug(title), run or uuid.uuid4().hex
     line = timeline.of_takes(takes, title=title)
     loop = asyncio.get_running_loop()
 
-    def progress(share: float) -> None:
-        event = Event("film.joining", name, takes[0].account, data={"share": share})
-        loop.call_soon_threadsafe(watch.notify, event)
+    async with telemetry.observing(settings, observer, film=name, run=run) as watch:
 
-    def work() -> JoinedFilm:
-        preflight.check_media()
-        films.check_marking(settings)
-        film = films.join_takes(line, takes, store=store, film=name, run=run, on_progress=progress)
-        return films.keep_marked(film, store, settings)
+        def progress(share: float) -> None:
+            event = Event("film.joining", name, takes[0].account, data={"share": share})
+            loop.call_soon_threadsafe(watch.notify, event)
 
-    joined = await watch.around(Step("concatenate", f"film {name}"), lambda: asyncio.to_thread(work))
+        def work() -> JoinedFilm:
+            preflight.check_media()
+            films.check_marking(settings)
+            film = films.join_takes(line, takes, store=store, film=name, run=run, on_progress=progress)
+            return films.keep_marked(film, store, settings)
+
+        joined = await watch.around(Step("concatenate", f"film {name}"), lambda: asyncio.to_thread(work))
     shots = {
         f"{number:04d}": ShotResult(id=f"{number:04d}", label=take.shot, state="current", take=take, takes=(take,))
         for number, take in enumerate(takes, 1)

@@ -16,7 +16,7 @@ from longtake import plan as plans
 from longtake import preflight, report
 from longtake.assets import can_host, needs_host, read_inputs
 from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, SettingsError, StoreError
-from longtake.observer import Step
+from longtake.observer import Part, Step
 from longtake.studio.approval import agreed, approve_plan, approve_rest, check_approver
 from longtake.studio.comparison import compare
 from longtake.studio.first_takes import first_takes
@@ -27,8 +27,10 @@ from longtake.take import decide
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from longtake.film import JoinedFilm
+    from longtake.observer import PartName
     from longtake.plan import Comparison, Plan
     from longtake.report import ShotOutcome
     from longtake.request import Resolved
@@ -83,21 +85,26 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
         PlanChangedError: what is missing is not what the expected plan would buy; nothing was sent for it.
         FilmIncompleteError: shots are missing; names them, the reasons and the price, and carries the film.
     """
-    try:
-        film, incomplete = await _make(session, asked)
-    except asyncio.CancelledError:
-        with contextlib.suppress(LongtakeError, TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS):
-                await report_cancelled(session, asked.links)
-        raise
-    except StoreError as error:
-        name_paid_tasks(session, error)
-        raise
-    if isinstance(incomplete, FilmIncompleteError):
-        incomplete.film = film
-    if incomplete is not None:
-        raise incomplete
-    return film
+    with _part(session, "film", asked):
+        try:
+            film, incomplete = await _make(session, asked)
+        except asyncio.CancelledError:
+            with contextlib.suppress(LongtakeError, TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await report_cancelled(session, asked.links)
+            raise
+        except StoreError as error:
+            name_paid_tasks(session, error)
+            raise
+        if isinstance(incomplete, FilmIncompleteError):
+            incomplete.film = film
+        if incomplete is not None:
+            raise incomplete
+        return film
+
+
+def _part(session: Session, name: PartName, asked: FilmRequest) -> AbstractContextManager[None]:
+    return session.events.observer.within(Part(name, session.film, {"title": asked.resolved.loaded.board.title}))
 
 
 async def scenes_of(session: Session, asked: FilmRequest, shots: Sequence[str]) -> list[ShotOutcome]:
@@ -116,7 +123,8 @@ async def scenes_of(session: Session, asked: FilmRequest, shots: Sequence[str]) 
         await asyncio.to_thread(
             preflight.check, session.store, catalog=session.catalog, resolved=asked.resolved, plan=plan, only=shots
         )
-    made = await shoot(session, comparison.running(), only=set(shots), steps=asked.steps)
+    with _part(session, "scenes", asked):
+        made = await shoot(session, comparison.running(), only=set(shots), steps=asked.steps)
     outcomes = [made[name].outcome for name in shots]
     rest = plans.of(comparison, plans.LedgerView()).shots
     missing = {one.shot.id for one in outcomes if one.take is None or one.error is not None}

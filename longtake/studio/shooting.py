@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from longtake import plan as plans
 from longtake.errors import InDoubtError, LongtakeError, TaskIdNotRecordedError
+from longtake.observer import Part
 from longtake.report import ShotOutcome
 from longtake.studio.steps import apply_steps, refusal
 from longtake.take import EnsuredShot, ensure_shot
@@ -85,8 +86,9 @@ async def shoot(
 
     async def work(shot: ResolvedShot) -> MadeShot:
         parent = await begun(shot)
-        one = await _shot(session, comparison, shot, parent, steps, hand_on=hand_on, kept_parent=lambda: kept(shot))
-        session.events.event("shot.done", shot=shot.label, state=one.outcome.state)
+        with session.events.observer.within(Part("shot", shot.label)):
+            one = await _shot(session, comparison, shot, parent, steps, hand_on=hand_on, kept_parent=lambda: kept(shot))
+            session.events.event("shot.done", shot=shot.label, state=one.outcome.state)
         return one
 
     loop = asyncio.get_running_loop()

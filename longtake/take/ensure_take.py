@@ -64,7 +64,8 @@ async def ensure_take(
             return EnsuredTake(take, "current")
         async with session.takes.first(take_key.fingerprint) as first:
             if first:
-                return await _obtained(session, take_key, hand_on, source)
+                with session.events.making("take", spec):
+                    return await _obtained(session, take_key, hand_on, source)
 
 
 async def _obtained(
@@ -77,36 +78,37 @@ async def _obtained(
     async with contextlib.AsyncExitStack() as slot:
         await slot.enter_async_context(session.slots)
         for left in reversed(range(session.settings.max_attempts)):
-            try:
-                take_request = await _upload(session, take_key, rehost)
-                attempt = await _submit(session, take_request)
-                if isinstance(attempt, Take):
-                    return EnsuredTake(attempt, "current")
-                task = await _poll(session, attempt)
-            except (TaskFailedError, RefusedError) as error:
-                unread = wants_rehosting(error)
-                if not left or not (unread or (isinstance(error, TaskFailedError) and error.retryable)):
-                    raise
-                rehost += unread
-                continue
-            frame = await last_frame(session.assets, attempt, task) if hand_on is not None else None
-            if frame is not None and hand_on is not None:
-                hand_on(frame)
-                await slot.aclose()
-            # Outside `keeping`: the take that is waited for needs a turn there itself.
-            kept_source = await source() if source is not None else None
-            # Finish what has begun before fetching more, so that the next shots of the first chains start meanwhile.
-            async with session.keeping:
-                take = await _ingest(
-                    session,
-                    take_request,
-                    attempt,
-                    task,
-                    given=frame,
-                    source=kept_source,
-                    hand_on=hand_on if frame is None else None,
-                )
-            return EnsuredTake(take, "bought")
+            with session.events.making("attempt", take_key.spec):
+                try:
+                    take_request = await _upload(session, take_key, rehost)
+                    attempt = await _submit(session, take_request)
+                    if isinstance(attempt, Take):
+                        return EnsuredTake(attempt, "current")
+                    task = await _poll(session, attempt)
+                except (TaskFailedError, RefusedError) as error:
+                    unread = wants_rehosting(error)
+                    if not left or not (unread or (isinstance(error, TaskFailedError) and error.retryable)):
+                        raise
+                    rehost += unread
+                    continue
+                frame = await last_frame(session.assets, attempt, task) if hand_on is not None else None
+                if frame is not None and hand_on is not None:
+                    hand_on(frame)
+                    await slot.aclose()
+                # Outside `keeping`: the take that is waited for needs a turn there itself.
+                kept_source = await source() if source is not None else None
+                # Finish what has begun before fetching more, so that the next shots of the first chains start meanwhile.
+                async with session.keeping:
+                    take = await _ingest(
+                        session,
+                        take_request,
+                        attempt,
+                        task,
+                        given=frame,
+                        source=kept_source,
+                        hand_on=hand_on if frame is None else None,
+                    )
+                return EnsuredTake(take, "bought")
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 from longtake.errors import BudgetError, InDoubtError, RefusedError, TaskFailedError, TaskIdNotRecordedError
 from longtake.ledger.ledger import now
 from longtake.library import Take
-from longtake.observer import Event
+from longtake.observer import Event, Part
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from longtake.errors import LongtakeError
     from longtake.ledger import Attempt, Ledger
-    from longtake.observer import Observer
+    from longtake.observer import Observer, PartName
     from longtake.take.spending import Spending
     from longtake.take.upload import TakeSpec
 
@@ -61,6 +62,12 @@ class AttemptEvents:
     def _labels(self) -> dict[str, object]:
         labels = self._spending.tag.labels
         return {"labels": dict(labels)} if labels else {}
+
+    def making(self, name: PartName, spec: TakeSpec) -> AbstractContextManager[None]:
+        """While a take is obtained, or one attempt for it is made."""
+        shot = spec.shot
+        data = {"id": shot.id, "take": spec.take, "model": shot.model, "continues": shot.parent, "prompt": shot.prompt}
+        return self.observer.within(Part(name, spec.label, {**data, "retake": spec.take > shot.takes}))
 
     @contextlib.contextmanager
     def submitting(self, fingerprint: str, label: str) -> Iterator[datetime]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from longtake import library
+from longtake import library, telemetry
 from longtake import store as stores
 from longtake.assets.assets import Assets
 from longtake.errors import LedgerGapError, NotSentError, PreflightError, SettingsError, StoreError
@@ -201,7 +201,11 @@ async def open_session(
         _elsewhere, store, host_in(ledger.account), ledger.account, film, run=run or "", film_set=tag.name
     )
     realm = realm_of(host_in(ledger.account))
-    async with Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence, realm=realm) as provider:
+    run = run or uuid.uuid4().hex
+    async with (
+        telemetry.observing(settings, observer, film=film, run=run, ledger=ledger) as watch,
+        Provider(base_url=settings.base_url, key=settings.key(), cadence=cadence, realm=realm) as provider,
+    ):
         session = Session(
             settings=settings,
             catalog=catalog,
@@ -213,7 +217,7 @@ async def open_session(
             run_budget=run_budget,
             tag=tag,
             run=run,
-            observer=observer,
+            observer=watch,
         )
         session.spending.foreign, session.spending.elsewhere = foreign, spent
         session.spending.halted = ledger.refusal

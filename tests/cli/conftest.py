@@ -14,7 +14,7 @@ from longtake.cli import main
 def settings(monkeypatch, tmp_path):
     """Nothing of the person's own settings; a folder to work in."""
     for name in os.environ:
-        if name.startswith(("LONGTAKE_", "REAPI_")):
+        if name.startswith(("LONGTAKE_", "REAPI_", "OTEL_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LONGTAKE_STORE", str(tmp_path / "store"))
     monkeypatch.chdir(tmp_path)

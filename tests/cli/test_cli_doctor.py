@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -235,3 +236,26 @@ def test_a_private_base_url_is_bad_for_a_provider_on_the_internet(doctor, settin
     settings.setenv("LONGTAKE_PUBLIC_URL", "http://10.0.0.1/films")
     code, (found,) = doctor("URLs")
     assert (code, "not a public address" in found) == (1, True)
+
+
+# -- telemetry -----------------------------------------------------------------------------------------------------------
+
+
+def test_telemetry_that_is_off_is_said_to_be(doctor):
+    assert doctor("telemetry") == (0, ["ok off; LONGTAKE_OTEL=on sends traces and metrics"])
+
+
+def test_telemetry_that_is_on_is_named_by_its_host_without_what_may_be_secret(doctor, settings):
+    settings.setenv("LONGTAKE_OTEL", "on")
+    settings.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:a-secret-for-tests@otel.example:4318/in")
+    settings.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a-secret-for-tests")
+    assert doctor("telemetry") == (0, ["ok traces and metrics to otel.example:4318; without prompts"])
+
+
+def test_telemetry_without_its_extra_is_bad(doctor, settings):
+    settings.setenv("LONGTAKE_OTEL", "prompts")
+    settings.setitem(sys.modules, "opentelemetry.sdk", None)
+    code, (found,) = doctor("telemetry")
+    assert code == 2
+    assert found.startswith("bad LONGTAKE_OTEL asks for traces and metrics")
+    assert "longtake[otel]" in found

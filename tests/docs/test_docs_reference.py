@@ -244,7 +244,9 @@ def _named(rows: dict[str, str]) -> set[str]:
     return {name.removeprefix("await ").partition("(")[0] for name in rows}
 
 
-@pytest.mark.parametrize("name", ["Film", "ShotResult", "Cost", "Budget", "Event", "Step", "Question", "Answer"])
+@pytest.mark.parametrize(
+    "name", ["Film", "ShotResult", "Cost", "Budget", "Event", "Part", "Step", "Question", "Answer"]
+)
 def test_every_field_of_a_value_is_in_the_reference(name):
     kind = getattr(longtake, name)
     fields = getattr(kind, "model_fields", None) or {field.name for field in dataclasses.fields(kind)}

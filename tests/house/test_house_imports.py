@@ -11,7 +11,19 @@ import pytest
 from longtake import storyboard
 
 ENGINE = ("prefect", "longtake.flows", "longtake.tasks", "longtake.blocks", "longtake.prefect")
-HEAVY = ("httpx", "av", "boto3", "botocore", "ruamel.yaml", "rich", "fastapi", "uvicorn", "ffmpeg", "imageio_ffmpeg")
+HEAVY = (
+    "httpx",
+    "av",
+    "boto3",
+    "botocore",
+    "ruamel.yaml",
+    "rich",
+    "fastapi",
+    "uvicorn",
+    "ffmpeg",
+    "imageio_ffmpeg",
+    "opentelemetry",
+)
 BOARD = (
     "import longtake as lt\n"
     "board = lt.Storyboard(title='Small', model='seedance-2.5', scenes=[lt.Scene('one', [lt.Shot('pier', 'A pier')])])\n"
@@ -70,6 +82,14 @@ def test_the_rooms_of_storyboards_requests_and_models_load_no_engine_no_client_a
 def test_the_command_that_plans_loads_nothing_that_only_a_purchase_or_a_join_needs(tmp_path):
     code = "from longtake import cli\ncli.parsed(['plan', 'film.yaml'])"
     assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "asyncio", "ssl", "longtake.timeline", "longtake.studio"}
+
+
+def test_what_makes_films_loads_no_telemetry_before_it_is_asked_for(tmp_path):
+    found = loaded(
+        "import longtake.studio.connections, longtake.studio.film_run, longtake.studio.concatenating", tmp_path
+    )
+    assert "opentelemetry" not in found
+    assert {name for name in found if name.startswith("longtake.telemetry.")} == set()
 
 
 def test_everything_but_flows_tasks_and_blocks_is_there_without_the_engine(tmp_path):

@@ -35,8 +35,10 @@ def until(
 
 
 def clean_environment(**over: str) -> dict[str, str]:
-    """This process's variables without what configures Longtake, Prefect or AWS."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_"))}
+    """This process's variables without what configures Longtake, Prefect, AWS or OpenTelemetry."""
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("LONGTAKE_", "REAPI_", "PREFECT_", "AWS_", "OTEL_"))
+    }
     return {**kept, "NO_PROXY": "*", "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **over}
 
 

@@ -24,7 +24,7 @@ from prefect.states import Cancelled, Cancelling
 
 from longtake import plan as plans
 from longtake.errors import SceneError, SettingsError
-from longtake.prefect import artifacts
+from longtake.prefect import artifacts, tracing
 from longtake.prefect.approver import patiently
 from longtake.prefect.parameters import reference
 from longtake.prefect.scenes.watch import UNBEGUN, SceneRun, ScenesProgress, look
@@ -187,7 +187,7 @@ async def start(session: Session, deployment: str, name: str, given: dict[str, A
     # Leave out empty values, so that the deployment's defaults apply.
     parameters = {key: value for key, value in given.items() if value is not None}
     asked_for = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
-    return await patiently(
+    run = await patiently(
         lambda: arun_deployment(
             deployment,
             parameters=parameters,
@@ -197,6 +197,8 @@ async def start(session: Session, deployment: str, name: str, given: dict[str, A
             idempotency_key=f"{session.run}-{asked_for}",
         )
     )
+    await tracing.hand_on(run)
+    return run
 
 
 def _tag(run: str) -> str:

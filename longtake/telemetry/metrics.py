@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.metrics import Observation
 
 from longtake.errors import LongtakeError
-from longtake.ledger.state import DOUBTS
+from longtake.ledger import DOUBTS
 from longtake.telemetry.attributes import ACCOUNT, FILM, STATE
 
 if TYPE_CHECKING:

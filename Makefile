@@ -66,7 +66,7 @@ bench: $(VENV)/.dev ## measure what the docs claim; writes bench/out and docs/ex
 # The tests' set first: it has more to agree on, and a run must get the versions that were tested.
 constraints: ## pin the newest versions again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command 'make constraints' --group build --group dev --extra aws --extra c2pa --extra data --extra mcp --extra otel -o constraints-dev.txt pyproject.toml
+	  --custom-compile-command 'make constraints' --group build --group dev --extra aws --extra c2pa --extra data --extra mcp --extra otel --extra openlineage -o constraints-dev.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command 'make constraints' --group build -c constraints-dev.txt -o constraints.txt pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -104,6 +104,8 @@ class Settings(BaseModel):
     """Its private key (PEM)."""
     otel: Otel = "off"
     """Whether traces and metrics are sent by OpenTelemetry; with `prompts`, prompts are in the traces."""
+    openlineage: Literal["off", "on"] = "off"
+    """Whether runs of films are reported by OpenLineage, with what went in and what came out."""
 
     @property
     def host(self) -> str:

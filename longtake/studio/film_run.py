@@ -21,6 +21,7 @@ from longtake.studio.approval import agreed, approve_plan, approve_rest, check_a
 from longtake.studio.comparison import compare
 from longtake.studio.first_takes import first_takes
 from longtake.studio.leaving import keep_left_over, leave_snapshot
+from longtake.studio.lineage import reported
 from longtake.studio.shooting import MadeShot, shoot, still_used
 from longtake.studio.summary import FilmResult, balance_patience, lacks, name_paid_tasks, report_cancelled, summarize
 from longtake.take import decide
@@ -86,21 +87,23 @@ async def film_of(session: Session, asked: FilmRequest) -> Film:
         FilmIncompleteError: shots are missing; names them, the reasons and the price, and carries the film.
     """
     with _part(session, "film", asked):
-        try:
-            film, incomplete = await _make(session, asked)
-        except asyncio.CancelledError:
-            with contextlib.suppress(LongtakeError, TimeoutError):
-                async with asyncio.timeout(_LAST_WORDS):
-                    await report_cancelled(session, asked.links)
-            raise
-        except StoreError as error:
-            name_paid_tasks(session, error)
-            raise
-        if isinstance(incomplete, FilmIncompleteError):
-            incomplete.film = film
-        if incomplete is not None:
-            raise incomplete
-        return film
+        async with reported(session, asked.resolved) as made:
+            try:
+                film, incomplete = await _make(session, asked)
+            except asyncio.CancelledError:
+                with contextlib.suppress(LongtakeError, TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS):
+                        await report_cancelled(session, asked.links)
+                raise
+            except StoreError as error:
+                name_paid_tasks(session, error)
+                raise
+            made.append(film)
+            if isinstance(incomplete, FilmIncompleteError):
+                incomplete.film = film
+            if incomplete is not None:
+                raise incomplete
+            return film
 
 
 def _part(session: Session, name: PartName, asked: FilmRequest) -> AbstractContextManager[None]:

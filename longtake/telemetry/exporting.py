@@ -38,7 +38,7 @@ class Exporting:
     """
 
     def __init__(self, tracers: TracerProvider, meters: MeterProvider) -> None:
-        self._providers = (tracers, meters)
+        self.providers = (tracers, meters)
         self.tracer = tracers.get_tracer(_SCOPE, VERSION)
         self.metrics = Metrics(meters.get_meter(_SCOPE, VERSION))
 
@@ -52,7 +52,7 @@ class Exporting:
                 sent.set_result(None)
 
         def work() -> None:
-            for one in self._providers:
+            for one in self.providers:
                 try:
                     # The API has no such method, the SDK has.
                     getattr(one, "force_flush", bool)()
@@ -76,11 +76,12 @@ def exporting() -> Exporting:
         SettingsError: the SDK or its exporter is not installed, or the environment asks for another protocol.
     """
     with _guard:
-        return _made()
+        return made()
 
 
 @functools.cache
-def _made() -> Exporting:
+def made() -> Exporting:
+    """Make the exports; one thread at a time may call it first."""
     tracers, meters = trace.get_tracer_provider(), metrics.get_meter_provider()
     if _is_set(tracers) or _is_set(meters):
         return Exporting(tracers, meters)

@@ -22,12 +22,12 @@ def provider(tmp_path_factory):
 @contextmanager
 def _fresh():
     """This process, as if nothing had been sent yet; what is made meanwhile is shut down."""
-    exporting._made.cache_clear()
+    exporting.made.cache_clear()
     yield
-    if exporting._made.cache_info().currsize:
-        for provider in exporting._made()._providers:
+    if exporting.made.cache_info().currsize:
+        for provider in exporting.made().providers:
             provider.shutdown()
-    exporting._made.cache_clear()
+    exporting.made.cache_clear()
 
 
 @pytest.fixture

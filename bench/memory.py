@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench._stage import Server, Stage
 
 LENGTH = 10
-SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "800")), os.environ.get("BENCH_IN_FLIGHT", "80")
+SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "400")), os.environ.get("BENCH_IN_FLIGHT", "40")
 
 
 def around(samples: list[float], share: float) -> float:

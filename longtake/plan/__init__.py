@@ -1,6 +1,6 @@
 """What a run would do: a storyboard compared with what is kept, shot by shot, and the price of the difference."""
 
-from longtake.plan.agreement import Agreement, agreement_of, run_of
+from longtake.plan.agreement import Agreement, agreement_of, in_force, run_of
 from longtake.plan.agreement import read as read_agreement
 from longtake.plan.agreement import write as write_agreement
 from longtake.plan.changes import Change
@@ -23,6 +23,7 @@ __all__ = [
     "ShotStatus",
     "Status",
     "agreement_of",
+    "in_force",
     "make",
     "of",
     "provider_of",

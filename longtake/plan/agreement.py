@@ -6,6 +6,7 @@ the same digest, after a crash or at the same time, may buy what is still missin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from longtake.errors import PlanChangedError, SettingsError, StoreError
 from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
-    from longtake.ledger import Purchase
+    from longtake.ledger import EntryLog, LedgerState, Purchase
     from longtake.plan.plan import Plan
     from longtake.store import Store
 
@@ -83,6 +84,46 @@ class Agreement(Frozen):
             )
 
 
+def in_force(plan: Plan, store: Store, log: EntryLog) -> Plan:
+    """The plan with the digest that it can be bought with now.
+
+    Where an agreement under its digest is used up, too old or of another key, and the plan is still the same because nothing of
+    it was kept, the digest is another one: only who sees the plan again can agree again. Where nothing is to be bought, nothing
+    is read.
+
+    Args:
+        plan: as it was made, or with a digest that was good before.
+        store: where agreements lie.
+        log: of the account that pays.
+
+    Raises:
+        StoreError: the store is away.
+    """
+    digest, state = plan.digest, None
+    while plan.purchases and (data := store.get(_key(plan.film, digest))) is not None:
+        known = _loaded(data)
+        if known is not None and _stands(known, plan, log.account):
+            state = state if state is not None else log.read()
+            if _has_room(known, plan, state):
+                break
+        digest = hashlib.sha256(f"longtake-plan-again/1 {digest}".encode()).hexdigest()[:32]
+    return plan if digest == plan.digest else plan.model_copy(update={"digest": digest})
+
+
+def _stands(known: Agreement, plan: Plan, account: str) -> bool:
+    try:
+        known.check(plan, account)
+    except PlanChangedError:
+        return False
+    return True
+
+
+def _has_room(known: Agreement, plan: Plan, state: LedgerState) -> bool:
+    """Whether the plan fits into what was agreed to, as soon as the refunds that are on their way are there."""
+    coming = sum(one.credits for one in state.unproven if one.order.run == known.run)
+    return state.used(run=known.run).run - coming + plan.reserve <= known.reserve
+
+
 def run_of(digest: str) -> str:
     """The id of every run under the plan of this digest.
 
@@ -119,12 +160,19 @@ def read(store: Store, film: str, digest: str) -> Agreement | None:
     data = store.get(key)
     if data is None:
         return None
+    known = _loaded(data)
+    if known is None:
+        raise StoreError(
+            f"{key} is not an agreement of this release", next_step="plan again and use the new digest", key=key
+        )
+    return known
+
+
+def _loaded(data: bytes) -> Agreement | None:
     try:
         return Agreement.model_validate_json(data)
     except ValidationError:
-        raise StoreError(
-            f"{key} is not an agreement of this release", next_step="plan again and use the new digest", key=key
-        ) from None
+        return None
 
 
 def write(store: Store, agreement: Agreement) -> Agreement:

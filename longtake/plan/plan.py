@@ -109,7 +109,10 @@ class Plan(Frozen):
     board_digest: str = ""
     """SHA-256 of the storyboard's text."""
     digest: str = ""
-    """What names it, 32 hex digits: another storyboard, take to buy or price is another digest (`Studio.make(expect=…)`)."""
+    """What names it, 32 hex digits: another storyboard, take to buy or price is another digest (`Studio.make(expect=…)`).
+
+    So it is where an earlier agreement to the same takes can no longer be used: its credits were lost, the key was replaced, or it
+    is too old."""
 
     @property
     def fits(self) -> bool:

@@ -8,8 +8,9 @@ import json
 from typing import TYPE_CHECKING, Literal, get_args
 
 from longtake import library
-from longtake.ledger import Budget
+from longtake.ledger import Budget, EntryLog
 from longtake.ledger.realm import realm_of
+from longtake.plan.agreement import in_force
 from longtake.plan.comparison import Comparison
 from longtake.plan.ledger_view import LedgerView, provider_of, read_books
 from longtake.plan.plan import Plan, PlannedShot, PlannedTake
@@ -78,7 +79,8 @@ def make(
     for revision in comparison.retake(retake, run=""):
         take_library.decide(revision)
     budget = Budget(film=resolved.loaded.board.budget, run=settings.run_budget, day=settings.day_budget)
-    return of(comparison, books, budget, today=today)
+    plan = of(comparison, books, budget, today=today)
+    return in_force(plan, store, EntryLog(store, payer)) if store is not None and payer is not None else plan
 
 
 def statuses(comparison: Comparison) -> dict[str, ShotStatus]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from longtake.film import JoinedFilm
     from longtake.observer import PartName
-    from longtake.plan import Comparison, Plan
+    from longtake.plan import Agreement, Comparison, Plan
     from longtake.report import ShotOutcome
     from longtake.request import Resolved
     from longtake.storyboard import Approval, Downstream
@@ -145,7 +145,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     # Refunds free their budget when the balance shows them: look before the plan is judged.
     await session.account.see_refunds(session.store)
     comparison, plan = await _compare(session, asked, asked.retake)
-    agreement = await agreed(session, plan, asked.expect) if asked.expect is not None else None
+    plan, agreement = await _held_to(session, plan, asked.expect)
     await asyncio.to_thread(_check_hosting, session, comparison)
     # A step may refuse kept takes, and then retakes are bought.
     if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
@@ -162,8 +162,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
             raise
         # Takes bought before are still fetched and kept; nothing more is bought.
         session.spending.halted = session.spending.refused = error
-    if agreement is not None:
-        await asyncio.to_thread(plans.write_agreement, session.store, agreement)
+    await _write_down(session, agreement)
     session.events.event(
         "film.started",
         shots=len(plan.shots),
@@ -211,6 +210,19 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
 async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] = ()) -> tuple[Comparison, Plan]:
     names = [step.name for step in asked.steps]
     return await compare(session, asked.resolved, asked.downstream, retake, steps=names)
+
+
+async def _held_to(session: Session, plan: Plan, expect: str | None) -> tuple[Plan, Agreement | None]:
+    """Hold the run to the plan of a digest, if one is expected; return what is agreed to, and the plan with the digest of now."""
+    if expect is None:
+        return plan, None
+    plan = await asyncio.to_thread(plans.in_force, plan, session.store, session.ledger.log)
+    return plan, await agreed(session, plan, expect)
+
+
+async def _write_down(session: Session, agreement: Agreement | None) -> None:
+    if agreement is not None:
+        await asyncio.to_thread(plans.write_agreement, session.store, agreement)
 
 
 async def approved_plan(

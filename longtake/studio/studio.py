@@ -238,7 +238,8 @@ class Studio:
             links: more places for the film's page, by name.
             labels: what this run's credits can be summed by; they go before the storyboard's of the same name.
             expect: the digest of a plan (`Plan.digest`): only what that plan names is bought, each take once, in all for no more
-                than it reserves. A later call with the same digest goes on with what is missing of it.
+                than it reserves. A later call with the same digest goes on with what is missing of it. Credits that were lost under
+                it, to a doubt that was written off or a missing refund, are spent again only under the digest of a new plan.
 
         Raises:
             StoryboardError, SettingsError, CatalogError: bad input; nothing was sent.

@@ -14,7 +14,7 @@ from longtake import Observer, Scene, Storyboard, Studio, request
 from longtake import plan as plans
 from longtake import store as stores
 from longtake.catalog import Catalog
-from longtake.errors import BudgetError, FilmIncompleteError, PlanChangedError, SettingsError
+from longtake.errors import BudgetError, FilmIncompleteError, PlanChangedError, SettingsError, StoreError
 from longtake.ledger import owner
 from longtake.storyboard import load_any
 from longtake.studio import film_run
@@ -187,7 +187,7 @@ def test_a_run_whose_plan_is_older_than_anothers_purchases_counts_them_once(acco
 def test_what_a_url_serves_is_part_of_the_plan(account, studio):
     """A plan reads no URL, so the first run does, and is refused: what the shot would be made from was not known."""
     (account.folder / "picture.png").write_bytes(png())
-    shot = account.shot("only", first_frame=f"{account.store_url}/picture.png")
+    shot = account.shot("only", first_frame=f"{account.settings.public_url}/picture.png")
     board = Storyboard(title="A Film", scenes=[Scene("s", [shot])])
     unread = studio.plan(board)
     assert [one.description for one in unread.purchases] == [None]
@@ -210,3 +210,98 @@ def test_the_ledger_names_who_asked(account, studio, board):
         assert (who.startswith(" [31m Ada's agentxxx"), len(who) <= 80, who.isprintable()) == (True, True, True)
         assert owner.is_alive(name)
         assert not owner.is_dead(name)
+
+
+# -- a plan of which nothing was kept ------------------------------------------------------------------------------------
+
+
+def other_key(account, number):
+    """The film's folder with a key that the account had not before."""
+    return account.using(api_key=f"key-{number}")
+
+
+def bought_again(studio, board, digest):
+    """What the plan of now costs that is another than before, bought with its digest; a repeat of it buys nothing."""
+    plan = studio.plan(board)
+    assert (plan.reserve, plan.digest == digest, studio.plan(board).digest) == (PRICE, False, plan.digest)
+    film = studio.make_sync(board, budget=plan.reserve, expect=plan.digest)
+    assert (film.run, film.cost.charged) == (f"plan-{plan.digest}", PRICE)
+    assert studio.make_sync(board, budget=plan.reserve, expect=plan.digest).place == film.place
+
+
+@pytest.fixture
+def only(account):
+    return account.board("only")
+
+
+def test_a_plan_whose_doubt_was_written_off_is_bought_with_a_new_digest_alone(account, studio, only):
+    digest = studio.plan(only).digest
+    account.fault({"what": "drop-after"}, shot="only")
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(only, budget=1000, expect=digest)
+    (doubt,) = account.ledger.read().doubts()
+    account.ledger.resolve(doubt.id, "written_off", who="Ada", why="the provider does not answer")
+    # Whoever repeats the call has not seen that it costs as much again.
+    with pytest.raises(BudgetError, match="has 0 left"):
+        studio.make_sync(only, budget=1000, expect=digest)
+    assert account.bought() == {"only": 1}
+    bought_again(studio, only, digest)
+    assert account.bought() == {"only": 2}
+
+
+def test_a_plan_whose_refund_is_missing_is_bought_with_a_new_digest(account, studio, only):
+    digest = studio.plan(only).digest
+    account.fault({"what": "fail-80006"}, {"what": "no-refund"}, shot="only")
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(only, budget=1000, expect=digest)
+    with pytest.raises(BudgetError):
+        studio.make_sync(only, budget=1000, expect=digest)
+    assert account.ledger.read().missing
+    bought_again(studio, only, digest)
+
+
+def test_a_plan_keeps_its_digest_while_a_refund_is_on_its_way(account, studio, only):
+    digest = studio.plan(only).digest
+    account.fault({"what": "fail-80006"}, shot="only")
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(only, budget=PRICE, expect=digest)
+    assert studio.plan(only).digest == digest
+    assert studio.make_sync(only, budget=PRICE, expect=digest).place is not None
+    assert account.bought() == {"only": 1}
+
+
+@pytest.mark.parametrize("why", ["another key", "too old", "not of this release"])
+def test_a_plan_whose_agreement_can_no_longer_be_used_is_bought_with_a_new_digest(account, studio, only, why):
+    digest = studio.plan(only).digest
+    account.fault(*[{"what": "refuse-30002"}] * 9, shot="only")
+    with pytest.raises(FilmIncompleteError):
+        studio.make_sync(only, budget=PRICE, expect=digest)
+    account.emulator.mend()
+    (path,) = account.folder.rglob("agreed/*.json")
+    known = plans.read_agreement(account.store, "a-film", digest)
+    if why == "another key":
+        studio = Studio(settings=other_key(account, 150).settings)
+    elif why == "too old":
+        path.write_text(known.model_copy(update={"at": datetime.now(UTC) - timedelta(days=31)}).model_dump_json())
+    else:
+        path.write_text("{}")
+    with pytest.raises(StoreError if why == "not of this release" else PlanChangedError) as refused:
+        studio.make_sync(only, budget=PRICE, expect=digest)
+    if isinstance(refused.value, PlanChangedError):
+        assert refused.value.digest == studio.plan(only).digest != digest
+    bought_again(studio, only, digest)
+
+
+def test_a_plan_without_a_key_or_without_purchases_reads_no_agreement(account, studio, only):
+    """An agreement that cannot be used shows who reads it: the digest is another one then."""
+    folder = account.folder / "films" / "a-film" / "agreed"
+    folder.mkdir(parents=True)
+    digest = studio.plan(only).digest
+    (folder / f"{digest}.json").write_text("{}")
+    assert studio.plan(only).digest != digest
+    keyless = Studio(settings=studio.settings.model_copy(update={"api_key": None}))
+    assert keyless.plan(only).digest == digest
+    studio.make_sync(only)
+    bought = studio.plan(only)
+    (folder / f"{bought.digest}.json").write_text("{}")
+    assert studio.plan(only) == bought

@@ -162,7 +162,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
             raise
         # Takes bought before are still fetched and kept; nothing more is bought.
         session.spending.halted = session.spending.refused = error
-    await _write_down(session, agreement)
+    await _write_down(session, plan, agreement)
     session.events.event(
         "film.started",
         shots=len(plan.shots),
@@ -220,9 +220,14 @@ async def _held_to(session: Session, plan: Plan, expect: str | None) -> tuple[Pl
     return plan, await agreed(session, plan, expect)
 
 
-async def _write_down(session: Session, agreement: Agreement | None) -> None:
-    if agreement is not None:
-        await asyncio.to_thread(plans.write_agreement, session.store, agreement)
+async def _write_down(session: Session, plan: Plan, agreement: Agreement | None) -> None:
+    """Write down what is agreed to, or hold the run to what another was quicker to write: it may have another key."""
+    if agreement is None:
+        return
+    stands = await asyncio.to_thread(plans.write_agreement, session.store, agreement)
+    if stands != agreement:
+        plan = await asyncio.to_thread(plans.in_force, plan, session.store, session.ledger.log)
+        stands.check(plan, session.ledger.account)
 
 
 async def approved_plan(

@@ -16,8 +16,8 @@ from longtake import store as stores
 from longtake.catalog import Catalog
 from longtake.errors import BudgetError, FilmIncompleteError, PlanChangedError, SettingsError, StoreError
 from longtake.ledger import owner
-from longtake.storyboard import load_any
-from longtake.studio import film_run
+from longtake.storyboard import Approval, load_any
+from longtake.studio import Answer, film_run
 from longtake.studio.approval import agreed
 from longtake.studio.comparison import compare
 from longtake.studio.connections import connected
@@ -305,3 +305,22 @@ def test_a_plan_without_a_key_or_without_purchases_reads_no_agreement(account, s
     bought = studio.plan(only)
     (folder / f"{bought.digest}.json").write_text("{}")
     assert studio.plan(only) == bought
+
+
+def test_of_two_keys_that_begin_with_one_digest_only_the_first_buys(account, studio, only):
+    """The second has read that nothing was agreed to when the first writes it down, and the first keeps nothing."""
+    digest = studio.plan(only).digest
+    other = other_key(account, 149)
+    account.fault(*[{"what": "refuse-30002"}] * 9, shot="only")
+
+    async def first_buys_meanwhile(question):
+        with pytest.raises(FilmIncompleteError):
+            await studio.make(only, expect=digest)
+        account.emulator.mend()
+        return Answer(approve=True)
+
+    second = Studio(settings=other.settings)
+    with pytest.raises(PlanChangedError, match="was agreed to for another key") as refused:
+        second.make_sync(only, expect=digest, approval=Approval(before=["spending"]), approve=first_buys_meanwhile)
+    assert (account.bought(), other.bought(), len(account.tasks())) == ({}, {}, 0)
+    assert refused.value.digest == second.plan(only).digest != studio.plan(only).digest == digest

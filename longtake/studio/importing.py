@@ -18,6 +18,7 @@ from longtake.media.files import replacing
 from longtake.storyboard.rewriting import rewritten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     from longtake.plan import Plan
@@ -49,9 +50,14 @@ class ImportedEdit:
 
 
 def import_edit(
-    source: str | PathLike[str], into: str | PathLike[str], *, settings: Settings, dry_run: bool = False
+    source: str | PathLike[str],
+    into: str | PathLike[str],
+    *,
+    settings: Settings,
+    steps: Sequence[str] = (),
+    dry_run: bool = False,
 ) -> ImportedEdit:
-    """See `Studio.import_edit`."""
+    """See `Studio.import_edit`; `steps` are the names of the user's own steps, as for `longtake.plan.make`."""
     path = Path(into)
     loaded = storyboard.load(path)
     line = edit.load(Path(source))
@@ -66,17 +72,17 @@ def import_edit(
     found = decisions.decide(loaded.board, manifest, edit.read(line, manifest))
     text = rewritten(loaded, found.board)
     # Before anything is written: another take may make the shots that continue it be bought again.
-    plan = _plan(storyboard.draft_text(text, name=str(path), base=loaded.base), film, settings)
+    plan = _plan(storyboard.draft_text(text, name=str(path), base=loaded.base), film, settings, steps)
     written = not dry_run and text != loaded.text
     if written:
         _write(path, text, was=loaded.text)
     return ImportedEdit(path, found.changes, found.left_out, text, written, plan)
 
 
-def _plan(loaded: Loaded, film: str, settings: Settings) -> Plan:
+def _plan(loaded: Loaded, film: str, settings: Settings, steps: Sequence[str]) -> Plan:
     catalog = Catalog.load(settings.catalog)
     resolved = request.resolve(loaded, catalog)
-    return plans.make(resolved, catalog=catalog, store=stores.of(settings), settings=settings, film=film)
+    return plans.make(resolved, catalog=catalog, store=stores.of(settings), settings=settings, film=film, steps=steps)
 
 
 def _write(path: Path, text: str, *, was: str) -> None:

@@ -488,7 +488,8 @@ class Studio:
         """
         from longtake.studio.importing import import_edit
 
-        return import_edit(source, into, settings=self.settings, dry_run=dry_run)
+        steps = [step.name for step in self._own_steps()]
+        return import_edit(source, into, settings=self.settings, steps=steps, dry_run=dry_run)
 
     # -- money -----------------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,24 @@ def test_another_take_is_used_in_place_of_a_refused_one(settings, posts):
     assert posts() == 4
 
 
+def test_an_edit_that_comes_back_is_priced_as_the_next_run_with_these_steps(settings, tmp_path):
+    pytest.importorskip("opentimelineio", reason="OpenTimelineIO has no wheel for this Python")
+
+    def moderate(take, clip, folder):
+        raise TakeRefusedError("a logo is seen")
+
+    plain, stepped = Studio(settings=settings), Studio(settings=settings, steps=[moderate])
+    with pytest.raises(FilmIncompleteError):
+        stepped.make_sync(TWO)
+    plain.export(plain.make_sync(TWO), "otio", tmp_path / "cut.otio")
+    path = tmp_path / "film.yaml"
+    path.write_text(TWO.model_copy(update={"retakes": 1}).to_yaml())
+    for studio in (plain, stepped):
+        plan = studio.plan(path)
+        assert studio.import_edit(tmp_path / "cut.otio", path, dry_run=True).plan.shots == plan.shots
+        assert (plan.expected > 0) == (studio is stepped)
+
+
 def test_a_step_that_fails_fails_its_shot_and_runs_again_next_time(settings, posts):
     broken = [True]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from longtake.errors import FilmIncompleteError
+from longtake.errors import FilmIncompleteError, TransientError
 from longtake.observer import Observer
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Running:
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[Film], str] = {}
+        self._stopping = False
 
     def has(self, film: str) -> bool:
         """Whether a film is being made."""
@@ -79,8 +80,15 @@ class Running:
         """Make a film and report its progress; give the film as it is, with the error that says what is missing.
 
         Raises:
+            TransientError: the server is being stopped; nothing was begun.
             LongtakeError: nothing could be made.
         """
+        if self._stopping:
+            make.close()
+            raise TransientError(
+                f"{film} is not made: the server is being stopped",
+                next_step="start the server again and repeat the call with the same digest; nothing was sent for it",
+            )
         task = asyncio.create_task(make)
         with self._noted(task, film):
             try:
@@ -100,7 +108,8 @@ class Running:
             return error.film, error
 
     async def stop(self) -> None:
-        """Cancel every run and wait until what is open is written down."""
+        """Begin no more runs, cancel every run, and wait until what is open is written down."""
+        self._stopping = True
         tasks = set(self._tasks)
         for task in tasks:
             task.cancel()

@@ -15,6 +15,9 @@ from accounts import PRICE
 from mcp_types import CallToolResult
 from processes import clean_environment, until
 
+from longtake.errors import TransientError
+from longtake.mcp.running import Progress, Running
+
 
 async def call(client, tool, **arguments):
     """The structured answer of a tool that works."""
@@ -219,6 +222,39 @@ def test_a_server_that_ends_lets_an_open_purchase_be_written_down(desk, end):
         "intent",
         "accepted",
     ]
+
+
+def test_a_run_that_begins_while_the_server_stops_is_refused():
+    async def main():
+        running, bought = Running(), []
+        begun, stopping, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def told(*_):
+            pass
+
+        async def open_purchase():
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopping.set()
+                await written.wait()
+
+        async def late():
+            bought.append("late")
+
+        first = asyncio.create_task(running.run("first", open_purchase(), Progress(), told))
+        await begun.wait()
+        stop = asyncio.create_task(running.stop())
+        await stopping.wait()
+        with pytest.raises(TransientError, match="the server is being stopped"):
+            await running.run("second", late(), Progress(), told)
+        assert (bought, stop.done(), running.has("second")) == ([], False, False)
+        written.set()
+        await stop
+        await asyncio.wait({first})
+
+    asyncio.run(main())
 
 
 @pytest.mark.slow

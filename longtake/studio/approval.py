@@ -121,7 +121,8 @@ async def approve_plan(session: Session, plan: Plan, approval: Approval, approve
     Raises:
         BudgetError: a budget does not allow it, or it was not approved; nothing was sent.
     """
-    if session.spending.halted is not None:
+    stopped = session.spending.halted is not None
+    if stopped and (not approval.before or await asyncio.to_thread(session.spending.stands_for_good, session.ledger)):
         return
     state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run).run
@@ -159,7 +160,7 @@ async def approve_rest(
         approver: puts the question.
         made: the first shots of the chains.
     """
-    if session.spending.halted is not None:
+    if await asyncio.to_thread(session.spending.stands_for_good, session.ledger):
         return
     state = await asyncio.to_thread(session.ledger.read)
     spent = state.used(run=session.run).run

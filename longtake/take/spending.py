@@ -70,7 +70,7 @@ class Spending:
     budget: Budget = field(init=False)
     """The budget in force."""
     _over: LongtakeError | None = field(default=None, init=False)
-    """`halted`, where a purchase was refused and not the plan."""
+    """`halted`, where a purchase was refused and not the plan, and no question was left out for it."""
 
     def __post_init__(self) -> None:
         self.budget = self.base
@@ -96,6 +96,18 @@ class Spending:
         ):
             self.halted = self.refused = self._over = None
         return self.halted
+
+    def stands_for_good(self, ledger: Ledger) -> bool:
+        """Whether purchases are stopped now; if so, they are for the rest of the run, whatever room there is later.
+
+        A run that is stopped is not asked about, so nothing may be bought in it after the question was left out.
+
+        Raises:
+            StoreError: the store is away.
+        """
+        stopped = self.standing(ledger) is not None
+        self._over = None
+        return stopped
 
     def used(self, ledger: Ledger) -> Used:
         """What counts against the budget now.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from purchases import claim, purchase
 
-from longtake.errors import BudgetError, LedgerError, SettingsError
+from longtake.errors import BudgetError, LedgerError, LongtakeError, SettingsError
 from longtake.ledger import Budget
 from longtake.observer import Observer
 from longtake.report import ShotOutcome
@@ -33,6 +33,8 @@ class Asked:
     error: Exception | None = None
     halted: Exception | None = None
     budget: Budget | None = None
+    later: LongtakeError | None = None
+    """What stops purchases when there is room again."""
 
     @property
     def question(self):
@@ -40,12 +42,32 @@ class Asked:
         return only
 
 
+def reach(session, credits):
+    """Refuse the run a purchase because another has reserved its budget; returns what makes room again."""
+    spending, ledger = session.spending, session.ledger
+    other = claim(ledger, purchase("other", credits=spending.budget.left(spending.used(ledger)))).attempt
+    with pytest.raises(BudgetError) as caught:
+        spending.check(ledger, credits)
+    spending.halt(caught.value)
+    return lambda: ledger.not_sent(other, "given up")
+
+
 @pytest.fixture
 def ask(open_account):
     account = open_account()
 
     def run(
-        before, answer=None, *, rest=False, fixed=None, kept=(), halted=None, silence="stop", prepare=None, **budget
+        before,
+        answer=None,
+        *,
+        rest=False,
+        fixed=None,
+        kept=(),
+        halted=None,
+        room=None,
+        silence="stop",
+        prepare=None,
+        **budget,
     ):
         resolved, asked = account.resolve(), Asked()
         found = account.plan(store=None)
@@ -71,6 +93,9 @@ def ask(open_account):
                 if prepare is not None:
                     prepare(session.ledger, before_it.attempt)
                 session.spending.halted = halted
+                make_room = reach(session, asked.shot) if room is not None else None
+                if room == "before":
+                    make_room()
                 approval = Approval(before=list(before), hours=2, silence=silence)
                 try:
                     if rest:
@@ -81,6 +106,9 @@ def ask(open_account):
                 except BudgetError as error:
                     asked.error = error
                 asked.halted, asked.budget = session.spending.halted, session.spending.budget
+                if room == "after":
+                    make_room()
+                    asked.later = session.spending.standing(session.ledger)
 
         asyncio.run(work())
         return asked
@@ -189,6 +217,21 @@ def test_a_run_that_buys_nothing_more_does_not_ask(ask) -> None:
     stopped = LedgerError("stopped")
     asked = ask(["the rest"], YES, rest=True, halted=stopped)
     assert (asked.questions, asked.halted, asked.budget) == ([], stopped, Budget())
+
+
+@pytest.mark.parametrize("rest", [False, True], ids=["spending", "the rest"])
+def test_a_budget_that_stops_a_run_when_it_would_ask_stops_it_for_good(ask, rest) -> None:
+    """Room that comes later would be used without a question."""
+    subject = "the rest" if rest else "spending"
+    asked = ask([subject], YES, rest=rest, room="after", film=2000)
+    assert (asked.questions, asked.halted.scope, asked.budget) == ([], "film", Budget(film=2000))
+    assert asked.later is asked.halted
+
+
+@pytest.mark.parametrize("rest", [False, True], ids=["spending", "the rest"])
+def test_a_run_that_has_room_again_asks(ask, rest) -> None:
+    asked = ask(["the rest" if rest else "spending"], YES, rest=rest, room="before", film=2000)
+    assert (asked.question.credits, asked.halted) == (SPENT + asked.reserve, None)
 
 
 def test_a_run_that_asks_needs_somebody_to_ask() -> None:

@@ -1,8 +1,8 @@
 """Which runs of a film have asked a person about what is left to buy.
 
-A run that was suspended begins again when it is answered. It must not buy again, ahead of the answer, what failed before the
-question: that is part of what was asked. So a run that asks while a first shot is still to be bought leaves an object that says so,
-``films/<film>/questions/<digest of the run's id>.json``; other runs leave none.
+A run that was suspended begins again when it is answered. It must not buy, ahead of the answer, what failed before the question,
+or what was in doubt or under way then and came to nothing since: that is part of what was asked. So a run that asks leaves an
+object that says so, ``films/<film>/questions/<digest of the run's id>.json``; other runs leave none.
 """
 
 from __future__ import annotations

@@ -172,8 +172,7 @@ async def approve_rest(
         credits = spent + plan.reserve
         text = _text(plan, plan.shots, credits, about=_REST)
         pictures = await _pictures(session, made.values())
-        if any(row.to_buy and row.continues is None for row in plan.shots):
-            await asyncio.to_thread(library.note_question, session.store, session.film, session.run)
+        await asyncio.to_thread(library.note_question, session.store, session.film, session.run)
         await _ask(session, approval, approver, "the rest", credits=credits, text=text, pictures=pictures)
     except BudgetError as error:
         session.spending.halted = session.spending.refused = error

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 async def first_takes(session: Session, comparison: Comparison, steps: Sequence[ClipStep]) -> dict[str, MadeShot]:
     """Make the first shots of the chains. A run that has asked about the rest before only fetches what it bought then.
 
-    A suspended run begins again before it applies the answer: what failed before the question is part of what was asked.
+    A suspended run begins again before it applies the answer: what failed before the question, or since, is part of what was asked.
     """
     firsts = _firsts(session, comparison)
     if not await asyncio.to_thread(library.question_noted, session.store, session.film, session.run):

@@ -228,7 +228,37 @@ def test_a_task_in_flight_that_fails_before_the_answer_is_not_bought_again_ahead
     with pytest.raises(Suspended):
         Studio(store=str(account.folder), settings=hurried).make_sync(failing, approve=suspend, **options)
     posts = account.received()
-    account.provider.mend()
+    account.emulator.mend()
     with pytest.raises(FilmIncompleteError):
         studio.make_sync(failing, approve=no, **options)
     assert (asked, account.received() - posts) == ([0], 0)
+
+
+@pytest.mark.parametrize("approve", [False, True], ids=["no", "yes"])
+def test_a_first_shot_in_doubt_that_was_not_charged_is_bought_after_the_answer(account, studio, approve):
+    """It was in doubt when the run was suspended, and a person settled it meanwhile."""
+    account.fault({"what": "503-before"}, shot="first")
+    scenes = [Scene("s", [account.shot("first"), account.shot("second")]), Scene("t", [account.shot("other")])]
+    board = Storyboard(title="A Film", scenes=scenes)
+    asked = []
+
+    async def suspend(question):
+        asked.append((question.credits, account.bought()))
+        raise Suspended
+
+    async def resumed(question):
+        asked.append((question.credits, account.bought()))
+        return Answer(approve=approve)
+
+    options = {"approval": Approval(before=["the rest"]), "run": "suspended"}
+    with pytest.raises(Suspended):
+        studio.make_sync(board, approve=suspend, **options)
+    (doubt,) = account.ledger.read().doubts()
+    account.ledger.resolve(doubt.id, "not_charged", who="Ada", why="not in the list")
+    if approve:
+        studio.make_sync(board, approve=resumed, **options)
+    else:
+        with pytest.raises(FilmIncompleteError):
+            studio.make_sync(board, approve=resumed, **options)
+    assert asked == [(3 * PRICE, {"other": 1})] * 2, "the price counts what is in doubt"
+    assert account.bought() == ({"first": 1, "second": 1, "other": 1} if approve else {"other": 1})

@@ -48,7 +48,7 @@ class Spending:
         film: the film's slug.
         tag: the film set that the film belongs to, and its labels.
         run: an id of the run.
-        fixed: the budgets of the settings, for a run and a day; no approval lifts them.
+        fixed: what no approval lifts: the budgets of the settings for a run and a day, and what an agreement reserves.
         base: the budget that approvals start from: of the film, the set and the run, or as a person lifted it.
         elsewhere: what other ledgers hold against the budgets: of the film under other keys, and all of the same key.
         foreign: open attempts of other keys of this provider, by fingerprint: after a change of key they still hold their takes.
@@ -127,9 +127,10 @@ class Spending:
         (budget or self.budget).check(credits, self.used(ledger))
 
     def hold_to(self, agreement: Agreement) -> None:
-        """Buy only what was agreed to, and in all for no more than was agreed to."""
+        """Buy only what was agreed to, and in all for no more than was agreed to, whatever is approved later."""
         most = Budget(run=agreement.reserve)
-        self.agreement, self.base, self.budget = agreement, self.base.within(most), self.budget.within(most)
+        self.agreement, self.fixed = agreement, self.fixed.within(most)
+        self.base, self.budget = self.base.within(most), self.budget.within(most)
 
     def not_agreed(self, order: Purchase) -> PlanChangedError | None:
         """The error for a take that the plan which was agreed to does not have; None where it may be bought."""
@@ -143,8 +144,7 @@ class Spending:
     def approve(self, ledger: Ledger, credits: int, *, lift: bool = False) -> None:
         """Let the run cost `credits` in all, what it has spent included, as a person approved.
 
-        The budgets of the settings stay. So do those of the film and of the run, unless `lift` says that the person was asked
-        about these.
+        What is `fixed` stays. So do the budgets of the film and of the run, unless the person was asked about them (`lift`).
 
         Raises:
             StoreError: the store is away.

@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from boards import FILM
 
 from longtake.errors import BudgetError
 from longtake.ledger import Budget
 from longtake.ledger.fold import RUN_MEMORY
+from longtake.plan.agreement import Agreement
 from longtake.storyboard import Approval
-from longtake.studio.approval import approve_plan
+from longtake.studio.approval import Answer, approve_plan
 
 
 def with_session(account, work, **budgets: Any):
@@ -55,6 +57,35 @@ def test_a_budget_that_was_lifted_stays_so_for_later_answers(open_account):
         return session.spending.budget.run
 
     assert with_session(open_account(), work, run_budget=300) == 450
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_no_answer_lifts_what_was_agreed_to_with_a_digest(open_account, less):
+    """`Studio.make(expect=…)` spends no more than the plan of the digest reserves, whoever approves more."""
+    account = open_account()
+    found = account.plan(store=None)
+    most = found.reserve - less
+    asked = []
+
+    async def yes(question):
+        asked.append(question.subject)
+        return Answer(approve=True, credits=2 * found.reserve)
+
+    async def inside():
+        async with account.session(run="this", budget=100) as session:
+            session.spending.hold_to(
+                Agreement(film=FILM, digest="a" * 32, board_digest="b", account="x", takes=(), reserve=most)
+            )
+            await approve_plan(session, found, Approval(before=["more than the budget"]), yes)
+            return session.spending.budget.run, session.spending.base.run
+
+    if less:
+        with pytest.raises(BudgetError, match=f"run budget of {most}"):
+            asyncio.run(inside())
+        assert asked == []
+    else:
+        assert asyncio.run(inside()) == (most, most)
+        assert asked == ["more than the budget"]
 
 
 def test_nothing_approved_buys_nothing(open_account):

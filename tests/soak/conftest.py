@@ -30,9 +30,11 @@ from longtake.take import ledger_of
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterable
 
     from faulty_s3 import FaultyS3
 
+    from longtake.ledger import LedgerState
     from longtake.settings import Settings
     from longtake.store import Store
 
@@ -271,12 +273,26 @@ class World:
     def confirm_refunds(self) -> int:
         """Say of refunds that the balance cannot tell apart which have come, as the provider's books show; give how many."""
         state = self.ledger.read()
-        tasks = {f"{entry.attempt}": entry.task_id for entry in self.entries() if entry.kind in {"accepted", "adopted"}}
-        came = {one["id"] for one in self.provider.tasks() if one["refunded"]} | self.paid_late.keys()
-        found = [one.attempt for one in (*state.unproven, *state.missing) if tasks[one.attempt] in came]
+        due = {one.attempt for one in (*state.unproven, *state.missing)}
+        found = sorted(due - self._not_come(due))
         for attempt in found:
             self.ledger.refund_seen(attempt, who="a person", why="the provider's books have it")
         return len(found)
+
+    def never_came(self, state: LedgerState) -> int:
+        """Credits of refunds that were due before the balance was first read and never came: no reading can show that."""
+        due = {one.attempt: one.credits for one in state.unproven if one.unopened}
+        return sum(due[one] for one in self._not_come(due))
+
+    def open_still(self, state: LedgerState) -> list[Any]:
+        """What another reconciliation or another run may settle."""
+        lost = self._not_come({one.attempt for one in state.unproven if one.unopened})
+        return [*state.attempts.values(), *(one for one in state.unproven if one.attempt not in lost)]
+
+    def _not_come(self, attempts: Iterable[str]) -> set[str]:
+        tasks = {entry.attempt: entry.task_id for entry in self.entries() if entry.kind in {"accepted", "adopted"}}
+        came = {one["id"] for one in self.provider.tasks() if one["refunded"]} | self.paid_late.keys()
+        return {attempt for attempt in attempts if tasks[attempt] not in came}
 
     def mend(self) -> dict[str, int]:
         """End every fault; give how often each struck at the provider."""

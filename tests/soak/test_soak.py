@@ -19,7 +19,7 @@ import pytest
 from many_faults import BALANCE, MEDIA, POLL
 
 from longtake import store as stores
-from longtake.ledger import accounts
+from longtake.ledger import accounts, fold
 from longtake.ledger.audit import audit
 from longtake.ledger.state import LedgerState
 
@@ -155,9 +155,10 @@ class Soak:
             self.world.done["settled by a person"] += self.world.settle(patience=0)
             self.world.confirm_refunds()
             left = [name for name in self.films if name not in self.whole]
-            if not left:
+            state = self.world.ledger.read()
+            if not (left or self.world.open_still(state)):
                 break
-            half = len(left) // 2
+            half = (len(left) + 1) // 2
             for part in (left[:half], left[half:]):
                 if part:
                     self.start_worker(storm=False, boards=part)
@@ -189,9 +190,9 @@ def most_over_budget(soak):
             budgets[one.name] = board["budget"]
     state, over = LedgerState(), {}
     for number, entry in enumerate(soak.world.entries(), 1):
-        state.apply(number, entry)
+        fold.apply(state, number, entry)
         film = entry.order.film if entry.kind == "intent" else None
-        if film in budgets and (used := state.used(film=film)) > budgets[film]:
+        if film in budgets and (used := state.used(film=film).film) > budgets[film]:
             over[film] = used
     return over
 
@@ -264,11 +265,11 @@ def verdict(soak, struck, folder, show):
     assert world.raw == [], "exceptions that are not the product's own"
     state, books = world.ledger.read(), world.provider.books()
     assert audit(world.ledger.log).problems == []
-    assert (state.attempts, state.unproven) == ({}, [])
+    assert world.open_still(state) == []
     assert state.expected_balance == books["balance"]
     late = sum(world.paid_late.values())
     moved = {kind: sum(e["credits"] for e in books["entries"] if e["kind"] == kind) for kind in ("debit", "refund")}
-    assert state.debits - state.refunds == moved["debit"] - moved["refund"] - late
+    assert state.debits - state.refunds + world.never_came(state) == moved["debit"] - moved["refund"] - late
     total = accounts.total(accounts.lines(world.ledger))
     # Refunds that never came are lines of their own.
     assert sum(state.films.values()) == total.settled + total.written_off == state.debits - state.refunds
@@ -312,7 +313,7 @@ LEAST = {
     "poor clips": (5, "submit black", "submit tint"),
     "broken downloads": (20, *(f"media {kind}" for kind in MEDIA)),
     "polls": (100, *(f"poll {kind}" for kind in POLL)),
-    "balance": (30, *(f"balance {kind}" for kind in BALANCE)),
+    "balance": (5, *(f"balance {kind}" for kind in BALANCE)),
     "killed": (5, "killed"),
     "clocks ahead": (5, "clock ahead"),
     "clocks behind": (5, "clock behind"),

@@ -63,8 +63,9 @@ async def make():
                 raw(error, board)
             else:
                 states = {shot.id: shot.state for shot in film.shots.values()}
-                # An extra take that failed for good is a note of a whole film.
-                tell(board=board, place=film.place, states=states, charged=film.cost.charged, left=film.would_cost)
+                # An extra take that is missing, or not fetched yet, is a note of a whole film.
+                left = film.would_cost > 0 or any(shot.error for shot in film.shots.values())
+                tell(board=board, place=film.place, states=states, charged=film.cost.charged, left=left)
 
     await asyncio.gather(*map(one, ORDER["boards"]))
 

@@ -17,7 +17,7 @@ MEDIA = {
     "429": 0.01, "500": 0.02, "drop-before": 0.01, "stall": 0.001, "garbage": 0.01, "redirect": 0.005, "truncated": 0.03,
     "expired": 0.01, "slow": 0.02,
 }  # fmt: skip
-BALANCE = {"429": 0.02, "500": 0.1, "drop-before": 0.05, "garbage": 0.05, "slow": 0.05}
+BALANCE = {"429": 0.05, "500": 0.15, "drop-before": 0.1, "garbage": 0.1, "slow": 0.05}
 RULES = [
     {"where": where, "what": what, "share": share, **({"seconds": 3.0} if what == "slow" else {})}
     for where, shares in (("submit", SUBMIT), ("poll", POLL), ("media", MEDIA), ("balance", BALANCE))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from longtake.cli.board import CheckedStoryboard
 
 
-PREFECT_AT_A_TERMINAL = {
+AT_A_TERMINAL = {
     # Only where the profile names no server does Prefect start its own, for as long as the process lives.
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -201,6 +201,6 @@ def _deployment(flow: str, on: str | None) -> str | None:
 
 def _before_prefect() -> None:
     """Set what Prefect reads when it is imported. Signals wait until the flow can stop without losing an answer."""
-    for name, value in PREFECT_AT_A_TERMINAL.items():
+    for name, value in AT_A_TERMINAL.items():
         os.environ.setdefault(name, value)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

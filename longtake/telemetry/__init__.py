@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from longtake.ledger import Ledger
     from longtake.settings import Settings
 
+__all__ = ["observing"]
+
 
 @contextlib.asynccontextmanager
 async def observing(

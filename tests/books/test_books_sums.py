@@ -13,7 +13,8 @@ import longtake as lt
 from longtake import books
 from longtake import store as stores
 from longtake.cli import main
-from longtake.ledger import accounts, state
+from longtake.ledger import accounts
+from longtake.ledger import attempt as attempts
 
 CUTS = [(), ("film",), ("film", "scene", "shot"), ("day",)]
 
@@ -46,7 +47,7 @@ def test_the_ledgers_of_these_tests_end_attempts_in_every_way(tmp_path):
         history = History(stores.open(str(tmp_path / str(seed))), seed).go_on(136)
         outcomes |= {closed.outcome for closed in history.ledger.log.history()}
         phases |= {attempt.phase for attempt in history.ledger.read().attempts.values()}
-    assert outcomes == set(typing.get_args(state.AttemptOutcome))
+    assert outcomes == set(typing.get_args(attempts.AttemptOutcome))
     assert phases >= {"intent", "accepted", "completed", "in_doubt"}
 
 

@@ -16,7 +16,7 @@ from emulators import emulator_process, small_catalog
 from processes import clean_environment, process
 
 from longtake import store as stores
-from longtake.cli.run import PREFECT_AT_A_TERMINAL
+from longtake.cli.run import AT_A_TERMINAL
 from longtake.ledger import EntryLog, account_of
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -204,7 +204,7 @@ def stage(tmp_path_factory, request):
         """The nursery that has loaded Prefect and talks to its server."""
         api = request.getfixturevalue("prefect_api")
         home = {"PREFECT_API_URL": api, "PREFECT_HOME": str(folder / "prefect"), "PYTHONPATH": str(SUPPORT)}
-        return nursery("nursery-prefect", **PREFECT_AT_A_TERMINAL, **home)
+        return nursery("nursery-prefect", **AT_A_TERMINAL, **home)
 
     with stack:
         provider = stack.enter_context(emulator_process(folder, *options, keys=keys))

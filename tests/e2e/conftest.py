@@ -18,7 +18,7 @@ from emulators import Emulator, running_emulator, small_catalog
 from gate import gated
 from processes import PATIENCE, clean_environment, process, until
 
-from longtake.cli.run import PREFECT_AT_A_TERMINAL
+from longtake.cli.run import AT_A_TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +156,7 @@ def nursery(prefect_env, tmp_path_factory):
     """The one nursery of the session."""
     folder = tmp_path_factory.mktemp("nursery")
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    env = {**PREFECT_AT_A_TERMINAL, **prefect_env}
+    env = {**AT_A_TERMINAL, **prefect_env}
     with (
         (folder / "log").open("wb") as log,
         process(sys.executable, "-P", str(NURSERY), env=env, stderr=log, **pipes) as running,

@@ -78,7 +78,7 @@ def digest(ran):
 def test_the_answer_is_the_one_of_the_design(scene, first):
     ran, _ = first
     answer = ran.answer
-    assert set(answer) == {"film", "manifest", "shots", "credits", "would_cost", "notes", "flow_run_id"}
+    assert set(answer) == {"film", "manifest", "shots", "credits", "would_cost", "notes", "deliverables", "flow_run_id"}
     assert [set(shot) for shot in answer["shots"]] == [{"id", "state", "take", "task_id", "credits", "error"}] * 3
     assert [(s["id"], s["state"], s["take"]) for s in answer["shots"]] == [
         ("rocks", "bought", 1),

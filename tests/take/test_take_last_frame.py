@@ -389,7 +389,7 @@ def test_a_film_that_ends_with_the_shot_keeps_it_with_the_frame_another_has_boug
 def test_what_was_bought_behind_a_shot_that_cannot_be_had_now_is_kept(account) -> None:
     crashed(account)
     account.faults({"where": "poll", "what": "500", "match": "harbor"})
-    takes = account.using(longest_wait=0.5).shoot()
+    takes = account.using(longest_wait=4.0).shoot()
     assert {name: one.state for name, one in takes.items()} == {"one": "failed", "two": "bought", "three": "blocked"}
     assert account.posts == 2
     account.faults()

@@ -106,7 +106,14 @@ def test_neither_keys_nor_prompts_nor_addresses_are_sent(sent):
     collector, _, account = sent
     whole = b"".join(collector.bodies)
     assert b"tides" in whole
-    for secret in (account.key, account.marker, "wide shot", account.base_url, account.store_url, str(account.folder)):
+    for secret in (
+        account.key,
+        account.marker,
+        "wide shot",
+        account.emulator.base_url,
+        account.emulator.store_url,
+        str(account.folder),
+    ):
         assert secret.encode() not in whole
 
 

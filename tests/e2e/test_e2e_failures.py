@@ -72,7 +72,7 @@ def test_a_provider_that_is_not_there(stage):
         dead = f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1"
         ran = here.run(here.board("Dead", {"one": [shot("pier")]}), code=1, LONGTAKE_BASE_URL=dead)
     assert ran.states == {"pier": "failed"}
-    assert "not sent" in ran.err
+    assert "nothing was sent" in ran.err
     assert "LONGTAKE_BASE_URL" in ran.err
     totals = here.credits()["total"]
     assert (totals["reserved"], totals["in_doubt"], totals["settled"]) == (0, 0, 0)

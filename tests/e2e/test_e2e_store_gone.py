@@ -48,7 +48,7 @@ def test_tasks_whose_ids_no_store_took_are_named_by_the_run_and_in_prefect(stage
         assert f"--adopt {task}" in error["message"] + error.get("next_step", "") + ran.err
     (flow_run,) = [
         one
-        for one in prefect_client.read_flow_runs(limit=20)
+        for one in prefect_client.read_flow_runs(limit=200)
         if str((one.parameters or {}).get("board")).endswith("gone.json")
     ]
     assert all(task in flow_run.state.message for task in tasks)

@@ -70,13 +70,13 @@ def test_the_script_without_prefect(run, provider):
 
 
 @pytest.mark.slow
-def test_code_of_the_how_to_for_tasks_runs_as_printed(run, environment, provider, prefect_api, tmp_path):
+def test_code_of_the_how_to_for_tasks_runs_as_printed(run, account, provider, prefect_api, tmp_path):
     text = (ROOT / "docs" / "how-to" / "tasks.md").read_text()
     flow, awaited, mapped = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:3]
     saving = (
         "from longtake.blocks import ArtifactStore, ReapiCredentials\n"
-        f"ReapiCredentials(api_key={provider.key!r}, base_url={provider.base_url!r}).save('reapi', overwrite=True)\n"
-        f"ArtifactStore(uri={tmp_path.as_uri()!r} + '/store', public_url={provider.store_url!r}).save('films', overwrite=True)\n"
+        f"ReapiCredentials(api_key={account.key!r}, base_url={provider.base_url!r}).save('reapi', overwrite=True)\n"
+        f"ArtifactStore(uri={account.folder.as_uri()!r}, public_url={provider.store_url!r}).save('films', overwrite=True)\n"
     )
     calls = (
         "asyncio.run(side_by_side())\n"

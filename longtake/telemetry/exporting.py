@@ -43,7 +43,7 @@ class Exporting:
         self.metrics = Metrics(meters.get_meter(_SCOPE, VERSION))
 
     async def flush(self) -> None:
-        """Send what is there, as far as the collector takes it within seconds. Nothing raises."""
+        """Send what is there, and levels as they are now, as far as the collector takes it within seconds. Nothing raises."""
         loop = asyncio.get_running_loop()
         sent = loop.create_future()
 
@@ -52,6 +52,7 @@ class Exporting:
                 sent.set_result(None)
 
         def work() -> None:
+            self.metrics.expire()
             for one in self.providers:
                 try:
                     # The API has no such method, the SDK has.

@@ -78,13 +78,18 @@ class Metrics:
                 if all(account != ledger.account for account, _ in self._films):
                     self._ledgers.pop(ledger.account, None)
 
+    def expire(self) -> None:
+        """Read the ledgers again at the next export, whenever they were read last."""
+        with self._turn:
+            self._seen = {account: (-_FRESH, state) for account, (_, state) in self._seen.items()}
+
     def _states(self) -> list[tuple[str, LedgerState]]:
         """Each account with its ledger's state; the last known one where the store does not answer."""
         with self._guard:
             ledgers = list(self._ledgers.values())
         # A lock of its own: a run that begins must not wait for the store here.
         with self._turn:
-            seen = {one.account: self._seen.get(one.account, (0.0, None)) for one in ledgers}
+            seen = {one.account: self._seen.get(one.account, (-_FRESH, None)) for one in ledgers}
             for one in ledgers:
                 at, state = seen[one.account]
                 if state is None or time.monotonic() - at > _FRESH:

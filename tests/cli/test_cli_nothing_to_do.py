@@ -112,6 +112,7 @@ def test_what_a_run_with_nothing_to_do_leaves_can_trigger_automations(place, pre
     assert ready["payload"]["place"].endswith("film.mp4")
 
 
+@pytest.mark.slow
 def test_with_an_api_that_is_away_the_run_belongs_to_prefect(place, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     done = run()

@@ -16,6 +16,8 @@ from prefect.workers.process import ProcessWorker
 from longtake import media
 from longtake.blocks import ArtifactStore, ReapiCredentials
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-deployment-2b7f0c55"
 SCENES = {"one": [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}]}

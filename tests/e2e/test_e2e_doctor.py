@@ -23,6 +23,8 @@ from longtake.blocks import ArtifactStore
 from longtake.flows import reconcile, scene, storyboard
 from longtake.prefect.ops import automations, doctor
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-the-doctor-77a1c0"
 FLOWS = {flow.name: list(flow.parameters.properties) for flow in (storyboard, scene, reconcile)}

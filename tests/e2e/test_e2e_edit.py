@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter
 
+pytestmark = pytest.mark.slow
+
 PRICE = 320
 PROMPTS = {"pier": "A pier in the rain", "boat": "A boat leaves", "gull": "A gull follows it"}
 

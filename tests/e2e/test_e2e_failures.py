@@ -145,6 +145,7 @@ def test_a_budget_too_small_is_said_before_the_first_post(stage, events):
     assert (refused["scope"], refused["budget"], refused["needed"], refused["available"]) == ("film", 639, 640, 639)
 
 
+@pytest.mark.slow
 def test_a_budget_that_ends_in_mid_run_keeps_what_is_there(stage, tmp_path):
     """The provider charges twice the planned price, so that the plan fits and the film does not."""
     dearer = tmp_path / "dearer.yaml"

@@ -11,6 +11,8 @@ import sys
 import pytest
 from asking import Patient
 
+pytestmark = pytest.mark.slow
+
 CHAIN = {"one": [{"id": "pier", "prompt": "A pier"}, {"id": "boat", "prompt": "A boat"}]}
 TWO_CHAINS = {**CHAIN, "two": [{"id": "dune", "prompt": "A dune"}, {"id": "reed", "prompt": "Reeds"}]}
 PRICE = 320

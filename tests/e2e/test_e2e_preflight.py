@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import breaking
+import pytest
 from s3_servers import KEY, SECRET
 
 SCENES = {"one": [{"id": "pier", "prompt": "A pier"}]}
@@ -17,6 +18,7 @@ def refused(ran):
     return error
 
 
+@pytest.mark.slow
 def test_a_pyav_of_another_version(stage, tmp_path):
     here = stage()
     broken = breaking.pyav(tmp_path / "shim")

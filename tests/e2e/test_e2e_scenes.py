@@ -113,6 +113,7 @@ def picture(here):
     return next(here.store.glob("media/*.png"))
 
 
+@pytest.mark.slow
 def test_a_deployment_that_is_not_there_is_named(stage):
     here = stage()
     answer = film(here, here.board("Nowhere", {"s": [{"id": "a", "prompt": "A pier"}]}), "scene/nowhere")

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PRICE = 320
 
 

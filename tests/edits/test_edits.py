@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = "docs/explanation/edits.md"
 WAYS = ("bridge", "cascade", "keep")
 FIVE = '{id: a5, prompt: "Shot 5 of scene a"}'

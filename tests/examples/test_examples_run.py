@@ -98,6 +98,7 @@ def test_a_flow_of_ones_own(run, provider, prefect_api):
     assert provider.posts == 2
 
 
+@pytest.mark.slow
 def test_a_step_of_ones_own(run, provider, tmp_path):
     board = tmp_path / "film.yaml"
     board.write_text(

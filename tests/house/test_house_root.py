@@ -70,7 +70,13 @@ def ran(folder, *words, **env):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("where", ["next to the script", "on PYTHONPATH", "in another distribution"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "next to the script",
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("on PYTHONPATH", "in another distribution")),
+    ],
+)
 def test_modules_of_the_user_change_nothing(user, tmp_path_factory, where):
     folder, env = user, {}
     if where != "next to the script":

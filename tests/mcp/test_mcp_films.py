@@ -111,6 +111,7 @@ def test_a_film_is_planned_bought_once_and_read(desk):
     assert (agreed.stem, json.loads(agreed.read_text())["by"]) == (digest, "mcp Ada's agent [31m")
 
 
+@pytest.mark.slow
 def test_a_retake_shows_its_price_and_is_bought_once(desk):
     account, board = desk.account, desk.write(desk.account.board("only"))
 
@@ -136,6 +137,7 @@ def test_a_retake_shows_its_price_and_is_bought_once(desk):
     assert account.bought() == {"only": 2}
 
 
+@pytest.mark.slow
 def test_two_servers_at_once_buy_a_plan_once(desk):
     account, board = desk.account, desk.write(desk.account.board("first", "second"))
 
@@ -152,6 +154,7 @@ def test_two_servers_at_once_buy_a_plan_once(desk):
     assert account.bought() == {"first": 1, "second": 1}
 
 
+@pytest.mark.slow
 def test_a_call_that_is_cancelled_loses_nothing_that_was_paid(desk):
     account, board = desk.account, desk.write(desk.account.board("only"))
     account.fault({"what": "slow", "seconds": 3600})

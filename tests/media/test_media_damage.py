@@ -93,14 +93,14 @@ def accepted_and_joined(seed, small, folder):
 
 LONG_FRAME = range(1706, 1707)
 """A clip whose only frame lasts 170 seconds."""
-SLOW = pytest.param(range(60, 200), marks=pytest.mark.slow)
+SLOW = pytest.param(range(20, 200), marks=pytest.mark.slow)
 DEEP = [
     pytest.param(range(at, at + 450), marks=[pytest.mark.deep, pytest.mark.timeout(900)])
     for at in range(200, 2000, 450)
 ]
 
 
-@pytest.mark.parametrize("seeds", [range(60), LONG_FRAME, SLOW, *DEEP], ids=lambda seeds: f"{seeds.start}-{seeds.stop}")
+@pytest.mark.parametrize("seeds", [range(20), LONG_FRAME, SLOW, *DEEP], ids=lambda seeds: f"{seeds.start}-{seeds.stop}")
 def test_what_ingest_accepts_the_join_can_join(seeds, small, tmp_path):
     accepted = sum(accepted_and_joined(seed, small, tmp_path) for seed in seeds)
     assert accepted > len(seeds) // 4

@@ -56,6 +56,7 @@ def joined(parent, child, step, folder):
     return folder / "film.mp4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_unseen_seam_is_left_alone(studio, source):
     found = media.match_seam(*chain(studio, source=source))
@@ -64,11 +65,13 @@ def test_an_unseen_seam_is_left_alone(studio, source):
 
 
 FILMED = ("gain--25", "gain-5", "gain-15", "hue-20")
+SEEN = [
+    *(("zoom", name) for name in JUMPS),
+    *(pytest.param("camera", name, marks=pytest.mark.slow) for name in FILMED),
+]
 
 
-@pytest.mark.parametrize(
-    ("source", "name"), [*(("zoom", name) for name in JUMPS), *(("camera", name) for name in FILMED)]
-)
+@pytest.mark.parametrize(("source", "name"), SEEN)
 def test_a_seen_jump_is_hidden_and_the_shot_ends_as_it_is(studio, tmp_path, source, name):
     parent, child = chain(studio, JUMPS[name], name, source)
     found = media.match_seam(parent, child)

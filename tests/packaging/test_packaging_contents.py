@@ -102,6 +102,7 @@ def test_the_source_distribution_holds_each_tracked_file(sdist):
     assert found == {name for name in tracked() if not name.startswith(OF_THE_REPOSITORY)}
 
 
+@pytest.mark.slow
 def test_a_wheel_from_the_source_distribution_holds_the_same_bytes(wheel, sdist, tmp_path):
     pytest.importorskip("build", reason="`make test` installs it")
     with tarfile.open(sdist) as archive:

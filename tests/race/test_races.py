@@ -45,6 +45,7 @@ def test_eight_processes_that_want_one_film_pay_for_it_once(arena) -> None:
     assert place.books()["posts"]["received"] == 6
 
 
+@pytest.mark.slow
 def test_studios_of_two_processes_pay_for_a_film_once(arena) -> None:
     place = arena()
     results = place.race(
@@ -64,6 +65,7 @@ def test_eight_processes_on_s3_pay_once(arena, bucket, monkeypatch) -> None:
     check(place, place.race("film", board, processes=8), takes=3)
 
 
+@pytest.mark.slow
 def test_attempts_that_fail_are_made_again_once_by_all_together(arena) -> None:
     failing = '[{"where": "submit", "what": "fail-80003", "times": 1, "match": "of rocks."}]'
     place = arena("--faults", failing)

@@ -79,6 +79,7 @@ def test_a_plan_of_the_example(longtake):
     assert {shot["state"] for shot in plan["shots"]} <= {"missing", "blocked"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # about 15 seconds of CPU, half of them Prefect's own server; a busy machine takes minutes
 def test_a_film_of_two_shots_and_its_credits(longtake, tmp_path):
     import av

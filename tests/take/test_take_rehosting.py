@@ -104,6 +104,7 @@ def test_presigned_urls_outlive_queue_and_generation(in_bucket, pinned) -> None:
     run(in_bucket, work)
 
 
+@pytest.mark.slow
 def test_a_presigned_input_that_was_not_read_gets_another_signature(in_bucket, pinned, caplog) -> None:
     in_bucket.faults(FAILED)
     with caplog.at_level(logging.DEBUG):

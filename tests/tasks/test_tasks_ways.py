@@ -76,6 +76,7 @@ def test_called_in_a_sync_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_called_in_a_sync_flow_where_a_loop_is_running(account, blocks):
     @flow
     def mine():
@@ -151,6 +152,7 @@ def test_in_a_sync_task_of_an_async_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_fifty_mapped_shots_are_bought_once_each(account, blocks, kind):
     names = [f"shot-{number}" for number in range(50)]

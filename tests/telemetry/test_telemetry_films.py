@@ -125,6 +125,7 @@ def test_prompts_are_sent_where_the_setting_asks_for_them_and_only_there(account
     assert said == {"take": f"{account.marker} first, wide shot"}
 
 
+@pytest.mark.slow
 def test_films_at_the_same_time_are_a_tree_each(account, collector):
     studio = Studio.from_env()
 
@@ -139,6 +140,7 @@ def test_films_at_the_same_time_are_a_tree_each(account, collector):
         assert {span.name for span in tree} == set(PARENTS)
 
 
+@pytest.mark.slow
 def test_a_film_that_misses_a_shot_is_marked_and_says_no_more_than_the_kind_of_error(account, collector):
     account.fault({"what": "fail-80006"}, shot="second")
     with pytest.raises(FilmIncompleteError):
@@ -159,6 +161,7 @@ def test_a_doubt_is_a_level_until_it_is_settled(account, collector):
     assert collector.point("longtake.credits", credits__state="charged") == 0
 
 
+@pytest.mark.slow
 def test_a_clip_alone_is_traced_from_its_take_on(account, collector):
     studio = Studio.from_env()
 
@@ -172,6 +175,7 @@ def test_a_clip_alone_is_traced_from_its_take_on(account, collector):
     assert [span.name for span in second] == ["concatenate"]
 
 
+@pytest.mark.slow
 def test_each_process_is_a_series_of_its_own_and_the_variables_name_the_service(account, collector, monkeypatch):
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=night")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "films")
@@ -182,6 +186,7 @@ def test_each_process_is_a_series_of_its_own_and_the_variables_name_the_service(
     assert instance
 
 
+@pytest.mark.slow
 def test_a_collector_that_is_away_costs_no_film(account, monkeypatch, unset):
     monkeypatch.setenv("LONGTAKE_OTEL", "on")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")

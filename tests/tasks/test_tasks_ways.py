@@ -65,6 +65,7 @@ def test_awaited_in_an_async_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_called_in_a_sync_flow(account, blocks):
     @flow
     def mine():
@@ -89,6 +90,7 @@ def test_called_in_a_sync_flow_where_a_loop_is_running(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_submitted_in_a_sync_flow(account, blocks):
     @flow
     def mine():
@@ -107,6 +109,7 @@ def test_submitted_in_an_async_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_submitted_where_a_loop_is_running(account, blocks):
     @flow
     def mine():
@@ -139,6 +142,7 @@ def test_with_the_environment_in_place_of_blocks(account):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_in_a_sync_task_of_an_async_flow(account, blocks):
     @task
     def theirs():

@@ -10,6 +10,8 @@ from doc_pages import DOCS, sections_of
 
 from longtake.telemetry import attributes
 
+pytestmark = pytest.mark.slow
+
 PAGE = DOCS / "how-to" / "metrics.md"
 UNITS = {"s": "_seconds"}
 """What Prometheus puts behind a name for its unit; a unit in braces is no unit there."""
@@ -25,7 +27,6 @@ def table(section):
     return found
 
 
-@pytest.mark.slow
 def test_the_page_lists_each_metric_with_its_unit_and_attributes(sent):
     collector, *_ = sent
     rows = {names[0]: cells for names, *cells in table("The metrics")}
@@ -36,7 +37,6 @@ def test_the_page_lists_each_metric_with_its_unit_and_attributes(sent):
         assert set(re.findall(r"`([^`]+)`", labels)) == seen
 
 
-@pytest.mark.slow
 def test_the_page_lists_each_attribute_of_a_span(sent):
     collector, *_ = sent
     said = {name for names, *_ in table("The trace of a film") for name in names}

@@ -13,6 +13,8 @@ QUICK  := catalog plan report request library/test_library_takes.py \
   $(foreach board,fuzz loading python schema sources writing,storyboard/test_storyboard_$(board).py) \
   $(foreach part,audit budget fold pacing repair safeguards sums,ledger/test_ledger_$(part).py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests start many processes, and each would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo ui up deploy test test-quick test-all test-deep mutants catalog lint site bench constraints clean
@@ -33,7 +35,7 @@ deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or o
 	$(BIN)/longtake deploy
 
 test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' --hypothesis-profile quick $(TESTS)
 
 test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow and not deep' -k 'not type_checker' --hypothesis-profile quick $(addprefix tests/,$(QUICK)) $(TESTS)

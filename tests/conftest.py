@@ -37,14 +37,18 @@ LONGEST = (
     "tests/cluster/",
     "tests/e2e/test_e2e_doctor.py",
     "tests/e2e/",
-    "tests/crash/test_crash_points.py::test_killed_behind_a_door",
     "tests/tasks/",
+    "tests/cli/test_cli_nothing_to_do.py",
+    "tests/crash/test_crash_points.py::test_killed_behind_a_door",
     "tests/edits/",
     "tests/race/",
     "tests/examples/",
     "tests/cli/test_cli_project.py",
 )
 """What takes longest runs first, so that no worker is left alone with it at the end. The first two mostly wait."""
+
+ON_PREFECT = ("tests/e2e/", "tests/tasks/", "tests/cli/test_cli_nothing_to_do.py")
+"""Where tests use the Prefect server of their worker."""
 
 
 def pytest_collection_modifyitems(items):
@@ -67,8 +71,8 @@ def pytest_xdist_make_scheduler(config, log):
             file, _, test = nodeid.partition("::")
             if file.startswith("tests/cluster/"):
                 return "tests/cluster"
-            if file.startswith("tests/e2e/") and "not slow" in config.option.markexpr:
-                return "tests/e2e"  # few tests: a server for each worker would take longer than they do
+            if file.startswith(ON_PREFECT) and "not slow" in config.option.markexpr:
+                return "prefect"  # few tests: a server for each worker would take longer than they do
             if file.startswith("tests/crash/"):
                 return nodeid if test.startswith("test_killed_at[") else f"{file}::{test.partition('[')[0]}"
             return file

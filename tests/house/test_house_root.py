@@ -177,6 +177,7 @@ def plain_imports(tree):
             yield node.module
 
 
+@pytest.mark.slow
 def test_nothing_in_the_repository_imports_the_plain_names():
     found = {}
     for path in tracked("*.py"):

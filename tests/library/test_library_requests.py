@@ -88,6 +88,7 @@ def run(settings, shots: int):
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_a_plan_of_a_longer_film_makes_no_more_requests(film_of, counting):
     kinds = {}
     for shots in (SHORT, LONG):

@@ -234,6 +234,7 @@ def test_a_truncated_clip_is_refused_wherever_it_is_cut(studio, tmp_path):
             media.examine(path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_hostile_files_cost_no_memory_to_speak_of(clip, tmp_path):
     coder = zlib.compressobj(9)

@@ -99,6 +99,7 @@ def test_every_account_of_the_store_is_there_and_none_is_mixed_up(store, tmp_pat
         assert sums(rows) == told(history.ledger, ())
 
 
+@pytest.mark.slow
 def test_the_tables_say_what_the_providers_own_books_say(open_account, tmp_path, monkeypatch, capsys):
     fault = {"where": "submit", "what": "fail-80003", "match": "a storm", "times": 1}
     account = open_account(fault, catalog=small_catalog(tmp_path / "few-pixels.json"))

@@ -106,6 +106,7 @@ def test_a_store_that_ignores_conditions_is_bad(doctor, settings, careless_bucke
     assert "of 24 writers who raced for one object 24 got the answer that they created it" in found
 
 
+@pytest.mark.slow
 def test_uploads_that_nobody_ended_are_counted(doctor, settings, bucket):
     settings.setenv("LONGTAKE_STORE", f"s3://{bucket}/films")
     assert doctor("uploads") == (0, [])
@@ -175,6 +176,7 @@ def test_a_presigned_url_that_answers_both_is_fine(doctor, settings, bucket):
     assert doctor("URLs") == (0, ["ok others read the store: a presigned URL answers GET and HEAD"])
 
 
+@pytest.mark.slow
 def test_session_credentials_shorten_the_life_of_urls(doctor, settings, bucket):
     settings.setenv("LONGTAKE_STORE", f"s3://{bucket}/films")
     settings.setenv("AWS_SESSION_TOKEN", "a-secret-for-tests")

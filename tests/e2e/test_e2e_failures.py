@@ -38,6 +38,7 @@ def test_a_wrong_key_ends_the_run_before_anything_is_sent(stage):
     assert here.provider.posts == 0
 
 
+@pytest.mark.slow
 def test_no_credits_stops_the_run_and_keeps_what_was_bought(stage):
     here = stage(balance=PRICE + 10)
     board = here.board("No credits", {"one": [shot("pier"), shot("boat"), shot("gull")]})
@@ -132,6 +133,7 @@ def test_failures_of_tasks_stay_where_they_belong(stage):
 # -- money ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_budget_too_small_is_said_before_the_first_post(stage, events):
     here = stage()
     board = here.board("Too dear", {"one": [shot("pier"), shot("boat")]}, budget=2 * PRICE - 1)
@@ -162,6 +164,7 @@ def test_a_budget_that_ends_in_mid_run_keeps_what_is_there(stage, tmp_path):
     assert here.credits()["total"]["settled"] == 100_000 - here.provider.books()["balance"]
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_in_doubt_and_never_bought_again(stage, events):
     here = stage({"where": "submit", "what": "drop-after", "match": "pier"})
     board = here.board("Doubt", {"one": [shot("pier")], "two": [shot("boat")]})

@@ -277,6 +277,7 @@ def test_a_changed_last_prompt_buys_that_shot_only(first, new_last):
     assert [a["used"]["clip"] == b["used"]["clip"] for a, b in zip(old, new, strict=True)] == [True, False, True]
 
 
+@pytest.mark.slow
 def test_a_changed_first_prompt_keeps_its_children_as_stale(new_last, new_first):
     ran, prompts = new_first
     assert prompts == ["A calm sea at dawn"]

@@ -30,6 +30,7 @@ def test_a_pyav_of_another_version(stage, tmp_path):
     assert here.provider.posts == 0
 
 
+@pytest.mark.slow
 def test_an_ffmpeg_that_fails_costs_nothing_and_only_runs_that_need_one_are_refused(stage, tmp_path):
     here = stage()
     board, bad = here.board("Ffmpeg", SCENES), str(breaking.bad_ffmpeg(tmp_path / "ffmpeg"))

@@ -4,6 +4,7 @@ import io
 import itertools
 
 import av
+import pytest
 
 WIDE, HIGH = 854, 480
 
@@ -43,6 +44,7 @@ def fetch(here, done):
     return clip.content, last.content
 
 
+@pytest.mark.slow
 def test_a_chain_is_continuous_and_every_clip_is_as_described(stand, tmp_path):
     folder = tmp_path / "media"
     folder.mkdir()
@@ -73,6 +75,7 @@ def test_a_chain_is_continuous_and_every_clip_is_as_described(stand, tmp_path):
         assert not file.streams.audio
 
 
+@pytest.mark.slow
 def test_equal_requests_give_equal_bytes_and_other_prompts_other_pictures(stand):
     here = stand()
     one, other = (fetch(where, where.made(return_last_frame=True, size="1:1")) for where in (here, stand()))

@@ -4,6 +4,7 @@ import io
 import time
 
 import av
+import pytest
 
 
 def pictures(data):
@@ -28,6 +29,7 @@ def test_copies_show_the_same_pictures_and_are_different_files(stand):
     assert pictures(one[1]) == pictures(other[1])
 
 
+@pytest.mark.slow
 def test_copies_have_the_size_and_the_length_asked_for(stand):
     here = stand(copies=True)
     clips = [

@@ -81,6 +81,7 @@ def test_concurrent_posts_never_overdraw(stand):
     assert len({entry["task"] for entry in books["entries"]}) == 10
 
 
+@pytest.mark.slow
 def test_open_length_holds_thirty_seconds_and_gives_the_rest_back(stand):
     here = stand({"where": "submit", "what": "slow"})
     model = "doubao-seedance-2.5-face"
@@ -121,6 +122,7 @@ def test_a_key_that_asks_too_often_is_told_when_to_ask_again(stand):
     assert int(limited.headers["retry-after"]) >= 1
 
 
+@pytest.mark.slow
 def test_a_submit_above_the_tasks_at_once_is_limited_and_free(stand):
     here = stand(max_in_flight=2)
     assert [here.post().status_code for _ in range(3)] == [200, 200, 429]

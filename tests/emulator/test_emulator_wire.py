@@ -130,6 +130,7 @@ def test_a_clip_may_be_expired_html_garbage_or_cut_short(stand):
     assert here.http.get(url).content == whole
 
 
+@pytest.mark.slow
 def test_urls_expire_and_cannot_be_made_up(stand):
     here = stand()
     url = here.made()["output"]["video_urls"][0]

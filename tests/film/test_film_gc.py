@@ -137,6 +137,7 @@ def test_a_film_is_no_rubbish_while_one_of_its_files_is_young(studio, longtake):
     assert longtake(studio, "gc", "--delete")[1]["garbage"] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_after_any_edits_a_film_costs_nothing_and_has_its_bytes(data, tmp_path_factory, clips, write_board, studio):

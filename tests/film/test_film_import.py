@@ -170,6 +170,7 @@ def round_trip(studio, longtake, tmp_path, count):
     return said["changes"]
 
 
+@pytest.mark.slow
 def test_twelve_clips_come_back_as_they_were_edited(studio, keyed, longtake, tmp_path):
     studio.keyed = keyed
     changes = round_trip(studio, longtake, tmp_path, 12)

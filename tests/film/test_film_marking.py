@@ -187,6 +187,7 @@ def test_a_film_for_hls_is_signed_as_one_file_of_fragments(studio, streamed, aut
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["index.m3u8", "film.m3u8", "film.mp4", "captions.m3u8", "captions.vtt"])
 @pytest.mark.parametrize("place", [0.3, 0.6, 0.99])
 def test_one_flipped_byte_of_an_hls_folder_is_found(studio, streamed, longtake, name, place):

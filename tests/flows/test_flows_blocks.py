@@ -187,6 +187,7 @@ def test_credentials_that_ask_for_something_else_are_refused(prefect_aws, name, 
         block.open()
 
 
+@pytest.mark.slow
 def test_without_prefect_aws_a_block_works_and_credentials_are_refused_not_ignored():
     script = f"""
 import sys

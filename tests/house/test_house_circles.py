@@ -70,6 +70,7 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_no_modules_of_the_core_import_one_another_in_a_circle():
     known = modules(ROOT, "longtake")
     found = circles({name: imports(name, path, known) for name, path in known.items()})

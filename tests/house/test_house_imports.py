@@ -44,6 +44,7 @@ def test_importing_longtake_loads_nothing_but_the_helper_that_loads_the_rest(tmp
     assert not found & {"pydantic", "asyncio", *ENGINE, *HEAVY}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

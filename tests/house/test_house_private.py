@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 OF_OTHERS = {"_actions"}
 """Private names of Longtake that argparse has as well."""
@@ -47,6 +49,7 @@ def trees(folder: str) -> list[tuple[Path, ast.Module]]:
     return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@pytest.mark.slow
 def test_no_test_reaches_for_a_private_name():
     ours = {name for folder in ("longtake", "flows", "tasks") for _, tree in trees(folder) for name in defined(tree)}
     found = [

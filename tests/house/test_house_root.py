@@ -70,6 +70,7 @@ def ran(folder, *words, **env):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where",
     [

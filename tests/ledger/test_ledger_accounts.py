@@ -65,6 +65,7 @@ def test_a_missing_refund_is_a_loss_and_no_second_attempt(buyer) -> None:
     assert 50_000 - here.balance() == 160
 
 
+@pytest.mark.slow
 def test_sums_agree_whatever_they_are_grouped_by(buyer) -> None:
     here = buyer({"what": "fail-80003", "times": 1, "match": "of b."})
     run(here.buy(a=1, b=2, film="one"))

@@ -121,6 +121,7 @@ def test_a_reader_without_checkpoints_reads_ahead_where_the_store_is_far(store) 
         assert (watching.most, len(entries)) == (1, 101)
 
 
+@pytest.mark.slow
 def test_readers_see_one_order_while_others_write(store) -> None:
     each, writers = (30, 4) if store.path("x") is not None else (5, 3)
     done = threading.Event()

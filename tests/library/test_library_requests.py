@@ -100,6 +100,7 @@ def test_a_plan_of_a_longer_film_makes_no_more_requests(film_of, counting):
     assert kinds[SHORT] == kinds[LONG]
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_do_makes_no_more_requests_for_a_longer_film(film_of, counting):
     kinds = {}
     for shots in (SHORT, LONG):

@@ -279,6 +279,7 @@ def test_a_film_with_a_shot_that_failed_is_told_and_goes_on_with_the_same_digest
     assert account.bought() == {"first": 1, "second": 1}
 
 
+@pytest.mark.slow
 def test_a_storyboard_that_asks_a_person_is_bought_by_no_agent(desk):
     asking = desk.account.board("only", approval={"before": ["spending"]})
     board = desk.write(asking)

@@ -79,6 +79,7 @@ def test_other_places_are_refused(folder, place):
     assert len(str(refused.value)) < 400
 
 
+@pytest.mark.slow
 def test_a_storyboard_names_no_file_outside_the_folder(desk):
     outside = desk.folder.parent / "private.png"
     outside.write_bytes(b"not to be read")

@@ -49,6 +49,7 @@ def steepest(values):
     return max(abs(after - before) for before, after in pairwise(values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("continues", [False, True])
 def test_no_cut_clicks(studio, tmp_path, sample_values, continues):
     clips = [JoinClip(wave(studio, name), name, continues=continues) for name in [*WAVES, *WAVES]]

@@ -98,6 +98,7 @@ def test_a_correction_brings_a_drifted_shot_back(studio, first, tmp_path, name):
     assert abs(now.saturation - 1) < max(abs(was.saturation - 1) / 2, 0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

@@ -127,6 +127,7 @@ def test_edits_that_repeat_frames_without_end_are_refused(clip, edits, samples, 
     refused(clip, f"plays (a track|{samples} frames or sound packets) in {edits} pieces")
 
 
+@pytest.mark.slow
 def test_a_clip_of_hours_is_no_clip(studio, tmp_path):
     source = (
         "-f",
@@ -162,6 +163,7 @@ def test_a_packed_index_is_not_unpacked(tmp_path):
     refused(path, "compressed index")
 
 
+@pytest.mark.slow
 def test_boxes_without_end_and_boxes_in_boxes_are_survived(tmp_path):
     head = box(b"ftyp", b"mp42", bytes(4))
     many = tmp_path / "many.mp4"

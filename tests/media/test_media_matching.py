@@ -66,7 +66,7 @@ def test_an_unseen_seam_is_left_alone(studio, source):
 
 FILMED = ("gain--25", "gain-5", "gain-15", "hue-20")
 SEEN = [
-    *(("zoom", name) for name in JUMPS),
+    *(pytest.param("zoom", name, marks=() if name in {"gain-15", "hue-20"} else pytest.mark.slow) for name in JUMPS),
     *(pytest.param("camera", name, marks=pytest.mark.slow) for name in FILMED),
 ]
 

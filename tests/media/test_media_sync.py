@@ -89,6 +89,7 @@ def flashes(path):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("joints", [len(FORMS), pytest.param(200, marks=pytest.mark.slow)])
 def test_flash_and_beep_stay_together(studio, tmp_path, heard, joints):
     kinds = {name: flashing(studio, name) for name in FORMS}

@@ -87,6 +87,7 @@ def sdist(dist):
     return found
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel):
     info = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"
     found = names_in(wheel)

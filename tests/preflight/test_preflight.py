@@ -111,6 +111,7 @@ def test_an_ffmpeg_that_is_not_there_is_named(monkeypatch):
         preflight.check_media()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "cause"),
     [(breaking.REJECTS, "TypeError"), (breaking.LACKS, "AttributeError"), (breaking.ABSENT, "ModuleNotFoundError")],

@@ -36,6 +36,7 @@ def check(place, results, takes):
     assert not {"in_doubt", "not_sent", "refused"} & set(kinds)
 
 
+@pytest.mark.slow
 def test_eight_processes_that_want_one_film_pay_for_it_once(arena) -> None:
     place = arena()
     board = place.board(CHAINS)

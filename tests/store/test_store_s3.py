@@ -117,6 +117,7 @@ def test_a_completed_upload_whose_answer_is_lost(remote, proxy, large, bucket, s
     assert uploads(s3_server, bucket) == []
 
 
+@pytest.mark.slow
 def test_an_upload_that_a_killed_process_left_is_ended_a_day_later(remote, proxy, large, bucket, s3_server):
     # The lost answer to the POST that opens an upload leaves one that nobody knows.
     proxy.faults = [("POST", "drop-after", "uploads")]

@@ -383,6 +383,7 @@ async def notebook():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("caller", ["main()", "import asyncio; asyncio.run(notebook())"])
 def test_ctrl_c_ends_a_script_and_loses_nothing(account, studio, caller):
     account.fault({"what": "slow", "seconds": 3600})

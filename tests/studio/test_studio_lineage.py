@@ -39,6 +39,7 @@ def clip_of(account, film, shot):
     return str(account.folder / film.shots[shot].take.clip.key)
 
 
+@pytest.mark.slow
 def test_a_film_is_a_job_with_its_inputs_and_takes(account, events):
     board = account.board("first", "second", title="Tides")
     studio = Studio.from_env()

@@ -266,6 +266,7 @@ def test_a_set_that_asks_needs_someone_to_ask(account, studio, film_set):
     assert account.received() == before
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_set_share_their_films(account, studio, film_set):
     async def both():
         given = film_set("lamp", "chair", "sofa")
@@ -341,6 +342,7 @@ def test_a_shared_take_that_failed_is_missing_in_each_film_and_costs_nothing(acc
     assert all("80006" in film.error for film in result.films)
 
 
+@pytest.mark.slow
 def test_housekeeping_takes_nothing_that_a_film_of_a_set_needs(account, studio, film_set):
     account.fault({"what": "fail-80006"}, shot="chair")
     given = film_set("lamp", "chair", "sofa")

@@ -108,6 +108,7 @@ def test_a_refused_take_is_kept_and_not_used_and_its_dependents_are_not_bought(s
     assert posts() == 2
 
 
+@pytest.mark.slow
 def test_another_take_is_used_in_place_of_a_refused_one(settings, posts):
     def moderate(take, clip, folder):
         if take.take == 1:

@@ -236,6 +236,7 @@ class Away(Observer):
         return await call()
 
 
+@pytest.mark.slow
 def test_what_another_key_bought_from_an_older_frame_is_neither_planned_nor_bought(open_account) -> None:
     account = open_account(keys=("one-key", "another-key"))
     other = account.using(api_key="another-key")
@@ -297,6 +298,7 @@ def test_what_was_in_flight_for_an_older_prompt_is_used_when_that_prompt_comes_b
     assert account.posts == 3
 
 
+@pytest.mark.slow
 def test_what_is_kept_for_an_older_prompt_leaves_the_corrected_frame_where_the_film_asks_for_it(
     account, tmp_path
 ) -> None:
@@ -386,6 +388,7 @@ def test_a_film_that_ends_with_the_shot_keeps_it_with_the_frame_another_has_boug
     assert account.posts == 3
 
 
+@pytest.mark.slow
 def test_what_was_bought_behind_a_shot_that_cannot_be_had_now_is_kept(account) -> None:
     crashed(account)
     account.faults({"where": "poll", "what": "500", "match": "harbor"})

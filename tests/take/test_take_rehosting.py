@@ -93,6 +93,7 @@ def seconds_of(url):
     return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
 
 
+@pytest.mark.slow
 def test_presigned_urls_outlive_queue_and_generation(in_bucket, pinned) -> None:
     async def work(session):
         identity = await identify(session.assets, pinned)
@@ -118,6 +119,7 @@ def test_a_presigned_input_that_was_not_read_gets_another_signature(in_bucket, p
     assert "X-Amz" not in got.take.model_dump_json()
 
 
+@pytest.mark.slow
 def test_with_both_kinds_of_url_the_other_one_is_tried(in_bucket, pinned, make_host, tmp_path) -> None:
     front = make_host(tmp_path / "front")
     file = front.root / f"media/{pinned.shot.inputs[0].sha256}.png"

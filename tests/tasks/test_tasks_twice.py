@@ -18,6 +18,7 @@ def traveled(value):
     return cloudpickle.loads(cloudpickle.dumps(value))
 
 
+@pytest.mark.slow
 def test_submitting_what_is_in_flight_or_kept_gives_what_poll_and_ingest_take(account, blocks):
     async def main():
         request = traveled(await tasks.upload(account.shot(), **blocks))
@@ -55,6 +56,7 @@ def test_the_same_step_twice_at_once_buys_once(account, blocks):
     assert account.bought() == {"waves": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["drop-after", "drop-before"])
 @pytest.mark.parametrize("name", ["submit", pytest.param("generate", marks=pytest.mark.slow)])
 def test_a_purchase_that_prefect_retries_is_sent_once(account, blocks, name, lost):

@@ -100,6 +100,7 @@ def test_submitted_in_a_sync_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_submitted_in_an_async_flow(account, blocks):
     @flow
     async def mine():
@@ -196,6 +197,7 @@ def test_fifty_mapped_in_steps(account, blocks):
     check(account, *names)
 
 
+@pytest.mark.slow
 def test_threads_of_a_task_runner(account, blocks):
     names = [f"shot-{number}" for number in range(6)]
 

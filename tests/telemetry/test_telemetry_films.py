@@ -224,6 +224,7 @@ assert "longtake.telemetry.sdk" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_a_program_with_opentelemetry_of_its_own_gets_the_film_below_its_span(account, monkeypatch):
     monkeypatch.setenv("LONGTAKE_OTEL", "on")
     done = subprocess.run([sys.executable, "-P", "-c", OWN], capture_output=True, text=True, check=False)

@@ -124,7 +124,13 @@ class Spending:
             BudgetError: they do not fit; names the budget that refuses.
             StoreError: the store is away.
         """
-        (budget or self.budget).check(credits, self.used(ledger))
+        try:
+            (budget or self.budget).check(credits, self.used(ledger))
+        except BudgetError as error:
+            if self.agreement is not None and error.budget == self.agreement.reserve and not error.refunds:
+                # A larger budget would not help: a take that was written off is used up of what was agreed to.
+                error.next_step = "plan again, look at the price, and run with the new digest"
+            raise
 
     def hold_to(self, agreement: Agreement) -> None:
         """Buy only what was agreed to, and in all for no more than was agreed to, whatever is approved later."""

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from longtake.errors import LongtakeError
     from longtake.ledger.accounts import SpendLine
     from longtake.plan import Agreement, Plan, PlannedShot
@@ -294,11 +292,3 @@ def credit_line(line: SpendLine) -> CreditLine:
 def resources_of(film: str) -> tuple[str, ...]:
     """The resources of a film that is joined."""
     return (f"longtake://films/{film}/manifest", f"longtake://films/{film}/report")
-
-
-def counted(states: Iterable[str]) -> dict[str, int]:
-    """How many shots stand in each state."""
-    found: dict[str, int] = {}
-    for state in states:
-        found[state] = found.get(state, 0) + 1
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,7 +189,7 @@ class Tools:
             film=plan.film,
             title=plan.title,
             running=self.running.has(plan.film),
-            states=answers.counted(shot.state for shot in plan.shots),
+            states=dict(Counter(shot.state for shot in plan.shots)),
             takes_to_buy=sum(shot.to_buy for shot in plan.shots),
             expected=plan.expected,
             used=plan.used.film,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from longtake import library
 from longtake import plan as plans
+from longtake.assets import can_host, needs_host
+from longtake.errors import SettingsError
 from longtake.ledger.realm import host_in
 from longtake.plan import Comparison
 
@@ -55,3 +57,22 @@ async def compare(
         return comparison, plans.of(comparison, books, session.spending.budget)
 
     return await asyncio.to_thread(work)
+
+
+def check_hosting(session: Session, comparison: Comparison) -> None:
+    """Check that the provider can read the frames that shots start from, before the first shot of a chain is bought in vain.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if can_host(session.assets):
+        return
+    found = plans.statuses(comparison)
+    for shot in comparison.resolved.shots:
+        parent = found[shot.parent].used if shot.parent is not None else None
+        ours = found[shot.id].bridges is not None or needs_host(session.assets, shot, parent)
+        if found[shot.id].to_buy and ours:
+            raise SettingsError(
+                f"{shot.label} starts from pictures that the provider cannot read: {session.store.uri} has no public URL",
+                next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
+            )

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from longtake import film as films
 from longtake import plan as plans
 from longtake import preflight, report
-from longtake.assets import can_host, needs_host, read_inputs
-from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, SettingsError, StoreError
-from longtake.observer import Part, Step
+from longtake.assets import read_inputs
+from longtake.errors import BudgetError, FilmIncompleteError, LongtakeError, StoreError
+from longtake.observer import Part
 from longtake.studio.approval import agreed, approve_plan, approve_rest, check_approver
-from longtake.studio.comparison import compare
+from longtake.studio.comparison import check_hosting, compare
+from longtake.studio.concatenation import concatenated
 from longtake.studio.first_takes import first_takes
 from longtake.studio.leaving import keep_left_over, leave_snapshot
 from longtake.studio.lineage import reported
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from longtake.film import JoinedFilm
     from longtake.observer import PartName
     from longtake.plan import Agreement, Comparison, Plan
     from longtake.report import ShotOutcome
@@ -146,7 +146,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     await session.account.see_refunds(session.store)
     comparison, plan = await _compare(session, asked, asked.retake)
     plan, agreement = await _held_to(session, plan, asked.expect)
-    await asyncio.to_thread(_check_hosting, session, comparison)
+    await asyncio.to_thread(check_hosting, session, comparison)
     # A step may refuse kept takes, and then retakes are bought.
     if preflight.needed(plan) or (asked.steps and resolved.loaded.board.retakes):
         await asyncio.to_thread(preflight.check, session.store, catalog=session.catalog, resolved=resolved, plan=plan)
@@ -199,7 +199,7 @@ async def _make(session: Session, asked: FilmRequest) -> tuple[Film, LongtakeErr
     outcomes = _with_refused(outcomes, refused, session.spending.halted)
     left = await keep_left_over(session, comparison)
     sums = await leave_snapshot(session, comparison, outcomes)
-    joined, unjoined = await _concatenate(session, resolved, outcomes)
+    joined, unjoined = await concatenated(session, resolved, outcomes)
     if refused:
         comparison, _ = await _compare(session, asked, asked.retake)
     would_cost = plans.of(comparison, plans.LedgerView()).reserve if lacks(outcomes) else 0
@@ -289,61 +289,3 @@ async def _dispatched(session: Session, comparison: Comparison, asked: FilmReque
         except BudgetError as error:
             session.spending.halted = session.spending.refused = error
     return comparison
-
-
-async def _concatenate(
-    session: Session, resolved: Resolved, outcomes: list[ShotOutcome]
-) -> tuple[JoinedFilm | None, LongtakeError | None]:
-    """The film, if no shot is missing; a failed concatenation is reported after the account."""
-    if not all(outcome.take for outcome in outcomes):
-        return None, None
-
-    loop = asyncio.get_running_loop()
-
-    def progress(share: float) -> None:
-        loop.call_soon_threadsafe(lambda: session.events.event("film.joining", share=share))
-
-    joined: JoinedFilm | None = None
-
-    async def work() -> JoinedFilm:
-        nonlocal joined
-        state = await asyncio.to_thread(session.ledger.read)
-        film = await asyncio.to_thread(
-            films.join,
-            resolved,
-            outcomes,
-            store=session.store,
-            film=session.film,
-            state=state,
-            closed=session.ledger.log.history(until=state.head),
-            run=session.run,
-            labels=dict(session.spending.tag.labels),
-            on_progress=progress,
-        )
-        board = resolved.loaded.board
-        settings = films.marked_as(session.settings, board.marking)
-        joined = await asyncio.to_thread(films.keep_marked, film, session.store, settings)
-        return await asyncio.to_thread(films.keep_delivered, joined, films.wanted_of(board), session.store, settings)
-
-    try:
-        return await session.events.observer.around(Step("concatenate", f"film {session.film}"), work), None
-    except LongtakeError as error:
-        if joined is None:
-            return None, error
-        said = f"the film is there, but not everything that is made of it: {error.message}"
-        return joined, FilmIncompleteError(said, next_step=error.next_step, missing=(), would_cost=0)
-
-
-def _check_hosting(session: Session, comparison: Comparison) -> None:
-    """Check that the provider can read the frames that shots start from, before the first shot of a chain is bought in vain."""
-    if can_host(session.assets):
-        return
-    found = plans.statuses(comparison)
-    for shot in comparison.resolved.shots:
-        parent = found[shot.parent].used if shot.parent is not None else None
-        ours = found[shot.id].bridges is not None or needs_host(session.assets, shot, parent)
-        if found[shot.id].to_buy and ours:
-            raise SettingsError(
-                f"{shot.label} starts from pictures that the provider cannot read: {session.store.uri} has no public URL",
-                next_step="set LONGTAKE_PUBLIC_URL to a base URL under which the store can be read, or use an S3 store",
-            )

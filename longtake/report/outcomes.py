@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from longtake.errors import FilmIncompleteError, LongtakeError, TaskIdNotRecordedError
+from longtake.errors import FilmIncompleteError, LongtakeError, TaskIdNotRecordedError, TransientError
 from longtake.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ def incomplete(
 ) -> LongtakeError | None:
     """The error that sums up an incomplete run; None if nothing is missing.
 
-    A second take that failed for good is a note, not an error, because the shot has another. The exit code is that of the
-    gravest reason: in doubt, then budget, then failed.
+    A second take that failed for good is a note, not an error, because the shot has another; one that the next run can still
+    fetch or buy is missing. The exit code is that of the gravest reason: in doubt, then budget, then failed.
     """
     missing = [o for o in outcomes if o.take is None]
     reasons = [o for o in missing if o.error is not None]
-    reasons += [o for o in outcomes if o.take is not None and o.error is not None and o.error.exit_code in {3, 4}]
+    reasons += [o for o in outcomes if o.take is not None and o.error is not None and _counts(o.error)]
     if not missing and not reasons:
         return unjoined
     # What is paid for and nowhere written down is named in full.
@@ -108,3 +108,8 @@ def incomplete(
         # Exit code 2 promises that nothing was bought, so a key that is revoked halfway is a failure.
         error.exit_code = 1
     return error
+
+
+def _counts(error: LongtakeError) -> bool:
+    """Whether an extra take that is missing for this reason is an error of the run."""
+    return isinstance(error, TransientError) or error.exit_code in {3, 4}

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from longtake.errors import BudgetError, InDoubtError, KeyRefusedError, LongtakeError, TaskFailedError
+from longtake.errors import (
+    BudgetError,
+    InDoubtError,
+    KeyRefusedError,
+    LongtakeError,
+    ProviderUnavailableError,
+    TaskFailedError,
+)
 from longtake.report import ShotOutcome, incomplete, seam_notes, stale_note, under_way
 
 TAKE = SimpleNamespace(take=1, credits=1, task_id="task_12345678")
@@ -57,6 +64,14 @@ def test_an_extra_take_that_failed_for_good_is_no_error_and_one_that_money_stopp
     assert stopped is not None
     assert stopped.exit_code == 3
     assert "the film is complete" in str(stopped)
+
+
+def test_an_extra_take_that_was_paid_and_could_not_be_fetched_is_an_error() -> None:
+    away = ProviderUnavailableError("the clip of take 2 does not come")
+    found = incomplete([outcome("a/1", "bought", error=away)], would_cost=0, unjoined=None)
+    assert found is not None
+    assert found.exit_code == 1
+    assert "the film is complete, but 1 of its extra takes are missing (0 credits to buy)" in str(found)
 
 
 def test_what_is_under_way_is_counted_with_its_credits() -> None:

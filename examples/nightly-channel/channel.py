@@ -45,7 +45,7 @@ async def channel(
     credentials: ReapiCredentials | None = None,
     store: ArtifactStore | None = None,
 ) -> Film:
-    """Settle what is in doubt, then make the film of a day. Nobody is asked: the budget is the limit.
+    """Settle what is in doubt, then make the film of a day. No one is asked: the budget is the limit.
 
     Args:
         day: whose film; today's in UTC if left out.

@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> int:
     from longtake.mcp.server import serve
 
     folder = Folder(Path(options.folder))
-    # Relative places of the settings, such as the store, start from the folder whoever starts the server.
+    # Relative places of the settings, such as the store, start from the folder, whatever program starts the server.
     os.chdir(folder.root)
     settings = env.from_environment()
     if sys.stdin.isatty():

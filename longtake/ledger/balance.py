@@ -80,7 +80,7 @@ class ReconcileReport:
 
 
 async def poll_known(ledger: Ledger, teller: BalanceSource, retryable: Callable[[Any], bool]) -> None:
-    """Ask once for every task that was accepted and not seen to end, whoever bought it, and write down what ended.
+    """Ask once for every task that was accepted and not seen to end, also of other runs, and write down what ended.
 
     Raises:
         ProviderUnavailableError, RateLimitedError: the provider does not answer.
@@ -96,7 +96,7 @@ async def poll_known(ledger: Ledger, teller: BalanceSource, retryable: Callable[
 
 
 async def ask(ledger: Ledger, teller: BalanceSource, attempt: Attempt, retryable: Callable[[Any], bool]) -> None:
-    """Ask once for the task of an accepted attempt, whoever bought it, and write down whether it ended.
+    """Ask once for the task of an accepted attempt, also of another run, and write down whether it ended.
 
     Raises:
         ProviderUnavailableError, RateLimitedError: the provider does not answer.

@@ -5,7 +5,7 @@ a writer that loses reads on and decides again. Every `CHECKPOINT_EVERY` entries
 ``ledger/<account>/checkpoints/``, named so that the newest is the first in a listing: a reader needs one listing of one
 key, one checkpoint and at most `CHECKPOINT_EVERY` entries, however long the log is. They lie in folders of `_FOLDER`
 sequence numbers, since to list one file of a folder on disk is to read all its names. A checkpoint is a pure function of
-the entries before it: when its writer died before writing it, whoever reads past that place writes the same.
+the entries before it: when its writer died before writing it, the first reader past that place writes the same.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class ReviewServer:
 
     @property
     def url(self) -> str:
-        """The address to open; whoever has it may decide."""
+        """The address to open; anyone who has it may decide."""
         return f"{self.origin}/#token={self.token}"
 
     def opener(self) -> Path:

@@ -1,6 +1,7 @@
 """The metrics: levels are what the ledger says when they are sent, counts are what this process has seen.
 
-So levels are right after a crash and whoever bought: of several processes that send one, take the highest. Counts add up.
+So levels are right after a crash, and include what other processes bought: of several that send one, take the highest. Counts
+add up.
 """
 
 from __future__ import annotations

@@ -171,6 +171,7 @@ def test_a_presigned_url_that_does_not_answer_head_is_a_warning(doctor, settings
     assert "LONGTAKE_PUBLIC_URL" in found
 
 
+@pytest.mark.slow
 def test_a_presigned_url_that_answers_both_is_fine(doctor, settings, bucket):
     settings.setenv("LONGTAKE_STORE", f"s3://{bucket}/films")
     assert doctor("URLs") == (0, ["ok others read the store: a presigned URL answers GET and HEAD"])

@@ -87,6 +87,7 @@ def test_equal_requests_give_equal_bytes_and_other_prompts_other_pictures(stand)
     assert apart(image(one[1]), image(reseeded[1])) > 2
 
 
+@pytest.mark.slow
 def test_both_ends_pinned_and_the_ratio_follows_the_picture(stand, public):
     here = stand(public=public)
     pinned = [

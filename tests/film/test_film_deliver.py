@@ -158,6 +158,7 @@ def test_the_command_says_where_it_is(module_studio, film, longtake):
     assert code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("caption", [r"{\an8\fs80}<b>A</b>", "a\\Nb {"])
 def test_a_caption_is_drawn_letter_for_letter(studio, write_board, tmp_path, caption):
     made = {}

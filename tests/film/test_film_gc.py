@@ -95,6 +95,7 @@ def gc(store, *, older_than: timedelta = NOW):
     return housekeeping.clear(store, housekeeping.survey(store, older_than=older_than))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["studio", "remote_studio"])
 def test_rubbish_goes_and_all_else_stays(request, where, write_board, longtake):
     studio = request.getfixturevalue(where)

@@ -282,6 +282,7 @@ def test_mistakes_at_the_command_are_told_without_a_traceback(buyer, command, mo
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "SettingsError"
 
 
+@pytest.mark.slow
 def test_as_a_process_the_exit_code_says_that_a_person_must_decide(buyer) -> None:
     here = buyer()
     here.lose("gone", charged=True)

@@ -122,6 +122,7 @@ def refund_of_what_was_written_off(buyer):
     return here
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("charged", [True, False])
 @pytest.mark.parametrize("happens", [unexplained_top_up, refund_of_what_was_written_off])
 def test_a_balance_that_was_off_before_a_doubt_cannot_tell_about_it(buyer, happens, charged) -> None:

@@ -459,6 +459,7 @@ def test_a_huge_gap_is_answered_at_once() -> None:
     assert certain({"a": 320, "b": range(1, 8006)}, 320 + 8005) == {"a": True, "b": True}
 
 
+@pytest.mark.slow
 def test_opening_debits_refunds_and_adjustments_make_the_balance(buyer) -> None:
     here = buyer(
         {"what": "fail-80003", "match": "of storm.", "times": 1},

@@ -119,6 +119,7 @@ def test_a_storyboard_names_no_file_outside_the_folder(desk):
     assert len(errors) == count
 
 
+@pytest.mark.slow
 def test_mistakes_have_a_line_and_a_column(desk):
     desk.write(BOARD.replace("prompt:", "promt:"), "typo.yaml")
     desk.write("title: [", "broken.yaml")
@@ -194,6 +195,7 @@ def test_without_the_extra_the_command_says_how_to_install_it(tmp_path):
     assert "Next: pip install 'longtake[mcp]'" in found.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_ends_the_command(tmp_path):
     assert importlib.util.find_spec("mcp")
     command = [sys.executable, "-P", "-m", "longtake.cli", "mcp", str(tmp_path / "nowhere")]

@@ -86,6 +86,7 @@ def fitted(studio, clip, folder, options=CODED):
     return replace(media.match_seam(given, clip).correction, eased=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEEN)
 def test_a_correction_brings_a_drifted_shot_back(studio, first, tmp_path, name):
     clip = shot(studio, name, SEEN[name])

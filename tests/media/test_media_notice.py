@@ -96,6 +96,7 @@ def test_a_notice_that_no_font_has_is_refused_before_the_join(studio, tmp_path):
     assert not (tmp_path / "film.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_notice_stands_upright_in_a_film_that_players_turn(studio, tmp_path, degrees):
     plain = studio.clip("notice-0", pattern=0, **GROUPS)

@@ -56,6 +56,7 @@ def test_sound_that_ends_before_its_picture_does_not_click(studio, tmp_path, sam
     assert max(abs(after - before) for before, after in pairwise(values[47_800:100_000])) < 800
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [-23.0, -14.0])
 def test_a_film_measures_as_loud_as_asked(studio, tmp_path, target):
     film = tmp_path / "film.mp4"
@@ -98,6 +99,7 @@ def high(values, begin, end):
     return 20 * math.log10(math.hypot(x, y) / 32768 + 1e-9)
 
 
+@pytest.mark.slow
 def test_music_goes_down_while_there_is_speech(studio, tmp_path, tune, sample_values):
     clip = voice(studio, "speech", level=-20, seconds=6, on="between(t,2,4)")
     level = {}
@@ -112,6 +114,7 @@ def test_music_goes_down_while_there_is_speech(studio, tmp_path, tune, sample_va
     assert before - under == pytest.approx(9.0, abs=2.5)
 
 
+@pytest.mark.slow
 def test_music_fades_out_and_lies_where_asked(studio, tmp_path, tune, sample_values):
     clip = voice(studio, "steady", level=-20, seconds=5)
     level = {}

@@ -77,6 +77,7 @@ def test_attempts_that_fail_are_made_again_once_by_all_together(arena) -> None:
     assert state.opening - state.debits + state.refunds == books["balance"] == 100_000 - 160
 
 
+@pytest.mark.slow
 def test_sixteen_writers_never_get_above_a_budget(tmp_path) -> None:
     film_budget, day_budget = 2500, 4000
     store = tmp_path / "store"

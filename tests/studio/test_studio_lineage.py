@@ -87,6 +87,7 @@ def test_a_backend_that_is_away_costs_no_film(account, events, monkeypatch):
     assert Studio.from_env().make_sync(account.board("first")).path.is_file()
 
 
+@pytest.mark.slow
 def test_without_the_extra_a_run_says_so_before_anything_is_sent(account, events, monkeypatch):
     monkeypatch.setitem(sys.modules, "openlineage.client", None)
     before = account.received()

@@ -351,6 +351,7 @@ def test_a_key_with_a_ledger_as_an_emulators_goes_on_with_it_through_a_proxy(acc
     assert account.bought() == {"waves": 1}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_what_a_run_took_it_for_is_sent_nothing(account):
     """It did not answer when the run began, and was taken for the emulator; then it answers as a proxy does."""
 

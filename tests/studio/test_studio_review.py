@@ -234,6 +234,7 @@ def test_a_task_in_flight_that_fails_before_the_answer_is_not_bought_again_ahead
     assert (asked, account.received() - posts) == ([0], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("approve", [False, True], ids=["no", "yes"])
 def test_a_first_shot_in_doubt_that_was_not_charged_is_bought_after_the_answer(account, studio, approve):
     """It was in doubt when the run was suspended, and a person settled it meanwhile."""

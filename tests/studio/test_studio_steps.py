@@ -58,6 +58,7 @@ class Gray:
         return made
 
 
+@pytest.mark.slow
 def test_a_step_replaces_each_clip_once_and_the_original_stays(settings, posts):
     gray = Gray()
     studio = Studio(settings=settings, steps=[gray])

@@ -143,6 +143,7 @@ def test_a_damaged_record_is_named(account) -> None:
         planned(account)
 
 
+@pytest.mark.slow
 def test_equal_attempts_of_two_accounts_have_their_own_frames(open_account) -> None:
     account = open_account(text=THREE, keys=("one-key", "another-key"))
     crashed(account)
@@ -256,6 +257,7 @@ def test_what_another_key_bought_from_an_older_frame_is_neither_planned_nor_boug
     assert (kept.take.account, account.posts) == (account.ledger.account, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("downstream", [None, "cascade"])
 def test_a_task_bought_behind_a_shot_that_was_written_off_is_a_take_like_one_that_was_kept(account, downstream) -> None:
     """The new take of the first shot has another frame: what was bought from the old one costs the same, kept yet or in flight."""
@@ -315,6 +317,7 @@ def test_what_is_kept_for_an_older_prompt_leaves_the_corrected_frame_where_the_f
     assert (back["two"].state, account.posts) == ("current", 3)
 
 
+@pytest.mark.slow
 def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(account) -> None:
     def chosen(number):
         async def work():
@@ -335,6 +338,7 @@ def test_a_retake_that_was_given_up_in_flight_can_be_chosen_when_it_is_there(acc
     assert (outcomes["two"].take.take, outcomes["two"].state, account.posts) == (2, "current", 3)
 
 
+@pytest.mark.slow
 def test_housekeeping_keeps_the_record_and_its_frame_until_the_clip_is_kept(account) -> None:
     def swept():
         return housekeeping.clear(account.store, housekeeping.survey(account.store, older_than=timedelta(0)))
@@ -375,6 +379,7 @@ def test_steps_see_each_take_before_it_is_continued(account) -> None:
     assert planned(account, steps=["mine:check"])["one"].waits == "your own steps see each take first"
 
 
+@pytest.mark.slow
 def test_a_film_that_ends_with_the_shot_keeps_it_with_the_frame_another_has_bought_from(account) -> None:
     crashed(account)
     account.faults({"where": "poll", "what": "no-last-frame"})

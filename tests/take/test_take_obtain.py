@@ -342,6 +342,7 @@ def test_a_store_without_urls_for_others_is_said_before_money(account) -> None:
     assert account.posts == 1
 
 
+@pytest.mark.slow
 def test_a_stale_take_is_used_unless_it_is_renewed(account) -> None:
     before = account.shoot()
     after = account.shoot(account.text.replace("A harbor at night", "A harbor at noon"))

@@ -134,6 +134,7 @@ def test_called_outside_of_any_flow(account, blocks):
     check(account, "waves")
 
 
+@pytest.mark.slow
 def test_with_the_environment_in_place_of_blocks(account):
     @flow
     def mine():

@@ -169,7 +169,7 @@ DOORS = ("studio", "steps", "generate")
 """What makes the film until the kill (tests/crash/worker.py)."""
 
 QUICK = 1
-"""So many of the points above have their cell in `make test`."""
+"""How many of the points above have a cell in `make test`."""
 
 
 def behind_doors():

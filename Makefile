@@ -34,7 +34,7 @@ up: $(VENV)/.run ## a Prefect server, a work pool and a worker to try; without a
 deploy: $(VENV)/.run ## deploy deployments.yaml to the server of `make up`, or of PREFECT_API_URL
 	$(BIN)/longtake deploy
 
-test: $(VENV)/.dev ## set up and run the tests (under 6 minutes on 2 cores)
+test: $(VENV)/.dev ## set up and run the tests (about 6 minutes on 2 cores)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m 'not slow and not deep' --hypothesis-profile quick $(TESTS)
 
 test-quick: $(VENV)/.dev ## the logic alone, without Prefect, S3 and the command

@@ -127,7 +127,11 @@ class Spending:
         try:
             (budget or self.budget).check(credits, self.used(ledger))
         except BudgetError as error:
-            if self.agreement is not None and error.budget == self.agreement.reserve and not error.refunds:
+            if (
+                self.agreement is not None
+                and (error.scope, error.budget) == ("run", self.agreement.reserve)
+                and not error.refunds
+            ):
                 # A larger budget would not help: a take that was written off is used up of what was agreed to.
                 error.next_step = "plan again, look at the price, and run with the new digest"
             raise

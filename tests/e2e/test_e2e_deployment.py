@@ -123,7 +123,6 @@ def test_no_key_lies_anywhere_at_prefect(ran, prefect_home):
     assert KEY not in said
 
 
-@pytest.mark.slow
 def test_cancelling_a_deployed_run_keeps_what_it_bought(stage, deployed, prefect_client, until, tmp_path):
     here = stage(key=KEY, processing=3600)
     save_blocks(here, "cancelled")

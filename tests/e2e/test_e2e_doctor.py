@@ -406,7 +406,6 @@ def runs(prefect_client, prefect_api, api, tmp_path):
     return Runs()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_lost_runs_are_found_and_go_on_and_others_are_left_alone(look, stage, deploy, runs, tmp_path):
     (tmp_path / "bank.py").write_text(FOREIGN)

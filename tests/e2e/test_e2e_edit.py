@@ -108,13 +108,11 @@ def retaken(here, edited):
     return table, ran, bought, here.run(path)
 
 
-@pytest.mark.slow
 def test_a_plan_names_the_retaken_shot_and_what_it_is_pinned_to(retaken):
     line = next(line for line in retaken[0].splitlines() if "one/boat" in line)
     assert "retake; pinned to one/gull, which stays" in line
 
 
-@pytest.mark.slow
 def test_a_retake_buys_one_take_and_pins_it_to_the_kept_shot_after_it(retaken, edited):
     _, ran, bought, _ = retaken
     assert bought == [("A red boat leaves", True)]
@@ -125,7 +123,6 @@ def test_a_retake_buys_one_take_and_pins_it_to_the_kept_shot_after_it(retaken, e
     assert ran.answer["film"] != edited[1].answer["film"]
 
 
-@pytest.mark.slow
 def test_the_run_after_a_retake_buys_nothing_and_gives_the_same_bytes(here, retaken):
     _, ran, _, again = retaken
     assert again.states == {"pier": "current", "boat": "current", "gull": "current"}
@@ -143,7 +140,6 @@ asyncio.run(storyboard.with_options(retries=1, retry_delay_seconds=0)(sys.argv[1
 """
 
 
-@pytest.mark.slow
 def test_a_retry_of_the_flow_run_does_not_retake_twice(stage, prefect_client):
     here = stage()
     shots = [{"id": name, "prompt": prompt} for name, prompt in PROMPTS.items()]

@@ -57,7 +57,6 @@ def test_after_the_first_takes_the_rest_is_asked_for(stage, asked, answer, api):
     assert "](data:image/jpeg;base64," in shown[0]["data"], "with their pictures"
 
 
-@pytest.mark.slow
 def test_less_than_was_asked_for_buys_what_fits(stage, asked, answer):
     here, board = approving(stage, "Less", CHAIN, "spending")
     with here.started("run", board, "--json") as running:
@@ -69,7 +68,6 @@ def test_less_than_was_asked_for_buys_what_fits(stage, asked, answer):
     assert here.provider.posts == 1
 
 
-@pytest.mark.slow
 def test_a_question_outlives_the_api(stage, mortal_prefect, until):
     here, board = approving(stage, "Outlived", CHAIN, "spending")
     with here.started("run", board, "--json", PREFECT_API_URL=mortal_prefect.api) as running:
@@ -91,7 +89,6 @@ def test_a_question_outlives_the_api(stage, mortal_prefect, until):
     assert here.provider.posts == 2
 
 
-@pytest.mark.slow
 def test_a_refused_rest_keeps_the_first_takes(stage, asked, answer):
     here, board = approving(stage, "Enough", CHAIN, "the rest")
     with here.started("run", board, "--json") as running:
@@ -104,7 +101,6 @@ def test_a_refused_rest_keeps_the_first_takes(stage, asked, answer):
     assert here.provider.posts == 1
 
 
-@pytest.mark.slow
 def test_more_than_the_budget_is_asked_for_and_lifted_for_this_run(stage, asked, answer):
     here, board = approving(stage, "Over", CHAIN, "more than the budget", budget=PRICE)
     with here.started("run", board, "--json") as running:
@@ -116,7 +112,6 @@ def test_more_than_the_budget_is_asked_for_and_lifted_for_this_run(stage, asked,
     assert here.provider.posts == 2
 
 
-@pytest.mark.slow
 def test_silence_goes_on_where_that_was_said_and_stops_otherwise(stage):
     second = 1 / 3600
     here, board = approving(stage, "Silence", CHAIN, "spending", approval={"hours": second, "silence": "go on"})
@@ -128,7 +123,6 @@ def test_silence_goes_on_where_that_was_said_and_stops_otherwise(stage):
     assert other.provider.posts == 0
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_while_it_asks_has_bought_nothing_and_the_next_asks_again(stage, asked, answer):
     here, board = approving(stage, "Killed", CHAIN, "the rest")
     with here.started("run", board, "--json") as running:
@@ -147,7 +141,6 @@ def test_a_run_that_is_killed_while_it_asks_has_bought_nothing_and_the_next_asks
     assert here.provider.posts == 2
 
 
-@pytest.mark.slow
 def test_a_redo_that_is_refused_leaves_no_trace(stage, asked, answer):
     here, board = approving(stage, "Redo", CHAIN, "the rest")
     with here.started("run", board, "--json") as running:
@@ -169,7 +162,6 @@ def test_a_redo_that_is_refused_leaves_no_trace(stage, asked, answer):
 # -- without a server ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_with_nobody_to_ask_nothing_begins(stage):
     here, board = approving(stage, "Nobody", CHAIN, "spending")
     env = {name: value for name, value in here.env.items() if name != "PREFECT_API_URL"}
@@ -180,7 +172,6 @@ def test_with_nobody_to_ask_nothing_begins(stage):
     assert here.provider.posts == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "code", "posts"), [("y\n", 0, 2), ("\n", 3, 0)])
 def test_who_sits_at_a_terminal_is_asked_there(stage, typed, code, posts):
     here, board = approving(stage, "Terminal", CHAIN, "spending")

@@ -49,7 +49,6 @@ def test_a_set_is_made_and_shown(films, prefect_client):
     assert (again.answer["charged"], here.provider.posts) == (0, 8)
 
 
-@pytest.mark.slow
 def test_a_killed_set_goes_on_where_it_was(films, until):
     here, film_set = films(12, processing=3600)
     ledger = here.store / "ledger"

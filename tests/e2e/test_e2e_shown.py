@@ -137,7 +137,6 @@ def test_a_cancelled_run_says_what_it_leaves_under_way(stage, until, prefect_cli
     here.provider.advance()
 
 
-@pytest.mark.slow
 def test_a_take_that_waits_says_once_what_for(stage, until, prefect_client):
     from prefect.client.schemas import filters as by
 
@@ -163,7 +162,6 @@ def test_a_take_that_waits_says_once_what_for(stage, until, prefect_client):
 # -- the API goes away ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_the_api_is_away_in_mid_run_and_the_ui_catches_up(stage, until, mortal_prefect):
     from prefect.client.orchestration import SyncPrefectClient
 

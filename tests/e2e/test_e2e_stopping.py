@@ -39,7 +39,6 @@ def goes_on(here, board):
     assert here.credits()["total"]["settled"] == 2 * PRICE == 100_000 - here.provider.books()["balance"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_with_an_open_post(waiting, until, number):
     here, between, board = waiting
@@ -139,7 +138,6 @@ def test_no_server_where_one_is_named(waiting):
     assert here.provider.posts == 0
 
 
-@pytest.mark.slow
 def test_a_server_that_dies_in_mid_run_costs_nothing(waiting, until, mortal_prefect):
     here, between, board = waiting
     env = {
@@ -161,7 +159,6 @@ def test_a_server_that_dies_in_mid_run_costs_nothing(waiting, until, mortal_pref
     assert here.provider.posts == 2
 
 
-@pytest.mark.slow
 def test_without_a_server_prefect_brings_its_own_and_ctrl_c_ends_both_in_good_order(waiting, until):
     here, between, board = waiting
     del here.env["PREFECT_API_URL"]

@@ -60,7 +60,6 @@ def test_a_take_is_continued_in_another_process(account, prefect_env, way):
     assert (root in str(first["body"]), root in str(second["body"])) == (False, True)
 
 
-@pytest.mark.slow
 def test_two_processes_buy_the_same_shots_once(account, prefect_env):
     names = [f"s{number}" for number in range(6)]
     command = [sys.executable, str(SCRIPT), "threads", account.marker, *names]

@@ -15,8 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from longtake import media
-from longtake import store as stores
+from longtake import library
 from longtake.errors import LongtakeError
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def _pictures(store: Store, keys: set[str], folder: Path, takes: int) -> dict[st
 
     def draw(key: str) -> str | None:
         try:
-            return f"data:image/jpeg;base64,{base64.b64encode(media.small_jpeg(stores.fetch(store, key, folder))).decode()}"
+            return f"data:image/jpeg;base64,{base64.b64encode(library.picture(store, key, folder)).decode()}"
         except LongtakeError:
             return None
 

@@ -6,6 +6,7 @@ from longtake.library.edits import write as write_edit
 from longtake.library.last_frames import read as read_last_frame
 from longtake.library.last_frames import read_all as read_last_frames
 from longtake.library.last_frames import record as record_last_frame
+from longtake.library.pictures import picture
 from longtake.library.questions import note as note_question
 from longtake.library.questions import noted as question_noted
 from longtake.library.remarks import Remark
@@ -44,6 +45,7 @@ __all__ = [
     "key_of",
     "load",
     "note_question",
+    "picture",
     "question_noted",
     "read_edits",
     "read_holdings",

@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from longtake.media.image.frames import first_frame as first_frame
     from longtake.media.image.frames import last_frame as last_frame
     from longtake.media.image.frames import poster as poster
-    from longtake.media.image.sheets import Thumbnail as Thumbnail
     from longtake.media.image.sheets import sheet as sheet
-    from longtake.media.image.sheets import small_jpeg as small_jpeg
-    from longtake.media.image.sheets import thumbnail as thumbnail
+    from longtake.media.image.thumbnails import thumbnail as thumbnail
     from longtake.media.image.whole_png import is_whole_png as is_whole_png
     from longtake.media.measure.checks import check_clip as check_clip
     from longtake.media.measure.checks import check_image as check_image
@@ -65,7 +63,8 @@ __getattr__, __dir__ = exports(
         "longtake.media.concat.streaming": ("hls",),
         "longtake.media.concat.transitions": ("TRANSITIONS",),
         "longtake.media.image.frames": ("correct_image", "first_frame", "last_frame", "poster"),
-        "longtake.media.image.sheets": ("Thumbnail", "sheet", "small_jpeg", "thumbnail"),
+        "longtake.media.image.sheets": ("sheet",),
+        "longtake.media.image.thumbnails": ("thumbnail",),
         "longtake.media.image.whole_png": ("is_whole_png",),
         "longtake.media.measure.checks": ("check_clip", "check_image"),
         "longtake.media.measure.examination": ("Examination", "examine"),

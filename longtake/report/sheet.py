@@ -5,8 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from longtake import media
-from longtake import store as stores
+from longtake import library, media
 from longtake.errors import LongtakeError
 
 if TYPE_CHECKING:
@@ -37,10 +36,9 @@ def contact_sheet(takes: Sequence[Take], store: Store, *, labels: Sequence[str] 
     named = list(zip(takes, labels or map(_label, takes), strict=True))
     shown = [named[index] for index in _spread(len(named), MOST_PICTURES)]
 
-    def small(take: Take) -> media.Thumbnail | LongtakeError:
+    def small(take: Take) -> bytes | LongtakeError:
         try:
-            with stores.local_copy(store, take.last_frame.key) as picture:
-                return media.thumbnail(picture)
+            return library.picture(store, take.last_frame.key)
         except LongtakeError as error:
             return error
 

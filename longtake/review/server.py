@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from longtake import media
-from longtake import store as stores
+from longtake import library
 from longtake.errors import LongtakeError, SettingsError, StoreError
 from longtake.film.film_page import Places, draw
 from longtake.review.requests import decide, facts
@@ -136,7 +135,7 @@ class ReviewServer:
         return next((take for take in takes if take.fingerprint == fingerprint), None)
 
     def _picture(self, key: str) -> bytes:
-        return media.small_jpeg(stores.fetch(self.review.store, key, self.copies))
+        return library.picture(self.review.store, key, self.copies)
 
 
 class _Handler(BaseHTTPRequestHandler):

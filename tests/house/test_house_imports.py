@@ -67,7 +67,7 @@ def test_a_plan_of_a_file_loads_no_engine_no_client_and_no_media(tmp_path):
     (tmp_path / "film.yaml").write_text(storyboard.starter())
     code = "import contextlib, io\nfrom longtake.cli import main\n"
     code += "with contextlib.redirect_stdout(io.StringIO()):\n    assert main(['plan', 'film.yaml', '--json']) == 0"
-    assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "jinja2"} - {"ruamel.yaml"}
+    assert not loaded(code, tmp_path) & {*ENGINE, *HEAVY, "PIL", "jinja2"} - {"ruamel.yaml"}
 
 
 def test_a_storyboard_in_python_is_written_checked_and_shown_without_a_reader_of_yaml(tmp_path):

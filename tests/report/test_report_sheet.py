@@ -78,6 +78,15 @@ def test_a_frame_that_cannot_be_read_leaves_a_grey_field(store, take):
     assert near(at(376, 70), (48, 48, 48))
 
 
+def test_a_truncated_frame_leaves_a_grey_field(store, take):
+    whole = store.get(take(2, BLUE).last_frame.key)
+    store.put_if_absent("media/truncated.png", whole[: len(whole) // 2])
+    cut = SimpleNamespace(shot="dawn/cut", take=1, last_frame=SimpleNamespace(key="media/truncated.png"))
+    _, at = opened(contact_sheet([take(1), cut], store))
+    assert near(at(128, 70), RED)
+    assert near(at(376, 70), (48, 48, 48))
+
+
 def test_no_frame_at_all_is_an_error(store):
     with pytest.raises(StoreError, match=r"gone\.png"):
         contact_sheet([gone(), gone(2)], store)
@@ -104,5 +113,5 @@ def test_a_kept_sheet_is_drawn_once(store, take):
 
 def test_any_label_can_be_set(take, store):
     one = media.thumbnail(store.path(take(1).last_frame.key))
-    for label in ("", "a", "x" * 200, "ünïcode/🎬 · take 12", "abcdefghijklmnopqrstuvwxyz_0123456789-./"):
+    for label in ("", "a", "x" * 200, "ünïcode/🎬 · take 12", "two\nlines", "abcdefghijklmnopqrstuvwxyz_0123456789-./"):
         assert opened(media.sheet([(one, label)]))[0] == (256, 176)

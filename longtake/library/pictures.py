@@ -1,0 +1,42 @@
+"""Small pictures of what is kept: drawn once in a process, although a film's page, its contact sheet and its review show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from longtake import media
+from longtake import store as stores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from longtake.store import Store
+
+_MOST = 512
+_drawn: dict[tuple[str, str], bytes] = {}
+"""By store and key: an object under `media/` never changes. Some 4 MB at most."""
+
+
+def picture(store: Store, key: str, copies: Path | None = None) -> bytes:
+    """A kept frame, or the first frame of a kept clip, as a small JPEG.
+
+    Args:
+        store: where it is.
+        key: its object.
+        copies: a folder with copies of objects, or for them; a store elsewhere is asked for those alone that are not there.
+
+    Raises:
+        StoreError: it cannot be read.
+        MediaError: it cannot be decoded.
+    """
+    known = _drawn.get((store.uri, key))
+    if known is not None:
+        return known
+    if copies is not None:
+        made = media.thumbnail(stores.fetch(store, key, copies))
+    else:
+        with stores.local_copy(store, key) as path:
+            made = media.thumbnail(path)
+    while len(_drawn) >= _MOST:
+        _drawn.pop(next(iter(_drawn)), None)
+    return _drawn.setdefault((store.uri, key), made)

@@ -17,7 +17,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -38,7 +38,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 SETTLING = 30.0
 """Seconds to wait for a server to come to rest; on a busy machine it may never look as if it had."""
 LONGEST = 600.0
-"""Seconds a client may take."""
+"""Seconds a client may take unless told otherwise."""
 
 
 class CutError(Exception):
@@ -151,6 +151,13 @@ class Provider:
         return list(answer.json())
 
 
+class Sample(NamedTuple):
+    """Megabytes that a client held at a moment, in seconds since 1970."""
+
+    at: float
+    megabytes: float
+
+
 @dataclass
 class Ran:
     """What a client used."""
@@ -159,8 +166,8 @@ class Ran:
     cpu: float
     began: float
     """Seconds since 1970."""
-    samples: list[float] = field(default_factory=list)
-    """Its memory in megabytes as time went on."""
+    samples: list[Sample] = field(default_factory=list)
+    """Its memory, once a second."""
 
 
 @dataclass
@@ -242,12 +249,13 @@ class Stage:
         return found
 
     def client(
-        self, way: str, board: Path, provider: Provider, clips: _clips.Clips, server: Server | None = None, **more: str
-    ) -> Ran:
+        self, way: str, board: Path, provider: Provider, clips: _clips.Clips, server: Server | None = None,
+        *, longest: float = LONGEST, **more: str,
+    ) -> Ran:  # fmt: skip
         """Make a film by a client in a process of its own; `way` is one of `bench._client`, or `bare`.
 
         Raises:
-            CutError: it did not end within `LONGEST` seconds.
+            CutError: it did not end within `longest` seconds.
         """
         store = self.folder / f"store-{board.stem}-{way}"
         store.mkdir()
@@ -256,12 +264,12 @@ class Stage:
             settings["PREFECT_API_URL"] = server.api
         words = ["-m", "bench._bare", str(board)] if way == "bare" else ["-m", "bench._client", way, str(board)]
         began, at = time.time(), time.perf_counter()
-        samples: list[float] = []
+        samples: list[Sample] = []
         with started(words, self.folder / f"{board.stem}-{way}.log", **settings) as process:
             over, cut = threading.Event(), threading.Event()
             watcher = threading.Thread(target=_watch, args=(process, samples, over), daemon=True)
             watcher.start()
-            limit = threading.Timer(LONGEST, _kill, (process.popen.pid, cut))
+            limit = threading.Timer(longest, _kill, (process.popen.pid, cut))
             limit.daemon = True
             limit.start()
             _, status, used = os.wait4(process.popen.pid, 0)
@@ -271,7 +279,7 @@ class Stage:
             over.set()
             watcher.join()
         if cut.is_set():
-            raise CutError(f"{board.stem} did not end in {LONGEST:.0f} s")
+            raise CutError(f"{board.stem} did not end in {longest:.0f} s")
         assert status == 0, process.log.read_text()[-4000:]
         return Ran(wall, used.ru_utime + used.ru_stime, began, samples)
 
@@ -288,9 +296,9 @@ def _drained(process: Process) -> None:
         pass
 
 
-def _watch(client: Process, into: list[float], over: threading.Event) -> None:
+def _watch(client: Process, into: list[Sample], over: threading.Event) -> None:
     while not over.wait(1.0):
-        into.append(client.rss())
+        into.append(Sample(time.time(), client.rss()))
 
 
 @contextmanager

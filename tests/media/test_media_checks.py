@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from longtake import media
@@ -67,6 +69,27 @@ def test_damage_that_libav_would_paint_over_is_found(clip, tmp_path):
     damaged.write_bytes(whole)
     with pytest.raises(MediaError, match=r"damaged\.mp4: frame 0 of 97 is damaged"):
         media.check_clip(damaged)
+
+
+def test_a_damaged_clip_gets_the_same_verdict_each_time(clip, tmp_path):
+    import av
+
+    with av.open(str(clip)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size > 16]
+    dice, damaged = random.Random(1), tmp_path / "damaged.mp4"
+    for _ in range(12):
+        whole = bytearray(clip.read_bytes())
+        start, size = dice.choice(packets)
+        whole[start + dice.randrange(8, size)] ^= 1 << dice.randrange(8)
+        damaged.write_bytes(whole)
+        assert len({_verdict(damaged) for _ in range(6)}) == 1
+
+
+def _verdict(clip):
+    try:
+        return media.check_clip(clip)
+    except MediaError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("format", ["rgb24", "rgba", "rgb48be", "gray", "pal8"])

@@ -156,6 +156,8 @@ class World:
         self._doubts: dict[str, float] = {}
         self._refunds: dict[str, float | None] = {}
         self.paid_late: dict[str, int] = {}
+        self.written_off: collections.Counter[str] = collections.Counter()
+        """Prompts whose clip another attempt got, because the provider gave the id of a task whose own answer was lost."""
         self.done: collections.Counter[str] = collections.Counter()
         """What was done to processes, and how often."""
         self.raw: list[str] = []
@@ -239,15 +241,20 @@ class World:
         if not due:
             return 0
         entries = self.entries()
-        known = {entry.task_id for entry in entries if entry.kind in {"accepted", "adopted"}}
+        buyers = {entry.task_id: entry.attempt for entry in entries if entry.kind in {"accepted", "adopted"}}
         prompts = {f"a{at}": entry.body["prompt"] for at, entry in enumerate(entries, 1) if entry.kind == "intent"}
         tasks = self.provider.tasks()
         for doubt in due:
-            found = [one["id"] for one in tasks if one["prompt"] == prompts[doubt.id] and one["id"] not in known]
+            ours = [one["id"] for one in tasks if one["prompt"] == prompts[doubt.id]]
+            found = [one for one in ours if one not in buyers]
+            lost = any(prompts[buyers[one]] != prompts[doubt.id] for one in ours if one in buyers)
             try:
                 if found:
-                    known.add(found[0])
+                    buyers[found[0]] = doubt.id
                     self.ledger.adopt(doubt.id, found[0], who="a person", why="the provider's list has it")
+                elif lost:
+                    self.ledger.resolve(doubt.id, "written_off", who="a person", why="another attempt has its task")
+                    self.written_off[prompts[doubt.id]] += 1
                 else:
                     self.ledger.resolve(
                         doubt.id, "not_charged", who="a person", why="the provider's list has no task for it"

@@ -246,6 +246,7 @@ def verdict(soak, struck, folder, show):
     wants = collections.Counter()
     for film in soak.films.values():
         wants |= collections.Counter(film.wants)
+    wants += world.written_off  # bought again, and a person knows it
     tasks = world.provider.tasks()
     made = collections.Counter(task["prompt"] for task in tasks if task["status"] == "completed")
     injected = {
@@ -254,7 +255,8 @@ def verdict(soak, struck, folder, show):
     }
     show(
         f"{len(soak.films)} films, {sum(wants.values())} takes, {world.provider.posts} POSTs, {len(world.entries())} entries, "
-        f"{soak.age:.0f} s, films tried {sum(soak.tried.values())} times\nprovider and store: {injected}\n"
+        f"{soak.age:.0f} s, films tried {sum(soak.tried.values())} times, "
+        f"{sum(world.written_off.values())} clips got by another shot\nprovider and store: {injected}\n"
         f"processes: {dict(world.done)}\nerrors: {dict(soak.errors)}"
     )
     show("\n".join(world.raw))

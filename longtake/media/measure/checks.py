@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from longtake.errors import MediaError
 from longtake.media.streams.probing import look, opened
@@ -93,8 +93,10 @@ def decoded(clip: MediaSource, facts: Probe) -> Iterator[VideoFrame]:
     """
     name, whole = name_of(clip), 0
     latest = monotonic() + MAX_DECODE_SECONDS
-    with opened(clip) as container:
-        container.streams.video[0].thread_type = "AUTO"
+    with opened(clip, known=True) as container:
+        context: Any = container.streams.video[0].codec_context
+        # libav's threads miss damage in some of many runs: a clip that is kept today would be refused tomorrow.
+        context.skip_frame, context.thread_type, context.thread_count = "DEFAULT", "FRAME", 1
         for frame in container.decode(video=0):
             if frame.is_corrupt:
                 raise MediaError(f"{name}: frame {whole} of {facts.frames} is damaged")

@@ -284,7 +284,7 @@ def _listen(clip: MediaSource, facts: Probe) -> _Heard:
     """Decode the sound as a join does, into peaks of 20 ms."""
     if facts.audio is None:
         return _Heard(0.0, round(facts.seconds, 2), loud=False, lost=())
-    with opened(clip) as container:
+    with opened(clip, known=True) as container:
         sound = decode(container, channels=1, rate=_RATE, most=_MOST_SECONDS * _RATE)
     values = memoryview(sound.samples)
     quiet = [_peak(values[at : at + _STEP]) < SILENT_PEAK for at in range(0, len(values), _STEP)]

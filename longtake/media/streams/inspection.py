@@ -60,7 +60,7 @@ def _decode(path: Path, found: Sniffed) -> None:
         pictures: tuple[Any, ...] = () if found.kind == "audio" else container.streams.video[:1]
         streams: list[Any] = [*pictures, *container.streams.audio[:1]]
         for stream in streams:
-            stream.thread_type = "AUTO"
+            stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", 1  # as `checks.decoded`
             if found.format in _STRICT:
                 stream.codec_context.options = {**stream.codec_context.options, "err_detect": _STRICT[found.format]}
         for packet in container.demux(streams):

@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> int:
     review.state()  # bad input ends it here
     server = ReviewServer(review, by=options.by or login(), port=options.port)
     print(f"review: {server.url}", flush=True)
-    print("Ctrl-C ends it. Whoever has this address may decide.", file=sys.stderr)
+    print("Ctrl-C ends it. Anyone who has this address may decide.", file=sys.stderr)
     if not options.no_browser:
         webbrowser.open(server.opener().as_uri())
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import re
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -53,6 +54,14 @@ def strangers(value: Any, allowed, where="") -> list[str]:
     for key in value.keys() & fields.keys():
         found += strangers(value[key], fields[key], f"{where}.{key}")
     return found
+
+
+def test_the_page_about_schedules_says_what_each_deployment_does(document):
+    names = {
+        f"{one['entrypoint'].rpartition('.')[2].replace('_', '-')}/{one['name']}" for one in document["deployments"]
+    }
+    page = (ROOT / "docs/how-to/schedule.md").read_text()
+    assert set(re.findall(r"^\| `(\S+/\S+)` \|", page, re.MULTILINE)) == names
 
 
 def test_prefect_knows_every_key(document):

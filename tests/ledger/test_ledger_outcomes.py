@@ -243,6 +243,7 @@ def test_only_a_doubt_is_adopted(ledger, phase) -> None:
     with pytest.raises(LedgerError, match=f"{attempt.id} is not in doubt but {phase}") as caught:
         ledger.adopt(attempt.id, "task_87654321", who="me", why="wrong")
     assert "attempts in doubt now: none" in caught.value.next_step
+    assert caught.value.key == attempt.id
     with pytest.raises(LedgerError, match="a99 is not in doubt but closed or unknown"):
         ledger.adopt("a99", "task_87654321", who="me", why="wrong")
 

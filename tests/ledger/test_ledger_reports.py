@@ -379,7 +379,8 @@ def test_a_barrier_outlives_the_quiet_time_by_five_minutes_and_is_lifted(ledger,
 def test_a_barrier_that_stands_stops_a_second_reconciliation_and_stays(ledger, provider) -> None:
     barrier = e.Barrier(at=now(), by="elsewhere", until=now() + timedelta(minutes=1))
     ledger.log.append(lambda _: barrier)
-    with pytest.raises(LedgerError, match="another reconciliation of account"):
+    with pytest.raises(LedgerError, match="another reconciliation of account") as caught:
         settle(ledger, provider)
+    assert caught.value.key == ledger.account
     assert (ledger.read().barrier, kinds(ledger)) == (1, ["barrier"])
     assert claim(ledger).kind == "wait"

@@ -131,6 +131,20 @@ def test_another_ledger_in_which_nothing_moves_hinders_nothing() -> None:
     assert (key.look(key.own).drift, key.own.read().unproven) == (0, [])
 
 
+def test_another_ledger_in_which_nothing_moves_hinders_nothing_after_a_drift_that_was_explained() -> None:
+    key = Key()
+    key.look(key.other)
+    key.buy(key.other, "b")
+    key.fail(key.other, "b")
+    key.look(key.other)
+    key.look(key.own)
+    key.money -= 7
+    assert key.settle(key.own).unexplained == -7
+    key.own.adjust(-7, who="me", why="spent by hand")
+    key.lose(key.own, "a", charged=False)
+    assert len(key.settle(key.own).not_charged) == 1
+
+
 def test_settled_as_the_docs_say_the_balance_decides_again() -> None:
     key = Key()
     in_flight_then_refunded(key)

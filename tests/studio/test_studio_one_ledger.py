@@ -256,6 +256,15 @@ def test_a_process_that_saw_other_ledgers_follows_the_one_that_was_quicker(tmp_p
     assert late.account.startswith("two.")
 
 
+def test_of_ledgers_with_nothing_open_the_one_of_this_host_goes_on_or_else_the_longest(tmp_path):
+    store = stores.open(str(tmp_path / "store"))
+    for host, entries in (("one.example.com", 1), ("two.example.com", 3), ("zoo.example.com", 2)):
+        for number in range(entries):
+            Ledger(store, account_of(host, KEY)).adjust(number + 1, who="me", why="an old ledger")
+    for host, wanted in (("one.example.com", "one."), ("new.example.com", "two.")):
+        assert identify_ledger(store, host=host, key=KEY).account.startswith(wanted)
+
+
 def test_a_provider_on_this_machine_is_another_and_a_damaged_record_buys_nothing(tmp_path):
     store = stores.open(str(tmp_path / "store"))
     real = identify_ledger(store, host="reapi.ai", key=KEY, record=True).account

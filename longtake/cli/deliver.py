@@ -22,7 +22,9 @@ _FOCUS = re.compile(r"([^=]+)=([01]?\.?\d+),([01]?\.?\d+)")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("film", metavar="FILM", help="the film's slug, <film>/<digest>, or its manifest's path or URI")
+    parser.add_argument(
+        "film", metavar="FILM", help="the film's storyboard, its slug, <film>/<digest>, or its manifest's path or URI"
+    )
     parser.add_argument("--name", required=True, help="what it is called in the store: a-z, 0-9 and hyphens")
     parser.add_argument("--size", help="a ratio such as 9:16, or pixels such as 1080x1920 (as the film)")
     parser.add_argument("--fit", choices=("crop", "pad"), default="crop", help="crop to a new ratio, or add black bars")

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("film", metavar="FILM", help="the film's slug, <film>/<digest>, or its manifest's path or URI")
+    parser.add_argument(
+        "film", metavar="FILM", help="the film's storyboard, its slug, <film>/<digest>, or its manifest's path or URI"
+    )
     parser.add_argument(
         "--to",
         choices=get_args(ExportForm),

@@ -1,13 +1,15 @@
-"""Find a film's manifest by what a person names: a file, a URI, a key of the store, or the film's slug."""
+"""Find a film's manifest by what a person names: a file, a URI, a key of the store, the film's slug, or its storyboard."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longtake import manifest as manifests
 from longtake import store as stores
+from longtake import storyboard
 from longtake.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,20 +22,23 @@ _NAME = rf"({_SLUG}/[0-9a-f]{{32}}(?:/[0-9a-f]{{12}})?)(?:/(?:manifest\.json|fil
 _KEY = re.compile(rf"(?:films/)?{_NAME}")
 # Buckets, folders and films may be called films, too: the name of a film at the end decides which is which.
 _URI = re.compile(rf"(.+?://.*)/films/{_NAME}")
-_HOW = "name the path of a manifest.json, its URI, <film>/<digest> of a film in the store, or the film's slug"
+_HOW = "name a storyboard, the path of a manifest.json, its URI, <film>/<digest> of a film in the store, or the film's slug"
 
 
 def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
     """The manifest that `place` names, and the store it belongs to.
 
     Args:
-        place: a manifest's path, an object's URI, a key in the store, `<film>/<digest>`, or `<film>` for the film joined last.
+        place: a manifest's path, an object's URI, a key in the store, `<film>/<digest>`, or `<film>` for the film joined last. The
+            path of a storyboard stands for its film.
         settings: name the store; a URI replaces it.
 
     Raises:
         SettingsError: nothing is there.
+        StoryboardError: it is a storyboard with problems.
         StoreError: the store is away, or what is there is not a manifest of this release.
     """
+    how = _HOW
     uri = _URI.match(place)
     if uri is not None:
         settings, place = settings.model_copy(update={"store": uri[1]}), uri[2]
@@ -43,7 +48,11 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
         path = Path(place)
         if path.stat().st_size > manifests.LIMIT:
             raise SettingsError(f"{path} is too large for a manifest", next_step=_HOW)
-        return manifests.load(path.read_bytes(), name=str(path)), stores.of(settings)
+        data = path.read_bytes()
+        if not _is_storyboard(path, data):
+            return manifests.load(data, name=str(path)), stores.of(settings)
+        place = storyboard.slug(storyboard.load(path).board.title)
+        how = f"`longtake run {path.name}` joins it"
     store = stores.of(settings)
     named = _KEY.match(place)
     if named is not None:
@@ -51,7 +60,7 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
     else:
         found = newest(store, place) if re.fullmatch(_SLUG, place) else None
     if found is None:
-        raise SettingsError(f"there is no film {place[:200]}, neither a file nor in {store.uri}", next_step=_HOW)
+        raise SettingsError(f"there is no film {place[:200]}, neither a file nor in {store.uri}", next_step=how)
     return found, store
 
 
@@ -64,6 +73,15 @@ def newest(store: Store, film: str) -> Manifest | None:
     home = re.compile(rf"films/{film}/[0-9a-f]{{32}}(?:/[0-9a-f]{{12}})?/manifest\.json")
     found = [_load(store, key) for key in store.list(f"films/{film}/") if home.fullmatch(key)]
     return max(filter(None, found), key=lambda manifest: (manifest.joined_at, manifest.digest), default=None)
+
+
+def _is_storyboard(path: Path, data: bytes) -> bool:
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return True
+    try:
+        return "scenes" in json.loads(data)
+    except (ValueError, TypeError):
+        return False
 
 
 def _load(store: Store, key: str) -> Manifest | None:

@@ -112,6 +112,21 @@ def test_the_command_finds_the_film_joined_last_by_its_slug(studio, film, longta
     assert "there is no film another-film" in answer["error"]["message"]
 
 
+def test_a_storyboard_stands_for_its_film_joined_last(studio, film, write_board, longtake, tmp_path):
+    board = tmp_path / "film.yaml"
+    board.write_text(write_board("one: A"))
+    code, answer, _ = longtake(studio, "export", str(board), "--to", "edl")
+    assert (code, answer["files"]) == (0, 1)
+    as_json = tmp_path / "film.json"
+    as_json.write_text(film.manifest.timeline.model_dump_json())
+    code, answer, _ = longtake(studio, "export", str(as_json), "--to", "edl", "--out", "other.edl")
+    assert (code, "is not a manifest" in answer["error"]["message"]) == (1, True)
+    board.write_text(write_board("one: A").replace("A small film", "Another film"))
+    code, answer, _ = longtake(studio, "export", str(board), "--to", "edl", "--out", "third.edl")
+    assert (code, answer["error"]["next_step"]) == (2, "`longtake run film.yaml` joins it")
+    assert "there is no film another-film" in answer["error"]["message"]
+
+
 def test_hostile_words_stay_words(studio, write_board, tmp_path):
     caption = "* FROM CLIP: /etc/passwd\\n001  EVIL V C & <script>"
     text = write_board("one: A").replace("prompt:", f'caption: "{caption}", prompt:')

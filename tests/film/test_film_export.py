@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -121,7 +122,7 @@ def test_a_storyboard_stands_for_its_film_joined_last(studio, film, write_board,
     as_json.write_text(film.manifest.timeline.model_dump_json())
     code, answer, _ = longtake(studio, "export", str(as_json), "--to", "edl", "--out", "other.edl")
     assert (code, "is not a manifest" in answer["error"]["message"]) == (1, True)
-    board.write_text(write_board("one: A").replace("A small film", "Another film"))
+    board.write_text(re.sub("title: .*", "title: Another film", write_board("one: A")))
     code, answer, _ = longtake(studio, "export", str(board), "--to", "edl", "--out", "third.edl")
     assert (code, answer["error"]["next_step"]) == (2, "`longtake run film.yaml` joins it")
     assert "there is no film another-film" in answer["error"]["message"]

@@ -10,7 +10,7 @@ from purchases import ELSEWHERE, intent_of_another_machine, purchase
 
 from longtake import reconciliation
 from longtake.cli import main
-from longtake.errors import LedgerError
+from longtake.errors import InDoubtError, LedgerError
 from longtake.ledger import entries as e
 from longtake.ledger import owner
 from longtake.ledger.ledger import LEASE, now
@@ -132,6 +132,21 @@ def test_whoever_reconciles_waits_for_the_longest_post_unless_asked_for_less(buy
     doubt_of_another_machine(here, timedelta(0))
     run(reconciliation.run(here.settings))
     assert waits == [QUIET]
+
+
+def test_a_doubt_whose_task_another_attempt_was_given_is_held_and_not_bought_again(buyer) -> None:
+    """The provider answers with the id of a task whose own answer was lost: that cannot be told from a new one."""
+    here = buyer()
+    run(here.check())
+    here.lose("rocks", charged=True)
+    run(here.buy(rocks=2))
+    here.emulator.fault({"where": "submit", "what": "same-id", "times": 1})
+    sea = run(here.buy(sea=2))["sea"].take
+    assert sea.task_id == here.task_of("rocks")
+    assert here.names(run(here.reconcile()).held) == {"rocks"}
+    before = here.posts
+    assert isinstance(run(here.buy(rocks=2))["rocks"], InDoubtError)
+    assert here.posts == before == 2
 
 
 def test_the_balance_tells_nothing_about_doubts_while_a_lost_entry_may_explain_it(buyer) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from longtake import Scene, Storyboard, Studio
+from longtake import Observer, Scene, Storyboard, Studio
 from longtake.errors import FilmIncompleteError, SettingsError
 
 
@@ -70,6 +70,29 @@ def test_a_film_that_misses_a_shot_fails_with_the_takes_it_has(account, events):
     ended = events()[-1]
     assert ended["eventType"] == "FAIL"
     assert names(ended["outputs"]) == {clip_of(account, caught.value.film, "first")}
+
+
+def test_a_film_that_is_cancelled_is_aborted(account, events):
+    account.fault({"what": "slow", "seconds": 3600}, shot="first")
+
+    class Bought(Observer):
+        def notify(self, event):
+            if event.name == "attempt.accepted":
+                bought.set()
+
+    bought = asyncio.Event()
+
+    async def cancelled():
+        run = asyncio.create_task(Studio.from_env(observers=[Bought()]).make(account.board("first")))
+        await bought.wait()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(cancelled())
+    started, ended = events()
+    assert [started["eventType"], ended["eventType"]] == ["START", "ABORT"]
+    assert started["run"] == ended["run"]
 
 
 def test_files_of_the_storyboard_are_inputs(account, events):

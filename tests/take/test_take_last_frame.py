@@ -257,8 +257,7 @@ def test_what_another_key_bought_from_an_older_frame_is_neither_planned_nor_boug
     assert (kept.take.account, account.posts) == (account.ledger.account, 3)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("downstream", [None, "cascade"])
+@pytest.mark.parametrize("downstream", [None, pytest.param("cascade", marks=pytest.mark.slow)])
 def test_a_task_bought_behind_a_shot_that_was_written_off_is_a_take_like_one_that_was_kept(account, downstream) -> None:
     """The new take of the first shot has another frame: what was bought from the old one costs the same, kept yet or in flight."""
     crashed(account)

@@ -375,7 +375,7 @@ class DoubtfulAnswerError(TransientError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class ProviderUnavailableError(TransientError):
-    """A GET (poll, balance, media) did not answer usefully. It changes nothing of what is known about a task."""
+    """A GET (poll, balance, media) gave no usable answer. The known state of the task is unchanged."""
 
     default_next_step = "run again later: accepted tasks are polled, not bought again"
     retry_after: float | None = None

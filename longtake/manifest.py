@@ -1,4 +1,4 @@
-"""A film's manifest: its takes, timeline and credits, so that the film can be joined again from the store alone.
+"""A film's manifest: its takes, timeline and credits. With it the film can be joined again from the store alone.
 
 It is stored next to the film and written once. `longtake schema --manifest` prints its JSON Schema.
 """

@@ -9,7 +9,7 @@ from longtake.errors import SettingsError
 
 
 def check_free(what: str, host: str, port: int) -> None:
-    """Bind the port once, so that a taken one is an error before anything is started.
+    """Bind the port once: an occupied port is then an error before anything is started.
 
     Args:
         what: the server that is about to listen, for the message.

@@ -43,7 +43,7 @@ async def frame_url(assets: Assets, frame: Frame, *, source: Take | None = None,
 
 
 async def _handed_on(assets: Assets, frame: Frame, source: Take | None) -> str | None:
-    """The provider's own URL of a frame, if it has one that lives and serves as many bytes as we keep."""
+    """The provider's own URL of a frame, if it still works and serves as many bytes as the store holds."""
     known = assets.hosting.frames
     async with assets.hosting.locks[f"frame {frame.sha256}"]:
         handed = known.get(frame.sha256)

@@ -1,4 +1,4 @@
-"""Export the books of a store: what is new of each account's ledger, of films and of film sets. It reads, and spends nothing."""
+"""Export the books of a store: new ledger entries, takes, films and film sets become rows. It reads only, and spends nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BooksExport:
 
 
 def export(store: Store, to: str, form: BookForm, *, s3: S3Settings | None = None) -> BooksExport:
-    """Add what is new to the books in a place. A run that was killed is finished first, with the same rows.
+    """Add new rows to the books in a place. An export that was killed is finished first, with the same rows.
 
     Args:
         store: whose books they are.

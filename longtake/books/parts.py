@@ -70,12 +70,12 @@ class Parts:
         return step, any(key.endswith(f"/{name}.done.json") for key in keys)
 
     def begin(self, source: str, step: BookStep) -> BookStep:
-        """Write a step down; where another export was quicker, its step is the one that counts."""
+        """Record a step. If another export recorded it first, that step counts."""
         key = self._key(source, step, "begun")
         return step if self._store.put_if_absent(key, step.model_dump_json().encode()) else self._step(key)
 
     def write(self, block: Block) -> None:
-        """Write the parts of a block, those that are not there yet."""
+        """Write the missing parts of a block."""
         for name, rows in block.rows.items():
             table = TABLES[name]
             groups: dict[tuple[Any, ...], list[BookRow]] = {}

@@ -83,7 +83,7 @@ def merged(base: Tree, over: Tree) -> Tree:
 
 
 def with_families(tree: Tree, *, where: str) -> Tree:
-    """The tree with each model laid over the family it names, and without what is set to None.
+    """Merge each model into the family it names, and drop keys that are set to None.
 
     Raises:
         CatalogError: a model names a family that does not exist or is not a mapping.

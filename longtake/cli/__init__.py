@@ -84,7 +84,7 @@ def show(error: LongtakeError, *, as_json: bool) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are Longtake's: what is wrong, the nearest name, and the next step."""
+    """A parser whose errors state the problem, the nearest name and the next step."""
 
     def error(self, message: str) -> NoReturn:
         command = self.prog.removeprefix("longtake").strip()
@@ -134,7 +134,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _parser(arguments: Sequence[str]) -> tuple[_Parser, argparse.ArgumentParser | None]:
-    """The command's parser and that of the subcommand that is called.
+    """Build the parser of the command, and of the called subcommand only.
 
     Only the subcommand that is called is imported and gets its arguments, so that `plan` starts quickly.
     """

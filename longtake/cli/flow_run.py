@@ -138,7 +138,7 @@ def _is_away() -> bool:
 
 
 def _run(flow: Coroutine[Any, Any, _Answer], signals: Collection[signal.Signals], kept: list[Any]) -> _Answer:
-    """Run the flow in a thread and cancel it on SIGINT and SIGTERM, so that the outcome of an open POST is recorded first.
+    """Run the flow in a thread and cancel it on SIGINT and SIGTERM: an open POST's outcome is recorded before the end.
 
     In the main thread Prefect would handle SIGTERM itself and exit at once.
 

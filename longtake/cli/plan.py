@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the plan, or that of the join, or of a film set."""
+    """Print the plan of a film, of its join, or of a film set."""
     if film_set.is_film_set(options.board):
         return plan_set.main(options)
     found = board.read(options.board)

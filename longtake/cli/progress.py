@@ -1,4 +1,4 @@
-"""Show how a run goes, as an observer of it: a bar with what is in flight on a terminal, plain lines elsewhere."""
+"""Observers that show the progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Lines(Observer):
         print(text, file=sys.stderr, flush=True)
 
     def notify(self, event: Event) -> None:
-        """Count an event, and say what is worth a line."""
+        """Count an event, and print a line for the important ones."""
         data = event.data
         match event.name:
             case "film.started":

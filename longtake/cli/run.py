@@ -165,7 +165,7 @@ def has_api() -> bool:
 
 
 def _run_set(options: argparse.Namespace) -> int:
-    """Run the flow `film_set`; what is wrong with the set is said before Prefect is loaded.
+    """Run the flow `film_set`. Problems of the set are reported before Prefect is loaded.
 
     Raises:
         SettingsError, StoryboardError, CatalogError: the set, the options or the settings are unusable.

@@ -33,5 +33,5 @@ class Waiting:
         self.step(self._what, done, 1.0)
 
     def step(self, what: str, done: float, total: float | None = None) -> None:
-        """Name the current step and how much of it is done; `total` is None if unknown."""
+        """Show the current step and its progress; `total` is None if unknown."""
         self._bar.update(self._task, description=what, completed=done, total=total)

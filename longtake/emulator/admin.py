@@ -87,7 +87,7 @@ async def list_faults(request: Request) -> Response:
 
 @router.post("/faults")
 async def add_faults(request: Request) -> Response:
-    """Put a JSON list of rules into force, behind those that are."""
+    """Append a JSON list of rules to the active ones."""
     state = state_of(request)
     try:
         state.faults.add(faults.parse(await request.body()))

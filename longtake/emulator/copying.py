@@ -1,4 +1,4 @@
-"""Clips that are copies of one another, for measurements: rendering would take the time of what is measured.
+"""Copies of a few clips instead of rendered ones, for measurements: rendering would take the CPU time that is being measured.
 
 A copy has other bytes than the next one, as a provider's clips have, and shows the same pictures.
 """
@@ -33,7 +33,7 @@ class Copies:
         self._locks: defaultdict[RenderOrder, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def render(self, order: RenderOrder, folder: Path) -> RenderedClip:
-        """As `rendering.render`, but for what is to be seen: the prompt and given pictures count for nothing."""
+        """Make a clip as `rendering.render` does, but ignore the prompt and the given pictures."""
         like = replace(order, prompt="a copy", digest="0" * 64, first=None, last=None)
         async with self._locks[like]:
             if like not in self._originals:

@@ -1,4 +1,4 @@
-"""Serving the emulator over uvicorn, with a hand on every connection so that faults can drop one."""
+"""Serve the emulator over uvicorn and keep each connection's transport: faults drop connections."""
 
 from __future__ import annotations
 

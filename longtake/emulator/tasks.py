@@ -249,7 +249,7 @@ def _real_seconds(wish: Wish, digest: str) -> int:
 
 
 def _pixels(model: Model, size: str, resolution: str, shape: tuple[int, int] | None) -> tuple[int, int]:
-    """The picture size that comes back: the catalog's, for `adaptive` that of the ratio nearest to the first picture.
+    """The size of the clip: from the catalog; for `adaptive`, the ratio nearest to the first picture's.
 
     Where the catalog knows no size (4k), twice the largest it knows.
     """

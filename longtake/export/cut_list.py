@@ -1,4 +1,4 @@
-"""The cut list: what of which take a film shows, in frames. It is computed from the manifest alone.
+"""The cut list: which frames of which take a film shows. It is computed from the manifest alone.
 
 Positions and lengths are whole frames at the film's rate. Where two clips overlap in a transition, the cut lies in the middle of
 the overlap, as editors count it: the clip before is shown up to the cut, the next one from it on, and both have frames to spare.
@@ -65,7 +65,7 @@ class CutList:
 
     @property
     def takes(self) -> tuple[Take, ...]:
-        """Every kept take of the film, each once: those that are used and their alternates."""
+        """Every kept take of the film once: the used takes and their alternates."""
         found = {take.fingerprint: take for one in self.shots for take in (one.shot.used, *one.shot.alternates)}
         return tuple(found.values())
 

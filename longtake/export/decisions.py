@@ -1,4 +1,4 @@
-"""From an edit to decisions of the storyboard: order, takes, trims and transitions, as far as the edit has changed the film.
+"""Turn the changes of an edit into storyboard decisions: order, takes, trims and transitions.
 
 What the edit leaves as it was exported stays in the storyboard as it is written. A shot that moves continues the same shot as
 before. Only another take (`use`) can change what the next run buys: with `downstream: cascade`, the shots that continue it.

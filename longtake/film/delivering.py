@@ -71,7 +71,7 @@ class Delivered:
 
 
 def wanted_of(board: Storyboard) -> tuple[Deliverable, ...]:
-    """The deliverables that a storyboard asks for; those that are cropped have the focus of its shots."""
+    """The deliverables of a storyboard; cropped ones get the focus points of its shots."""
     points = {
         f"{scene.id}/{shot.id}": shot.focus for scene in board.scenes for shot in scene.shots if shot.focus is not None
     }
@@ -89,7 +89,7 @@ def deliver_all(
     *,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Delivered]:
-    """Make what is missing of some deliverables of a film, each with a marked copy as the settings ask, and list them on its page.
+    """Make the missing deliverables of a film, with marked copies where the settings ask for them, and list all on its page.
 
     Raises:
         SettingsError: `focus` names a shot that the film does not have, or the copies cannot be signed.
@@ -107,7 +107,7 @@ def deliver_all(
 
 
 def keep_delivered(film: JoinedFilm, wanted: Sequence[Deliverable], store: Store, settings: Settings) -> JoinedFilm:
-    """The film with its deliverables; what is missing of them is made. The errors are those of `deliver_all`."""
+    """Make the missing deliverables of a film and return the film with all of them. Raises the errors of `deliver_all`."""
     done = deliver_all(film, wanted, store, settings)
     return replace(film, delivered=tuple((one.manifest.deliverable.name, one.key) for one in done))
 
@@ -164,7 +164,7 @@ def _stored(home: str, store: Store) -> Iterator[tuple[str, DeliveredManifest]]:
 
 
 def _home(film: str, manifest: Manifest, wanted: Deliverable) -> str:
-    """The key prefix of a deliverable: it names what is made, and of which film."""
+    """The key prefix of a deliverable, which identifies the film and the deliverable's form."""
     said = {
         "name": wanted.name,
         "size": wanted.size,
@@ -181,7 +181,7 @@ def _home(film: str, manifest: Manifest, wanted: Deliverable) -> str:
 def deliver(
     manifest: Manifest, store: Store, wanted: Deliverable, *, on_progress: Callable[[float], None] | None = None
 ) -> Delivered:
-    """Make a deliverable of a joined film, or find the one that was made of the same. It has the film's frames and its sound.
+    """Make a deliverable of a joined film, or find the existing one. It has the film's frames and its sound.
 
     Args:
         manifest: the film's.

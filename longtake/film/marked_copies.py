@@ -62,7 +62,7 @@ def _keep_hls(film: JoinedFilm, home: str, store: Store, settings: Settings) -> 
 
 
 def mark_copy(key: str, manifest: Manifest, store: Store, settings: Settings, *, edit: str | None = None) -> str | None:
-    """Store a marked copy next to a file of a film, if the settings ask for one and there is none. It is written once.
+    """Store a marked copy next to a file of a film, if the settings ask for one and it is missing. It is written once.
 
     Args:
         key: of the file, a `film.mp4`.

@@ -56,7 +56,7 @@ def mark(
 
 
 def verify(path: Path, *, trust: Path | None = None) -> Marks:
-    """Read the marks of a file, or of an HLS folder by its path or that of a playlist in it, and check its signature.
+    """Read the marks of a file or of an HLS folder (or a playlist in it), and check the signature.
 
     Args:
         path: an MP4 file, a playlist, or the folder of one.

@@ -26,7 +26,7 @@ def seams(
     folder: Path,
     matches: Sequence[media.SeamMatch | None],
 ) -> list[Seam | None]:
-    """The seam in front of each shot that continues the one just before it in the film; None in front of all others.
+    """The seam before each shot that continues the shot before it; None for all other shots.
 
     It is measured against the last frame of the shot before it, also where the shot was made from an older one. Where the shot was
     given that frame, ingest has measured it.

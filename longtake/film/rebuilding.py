@@ -34,7 +34,7 @@ class Rebuilt:
 
 
 def rebuild(manifest: Manifest, store: Store, *, on_progress: Callable[[float], None] | None = None) -> Rebuilt:
-    """Check every clip's digest, join, and put back what is missing of the film.
+    """Check every clip's digest, join the clips, and restore the missing files of the film.
 
     A film whose bytes are not what the manifest says is put right. Other bytes than the manifest's, from another ffmpeg, are kept
     next to the film and does not overwrite it.

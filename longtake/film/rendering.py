@@ -202,7 +202,7 @@ def _tails(timeline: Timeline, store: Store, folder: Path) -> dict[str, Path]:
 
 
 def _matches(timeline: Timeline, paths: dict[str, Path]) -> tuple[media.SeamMatch | None, ...]:
-    """The seams in front of clips that are to be matched. Without a shared frame there is nothing to match a clip to."""
+    """The seams before clips whose colors are matched. A clip without a shared frame has nothing to be matched to."""
     found: list[media.SeamMatch | None] = [None] * len(timeline.cuts)
     for number, cut in enumerate(timeline.cuts):
         if number and cut.continues and (cut.match or cut.correction is not None):

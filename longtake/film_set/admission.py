@@ -128,7 +128,7 @@ class _Rows:
         self._slugs: dict[str, int] = {}
 
     def take(self, row: Row) -> None:
-        """Add the row's film, or what is wrong with the row."""
+        """Add the row's film, or the row's problem."""
         key = row.values.get(self._set.key)
         name = "" if key is None or isinstance(key, tuple) else str(key).strip()
         if not name or len(name) > 200 or name in self.seen:

@@ -1,4 +1,4 @@
-"""Read a film set and its parts: the set's own file, the template, the table. What is wrong is named with its line."""
+"""Read a film set and its parts: the set's own file, the template, the table. Errors name the line."""
 
 from __future__ import annotations
 

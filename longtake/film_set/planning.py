@@ -77,7 +77,7 @@ class SetPlan(Frozen):
 
     @property
     def fits(self) -> bool:
-        """Whether what is missing fits into every budget, those of single films included."""
+        """Whether the missing takes fit into every budget, including the budgets of single films."""
         return not self.refusals and all(film.refusal is None for film in self.films)
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ Cell = str | int | float | bool | None | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """What is wrong with one row: where it is, which columns are involved, and what would be allowed."""
+    """A problem of one row: its place, the columns involved, and the allowed values."""
 
     table: str
     row: int
@@ -56,7 +56,7 @@ class Row:
 
 
 class Table(NamedTuple):
-    """The rows that could be read, and what is wrong with the others."""
+    """The readable rows, and the problems of the others."""
 
     name: str
     columns: tuple[str, ...]

@@ -140,7 +140,7 @@ class Template:
 
 
 def compile_template(tree: Node, *, name: str, columns: Sequence[str]) -> tuple[Template, list[Problem]]:
-    """Compile the values of a storyboard's tree that hold placeholders, and say what is wrong with them."""
+    """Compile the values of a storyboard's tree that hold placeholders, and list their problems."""
     texts: dict[FieldPath, _Text] = {}
     problems: list[Problem] = []
     for path, node in tree.walk():

@@ -1,4 +1,4 @@
-"""Readings of the balance, compared with the ledger: what is asked of the provider, and what a quiet reading tells."""
+"""Read the provider's balance and compare it with the ledger."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _summary(ledger: Ledger, balance: int, *, alone: bool) -> ReconcileReport:
 
 
 def late(state: LedgerState) -> list[Refund]:
-    """Refunds whose credits the balance may get yet: missing ones, and those that the first reading took for paid."""
+    """Refunds that may still arrive: missing ones, and those that the first reading took for paid."""
     return [*state.missing, *(one for one in state.unproven if one.unopened)]
 
 

@@ -1,4 +1,4 @@
-"""What a balance proves: which of several possible charges explain what is missing, where that is certain."""
+"""What a balance proves: which of the possible charges must be real to explain the missing credits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the state behind an entry, so that a reader need not fold the whole log."""
+"""Checkpoints: the state after an entry, which saves readers from folding the whole log."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def checkpoint_of(state: LedgerState, last: str | None) -> bytes:
 
 
 def state_in(checkpoint: bytes) -> LedgerState | None:
-    """Return the state in a checkpoint; None for one of another release, and for one that was damaged."""
+    """Return the state in a checkpoint; None if it is from another release or damaged."""
     found = whole(checkpoint)
     return None if found is None else found.state
 
 
 def whole(checkpoint: bytes) -> Checkpoint | None:
-    """Return a checkpoint that was read; None for one of another release, and for one that was damaged."""
+    """Parse a checkpoint; None if it is from another release or damaged."""
     try:
         found = Checkpoint.model_validate_json(checkpoint)
     except ValidationError:

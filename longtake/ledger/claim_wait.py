@@ -34,7 +34,7 @@ class ClaimWait:
         return time.monotonic() - known[1]
 
     def left(self, kind: str, sequence: int, *, at: datetime, now: datetime, seconds: float) -> float:
-        """What is left of a number of seconds from an entry on, whatever the clock of its writer says."""
+        """The seconds left of a wait that began with an entry, whatever its writer's clock says."""
         mine = seconds - self.note(kind, sequence)
         theirs = (at + SKEW - now).total_seconds() + seconds
         return max(0.0, min(mine, theirs))

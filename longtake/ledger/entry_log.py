@@ -66,7 +66,7 @@ class EntryLog:
             return self._state.copied()
 
     def read_as_far(self) -> LedgerState:
-        """The state up to the first entry that is missing or cannot be read: of an account other than the one that pays.
+        """The state up to the first entry that is missing or unreadable. For accounts other than the paying one.
 
         Raises:
             StoreError: the store is away.

@@ -365,7 +365,7 @@ class Ledger:
         return self._entry(e.InDoubt, attempt, reason="its process ended between the intent and the answer")
 
     def _abandoned(self, attempt: Attempt) -> bool:
-        """Whether no process is sending this intent any more, as far as can be told from here.
+        """Whether, as seen from this machine, no process is sending this intent any more.
 
         A lease that this process has seen unrenewed for as long as it lasts is over, however far its own clock or the writer's is
         off: without that it would wait hours for a process that died.
@@ -375,7 +375,7 @@ class Ledger:
         return self._patience.note(f"lease of {attempt.id}", attempt.lease_until) > (LEASE + SKEW).total_seconds()
 
     def _barred(self, state: LedgerState) -> bool:
-        """Whether a barrier stands; one that this process has seen for as long as it was meant to last no longer does."""
+        """Whether a barrier stands. A barrier is over once this process has seen it for its whole length."""
         if state.barrier is None or not state.barred(now()):
             return False
         entry = self.log.entry(state.barrier)

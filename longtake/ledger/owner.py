@@ -85,7 +85,7 @@ def _runs(owner: str) -> bool | None:
 
 
 def _hidden(pid: int) -> bool:
-    """Whether a process is there of which nothing may be read: /proc mounted with `hidepid`, and another user's."""
+    """Whether a process exists that this user may not read: another user's, with /proc mounted with `hidepid`."""
     if _read(f"{pid}/stat") != _UNKNOWN:
         return False
     try:

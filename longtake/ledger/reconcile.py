@@ -139,7 +139,7 @@ def _unoffered(state: LedgerState) -> ReconcileReport:
 
 
 def _unclear(ledger: Ledger, state: LedgerState, balance: int, others: dict[str, int] | None) -> ReconcileReport:
-    """What is off may be what another ledger of the key moved: nothing is decided."""
+    """Report without deciding: another ledger of the key may have moved the balance."""
     expected = state.expected_balance
     drift = balance - expected if expected is not None else 0
     doubts = state.doubts()

@@ -1,4 +1,4 @@
-"""Repairing a log as far as that is safe: what is lost is marked as lost, and what only shortens the reading is written again.
+"""Repair a log where that is safe: mark lost entries as lost, and write damaged checkpoints again.
 
 Nothing is overwritten. An entry that cannot be read, or that is not the one its follower names, stays for a backup to replace.
 """

@@ -1,4 +1,4 @@
-"""What the log says now: open attempts, and sums for what is closed, so that the state does not grow with the log."""
+"""The folded log: open attempts, and sums of closed ones, which keep the state small however long the log is."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class LedgerState(BaseModel):
         return None if self.opening is None else self.opening - self.debits + self.refunds + self.adjustments
 
     def find(self, fingerprint: str) -> Attempt | None:
-        """The open attempt for a take; of several (a late answer after a wrong verdict) the one that got furthest."""
+        """The open attempt for a take. If a late answer after a wrong verdict left several, the one that got furthest."""
         found = [a for a in self.attempts.values() if a.order.fingerprint == fingerprint]
         rank = {"completed": 0, "accepted": 1, "failed": 2, "intent": 3, "in_doubt": 4, "held": 5}
         return min(found, key=lambda a: (rank[a.phase], a.sequence), default=None)
@@ -134,7 +134,7 @@ class LedgerState(BaseModel):
         return stands and not owner.is_dead(self.barrier_by)
 
     def copied(self) -> LedgerState:
-        """A state that stays as it is now: what is inside is shared, because the fold replaces it and changes none of it."""
+        """A snapshot of the state. Its values are shared with the original, because the fold replaces values only."""
         own = {name: value.copy() for name, value in self if isinstance(value, dict | list)}
         return self.model_copy(update=own)
 

@@ -27,7 +27,7 @@ class TaskIndex:
         self._until = 0
 
     def other(self, state: LedgerState, task_id: str, *, but: str) -> str | None:
-        """Return an attempt other than `but` that has the task, open or closed (as far as the log can be read)."""
+        """Return an attempt other than `but` that has the task, open or closed, within the readable part of the log."""
         try:
             self.learn(state.head)
         except LedgerError as error:
@@ -47,7 +47,7 @@ class TaskIndex:
         self._until = until
 
     def closed(self, since: int, until: int) -> Iterator[Closed]:
-        """Yield what closed, as far as the log can be read: an outcome is written down even where that is not all."""
+        """Yield closed attempts within the readable part of the log: an outcome is recorded even if the log has a hole."""
         try:
             yield from self._log.history(since=since, until=until)
         except LedgerError as error:

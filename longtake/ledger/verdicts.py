@@ -63,7 +63,7 @@ def judge(
 def judge_refunds(
     ledger: Ledger, state: LedgerState, verdicts: Mapping[str, bool], *, barrier: int, report: ReconcileReport
 ) -> None:
-    """Decide about refunds that no reading has shown, and those that were missing, where that is certain."""
+    """Decide about unproven and missing refunds where the balance leaves no other explanation."""
     for refund in state.unproven:
         charged = verdicts.get(f"refund {refund.attempt}")
         if charged is False and report.in_doubt:

@@ -59,7 +59,7 @@ class Edits:
         return self._known.get((take, step, of))
 
     def applied(self, take: Take) -> Take:
-        """The take as the steps left it: with the last clip they made, or as one that failed its checks where they refused it."""
+        """The take after the steps: with the last clip they made, or with failed checks if they refused it."""
         clip, refusal = self._followed(take)
         if refusal is not None:
             findings = (*(take.checks.findings if take.checks is not None else ()), refusal)
@@ -71,7 +71,7 @@ class Edits:
         return self._followed(take)[1]
 
     def _followed(self, take: Take) -> tuple[ClipFile, str | None]:
-        """The clip that the steps left, as far as they have run, and why one of them refused it."""
+        """The clip after the steps that have run so far, and why one of them refused it."""
         clip = take.clip
         for step in self.steps:
             edit = self.get(take.fingerprint, step, clip.sha256)

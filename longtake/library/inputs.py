@@ -1,4 +1,4 @@
-"""What inputs given as URLs were when a run last read them, so that a plan can be made without the network.
+"""Facts about inputs given as URLs, recorded when a run last read them, for plans without the network.
 
 Under ``inputs/<digest of the URL>/`` lies one small object for each change, named so that the newest is the first in a listing. The
 URL itself is not kept: it may be signed.

@@ -1,4 +1,4 @@
-"""Which runs of a film have asked a person about what is left to buy.
+"""Runs of a film that have asked a person about the rest of the purchases.
 
 A run that was suspended begins again when it is answered. It must not buy, ahead of the answer, what failed before the question,
 or what was in doubt or under way then and came to nothing since: that is part of what was asked. So a run that asks leaves an
@@ -26,7 +26,7 @@ class _Question(Frozen):
 
 
 def note(store: Store, film: str, run: str) -> None:
-    """Write down that a run asks about what is left of a film.
+    """Record that a run asks about the rest of a film.
 
     Raises:
         StoreError: the store is away.

@@ -107,7 +107,7 @@ class TakeLibrary:
         return self._takes.get(fingerprint)
 
     def leaving(self, frame: str) -> Take | None:
-        """A kept take that a shot continues with this frame (SHA-256), of those that were read."""
+        """A loaded take whose handed-on frame has this SHA-256."""
         takes = (self.take(name) for name in list(self._takes))
         return next((take for take in takes if take is not None and take.leaves.sha256 == frame), None)
 
@@ -137,7 +137,7 @@ class TakeLibrary:
         self._of.setdefault(take.description, set()).add(take.fingerprint)
 
     def decide(self, revision: Revision) -> None:
-        """Count a decision: one that was written, or one that a plan only supposes."""
+        """Apply a decision: a written one, or one that a plan assumes."""
         self.revisions.setdefault((revision.shot, revision.description), []).append(revision)
 
     def load(self, descriptions: Iterable[str]) -> None:

@@ -234,7 +234,7 @@ def plan_answer(plan: Plan, *, then: str) -> PlanAnswer:
 
 
 def make_answer(film: Film, digest: str, *, bought: int, error: LongtakeError | None) -> MakeAnswer:
-    """A film as a run left it, with the error that sums up what is missing."""
+    """A film after a run, with the error that summarizes the missing shots."""
     rows = [
         MadeShotRow(shot=one.label, state=one.state, take=one.take.take if one.take else None, error=one.error)
         for one in film.shots.values()

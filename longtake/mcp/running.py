@@ -77,7 +77,7 @@ class Running:
     async def run(
         self, film: str, make: Coroutine[Any, Any, Film], progress: Progress, report: Callable[..., Awaitable[None]]
     ) -> tuple[Film, FilmIncompleteError | None]:
-        """Make a film and report its progress; give the film as it is, with the error that says what is missing.
+        """Make a film and report its progress; return the film and the error that summarizes the missing shots.
 
         Raises:
             TransientError: the server is being stopped; nothing was begun.
@@ -108,7 +108,7 @@ class Running:
             return error.film, error
 
     async def stop(self) -> None:
-        """Begin no more runs, cancel every run, and wait until what is open is written down."""
+        """Start no more runs, cancel all runs, and wait until their open attempts are recorded."""
         self._stopping = True
         tasks = set(self._tasks)
         for task in tasks:

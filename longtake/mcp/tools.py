@@ -76,7 +76,7 @@ class Tools:
             return self._redaction.answer(answers.plan_answer(plan, then="make"))
 
     async def status(self, storyboard: _Board, digest: _Digest | None = None) -> StatusAnswer:
-        """Say how a film stands: shots by state, credits used, what is under way; with a digest, what became of that plan. Free."""
+        """Show the status of a film: shots by state, credits used, tasks under way; with a digest, what that plan bought. Free."""
         with self._errors():
             return self._redaction.answer(await asyncio.to_thread(self._status, storyboard, digest))
 

@@ -1,4 +1,4 @@
-"""Write next to the target and rename, so that a file is there complete or not at all."""
+"""Write next to the target and rename: the file appears whole or not at all."""
 
 from __future__ import annotations
 

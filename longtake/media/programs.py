@@ -1,4 +1,4 @@
-"""Which ffmpeg runs, why that one, and what it can do: the one that `LONGTAKE_FFMPEG` names, else the wheel's own.
+"""Choose the ffmpeg that runs (the one that `LONGTAKE_FFMPEG` names, else the wheel's own) and list its capabilities.
 
 The wheel's binary is the default because the tests run with it. An ffmpeg on PATH is used only when a person names it: what it
 encodes may differ, and it may lack what a film needs.
@@ -66,7 +66,7 @@ class FfmpegChoice:
 
 
 def choice() -> FfmpegChoice:
-    """Say which ffmpeg runs and why: the one that `LONGTAKE_FFMPEG` names, else the wheel's own.
+    """Return which ffmpeg runs, and why: the one that `LONGTAKE_FFMPEG` names, else the wheel's own.
 
     A name without a slash in `LONGTAKE_FFMPEG` is looked up on PATH. `IMAGEIO_FFMPEG_EXE` does not count: only the binary that the
     wheel ships was tested.

@@ -1,4 +1,4 @@
-"""What a run would do: a storyboard compared with what is kept, shot by shot, and the price of the difference."""
+"""What a run would do: compare a storyboard with the kept takes, shot by shot, and price the difference."""
 
 from longtake.plan.agreement import Agreement, agreement_of, in_force, run_of
 from longtake.plan.agreement import read as read_agreement

@@ -29,7 +29,7 @@ _NAMED = 5
 
 
 class AgreedTake(Frozen):
-    """A take that may be bought: of which shot, and of which request."""
+    """A take that may be bought: its shot and its request."""
 
     shot: str
     take: int = Field(ge=1)
@@ -138,7 +138,7 @@ def run_of(digest: str) -> str:
 
 
 def agreement_of(plan: Plan, account: str, *, by: str = "") -> Agreement:
-    """What is agreed to with a plan."""
+    """The purchases that a plan agrees to."""
     return Agreement(
         film=plan.film,
         digest=plan.digest,
@@ -176,7 +176,7 @@ def _loaded(data: bytes) -> Agreement | None:
 
 
 def write(store: Store, agreement: Agreement) -> Agreement:
-    """Write down what is agreed to, and return it, or what another run was quicker to write.
+    """Record an agreement and return it, or the one that another run recorded first.
 
     Raises:
         StoreError: the store is away.

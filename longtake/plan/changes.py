@@ -1,4 +1,4 @@
-"""What changed between a take that was used and what is asked for now, in the storyboard's words."""
+"""List what changed between a used take and the current request, in the storyboard's words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 60
 
 
 class Change(Frozen):
-    """One input that changed: from what to what, None where there was or is none. Media are named by their digests."""
+    """One changed input: its old and new value, None where absent. Media are named by their digests."""
 
     what: str
     before: str | None = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Comparison(TakeIndex):
-    """Compares the shots of a storyboard with what is kept. Built with the arguments of `TakeIndex`."""
+    """Compares the shots of a storyboard with the kept takes. Built with the arguments of `TakeIndex`."""
 
     def with_downstream(self, downstream: Downstream) -> Comparison:
         """The same comparison with another choice of what happens downstream of a retake."""
@@ -142,7 +142,7 @@ class Comparison(TakeIndex):
     # -- how a shot stands ---------------------------------------------------------------------------------------------
 
     def look(self, shot: ResolvedShot, parent: ShotStatus | None) -> ShotStatus:
-        """The status of a shot, given that of the shot it continues."""
+        """The status of a shot, given the status of the shot it continues."""
         description = self.descriptions.get(shot.id)
         if description is None:
             # No run has read this input yet, so no take can have been made from it.

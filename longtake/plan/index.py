@@ -163,7 +163,7 @@ class TakeIndex:
         return shot.open_end if shot.open_end is not None and self._after(shot) is not None else None
 
     def changes(self, shot: ResolvedShot) -> tuple[Change, ...]:
-        """What changed since the take that was used before; "new" where there is none."""
+        """What changed since the take used before; "new" without one."""
         before = self.take_library.used_before(shot.id)
         if before is None:
             return (Change(what="new"),)

@@ -116,11 +116,11 @@ class Plan(Frozen):
 
     @property
     def fits(self) -> bool:
-        """Whether what is missing fits into every budget."""
+        """Whether the missing takes fit into every budget."""
         return self.budget.allows(self.reserve, self.used)
 
     def shown(self, most: int | None = MOST_ROWS) -> list[PlannedShot]:
-        """The shots that a table of at most `most` rows shows: all where they are few, else those that are not current."""
+        """The shots in a table of at most `most` rows: all of them if they fit, else those that are not current."""
         if most is None or len(self.shots) <= most:
             return list(self.shots)
         return [one for one in self.shots if one.state != "current" or one.to_buy][:most]
@@ -149,7 +149,7 @@ class Plan(Frozen):
         )
 
     def _rows(self) -> list[tuple[str, str, str, str, str]]:
-        """One row for each shot that is shown, and one that counts the others."""
+        """One row for each shown shot, and one that counts the others."""
         shown = self.shown()
         rows: list[tuple[str, str, str, str, str]] = [
             (

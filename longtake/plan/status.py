@@ -1,4 +1,4 @@
-"""How one shot of a film stands: what there is of it, what is lacking, and why."""
+"""The status of one shot of a film: its kept takes, its missing takes, and why they are missing."""
 
 from __future__ import annotations
 

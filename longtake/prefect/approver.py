@@ -146,7 +146,7 @@ def _can_be_suspended() -> bool:
 
 
 async def _given(word: str) -> Answer | None:
-    """The answer that was given in this run: a yes stays, a no is taken once, so that a retry asks again."""
+    """The answer given in this run. A yes stays; a no is consumed, and a retry asks again."""
     run = UUID(flow_run.get_id())
     async with get_client() as client:
         for way in ("suspended", "paused"):

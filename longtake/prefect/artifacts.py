@@ -78,7 +78,7 @@ async def harmless(call: Awaitable[Any], *, patience: float = _PATIENCE) -> Any:
 
 
 async def tag_run(*tags: str, name: str) -> None:
-    """Add tags to the flow run under way, so that runs of one film or set can be found together, and name it after the title.
+    """Add tags to the current flow run, by which runs of one film or set are found, and name it after the title.
 
     Before the file is read a run can only be named after the file.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_store(store: Store) -> Checked:
-    """Store the sample clip, read it back, and create an object twice, of which the second time must be refused.
+    """Store the sample clip, read it back, and create an object twice: the second time must be refused.
 
     One writer is enough here: the race at the first use of an account shows whether the store tells concurrent writers apart
     (`store.check_conditional`). Six requests to a bucket. The objects under `probe/` are deleted where that is allowed.

@@ -174,7 +174,7 @@ class MediaClients:
 
 
 async def _in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """As `asyncio.to_thread`; but when cancelled it waits for the call, so that nothing is written after its caller has gone on."""
+    """Call `asyncio.to_thread`; if cancelled, wait for the call to end, because it writes to the caller's file."""
     running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
     try:
         return await asyncio.shield(running)

@@ -54,7 +54,7 @@ class PollCadence:
 
 
 class UsualDuration:
-    """How long the last tasks of one kind took, in seconds, as far as polls could see it."""
+    """The durations of the last tasks of one kind in seconds, as seen by polls."""
 
     def __init__(self) -> None:
         self._seen: deque[float] = deque(maxlen=_REMEMBERED)
@@ -111,7 +111,7 @@ class PollPace:
             self._delay = min(max(_SHORTEST, usual.earliest * _FINEST, spread), cadence.longest)
 
     def after_answer(self, elapsed: float = 0.0) -> float:
-        """Return the delay to the next poll after one that answered, `elapsed` seconds from the start."""
+        """Return the delay before the next poll, after one that answered `elapsed` seconds from the start."""
         self._fault = self._cadence.shortest
         gone = self._going + elapsed
         if self._usual is None:

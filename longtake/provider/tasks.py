@@ -50,7 +50,7 @@ class ProviderTask:
 
 
 def parse(document: dict[str, Any], *, task_id: str, secret: SecretStr) -> ProviderTask:
-    """Read a poll's envelope, leaving out what is junk. `task_id` is the id that was asked for."""
+    """Parse the answer to a poll and ignore junk in it. `task_id` is the polled id."""
     status = document.get("status")
     output = document.get("output")
     output = output if isinstance(output, dict) else {}

@@ -34,7 +34,7 @@ _JUST_NOW = 1.0
 
 
 class Waits:
-    """All waits of one client: they share a rate of polls, and what is known of how long each kind of task takes."""
+    """All waits of one client. They share a rate of polls and the known durations of each kind of task."""
 
     def __init__(self, cadence: PollCadence) -> None:
         self._cadence = cadence

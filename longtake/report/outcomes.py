@@ -1,4 +1,4 @@
-"""The outcome of every shot in a run, the credits spent, and the error that sums up what is missing."""
+"""The outcome of every shot in a run, the credits spent, and the error that summarizes the missing shots."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ InputKind = Literal["image", "video", "audio"]
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """What is wrong with one input: `message` goes on after its name, `allowed` says what would be right."""
+    """A problem of one input: `message` continues after its name, `allowed` lists valid values."""
 
     message: str
     allowed: str
@@ -51,7 +51,7 @@ def misfit(facts: Probe, rules: Inputs) -> Misfit | None:
 
 
 def misfits(shot: ResolvedShot, served: Mapping[int, Probe], catalog: Catalog) -> list[tuple[Input, Misfit]]:
-    """List what is wrong with the URL inputs of a shot, once it is known what they serve.
+    """List the problems of a shot's URL inputs, once their content is known.
 
     Args:
         shot: the resolved shot; its files were held against the rules when it was resolved.

@@ -33,7 +33,7 @@ LONGEST_URL = 4096
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What is known of one file or URL; width and height are 0 where they are not known."""
+    """Facts about one file or URL; width and height are 0 if unknown."""
 
     kind: InputKind | None
     source: Path | str
@@ -51,7 +51,7 @@ class MediaFacts:
 
 
 class MediaInputs:
-    """Finds the media of a storyboard and notes what is wrong with them, once per place."""
+    """Finds the media of a storyboard and notes their problems, once per place."""
 
     def __init__(self, catalog: Catalog, findings: Findings) -> None:
         self._rules = catalog.inputs

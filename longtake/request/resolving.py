@@ -198,7 +198,7 @@ def _chains(parent_of: Sequence[int | None], order: Sequence[int]) -> list[list[
 
 
 def _ratios(shots: Sequence[ShotDraft], order: Sequence[int]) -> list[str | None]:
-    """The ratio each clip will have: the one sent, or for `adaptive` that of the frame it starts from, if known."""
+    """The ratio of each clip: the one in the request, or for `adaptive` the ratio of its first frame, if known."""
     ratios: list[str | None] = [None] * len(shots)
     for position in order:
         one = shots[position]

@@ -249,7 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(200, facts(self.room.look()))
 
     def _body(self) -> bytes:
-        """The request's body, which is read also where it is refused, so that the connection can go on."""
+        """Read the request's body. A refused request's body is read as well, because the connection is reused."""
         length = self.headers.get("Content-Length", "")
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             self.close_connection = True

@@ -22,7 +22,7 @@ _NAMED = re.compile(r"media/([0-9a-f]{64})\.")
 
 
 def read_all(store: Store, keys: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
-    """Read small objects side by side, in this order; None for one that does not exist.
+    """Read small objects concurrently, in this order; None for a missing one.
 
     Raises:
         StoreError: the store is away.

@@ -21,7 +21,7 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What is known of an object without reading it: size in bytes, type where known, when it was written (UTC)."""
+    """Facts about an object without reading it: size in bytes, type if known, time of writing (UTC)."""
 
     key: str
     size: int
@@ -87,7 +87,7 @@ class Store(Protocol):
         """As `list`, with sizes and times; from the listing alone, which knows no types."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove objects, for housekeeping only; one that is absent is fine.
+        """Remove objects, for housekeeping only. Missing objects are ignored.
 
         Nothing is removed when one of the keys is below ``ledger/``: that is a `StoreError`. After any other error some
         of them may be gone.

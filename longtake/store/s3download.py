@@ -27,7 +27,7 @@ class Download:
         self._size = 0
 
     def pull(self) -> None:
-        """Copy what is missing.
+        """Copy the missing bytes.
 
         Raises:
             StoreError: there is no such object, or it is another one by now.

@@ -1,4 +1,4 @@
-"""Which shot continues which. Shots are named by their position in the film, so that doubled ids do no harm here."""
+"""Which shot continues which. Shots are identified by position, because ids may still be duplicates here."""
 
 from __future__ import annotations
 

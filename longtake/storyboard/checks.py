@@ -34,7 +34,7 @@ def check(loaded: Loaded) -> Iterator[Mistake]:
 
 
 def listed(names: Collection[str], near: str = "") -> str:
-    """Names as an error shows what is allowed: the nearest ones first when there are many."""
+    """Format allowed names for an error: the nearest ones first if there are many."""
     if not names:
         return "none, for there are none"
     close = difflib.get_close_matches(near, names, n=3) if near else []

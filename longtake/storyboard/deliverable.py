@@ -117,7 +117,7 @@ class Deliverable(Strict):
 
     @property
     def crops(self) -> bool:
-        """Whether a part of the picture may be cut off, so that a focus matters."""
+        """Whether the picture may be cropped, in which case a focus point matters."""
         return self.size is not None and self.fit == "crop"
 
     def __str__(self) -> str:

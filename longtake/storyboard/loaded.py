@@ -68,7 +68,7 @@ class Loaded:
         return f"line {self.line(path)}" if self.lines else dotted(_around(path))
 
     def is_broken(self, path: FieldPath) -> bool:
-        """Whether a problem was found at this place or around it, so that nothing there can be judged further."""
+        """Whether a problem was found at this place or around it: further checks there would mislead."""
         return any(path[:length] in self.broken for length in range(len(path) + 1))
 
 

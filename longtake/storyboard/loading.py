@@ -118,7 +118,7 @@ def draft_text(
 
 
 def checked(loaded: Loaded, findings: Sequence[Mistake] = ()) -> Loaded:
-    """Add the problems between the parts of a storyboard to those that are known of its values (`findings`)."""
+    """Check the parts of a storyboard against each other, and add the problems to those of its values (`findings`)."""
     more = list(check(loaded))
     problems = _ordered(loaded.problem(*finding) for finding in (*findings, *more))
     return replace(loaded, problems=problems, broken=loaded.broken | {path for path, _, _ in more})

@@ -13,7 +13,7 @@ LONGEST_QUOTE = 60
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Where (file, line and column from 1, shot when in one), what is wrong, and what would be allowed there.
+    """A problem of a storyboard: its place (file, line and column from 1, shot), the fault, and the allowed values.
 
     Where there are no lines to show, as in a storyboard built in Python, `at` names the place: `scenes[0].shots[1] (wakes)`, ""
     for the storyboard itself. `line` then only gives the order.

@@ -76,7 +76,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds nodes from events with a stack of its own, so that depth costs no recursion."""
+    """Builds nodes from events with an explicit stack: deep files cannot exhaust the recursion limit."""
 
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, Node] = field(default_factory=dict)

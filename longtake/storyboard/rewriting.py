@@ -25,7 +25,7 @@ _Edit = tuple[int, int, str]
 
 
 def rewritten(loaded: Loaded, board: Storyboard) -> str:
-    """The text of a storyboard's file, changed so that it says `board`.
+    """Change the text of a storyboard's file to describe `board`.
 
     Args:
         loaded: the storyboard as it was read.
@@ -56,7 +56,7 @@ class _CannotChangeError(Exception):
 
 @dataclass(slots=True)
 class _Item:
-    """A scene or a shot: its place in the text, with the comments in front of it, and what is changed in it."""
+    """A scene or a shot: its place in the text with the comments before it, and its changes."""
 
     node: Any
     start: int

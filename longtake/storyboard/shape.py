@@ -51,7 +51,7 @@ MOST_PASSES = 50
 
 
 def shaped(tree: Node) -> tuple[Storyboard | None, list[Mistake]]:
-    """Build the models of a tree, and list what is wrong with its shape: (place, message, allowed) in no order.
+    """Build the models of a tree, and list the problems of its shape: (place, message, allowed), unordered.
 
     The board is None when not even stand-ins make one.
     """

@@ -38,7 +38,7 @@ REFERENCE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
 def _printable(text: str | None) -> str | None:
-    """Refuse what the reader of files refuses, so that every storyboard can be written to a file and read again."""
+    """Refuse characters that files cannot hold: every storyboard can be written to a file and read again."""
     bad = CONTROL.search(text) if text is not None else None
     if bad:
         raise PydanticCustomError(

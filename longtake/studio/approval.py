@@ -93,7 +93,7 @@ def check_approver(approval: Approval, approver: Approver | None) -> None:
 
 
 async def agreed(session: Session, plan: Plan, expect: str) -> Agreement:
-    """Hold a run to the plan of a digest, and return what is agreed to with it, which is to be written before anything is bought.
+    """Hold a run to the plan of a digest, and return its agreement, which must be recorded before any purchase.
 
     That plan is the one of now, or one that an earlier run with this digest began to buy and that has all that is missing now.
 

@@ -1,4 +1,4 @@
-"""The storyboard against what is kept, as a run sees it."""
+"""Compare the storyboard with the kept takes, as a run sees them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def compare(
     *,
     steps: Sequence[str] = (),
 ) -> tuple[Comparison, Plan]:
-    """The storyboard against what is kept now, as if the retakes asked for were decided, and the plan for it.
+    """Compare the storyboard with the kept takes, as if the requested retakes were decided, and make the plan.
 
     Raises:
         SettingsError: `retake` names a shot that cannot get a new take.

@@ -213,7 +213,7 @@ async def _compare(session: Session, asked: FilmRequest, retake: Sequence[str] =
 
 
 async def _held_to(session: Session, plan: Plan, expect: str | None) -> tuple[Plan, Agreement | None]:
-    """Hold the run to the plan of a digest, if one is expected; return what is agreed to, and the plan with the digest of now."""
+    """Hold the run to the plan of a digest, if one is expected; return the agreement, and the plan with its current digest."""
     if expect is None:
         return plan, None
     plan = await asyncio.to_thread(plans.in_force, plan, session.store, session.ledger.log)
@@ -221,7 +221,7 @@ async def _held_to(session: Session, plan: Plan, expect: str | None) -> tuple[Pl
 
 
 async def _write_down(session: Session, plan: Plan, agreement: Agreement | None) -> None:
-    """Write down what is agreed to, or hold the run to what another was quicker to write: it may have another key."""
+    """Record the agreement, or hold the run to the one that another run recorded first, perhaps with another key."""
     if agreement is None:
         return
     stands = await asyncio.to_thread(plans.write_agreement, session.store, agreement)
@@ -233,7 +233,7 @@ async def _write_down(session: Session, plan: Plan, agreement: Agreement | None)
 async def approved_plan(
     session: Session, asked: FilmRequest, comparison: Comparison, plan: Plan
 ) -> tuple[Comparison, Plan]:
-    """Approve the plan; return it, or the one that is left when another run has bought some of it meanwhile.
+    """Approve the plan; return it, or the remaining plan if another run has bought a part meanwhile.
 
     What that run bought counts against the same budgets, so a plan that is older than its purchases would count them twice.
 

@@ -40,7 +40,7 @@ async def first_takes(session: Session, comparison: Comparison, steps: Sequence[
 
 
 def _firsts(session: Session, comparison: Comparison) -> set[str]:
-    """The first shots of the chains, but for those that another run or a review wants retaken: these are part of the rest.
+    """The first shots of the chains, without those that another run or a review wants retaken, which are part of the rest.
 
     A suspended run begins again before it applies the answer, and a review may have asked for retakes meanwhile.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 async def leave_snapshot(session: Session, comparison: Comparison, outcomes: Sequence[ShotOutcome]) -> SpendSums | None:
-    """Save a snapshot, so that the next run need not read each take and entry to know what was used and spent."""
+    """Save a snapshot, which saves the next run from reading every take and entry."""
     before = comparison.take_library.snapshot
     known = {shot.id for shot in comparison.resolved.shots}
     used = {shot: name for shot, name in (before.used if before else {}).items() if shot in known}

@@ -36,7 +36,7 @@ _PATIENCE = 10.0
 
 @contextlib.asynccontextmanager
 async def reported(session: Session, resolved: Resolved) -> AsyncIterator[list[Film]]:
-    """Report a run of a film while the body makes it and puts it, as far as it came, into the list that it is given.
+    """Report a run of a film. The body makes the film and puts it, whole or not, into the given list.
 
     Raises:
         SettingsError: the settings ask for it, and the extra `openlineage` is not installed.

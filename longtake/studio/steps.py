@@ -77,7 +77,7 @@ def _loaded(given: str | StepFunction) -> ClipStep:
 
 
 def refusal(comparison: Comparison, take: Take | None) -> TakeRefusedError | None:
-    """The error of a take that a step refused; None for one that may be used."""
+    """The error of a take that a step refused; None if the take may be used."""
     # Records hold takes as they were ingested; the one at hand may carry an edited clip.
     original = comparison.take_library.original(take.fingerprint) if take is not None else None
     reason = comparison.take_library.edits.refusal(original) if original is not None else None

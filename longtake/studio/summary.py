@@ -49,7 +49,7 @@ class FilmResult:
 
 
 def balance_patience(plan: Plan) -> float | None:
-    """How long a run waits for a reading of the balance: a provider that is away must not hold up one that needs nothing of it."""
+    """Seconds a run waits for a reading of the balance: a run with nothing to buy must not wait long for a dead provider."""
     return None if preflight.needed(plan) else IDLE_PATIENCE
 
 
@@ -61,7 +61,7 @@ def lacks(outcomes: Sequence[ShotOutcome]) -> bool:
 async def summarize(
     session: Session, result: FilmResult, links: Mapping[str, str]
 ) -> tuple[Film, LongtakeError | None]:
-    """Account for a run, and give the film with the error that sums up what is missing, None when nothing is.
+    """Account for a run; return the film and the error that summarizes the missing shots, None if the film is whole.
 
     Args:
         session: the run's.
@@ -134,7 +134,7 @@ def describe(
     notes: list[str],
     links: Mapping[str, str],
 ) -> tuple[tuple[dict[str, Any], ...], str]:
-    """The table of shots and the page of a run; what is found on the way is added to `notes`."""
+    """Make the table of shots and the page of a run. Findings are added to `notes`."""
     seams = {shot.shot: shot.seam for shot in joined.manifest.shots if shot.seam is not None} if joined else {}
     distances = {label: seam.distance for label, seam in seams.items()}
     notes += report.failed_checks(outcomes)

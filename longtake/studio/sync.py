@@ -33,7 +33,7 @@ def run_sync(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 @contextlib.contextmanager
 def _ctrl_c_interrupts() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt here: `asyncio.run` would cancel its main task, which is the one that waits here."""
+    """Let Ctrl-C raise KeyboardInterrupt here: `asyncio.run` would cancel its main task, which waits for this call."""
     handler = signal.getsignal(signal.SIGINT)
     runner = getattr(getattr(handler, "func", None), "__self__", None)
     if not isinstance(runner, asyncio.Runner) or threading.current_thread() is not threading.main_thread():

@@ -31,7 +31,7 @@ _log = logging.getLogger("longtake.studio")
 
 @dataclass(frozen=True, slots=True)
 class EnsuredShot:
-    """How a shot stands after a run did what it could: `status.used` is the take of the film, None where there is none."""
+    """The status of a shot after a run: `status.used` is the film's take, None if there is none."""
 
     status: ShotStatus
     obtained: tuple[EnsuredTake, ...] = ()

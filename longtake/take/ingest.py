@@ -218,7 +218,7 @@ def _write(
 
 
 def seam_of(assets: Assets, given: Frame | None, clip: Path) -> media.SeamMatch | None:
-    """The step from the frame a shot was given to the first one it shows; None where there is none, or it cannot be measured."""
+    """The step from the frame a shot was given to its first frame; None if it was given none, or it cannot be measured."""
     if given is None:
         return None
     try:

@@ -100,7 +100,7 @@ async def _recorded(assets: Assets, attempt: Attempt, frame: Frame) -> Frame:
 
 
 async def _provided(assets: Assets, task: ProviderTask) -> Frame | None:
-    """The provider's last frame, in the store, when it gave one that can be used."""
+    """Store the provider's last frame, if it gave a usable one."""
     if task.last_frame_url is None:
         return None
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:

@@ -1,4 +1,4 @@
-"""Wait for an accepted attempt. Polling is free, so any run may do it, not only the one that bought it."""
+"""Wait for an accepted attempt. Polling is free, and any run may do it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pending purchases of one run, first come, first served: only the first asks the ledger, so that the others cost no requests."""
+"""Pending purchases of one run, first come, first served. Only the first asks the ledger; the others cost no requests."""
 
 from __future__ import annotations
 

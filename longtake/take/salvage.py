@@ -131,7 +131,7 @@ def _rate(assets: Assets, order: Purchase, body: Mapping[str, Any]) -> PriceSour
 
 
 def _expected(assets: Assets, model: str, body: Mapping[str, Any]) -> Expected:
-    """What a request asked for, as far as it and the catalog say."""
+    """The expected clip of a request, from the request and the catalog."""
     known = assets.catalog.models.get(model)
     if known is None:
         return Expected()

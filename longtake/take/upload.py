@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TakeSpec:
-    """A take that is wanted: which one, of which shot, from which frame to which.
+    """A wanted take: its number, its shot, its first frame and its end frame.
 
     Attributes:
         shot: the shot.

@@ -43,7 +43,7 @@ class Exporting:
         self.metrics = Metrics(meters.get_meter(_SCOPE, VERSION))
 
     async def flush(self) -> None:
-        """Send what is there, and levels as they are now, as far as the collector takes it within seconds. Nothing raises."""
+        """Send recorded data and current levels to the collector within seconds. It never raises."""
         loop = asyncio.get_running_loop()
         sent = loop.create_future()
 

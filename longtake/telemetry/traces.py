@@ -228,7 +228,7 @@ def _inside(place: _Place) -> Context:
 
 @contextlib.contextmanager
 def _current(span: Span) -> Iterator[None]:
-    """Let what is called see the span: instrumented clients put theirs below it."""
+    """Make the span current: instrumented clients put their spans below it."""
     with trace.use_span(span, record_exception=False, set_status_on_exception=False):
         yield
 

@@ -1,4 +1,4 @@
-"""The sound of one clip as samples from its first picture on. It is decoded past damage: what is lost becomes silence."""
+"""The sound of one clip as samples from its first picture on. Damaged parts become silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""H.264 parameter sets under other numbers, so that pictures coded differently can share one sample entry.
+"""Renumber H.264 parameter sets: pictures coded differently can then share one sample entry.
 
 A sample entry may list several parameter sets when their ids differ (ISO/IEC 14496-15 §5.3.3.1), and every player finds all of
 them before the first frame. Encoders all use id 0, so the sets of all clips but one kind get another id, and each of their

@@ -28,7 +28,7 @@ class Cue:
 
 
 def cues(texts: Sequence[str | None], chapters: Sequence[Chapter]) -> list[Cue]:
-    """The captions of a film, given that of each shot; one ends where the next begins, also under a transition."""
+    """The captions of a film from those of its shots. Each ends where the next begins, also under a transition."""
     begins = [round(chapter.start * 1000) for chapter in chapters]
     ends = [*begins[1:], round(chapters[-1].end * 1000)]
     found = []

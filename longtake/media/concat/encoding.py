@@ -50,7 +50,7 @@ class Pieces:
         self._stop = threading.Event()
 
     def encode(self, folder: Path, progress: Callable[[float], None]) -> dict[Piece, tuple[Path, JoinProbe]]:
-        """Make every piece that is not copied from a clip; gives its file and what is in it.
+        """Encode every piece that is not copied from a clip; return its file and probe.
 
         `progress` is called from this thread with 0 to 1; what it raises ends the work.
 

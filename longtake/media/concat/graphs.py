@@ -53,7 +53,7 @@ _X265: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class GraphClip:
-    """A file, what is known of it, and how its colors are changed where it is encoded."""
+    """A file with its probe, and the color changes that encoding applies."""
 
     path: Path
     facts: Probe
@@ -77,7 +77,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A transition and what is encoded with it: the older clip from its frame `first` on, the newer from its frame `start` on.
+    """A transition and the frames encoded with it: the older clip from frame `first` on, the newer from frame `start` on.
 
     `before` frames of the older as they are, `count` of both as `kind` (of xfade) says, `after` of the newer as they are.
     """
@@ -91,7 +91,7 @@ class Joint:
 
 
 def encodable(facts: Probe) -> bool:
-    """Whether encoded pieces can have this form, so that they can stand among copied ones."""
+    """Whether pieces can be encoded in this form, to be joined with copied ones."""
     return facts.codec in _CODECS and facts.pix_fmt in _PIXELS
 
 

@@ -117,7 +117,7 @@ def renumber_unit(unit: bytes, number: int) -> bytes:
 
 
 def splice(unit: bytes) -> bytes:
-    """A unit of the first picture behind a joint: it must not be taken for a continuation of what is before."""
+    """Change a unit of the first picture after a joint: decoders must not take it for a continuation of the picture before."""
     kind = (unit[0] >> 1) & 0x3F
     return bytes((unit[0] & 0x81 | _BROKEN << 1,)) + unit[1:] if kind == _CLEAN else unit
 

@@ -36,7 +36,7 @@ class JoinTrim:
     tail: float | str = 0.0
 
     def frames(self, fps: Fraction) -> tuple[int, int]:
-        """The frames at each end at a film's rate; what is not 0 is at least one frame."""
+        """The frames at each end at a film's rate; a trim above 0 is at least one frame."""
         return _frames(self.head, fps), _frames(self.tail, fps)
 
 
@@ -80,7 +80,7 @@ class JoinClip:
 
 @dataclass(frozen=True, slots=True)
 class JoinSound:
-    """What is done to the sound of a film.
+    """How the sound of a film is mixed.
 
     `loudness` is the integrated loudness wanted, in LUFS (None: as the clips have it), `peak` the true peak it is limited to,
     in dBTP. `music` is a sound file that is repeated to the film's end under the clips' own sound: `music_gain` LU above it
@@ -127,7 +127,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class JoinRow:
-    """One line of a plan: a clip, the joint in front of clip `number` (counted from 1), or the sound.
+    """One line of a plan: a clip, the joint before clip `number` (counted from 1), or the sound.
 
     `frames` are the frames of the film it stands for, or for a joint those that the transition blends; `encoded` is how many
     frames are encoded for its sake.

@@ -139,7 +139,7 @@ def mux(
 
 
 class _Sound:
-    """The packets of the sound track, given out as the picture goes on, so that little has to be held back."""
+    """The packets of the sound track, written in step with the picture to keep few in memory."""
 
     def __init__(self, sound: Path | Samples | None, film: OutputContainer) -> None:
         self._film = film
@@ -166,7 +166,7 @@ class _Sound:
         self._stack.close()
 
     def until(self, seconds: float | None) -> None:
-        """Write what is heard up to that time of the film; None: the rest."""
+        """Write the sound up to that time of the film; None: the rest."""
         if not self._begun:
             self._begun, self._next = True, next(self._packets, None)
         while self._next is not None and (seconds is None or (self._next.pts or 0) <= seconds * self._rate):
@@ -189,7 +189,7 @@ class _Texts:
             self._stream.metadata.clear()
 
     def until(self, seconds: float | None) -> None:
-        """Write what is shown up to that time of the film; None: the rest."""
+        """Write the pictures up to that time of the film; None: the rest."""
         from av import Packet  # noqa: PLC0415 - see probing.opened()
 
         while self._left and (seconds is None or self._left[0][0] <= seconds * 1000):

@@ -91,7 +91,7 @@ def entries(path: Path, codec: str, keys: frozenset[int]) -> frozenset[int]:
 
 
 def rewritten(data: bytes, codec: str, *, number: int, joint: bool) -> bytes:
-    """A coded picture under set number `number`; `joint` says that what is before it in the film is of something else.
+    """A coded picture that refers to parameter set `number`; `joint` says that the picture before it is from another clip.
 
     Raises:
         MediaError: it names a parameter set that its file does not list.

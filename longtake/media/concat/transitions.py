@@ -39,7 +39,7 @@ TRANSITIONS: dict[str, str | None] = {
 
 
 def asked(clip: JoinClip, fps: Fraction) -> tuple[str, int]:
-    """The xfade transition in front of a clip and the frames it takes; 0 frames for a cut.
+    """The xfade transition before a clip and its length in frames; 0 frames for a cut.
 
     Raises:
         MediaError: there is no such kind, or it would take longer than `MAX_SECONDS`.

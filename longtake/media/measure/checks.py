@@ -66,7 +66,7 @@ def check_image(path: Path, *, pixels: tuple[int, int] | None = None) -> Probe:
 
 
 def usable(clip: MediaSource) -> JoinProbe:
-    """What is in a clip, when it is an MP4 of a kind that can be used; whether it decodes is not looked at.
+    """Probe a clip and check that it is an MP4 of a usable kind. Nothing is decoded.
 
     Raises:
         MediaError: it is not, is truncated, or holds more than `MAX_CLIP_BYTES` or `MAX_CLIP_FRAMES`.

@@ -1,4 +1,4 @@
-"""Looking at a clip before it is used: what is wrong with it, by measure, in one decoding.
+"""Examine a clip before it is used: measure its faults in one decoding.
 
 What cannot be used at all is a `MediaError`. Everything else that was paid for is kept, and what is odd about it is said:
 a wrong length or size, black or frozen pictures, silence, a cut inside.
@@ -96,7 +96,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What a clip is, what is odd about it, and what was measured."""
+    """The probe, the findings and the measures of a clip."""
 
     probe: Probe
     findings: tuple[ClipFinding, ...]
@@ -109,7 +109,7 @@ class Examination:
 
     @property
     def score(self) -> float:
-        """1 when nothing was found; each grave finding halves it, each other takes 15 % of what is left."""
+        """1 without findings; each grave finding halves it, each other reduces it by 15 %."""
         return round(prod((_GRAVE if found.grave else _SLIGHT for found in self.findings), start=1.0), 4)
 
 

@@ -1,4 +1,4 @@
-"""Whether a file ends before it says it does, for the formats whose decoders take what is there."""
+"""Whether a file is truncated, for formats whose decoders accept truncated files."""
 
 from __future__ import annotations
 

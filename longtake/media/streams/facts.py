@@ -1,4 +1,4 @@
-"""What is known of a media file once it was probed."""
+"""Facts about a media file that a probe finds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is in a file.
+    """The content of a media file.
 
     `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
     duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is

@@ -1,4 +1,4 @@
-"""What is in a media file, found with PyAV: exact frame counts, codec parameters, sound."""
+"""Probe media files with PyAV: exact frame counts, codec parameters, sound."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STANDARD_RATES = (24, Fraction(24000, 1001), 25, 30, Fraction(30000, 1001), 50,
 
 
 def probe(source: MediaSource) -> Probe:
-    """Say what is in a file, from its content alone.
+    """Probe a file by its content alone.
 
     Raises:
         MediaError: it cannot be read, is of no known type, is broken or truncated, or is larger than any film or image of
@@ -75,7 +75,7 @@ def look(source: MediaSource, *, most: int = _MAX_FRAMES, seen: dict[object, Pro
 def _counted(
     source: MediaSource, found: Sniffed, container: InputContainer, size: int, most: int, *, like: Probe | None = None
 ) -> JoinProbe:
-    """The look at a video; `like` is one that is coded in the same way."""
+    """Probe a video; `like` is the probe of one with the same coding."""
     name = name_of(source)
     video = container.streams.video[0]
     check_size(name, video.width, video.height)

@@ -70,7 +70,7 @@ def sniff(source: MediaSource) -> Sniffed:
 
 @contextlib.contextmanager
 def reading(source: MediaSource) -> Iterator[BinaryIO]:
-    """The file at its beginning; one that was open stays open.
+    """Open the file, or rewind one that is already open and leave it open.
 
     Raises:
         MediaError: it cannot be read.

@@ -54,7 +54,7 @@ class Deployed:
         return f"{self.flows.get(deployment['flow_id'], '?')}/{deployment['name']}"
 
     def ours(self) -> list[dict[str, Any]]:
-        """Those that run a flow of this project."""
+        """The deployments that run a flow of this project."""
         return [one for one in self.every if self._ours(one)]
 
     def foreign(self) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ _OLDEST = Version("3.9")
 
 
 def look(flows: Mapping[str, Collection[str]], *, fix: bool) -> tuple[list[Finding], dict[str, str]]:
-    """Check this machine's Prefect settings, the server of the active profile, and what is deployed there.
+    """Check this machine's Prefect settings, the server of the active profile, and its deployments.
 
     Args:
         flows: the parameters of each of Longtake's flows, by the flow's name.

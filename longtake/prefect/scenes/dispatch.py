@@ -183,7 +183,7 @@ class Dispatcher:
 
 
 async def start(session: Session, deployment: str, name: str, given: dict[str, Any]) -> FlowRun:
-    """Start a run of the deployment, or return the one that an earlier execution of this run started with the same parameters."""
+    """Start a run of the deployment, or return the run that an earlier execution started with the same parameters."""
     # Leave out empty values, so that the deployment's defaults apply.
     parameters = {key: value for key, value in given.items() if value is not None}
     asked_for = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Heartbeats of a flow run that makes scenes, so that the film's run notices when its worker is gone."""
+"""Heartbeats of a flow run that makes scenes: by them the film's run notices a lost worker."""
 
 from __future__ import annotations
 

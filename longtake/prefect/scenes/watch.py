@@ -57,7 +57,7 @@ class SceneRun:
 
 
 async def look(client: PrefectClient, one: SceneRun, found: FlowRun) -> str | None:
-    """None while a run goes on, "" when it completed, else why nothing more comes of it; one that is lost is put back."""
+    """None while a run goes on, "" once it completed, else why it ended. A lost run is scheduled again."""
     one.run = found
     try:
         if one.stale:
@@ -136,7 +136,7 @@ class ScenesProgress:
         return len(self._shots)
 
     async def look(self) -> None:
-        """Look at the ledger; one that is away changes nothing."""
+        """Read the ledger; if it is unreachable, nothing changes."""
         with contextlib.suppress(LongtakeError):
             await asyncio.to_thread(self._look)
 

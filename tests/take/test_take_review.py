@@ -31,7 +31,7 @@ from longtake.errors import (
     StoreError,
     TaskIdNotRecordedError,
 )
-from longtake.ledger import Ledger
+from longtake.ledger import Ledger, account_of
 from longtake.ledger.elapsed import elapsed
 from longtake.take import TakeSpec, ensure_take, identify, salvage, upload
 
@@ -171,6 +171,18 @@ def test_what_is_in_doubt_under_another_key_is_not_bought(small) -> None:
     assert get(other, "two").state == "bought", "other takes are free"
     small.ledger.resolve(mine.value.attempt, "not_charged", who="me", why="not in the list")
     assert get(other).state == "bought"
+
+
+def test_what_is_in_doubt_under_one_of_many_keys_is_not_bought(small) -> None:
+    small.faults({"where": "submit", "what": "drop-before", "times": 1})
+    with pytest.raises(InDoubtError) as mine:
+        get(small)
+    for number in range(6):
+        account = account_of(small.settings.host, f"yet-another-key-{number}")
+        claim(Ledger(small.store, account), f"shot-{number}")
+    with pytest.raises(InDoubtError) as caught:
+        get(small.using(api_key=OTHER))
+    assert (caught.value.attempt, small.posts) == (mine.value.attempt, 1)
 
 
 def test_a_hole_in_the_ledger_of_another_key_stops_only_that_key(small, caplog) -> None:

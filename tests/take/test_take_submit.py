@@ -316,6 +316,20 @@ def test_a_take_that_is_open_in_another_ledger_is_not_bought(open_run, ledger, s
     assert ("another ledger of this key" in error.message) is (account != "another key")
 
 
+def test_a_post_that_takes_long_keeps_its_lease(buy, ledger, monkeypatch) -> None:
+    monkeypatch.setattr(importlib.import_module("longtake.take.submit"), "LEASE", timedelta(milliseconds=40))
+
+    async def late():
+        async with asyncio.timeout(60):
+            while "renewed" not in kinds(ledger):  # noqa: ASYNC110 - the renewal writes it
+                await asyncio.sleep(0.01)
+        return accepted()
+
+    assert buy(Wire(late)).phase == "accepted"
+    until = [entry.lease_until for _, entry in ledger.log.entries() if entry.kind in {"intent", "renewed"}]
+    assert until == sorted(set(until))
+
+
 # -- what cannot be written ----------------------------------------------------------------------------------------------
 
 

@@ -30,12 +30,11 @@ _TASK_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 @dataclass(slots=True)
 class ProviderAnswer:
-    """What arrived so far of one HTTP answer; `complete` only when all of it did, within the limit."""
+    """What arrived so far of one HTTP answer."""
 
     status: int
     headers: httpx.Headers
     body: bytearray = field(default_factory=bytearray)
-    complete: bool = False
     oversize: bool = False
 
     async def read(self, response: httpx.Response, limit: int = LARGEST_ANSWER) -> None:
@@ -45,7 +44,6 @@ class ProviderAnswer:
             if len(self.body) > limit:
                 self.oversize = True
                 return
-        self.complete = True
 
     def document(self) -> dict[str, Any] | None:
         """The JSON object that the body is, or None when it is anything else, cut short or over the limit.

@@ -145,6 +145,18 @@ async def test_a_2xx_without_a_readable_id(server, provider, body, reason):
     assert reason in raised.reason
 
 
+async def test_the_type_of_an_unreadable_answer_is_said_and_holds_no_key(server, provider, key):
+    server.handle = replies(200, b"hello", content_type=f"text/{key}-{'x' * 200}")
+    reason = (await submit(provider, server)).reason
+    assert "text/***" in reason
+    assert len(reason) < 160
+
+
+async def test_an_unreadable_answer_may_have_no_type(server, provider):
+    server.handle = replies(200, b"hello")
+    assert (await submit(provider, server)).reason.endswith("(no content type)")
+
+
 async def test_an_answer_without_end_is_not_read_to_it(server, provider):
     async def handle(_, connection):
         await connection.body()

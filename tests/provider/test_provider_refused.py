@@ -43,6 +43,18 @@ async def test_a_4xx_is_refused_by_kind(server, provider, status, error):
     assert "no such size" in str(raised)
 
 
+async def test_a_refusal_without_words_names_the_model_and_the_place_to_look(server, provider):
+    server.handle = replies(404, b"not here")
+    raised = await submit(provider, server)
+    assert "the request for seedance-2.5 with 404" in raised.message
+    assert raised.next_step.startswith("check LONGTAKE_BASE_URL: ")
+
+
+async def test_the_id_of_a_refused_request_is_kept_within_bounds(server, provider):
+    server.handle = replies(400, {"error": {"message": "no", "request_id": "r" * 500}})
+    assert (await submit(provider, server)).request_id == "r" * 127 + "…"
+
+
 async def test_a_refusal_in_hostile_words(server, provider, key):
     message = f"\x1b[2Jcould not\u202e read {SIGNED}&b=1 with {key}\r\n" + "long " * 9000
     server.handle = replies(400, {"error": {"code": "20002", "message": message, "request_id": {"a": 1}}})
@@ -108,6 +120,7 @@ async def test_a_4xx_before_the_body_was_read_is_refused(server, provider):
         ("", None),
         ("Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
         ("Wed, 21 Oct 2026 07:28:30 -0000", 30.0),
+        ("Wed, 21 Oct 2026 09:28:30 +0200", 30.0),
         ("Wed, 21 Oct 2026 07:00:00 GMT", 0.0),
         ("Wed, 21 Oct 2037 07:00:00 GMT", 3600.0),
         ("Wed, 99 Oct 2026 99:99:99 GMT", None),
@@ -117,7 +130,7 @@ async def test_a_429_says_when_to_come_back(server, provider, value, seconds):
     server.handle = replies(429, {"error": {"code": 50001}}, retry_after=value, date="Wed, 21 Oct 2026 07:28:00 GMT")
     raised = await submit(provider, server)
     assert type(raised) is RateLimitedError
-    assert (raised.retry_after, raised.code) == (seconds, 50001)
+    assert (raised.retry_after, raised.code, raised.status) == (seconds, 50001, 429)
 
 
 async def test_a_429_with_a_date_and_no_clock_of_its_own(server, provider):

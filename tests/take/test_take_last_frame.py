@@ -284,6 +284,23 @@ def test_a_task_bought_behind_a_shot_that_was_written_off_is_a_take_like_one_tha
     assert {name: one.take for name, one in again.items()} == {name: one.take for name, one in made.items()}
 
 
+def test_what_another_run_keeps_of_an_older_frame_meanwhile_is_used_and_not_bought_again(account) -> None:
+    crashed(account)
+    first, second = sorted(account.ledger.read().attempts.values(), key=lambda attempt: attempt.sequence)
+    account.ledger.resolve(first.id, "written_off", who="somebody", why="it takes too long")
+    account.faults({"where": "submit", "what": "no-last-frame"})
+
+    async def work():
+        async with account.session() as session:
+            comparison, _ = await compare(session, account.resolve(THREE), None)
+            await asyncio.to_thread(finished, account, THREE)
+            return account.posts, await shoot_all(session, comparison.running())
+
+    before, made = asyncio.run(work())
+    assert made["two"].outcome.take.attempt == second.id
+    assert account.posts == before == 4
+
+
 def test_what_was_in_flight_for_an_older_prompt_is_used_when_that_prompt_comes_back(account) -> None:
     crashed(account, LONG)
     second = next(one for one in account.ledger.read().attempts.values() if one.order.shot == "two")

@@ -415,6 +415,17 @@ def test_a_bridge_leads_to_the_take_that_will_be_used(film):
     assert found.bridges == second.fingerprint
 
 
+def test_a_take_that_fails_its_checks_is_followed_by_one_more_at_a_time(film):
+    film.edit("title:", "retakes: 2\ntitle:")
+    bad = Checks(passed=False, score=0.5)
+    film.keep("one", checks=bad)
+    assert film.bought().count("one") == 1
+    film.keep("one", take=2, checks=bad)
+    assert film.bought().count("one") == 1
+    film.keep("one", take=3, checks=bad)
+    assert film.bought().count("one") == 0
+
+
 def test_use_ends_retakes(film):
     film.edit("title:", "retakes: 2\ntitle:")
     film.keep("one", checks=Checks(passed=False, score=0.5))

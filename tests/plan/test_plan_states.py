@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory_store import MemoryStore
+from purchases import claim, purchase
 from pydantic import SecretStr
 from takes import take_of
 
@@ -109,6 +110,17 @@ def test_current_then_missing_then_blocked() -> None:
         "four": "missing",
         "five": "missing",
     }
+
+
+def test_what_the_films_of_a_set_hold_counts_against_its_budget_in_all_ledgers_of_the_key() -> None:
+    store = MemoryStore()
+    ledgers = [Ledger(store, f"{host}-0123456789ab") for host in ("reapi.ai", "www.reapi.ai")]
+    others = Ledger(store, "reapi.ai-ba9876543210")
+    for ledger in (*ledgers, others):
+        claim(ledger, purchase("rocks", film="lamp", set="autumn"))
+        claim(ledger, purchase("sea", film="alone"))
+    read = {ledger.account: ledger.read() for ledger in (*ledgers, others)}
+    assert plan.view_of(read, "", payer=ledgers[0].account, film_set="autumn").used.set == 2 * 160
 
 
 def test_a_take_from_an_older_frame_is_stale_and_costs_nothing_unless_renewed() -> None:

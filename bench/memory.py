@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from bench._stage import Ran, Server, Stage
 
 LENGTH = 10
-SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "400")), os.environ.get("BENCH_IN_FLIGHT", "40")
-SECONDS = float(os.environ.get("BENCH_SECONDS", "6"))
+SHOTS, IN_FLIGHT = int(os.environ.get("BENCH_SHOTS", "240")), os.environ.get("BENCH_IN_FLIGHT", "24")
+SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
 """Of a generation."""
 
 

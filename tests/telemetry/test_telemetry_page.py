@@ -55,6 +55,8 @@ def test_the_dashboard_asks_for_metrics_and_labels_that_are_there(sent):
         base = name.replace(".", "_") + UNITS.get(unit, "")
         metrics.add({"level": base, "count": f"{base}_total", "histogram": f"{base}_bucket"}[kinds[name]])
     asked = set()
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids)), "a panel replaces another of its number"
     for panel in dashboard["panels"]:
         assert panel["datasource"]["uid"] == "${source}"
         asked |= {name for target in panel["targets"] for name in re.findall(r"longtake_[a-z_]+", target["expr"])}

@@ -66,7 +66,7 @@ class Database:
         return (BookStep.model_validate_json(found[0]) if found else BookStep(number=0)), True
 
     def begin(self, source: str, step: BookStep) -> BookStep:  # noqa: ARG002 - a step of parts has a source
-        """Open a transaction. Leaving the block without a commit rolls it back."""
+        """Open a transaction, and roll back one that was not ended."""
         if self._begun:
             self._connection.execute("ROLLBACK")
         self._connection.execute("BEGIN")

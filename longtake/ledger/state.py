@@ -134,7 +134,10 @@ class LedgerState(BaseModel):
         return stands and not owner.is_dead(self.barrier_by)
 
     def copied(self) -> LedgerState:
-        """A snapshot of the state. Its values are shared with the original, because the fold replaces values only."""
+        """A snapshot of the state.
+
+        Its values are shared with the original, which is safe because the fold replaces values and never changes them.
+        """
         own = {name: value.copy() for name, value in self if isinstance(value, dict | list)}
         return self.model_copy(update=own)
 

@@ -1,4 +1,4 @@
-"""Small pictures of what is kept: drawn once in a process, although a film's page, its contact sheet and its review show them."""
+"""Small pictures of kept frames and clips, drawn once in a process: a film's page, its contact sheet and its review share them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from longtake.store import Store
 
-_MOST = 512
+MOST = 1024
+"""Pictures that stay in memory, some 8 MB: when there are as many, the next one begins again."""
 _drawn: dict[tuple[str, str], bytes] = {}
-"""By store and key: an object under `media/` never changes. Some 4 MB at most."""
+"""By store and key: an object under `media/` never changes."""
 
 
 def picture(store: Store, key: str, copies: Path | None = None) -> bytes:
@@ -37,6 +38,7 @@ def picture(store: Store, key: str, copies: Path | None = None) -> bytes:
     else:
         with stores.local_copy(store, key) as path:
             made = media.thumbnail(path)
-    while len(_drawn) >= _MOST:
-        _drawn.pop(next(iter(_drawn)), None)
-    return _drawn.setdefault((store.uri, key), made)
+    if len(_drawn) >= MOST:
+        _drawn.clear()  # at once, because other threads draw meanwhile
+    _drawn[store.uri, key] = made
+    return made

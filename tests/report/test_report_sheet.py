@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import av
 import pytest
 
-from longtake import media
+from longtake import library, media
 from longtake import store as stores
 from longtake.errors import StoreError
+from longtake.library import pictures
 from longtake.media import ffmpeg
 from longtake.report import MOST_PICTURES, contact_sheet, kept_sheet
 
@@ -115,3 +117,11 @@ def test_any_label_can_be_set(take, store):
     one = media.thumbnail(store.path(take(1).last_frame.key))
     for label in ("", "a", "x" * 200, "ünïcode/🎬 · take 12", "two\nlines", "abcdefghijklmnopqrstuvwxyz_0123456789-./"):
         assert opened(media.sheet([(one, label)]))[0] == (256, 176)
+
+
+def test_pictures_are_drawn_by_many_threads_at_once(take, store, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST", 3)
+    keys = [take(number).last_frame.key for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda key: library.picture(store, key), keys * 40))
+    assert drawn == drawn[:8] * 40

@@ -195,7 +195,7 @@ def load(data: bytes, *, name: str) -> Manifest:
 def _form(data: bytes) -> str | None:
     try:
         form = json.loads(data)["v"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return form[:40] if isinstance(form, str) and form.startswith("longtake-film/") else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,6 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
         StoryboardError: it is a storyboard with problems.
         StoreError: the store is away, or what is there is not a manifest of this release.
     """
-    how = _HOW
     uri = _URI.match(place)
     if uri is not None:
         settings, place = settings.model_copy(update={"store": uri[1]}), uri[2]
@@ -51,8 +51,7 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
         data = path.read_bytes()
         if not _is_storyboard(path, data):
             return manifests.load(data, name=str(path)), stores.of(settings)
-        place = storyboard.slug(storyboard.load(path).board.title)
-        how = f"`longtake run {path.name}` joins it"
+        return _of_storyboard(path, stores.of(settings))
     store = stores.of(settings)
     named = _KEY.match(place)
     if named is not None:
@@ -60,7 +59,19 @@ def locate(place: str, settings: Settings) -> tuple[Manifest, Store]:
     else:
         found = newest(store, place) if re.fullmatch(_SLUG, place) else None
     if found is None:
-        raise SettingsError(f"there is no film {place[:200]}, neither a file nor in {store.uri}", next_step=how)
+        raise SettingsError(f"there is no film {place[:200]}, neither a file nor in {store.uri}", next_step=_HOW)
+    return found, store
+
+
+def _of_storyboard(path: Path, store: Store) -> tuple[Manifest, Store]:
+    film = storyboard.slug(storyboard.load(path).board.title)
+    found = newest(store, film)
+    if found is None:
+        name = shlex.quote(str(path))
+        raise SettingsError(
+            f"the film of {path} ({film}) is not in {store.uri}",
+            next_step=f"`longtake plan {name}` prices what is missing, `longtake run {name}` buys that and joins the film",
+        )
     return found, store
 
 
@@ -79,9 +90,10 @@ def _is_storyboard(path: Path, data: bytes) -> bool:
     if path.suffix.lower() in {".yaml", ".yml"}:
         return True
     try:
-        return "scenes" in json.loads(data)
-    except (ValueError, TypeError):
+        found = json.loads(data)
+    except (ValueError, RecursionError):
         return False
+    return isinstance(found, dict) and "scenes" in found
 
 
 def _load(store: Store, key: str) -> Manifest | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from longtake.store import Store
 
 MOST = 1024
-"""Pictures that stay in memory, some 8 MB: when there are as many, the next one begins again."""
+"""Pictures that stay in memory, some 8 MB: when the limit is reached, all are dropped."""
 _drawn: dict[tuple[str, str], bytes] = {}
 """By store and key: an object under `media/` never changes."""
 
@@ -24,7 +24,7 @@ def picture(store: Store, key: str, copies: Path | None = None) -> bytes:
     Args:
         store: where it is.
         key: its object.
-        copies: a folder with copies of objects, or for them; a store elsewhere is asked for those alone that are not there.
+        copies: a folder that holds copies of objects; only missing ones are fetched.
 
     Raises:
         StoreError: it cannot be read.
@@ -39,6 +39,6 @@ def picture(store: Store, key: str, copies: Path | None = None) -> bytes:
         with stores.local_copy(store, key) as path:
             made = media.thumbnail(path)
     if len(_drawn) >= MOST:
-        _drawn.clear()  # at once, because other threads draw meanwhile
+        _drawn.clear()  # in one call, because other threads add pictures
     _drawn[store.uri, key] = made
     return made

@@ -76,7 +76,7 @@ class Tools:
             return self._redaction.answer(answers.plan_answer(plan, then="make"))
 
     async def status(self, storyboard: _Board, digest: _Digest | None = None) -> StatusAnswer:
-        """Show the status of a film: shots by state, credits used, tasks under way; with a digest, what that plan bought. Free."""
+        """Show a film's status: shots by state, credits used, tasks under way; with a digest, the outcome of that plan. Free."""
         with self._errors():
             return self._redaction.answer(await asyncio.to_thread(self._status, storyboard, digest))
 

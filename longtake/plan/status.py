@@ -1,4 +1,4 @@
-"""The status of one shot of a film: its kept takes, its missing takes, and why they are missing."""
+"""The status of one shot of a film: its takes, its state, and the reason."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _PATIENCE = 10.0
 
 @contextlib.asynccontextmanager
 async def reported(session: Session, resolved: Resolved) -> AsyncIterator[list[Film]]:
-    """Report a run of a film. The body makes the film and puts it, whole or not, into the given list.
+    """Report a run of a film. The body makes the film and appends it, whole or not, to the list.
 
     Raises:
         SettingsError: the settings ask for it, and the extra `openlineage` is not installed.

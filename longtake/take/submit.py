@@ -100,7 +100,7 @@ async def submit(session: Session, take_request: TakeRequest) -> Attempt | Take:
 
 
 async def _in_turn(session: Session, take_request: TakeRequest) -> Claim:
-    """Claim in turn, after the purchases before this one. A take that is already bought or kept needs no turn."""
+    """Claim the take after the earlier purchases in the queue. A take that is already bought or kept does not wait."""
     with session.account.queue.place() as place:
         if not place.turn.is_set():
             claim = await _finish_writing(session, take_request, NOTHING, lambda: None)

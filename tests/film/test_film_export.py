@@ -124,8 +124,11 @@ def test_a_storyboard_stands_for_its_film_joined_last(studio, film, write_board,
     assert (code, "is not a manifest" in answer["error"]["message"]) == (1, True)
     board.write_text(re.sub("title: .*", "title: Another film", write_board("one: A")))
     code, answer, _ = longtake(studio, "export", str(board), "--to", "edl", "--out", "third.edl")
-    assert (code, answer["error"]["next_step"]) == (2, "`longtake run film.yaml` joins it")
-    assert "there is no film another-film" in answer["error"]["message"]
+    assert (code, f"`longtake run {board}` buys that" in answer["error"]["next_step"]) == (2, True)
+    assert f"the film of {board} (another-film) is not in" in answer["error"]["message"]
+    as_json.write_text("[" * 100_000)
+    code, answer, _ = longtake(studio, "export", str(as_json), "--to", "edl", "--out", "fourth.edl")
+    assert (code, "is not a manifest" in answer["error"]["message"]) == (1, True)
 
 
 def test_hostile_words_stay_words(studio, write_board, tmp_path):

@@ -118,3 +118,13 @@ def test_a_picture_has_no_last_frame(studio, tmp_path):
     with pytest.raises(MediaError, match="expected a video, got PNG"):
         media.last_frame(picture, tmp_path / "x.png")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["plain", "edited"])
+def test_a_small_picture_is_of_the_first_frame_that_a_clip_shows(studio, tmp_path, kind):
+    clip, first = studio.make(kind), tmp_path / "first.png"
+    media.first_frame(clip, first)
+    small, wanted = tmp_path / "clip.jpg", tmp_path / "frame.jpg"
+    small.write_bytes(media.thumbnail(clip))
+    wanted.write_bytes(media.thumbnail(first))
+    assert media.seam(small, wanted).likeness > 0.9, "that of another frame is under 0.7"

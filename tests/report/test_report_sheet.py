@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import pytest
 
 from longtake import library, media
 from longtake import store as stores
-from longtake.errors import StoreError
+from longtake.errors import MediaError, StoreError
 from longtake.library import pictures
 from longtake.media import ffmpeg
 from longtake.report import MOST_PICTURES, contact_sheet, kept_sheet
@@ -125,3 +127,12 @@ def test_pictures_are_drawn_by_many_threads_at_once(take, store, monkeypatch):
     with ThreadPoolExecutor(8) as pool:
         drawn = list(pool.map(lambda key: library.picture(store, key), keys * 40))
     assert drawn == drawn[:8] * 40
+
+
+def test_a_png_that_grows_in_a_second_header_is_not_decoded(take, store):
+    whole = store.get(take(1).last_frame.key)
+    huge = b"IHDR" + struct.pack(">II", 30_000, 30_000) + whole[24:29]
+    second = struct.pack(">I", 13) + huge + struct.pack(">I", zlib.crc32(huge))
+    store.put_if_absent("media/grows.png", whole[:33] + second + whole[33:])
+    with pytest.raises(MediaError):
+        library.picture(store, "media/grows.png")

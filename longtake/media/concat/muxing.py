@@ -189,7 +189,7 @@ class _Texts:
             self._stream.metadata.clear()
 
     def until(self, seconds: float | None) -> None:
-        """Write the pictures up to that time of the film; None: the rest."""
+        """Write the captions that begin up to that time of the film; None: the rest."""
         from av import Packet  # noqa: PLC0415 - see probing.opened()
 
         while self._left and (seconds is None or self._left[0][0] <= seconds * 1000):

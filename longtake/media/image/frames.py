@@ -115,7 +115,9 @@ def correct_image(image: Path, step: ColorCorrection, into: Path) -> None:
 def _last(container: InputContainer) -> VideoFrame | None:
     """The frame with the latest time: looked for from the last key frame on, then in the whole clip."""
     video = container.streams.video[0]
-    video.thread_type = "AUTO"
+    video.thread_type = (
+        "AUTO"  # a chain may wait for this frame; whether the clip is damaged is for `checks.decoded` to say
+    )
     latest, shown_by = None, 0
     for packet in container.demux(video):
         if packet.size and packet.pts is not None and not packet.is_discard and (latest is None or packet.pts > latest):

@@ -40,7 +40,7 @@ def chain(like: VideoFrame, filters: Iterable[tuple[str, str]]) -> Graph:
     from av.filter import Graph  # noqa: PLC0415 - as above
 
     graph = Graph()
-    graph.threads = 1  # a single picture is done before others are awake
+    graph.threads = 1  # a single picture is done before more threads have started
     last = graph.add_buffer(
         width=like.width, height=like.height, format=like.format, time_base=like.time_base or Fraction(1)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from longtake.errors import MediaError
 from longtake.media.image.stills import chain
 from longtake.media.streams.probing import opened
-from longtake.media.streams.sniff import sniff
+from longtake.media.streams.sniff import check_size, sniff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,9 @@ def _of_png(picture: Path) -> Image:
 
     try:
         with Image.open(picture, formats=("PNG",)) as found:
+            check_size(picture.name, *found.size)  # a second header may give another size than the first
             whole = found.convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise MediaError(f"{picture.name} is a broken PNG: {error}") from error
     return whole.resize(_size(*whole.size), Image.Resampling.BOX, reducing_gap=2.0)
 
@@ -56,15 +57,20 @@ def _of_frame(frame: VideoFrame) -> Image:
 
 
 def _first_frame(picture: Path) -> VideoFrame:
-    """The first frame: of a clip only that is decoded, and none of those behind it, which a decoder would take in first."""
+    """The first shown frame. Of most clips only the first packet is decoded, because a decoder would otherwise read ahead."""
     with opened(picture, known=True) as container:
         for stream in container.streams.video[:1]:
             stream.codec_context.skip_frame = "DEFAULT"
-            for packet in container.demux(stream):
+            packet = next(container.demux(stream), None)
+            if packet is not None and not packet.is_discard:
                 frames = packet.decode() or stream.codec_context.decode(None)
                 if frames and not frames[0].is_corrupt:
                     return frames[0]
-                break
+    with opened(picture) as container:
+        # An edit list hides the first frames, or the first shown one leans on frames behind it.
+        frame = next(container.decode(video=0), None) if container.streams.video else None
+        if frame is not None and not frame.is_corrupt:
+            return frame
     raise MediaError(f"{picture.name}: it holds no picture that can be decoded")
 
 

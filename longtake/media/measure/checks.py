@@ -66,7 +66,7 @@ def check_image(path: Path, *, pixels: tuple[int, int] | None = None) -> Probe:
 
 
 def usable(clip: MediaSource) -> JoinProbe:
-    """Probe a clip and check that it is an MP4 of a usable kind. Nothing is decoded.
+    """Probe a clip and check that it is an MP4 of a usable kind. Its frames are not checked.
 
     Raises:
         MediaError: it is not, is truncated, or holds more than `MAX_CLIP_BYTES` or `MAX_CLIP_FRAMES`.

@@ -38,7 +38,7 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The content of a media file.
+    """The facts that a probe found in a media file.
 
     `frames` is counted, packet by packet, never taken from a header; `seconds` is `frames / fps` for a video and the
     duration for a sound. A still image has one frame, no `fps` and 0 seconds. A sound has no picture fields. `fps` is

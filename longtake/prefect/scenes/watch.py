@@ -57,7 +57,7 @@ class SceneRun:
 
 
 async def look(client: PrefectClient, one: SceneRun, found: FlowRun) -> str | None:
-    """None while a run goes on, "" once it completed, else why it ended. A lost run is scheduled again."""
+    """None while a run goes on, "" once it completed, else why nothing more comes of it. A lost run is scheduled again."""
     one.run = found
     try:
         if one.stale:
